@@ -1,0 +1,1 @@
+"""Small corpora in the owners' formats, with planted truth and planted faults."""

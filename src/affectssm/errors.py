@@ -1,0 +1,34 @@
+"""The errors a user sees: which thing, what was found, what was expected, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class AffectError(Exception):
+    """An error about the user's own data or configuration, written for the person who has to mend it.
+
+    Args:
+        where: the file, key or recording the error is about.
+        found: what was there.
+        expected: what should have been there.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, where: str | Path, found: str, expected: str, remedy: str) -> None:
+        self.where, self.found, self.expected, self.remedy = str(where), found, expected, remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        return f"{self.where}\n  found:    {self.found}\n  expected: {self.expected}\n  remedy:   {self.remedy}"
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.where, self.found, self.expected, self.remedy)
+
+
+class DataError(AffectError):
+    """Something about a data file or a computed file."""
+
+
+class ConfigError(AffectError):
+    """Something about the configuration."""

@@ -1,0 +1,1 @@
+"""Metrics, intervals over independent units and completeness."""

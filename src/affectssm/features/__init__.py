@@ -1,0 +1,1 @@
+"""Frozen extractors, one module each, one interface."""

@@ -1,0 +1,1 @@
+"""How bytes are read: video, audio and SSI streams."""

@@ -1,0 +1,1 @@
+"""The papers' models and the baselines measured beside them."""

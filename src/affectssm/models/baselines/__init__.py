@@ -1,0 +1,1 @@
+"""Models measured beside the papers' own."""

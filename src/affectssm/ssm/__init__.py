@@ -1,0 +1,1 @@
+"""Selective scan and Mamba blocks; imports torch alone."""

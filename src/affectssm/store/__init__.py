@@ -1,0 +1,1 @@
+"""Staged, validated, provenance-carrying files."""

@@ -1,0 +1,1 @@
+"""Published numbers, table builders and figures."""

@@ -1,0 +1,1 @@
+"""The common clock, resampling, windows, stitching and the loader."""

@@ -1,0 +1,1 @@
+"""Losses, batches in order of (seed, step), and the training loop."""
