@@ -1,0 +1,127 @@
+"""The manifest of a corpus: one row per stream, the shards its recordings fall into, and what each shard hashes to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from affectssm.store.faults import FaultLog
+
+STREAM_KINDS = ("egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
+KINDS = ("video", "audio", "annotation", *STREAM_KINDS)
+BASES = ("root", "ground_truth")
+LABEL_HZ = 25.0
+
+
+@dataclass(frozen=True)
+class StreamRow:
+    """One stream of one participant.
+
+    Attributes:
+        corpus: noxi, noxi_add or mpiigi.
+        split: train, val, test-base, test-additional or test.
+        recording: session id.
+        participant: role, e.g. expert or subjectPos2.
+        kind: one of KINDS.
+        path: POSIX path relative to the base; for SSI streams the header file (its body is `path + "~"`).
+        base: root, or ground_truth for a test label that lies under the separate ground-truth root.
+        rate: Hz, decided by evidence (video: pictures, audio: samples, annotation: 25).
+        frames: rows of the stream, pictures of a video, samples of a sound track.
+        dim: columns of a stream, 1 for labels, channels of a sound track, 0 for video.
+        duration_s: seconds.
+        bytes: size on disk, the SSI body included.
+        checksum: "sha256:..." of the content, or "mtime:..." of size and modification time.
+        fold_group: what must never be split between folds (the recording).
+        language: as the corpus names it, "" where it does not.
+        shard: name of the shard the recording falls into.
+    """
+
+    corpus: str
+    split: str
+    recording: str
+    participant: str
+    kind: str
+    path: str
+    base: str
+    rate: float
+    frames: int
+    dim: int
+    duration_s: float
+    bytes: int
+    checksum: str
+    fold_group: str
+    language: str
+    shard: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What discovery found: rows in a fixed order (split, recording, participant, kind) and the faults."""
+
+    rows: list[StreamRow]
+    faults: FaultLog
+
+
+def manifest_schema() -> pa.Schema:
+    """Arrow schema of the manifest file."""
+    import pyarrow as pa
+
+    kinds = {"str": pa.string(), "float": pa.float64(), "int": pa.int64()}
+    return pa.schema([pa.field(f.name, kinds[str(f.type)], nullable=False) for f in fields(StreamRow)])
+
+
+def write_manifest(path: Path, rows: list[StreamRow], card: dict[str, Any]) -> None:
+    """Write the rows as Parquet with their card."""
+    from affectssm.store.parquet import write_parquet
+
+    columns = {f.name: [getattr(row, f.name) for row in rows] for f in fields(StreamRow)}
+    write_parquet(path, columns, manifest_schema(), card)
+
+
+def read_manifest(path: Path) -> list[StreamRow]:
+    """Rows of a manifest file, in file order."""
+    from affectssm.store.parquet import read_parquet
+
+    return [StreamRow(**row) for row in read_parquet(path).to_pylist()]
+
+
+def shard_of(recording: str, n_shards: int) -> str:
+    """Name of a recording's shard; it depends on the recording's own id alone, so a new recording moves no other."""
+    digest = hashlib.sha256(recording.encode()).digest()
+    return f"s{int.from_bytes(digest[:8], 'big') % n_shards:02d}"
+
+
+def row_content(row: StreamRow) -> str:
+    """What a stage computes from this row depends on: everything but its neighbours, its shard and its language."""
+    skip = ("language", "shard", "bytes")
+    return "\t".join(repr(getattr(row, f.name)) for f in fields(row) if f.name not in skip)
+
+
+def content_hash(rows: Iterable[StreamRow]) -> str:
+    """Order-free hash of the rows a job reads; equal hashes mean that the job need not run again."""
+    return hashlib.sha256("\n".join(sorted(row_content(row) for row in rows)).encode()).hexdigest()[:32]
+
+
+def shard_index(rows: Iterable[StreamRow]) -> dict[str, dict[str, str]]:
+    """`{shard: {kind: content hash}}`; a changed label changes the hash of `annotation` alone."""
+    grouped: dict[str, dict[str, list[StreamRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        grouped[row.shard][row.kind].append(row)
+    return {
+        shard: {kind: content_hash(members) for kind, members in sorted(kinds.items())}
+        for shard, kinds in sorted(grouped.items())
+    }
+
+
+def write_shard_index(path: Path, rows: list[StreamRow]) -> None:
+    """Write shards.json, which the workflow reads to decide what reruns."""
+    from affectssm.store.atomic import write_json
+
+    write_json(path, shard_index(rows))
