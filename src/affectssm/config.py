@@ -1,0 +1,220 @@
+"""The configuration: one pydantic model, the source of config.yaml, of the JSON schema and of the option reference.
+
+Only what changes results lives here; cores, memory, time and the GPU live in the profiles. Every stage of the
+workflow gets its own slice of this model, as JSON, on its command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from affectssm.errors import ConfigError
+from affectssm.presets import SCALES, fill
+
+DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
+Scale = Literal["paper", "demo", "tiny"]
+Source = Literal["extracted", "multimediate"]
+
+
+class Strict(BaseModel):
+    """A settings object that refuses unknown keys and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class CorpusSettings(Strict):
+    """Where one corpus lies."""
+
+    root: str = Field("demo", description=f"folder of the corpus as distributed, or one of {', '.join(DEMO_EDITIONS)}")
+    ground_truth: str | None = Field(None, description="folder with the withheld test labels, where you have them")
+    shards: int = Field(2, ge=1, le=256, description="how many shards the recordings are spread over")
+    checksum: Literal["sha256", "mtime"] = Field(
+        "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
+    )
+
+
+class Corpora(Strict):
+    """The corpora of the dialogue tables."""
+
+    noxi: CorpusSettings = Field(default_factory=CorpusSettings, description="NoXi")
+    noxi_add: CorpusSettings = Field(
+        default_factory=lambda: CorpusSettings(shards=1), description="NoXi-Add (shares NoXi's root)"
+    )
+    mpiigi: CorpusSettings = Field(
+        default_factory=lambda: CorpusSettings(shards=1), description="MPIIGroupInteraction"
+    )
+
+
+class FaceSettings(Strict):
+    """Face tracking (MediaPipe short-range detection and mesh)."""
+
+    min_confidence: float = Field(0.5, ge=0, le=1, description="detection and tracking confidence that counts as a face")
+
+
+class SpeechEncoderSettings(Strict):
+    """A frozen speech encoder run over overlapping chunks."""
+
+    model: str = Field(description="Hugging Face model id")
+    revision: str = Field("", description="full 40-character revision; empty: recorded by the first real load")
+    chunk_s: float = Field(20.0, gt=0, description="seconds a forward pass sees")
+    overlap_s: float = Field(2.0, ge=0, description="seconds of context on each side that are computed and dropped")
+    batch: int = Field(8, ge=1, description="chunks in a forward pass")
+    int8: bool = Field(False, description="int8 linear layers on CPUs (about 1.5 times faster, cosine 0.999)")
+
+
+class ClipSettings(Strict):
+    """CLIP image embeddings of the tracked face region."""
+
+    model: str = Field("ViT-B-32", description="open-clip architecture")
+    pretrained: str = Field("openai", description="name of the pretrained weights, for the record")
+    revision: str = Field("", description="full 40-character revision; empty: recorded by the first real load")
+    fps: float | None = Field(description="pictures a second to encode (native rate if higher than the video's)")
+    batch: int = Field(32, ge=1, description="pictures in a forward pass")
+    int8: bool = Field(False, description="int8 linear layers on CPUs (about twice as fast, cosine 0.9998)")
+    margin: float = Field(0.25, ge=0, le=2, description="face box enlarged by this share on each side")
+
+
+class FlowSettings(Strict):
+    """Dense optical flow between successive face crops."""
+
+    size: int = Field(112, ge=32, le=512, description="face crop in pixels (square)")
+    grid: int = Field(4, ge=1, le=16, description="cells a side the dense flow is pooled to (optical_flow only)")
+    method: Literal["dis_fast", "dis_medium", "farneback"] = Field("dis_medium", description="flow algorithm")
+    margin: float = Field(0.25, ge=0, le=2, description="face box enlarged by this share on each side")
+
+
+class Features(Strict):
+    """Feature sources and extractors."""
+
+    sources: tuple[Source, ...] = Field(
+        ("extracted", "multimediate"),
+        description="extracted: computed here from audio and video; multimediate: the streams the challenge distributes",
+    )
+    weights: Literal["pretrained", "random"] = Field(description="encoder weights; random is seeded and for the demo")
+    size: Literal["full", "small"] = Field(description="encoder size; small only with random weights")
+    weights_dir: str = Field("weights", description="folder with pretrained weights, one folder a model")
+    face_track: FaceSettings = Field(default_factory=FaceSettings, description="face tracking, shared by the face features")
+    wav2vec2: SpeechEncoderSettings = Field(
+        default_factory=lambda: SpeechEncoderSettings(model="facebook/wav2vec2-base-960h"),
+        description="wav2vec 2.0 speech embeddings",
+    )
+    speech_emotion: SpeechEncoderSettings = Field(
+        default_factory=lambda: SpeechEncoderSettings(model="audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"),
+        description="speech encoder tuned for emotion (CC BY-NC-SA 4.0: non-commercial)",
+    )
+    clip_face: ClipSettings = Field(description="CLIP embeddings of the face region")
+    optical_flow: FlowSettings = Field(default_factory=FlowSettings, description="dense flow on the face crop, pooled to a grid")
+    landmark_flow: FlowSettings = Field(default_factory=FlowSettings, description="flow magnitude at the landmarks")
+
+    @model_validator(mode="after")
+    def _small_is_random(self) -> Features:
+        if self.size == "small" and self.weights == "pretrained":
+            raise ValueError("size: small exists with weights: random only; set size: full")
+        return self
+
+
+class Timeline(Strict):
+    """The clock."""
+
+    clock_hz: Literal[25, 100] = Field(100, description="clock of the windows: 100 as the paper says, or 25 as the labels")
+
+
+class DAMambaSettings(Strict):
+    """DA-Mamba's sizes and switches (facts: d = 384 with four blocks lands near the paper's 28.7 M parameters)."""
+
+    d_model: int = Field(ge=4, description="width d")
+    d_state: int = Field(ge=1, description="SSM state size N")
+    blocks: int = Field(ge=1, description="hybrid blocks a modality group (K)")
+    heads: int = Field(ge=1, description="attention heads")
+    dropout: float = Field(ge=0, lt=1, description="dropout")
+    d_conv: int = Field(4, ge=1, description="causal convolution width of a Mamba block")
+    expand: int = Field(2, ge=1, description="expansion of a Mamba block (d_inner = expand * d)")
+    chunk: int = Field(16, ge=1, description="frames a chunk of the local attention")
+    backbone: Literal["mamba", "transformer"] = Field("mamba", description="global branch: SSM, or attention in its place")
+    local_attention: bool = Field(True, description="chunked local attention beside the global branch")
+    modality_fusion: bool = Field(True, description="separate stacks for the audio and the visual group")
+    partner_fusion: bool = Field(True, description="context from the partners; off: the target alone")
+    cross_attention: bool = Field(True, description="light cross-attention between the modality groups")
+    alignment: bool = Field(True, description="frame-wise symmetric InfoNCE between the groups")
+
+
+class DATSettings(Strict):
+    """DAT in its M configuration (dialogue-aware Transformer, the parent of DA-Mamba)."""
+
+    d_model: int = Field(ge=4, description="width a cue")
+    heads: int = Field(ge=1, description="attention heads")
+    dim_head: int = Field(ge=1, description="width of a head in the modality Transformers")
+    dim_head_cross: int = Field(ge=1, description="width of a head in the group and cross Transformers")
+    dropout: float = Field(ge=0, lt=1, description="dropout")
+
+
+class TrainingSettings(Strict):
+    """The recipe (DA-Mamba, training setup)."""
+
+    learning_rate: float = Field(gt=0, description="AdamW's peak learning rate")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay")
+    batch: int = Field(ge=1, description="windows a step")
+    steps: int = Field(ge=1, description="optimiser steps")
+    steps_per_epoch: int = Field(ge=1, description="steps between two validations (an epoch)")
+    warmup_steps: int = Field(ge=0, description="linear warm-up before the cosine")
+    clip_norm: float = Field(5.0, gt=0, description="largest gradient norm")
+    ema_decay: float = Field(gt=0, lt=1, description="decay of the weights' moving average")
+    ema_bias_correction: bool = Field(description="divide the average by 1 - decay^t, as Adam does")
+    lambda_ccc: float = Field(1.0, ge=0, description="weight of 1 - CCC")
+    lambda_align: float = Field(0.4, ge=0, description="weight of the alignment loss")
+    temperature: float = Field(0.07, gt=0, description="temperature of InfoNCE")
+    negatives: int = Field(256, ge=2, description="label frames of a batch that enter InfoNCE")
+    threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
+    workers: int = Field(0, ge=0, description="processes that read batches")
+
+
+class Experiments(Strict):
+    """What is trained."""
+
+    models: tuple[Literal["da_mamba", "dat"], ...] = Field(("da_mamba", "dat"), description="measured rows of noxi_ccc")
+    seeds: tuple[int, ...] = Field(min_length=1, description="one run each; a cell is their mean")
+    adapt_mpiigi: bool = Field(False, description="add rows adapted on labelled MPIIGI sessions, leaving one session out")
+    adapt_steps: int = Field(100, ge=1, description="optimiser steps of that adaptation")
+    da_mamba: DAMambaSettings = Field(description="DA-Mamba")
+    dat: DATSettings = Field(description="DAT")
+    training: TrainingSettings = Field(description="the recipe")
+
+
+class Evaluation(Strict):
+    """Scoring."""
+
+    bootstrap: int = Field(ge=10, description="bootstrap resamples of the independent units")
+    bootstrap_seed: int = Field(0, description="seed of the resampling")
+    scorer: Literal["by_frame", "official"] = Field(
+        "by_frame", description="by_frame pairs frames by index; official skips blank lines as the challenge's script does"
+    )
+
+
+class Tables(Strict):
+    """The tables."""
+
+    allow_incomplete: bool = Field(False, description="write a table although expected units are missing, naming them")
+
+
+class Config(Strict):
+    """The whole configuration. A null takes the value of the scale."""
+
+    scale: Scale = Field("demo", description="demo (small, learns the planted truth), paper, or tiny (seconds, for tests)")
+    corpora: Corpora = Field(default_factory=Corpora, description="where the corpora lie")
+    features: Features = Field(description="feature sources and extractors")
+    timeline: Timeline = Field(default_factory=Timeline, description="the common time line")
+    experiments: Experiments = Field(description="models, seeds and the recipe")
+    evaluation: Evaluation = Field(description="scoring")
+    tables: Tables = Field(default_factory=Tables, description="the tables")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_scale(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return fill(given, SCALES.get(given.get("scale") or "demo", {}))

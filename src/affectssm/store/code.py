@@ -1,0 +1,97 @@
+"""A hash of the code that makes a file, so that editing a module reruns exactly what it makes.
+
+The hash covers the syntax trees (comments, blank lines and docstrings do not count) of the named modules and of every
+affectssm module they import, directly or not. Left out are the store, the configuration, the command line and the
+registries: their effect is covered by the format version and by the settings a stage is given.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "affectssm"
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = ("store", "config", "presets", "settings_io", "cli", "errors", "torchvision_ops")
+
+
+def code_hash(*modules: str) -> str:
+    """Return 16 hex digits for the code reachable from ``modules`` (dotted names within affectssm).
+
+    Raises:
+        ModuleNotFoundError: if a named module has no file.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(reachable(*modules)):
+        digest.update(f"{name}:{_tree_hash(name)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def reachable(*modules: str) -> set[str]:
+    """Return the names of ``modules`` and of all affectssm modules they import, without those left out."""
+    seen: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        if _file(name) is None:
+            raise ModuleNotFoundError(f"no file for the module {name}")
+        seen.add(name)
+        waiting.extend(found for found in _imports(name) if found not in seen and not _left_out(found))
+    return seen
+
+
+def _left_out(name: str) -> bool:
+    parts = name.split(".")
+    return len(parts) < 2 or parts[1] in LEFT_OUT or parts[-1] == "registry"
+
+
+@cache
+def _file(name: str) -> Path | None:
+    parts = name.split(".")
+    if parts[0] != PACKAGE:
+        return None
+    base = ROOT.joinpath(*parts[1:])
+    for candidate in (base.with_suffix(".py") if len(parts) > 1 else base / "__init__.py", base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    file = _file(name)
+    assert file is not None, name
+    return ast.parse(file.read_bytes())
+
+
+@cache
+def _tree_hash(name: str) -> str:
+    tree = _tree(name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _docstring(node):
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return bool(node.body) and ast.get_docstring(node, clean=False) is not None
+
+
+@cache
+def _imports(name: str) -> frozenset[str]:
+    return frozenset(found for found in _named(_tree(name)) if _file(found) is not None)
+
+
+def _named(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+            # ``from affectssm.models import da_mamba`` names a module, not an attribute
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -1,0 +1,110 @@
+"""The fault table: what was wrong with the data, and what was done instead of guessing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
+
+CODES: dict[str, str] = {
+    # annotations
+    "missing_annotation": "a participant of a labelled split has no annotation file",
+    "label_not_a_number": "annotation lines that are blank, nan, -nan(ind) or no number",
+    "label_out_of_range": "annotation values outside [0, 1]",
+    "label_rows_differ": "annotation and streams have different numbers of rows",
+    "label_empty": "an annotation file without a single valid value",
+    "latin1_text": "a text file that is not UTF-8, read as latin-1",
+    # streams
+    "stream_short_body": "a stream body shorter than its header promises",
+    "stream_missing_body": "a stream header without its body",
+    "stream_bad_header": "a stream header that cannot be used",
+    "stream_header_repaired": "a stream header that is not XML, read by pattern",
+    "stream_rate_decided": "a stream whose header gives the wrong rate",
+    "stream_low_rate": "a stream at a far lower rate than the corpus usually has",
+    "stream_dim_unexpected": "a stream with an unexpected dimension",
+    "stream_not_finite": "a stream with values that are not finite",
+    # media
+    "no_raw_media": "a participant without raw audio or video",
+    "unreadable_media": "a media file that cannot be opened",
+    "truncated_media": "a media file that ends before its header says",
+    "no_video_stream": "a media file without a video stream",
+    "no_audio_stream": "a media file without an audio stream",
+    "silent_audio": "a sound track that is all zeros",
+    "no_face": "a video in which no face was found",
+    "face_missing_frames": "a video with frames without a face",
+    # structure
+    "empty_seat": "a seat of a group that nobody occupies",
+    "visual_without_audio": "a participant with visual streams but no audio",
+    "unknown_role": "files of a role that is no participant",
+    "no_partner": "a recording with a single participant",
+    "not_a_session": "a folder beside the sessions that is none",
+    "unsafe_id": "a name that cannot become a path",
+    "duplicate_recording": "a recording that occurs in more than one split",
+    "parallel_tree": "labels or media in another tree than the streams",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row of the fault table."""
+
+    corpus: str
+    recording: str
+    participant: str
+    stream: str
+    code: str
+    found: str
+    expected: str
+    action: str
+
+
+COLUMNS = tuple(Fault.__dataclass_fields__)
+
+
+class FaultLog:
+    """Collects the faults of one corpus."""
+
+    def __init__(self, corpus: str, rows: Iterable[Fault] = ()) -> None:
+        self.corpus = corpus
+        self.rows: list[Fault] = list(rows)
+
+    def add(
+        self,
+        code: str,
+        *,
+        action: Action,
+        recording: str = "",
+        participant: str = "",
+        stream: str = "",
+        found: str = "",
+        expected: str = "",
+    ) -> None:
+        """Add a row; ``code`` is one of :data:`CODES`."""
+        if code not in CODES:
+            raise KeyError(f"{code} is not a fault code; add it to {__name__}.CODES")
+        self.rows.append(Fault(self.corpus, recording, participant, stream, code, found, expected, action))
+
+    def write(self, path: Path | str, card: Mapping[str, Any]) -> None:
+        """Write the rows, sorted, as Parquet."""
+        write_faults(path, self.rows, card)
+
+
+def write_faults(path: Path | str, rows: Iterable[Fault], card: Mapping[str, Any]) -> None:
+    """Write fault rows, sorted, as Parquet."""
+    import pyarrow as pa
+
+    from affectssm.store.parquet import write_parquet
+
+    ordered = sorted(rows, key=lambda row: tuple(asdict(row).values()))
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    write_parquet(path, {name: [getattr(row, name) for row in ordered] for name in COLUMNS}, schema, card)
+
+
+def read_faults(path: Path | str) -> list[Fault]:
+    """Read a fault table."""
+    from affectssm.store.parquet import read_parquet
+
+    return [Fault(**row) for row in read_parquet(path).to_pylist()]

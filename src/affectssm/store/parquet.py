@@ -1,0 +1,54 @@
+"""Parquet files with a schema, a card and a check before they are put in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from affectssm.errors import DataError
+from affectssm.store import card as cards
+from affectssm.store.atomic import staged
+
+CARD_KEY = b"affectssm.card"
+
+
+def write_parquet(
+    path: Path | str,
+    columns: pa.Table | Mapping[str, Sequence[Any]],
+    schema: pa.Schema,
+    card: Mapping[str, Any],
+) -> None:
+    """Write a table atomically, in exactly ``schema``, with ``card`` in its metadata."""
+    table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns), schema=schema)
+    table = table.cast(schema).replace_schema_metadata({CARD_KEY: cards.dumps(card).encode()})
+
+    def validate(written: Path) -> None:
+        found = pq.read_metadata(written)
+        if found.num_rows != table.num_rows:
+            raise DataError(path, f"{found.num_rows} rows after writing", f"{table.num_rows}", "run the command again")
+
+    with staged(path, validate) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_parquet(path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table.
+
+    Raises:
+        DataError: if the file is absent or not Parquet.
+    """
+    try:
+        return pq.read_table(path, columns=None if columns is None else list(columns))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(
+            path, f"not readable as Parquet: {error}", "a finished file of this workflow", "delete it and run again"
+        ) from error
+
+
+def read_parquet_card(path: Path | str) -> dict[str, Any] | None:
+    """Return the card a Parquet file carries."""
+    return cards.read_card(path)

@@ -1,0 +1,75 @@
+"""Feature files resume by recording and refuse what is not whole."""
+
+import numpy as np
+import pytest
+from affectssm.errors import DataError
+from affectssm.store.card import make_card, read_card
+from affectssm.store.faults import Fault
+from affectssm.store.shards import ResumableShard, ShardReader, Track
+
+
+def card(**settings):
+    return make_card("test", ["affectssm.errors"], settings)
+
+
+def track(rows=5, dim=3, seed=0):
+    value = np.random.default_rng(seed).normal(size=(rows, dim)).astype(np.float32)
+    return Track(value, (np.arange(rows) + 0.5) / 25, np.ones(rows, bool), 25.0)
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "s00.h5"
+    shard = ResumableShard(path, card())
+    shard.write("001", "c1", {"expert": track(seed=1), "novice": track(seed=2)})
+    shard.write("002", "c2", {})
+    shard.finish()
+    with ShardReader(path) as reader:
+        assert reader.keys() == [("001", "expert"), ("001", "novice")]
+        assert reader.recordings == ["001", "002"]
+        assert ("001", "expert") in reader and ("002", "expert") not in reader
+        np.testing.assert_array_equal(reader.track("001", "novice").value, track(seed=2).value)
+        np.testing.assert_array_equal(reader.track("001", "novice", 1, 3).time, track().time[1:3])
+        assert reader.info("001", "expert").dim == 3
+    assert read_card(path)["stage"] == "test"
+    assert [p.name for p in tmp_path.iterdir()] == ["s00.h5"]
+
+
+def test_resume_by_recording_keeps_faults(tmp_path):
+    path = tmp_path / "s00.h5"
+    fault = Fault("noxi", "001", "expert", "video", "no_face", "0 of 5", "a face", "masked")
+    ResumableShard(path, card()).write("001", "c1", {"expert": track()}, [fault])
+    again = ResumableShard(path, card())
+    assert again.done("001", "c1") and not again.done("002", "c2")
+    assert again.finish() == [fault]
+
+
+@pytest.mark.parametrize(("settings", "content"), [({"x": 1}, "c1"), ({}, "other")])
+def test_a_part_of_other_settings_or_inputs_is_not_done(tmp_path, settings, content):
+    path = tmp_path / "s00.h5"
+    ResumableShard(path, card()).write("001", "c1", {"expert": track()})
+    assert not ResumableShard(path, card(**settings)).done("001", content)
+
+
+def test_a_torn_part_is_not_done(tmp_path):
+    path = tmp_path / "s00.h5"
+    shard = ResumableShard(path, card())
+    shard.write("001", "c1", {"expert": track()})
+    part = shard.parts / "001.h5"
+    part.write_bytes(part.read_bytes()[:100])
+    assert not ResumableShard(path, card()).done("001", "c1")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(tmp_path, value):
+    bad = track()
+    bad.value[2, 1] = value
+    with pytest.raises(DataError, match="not finite"):
+        ResumableShard(tmp_path / "s00.h5", card()).write("001", "c1", {"expert": bad})
+
+
+def test_an_unsafe_id_never_becomes_a_path(tmp_path):
+    shard = ResumableShard(tmp_path / "s00.h5", card())
+    for name in ("../x", "a/b", "-rf", ".hidden", "a;b", "a b", ""):
+        with pytest.raises(DataError, match="name"):
+            shard.write(name, "c", {"expert": track()})
+    assert not shard.parts.exists()
