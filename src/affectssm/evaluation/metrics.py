@@ -1,0 +1,79 @@
+"""Agreement between predicted and annotated engagement.
+
+CCC is Lin's concordance correlation coefficient with population variances on the concatenation of all frames of a
+corpus: ``2 cov / (var_x + var_y + (mean_x - mean_y)^2)``. It is computed from six sums a recording, so that a
+bootstrap over recordings costs one matrix product instead of a pass over the frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+N_MOMENTS = 6  # n, sum x, sum y, sum x^2, sum y^2, sum xy
+
+
+def moments(prediction: Array, target: Array) -> Array:
+    """The six sums of a set of paired frames (T,), (T,) -> (6,).
+
+    Both are shifted by 0.5, the middle of the scale, against cancellation; CCC does not change under a shift of both.
+
+    Raises:
+        ValueError: when the two differ in length.
+    """
+    x = np.asarray(prediction, dtype=np.float64) - 0.5
+    y = np.asarray(target, dtype=np.float64) - 0.5
+    if x.shape != y.shape:
+        raise ValueError(f"{x.shape} predictions for {y.shape} targets")
+    return np.array([x.size, x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()])
+
+
+def ccc_of_moments(sums: Array) -> Array:
+    """CCC of added-up moments (..., 6) -> (...); NaN where there is nothing to correlate (no frames, or both constant)."""
+    n, sx, sy, sxx, syy, sxy = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mx, my = sx / n, sy / n
+        variance_x = np.maximum(sxx / n - mx * mx, 0.0)
+        variance_y = np.maximum(syy / n - my * my, 0.0)
+        denominator = variance_x + variance_y + (mx - my) ** 2
+        return np.where(denominator > 1e-14, 2.0 * (sxy / n - mx * my) / denominator, np.nan)
+
+
+def ccc(prediction: Array, target: Array) -> float:
+    """CCC of paired frames (T,), (T,); NaN for no frames or two constants."""
+    return float(ccc_of_moments(moments(prediction, target)))
+
+
+def official_pairs(prediction: Array, target: Array, valid: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Pair the frames of one participant as the challenge's scorer does.
+
+    It reads each file with the unparsable lines skipped independently, truncates both to the shorter and masks what
+    is not finite (facts/corpora.md A.4, hcmlab/MultiMediate26 5_CreateResulttable.py). A complete prediction against
+    labels with blank lines is therefore scored shifted; this mode exists to compare with the owner's numbers.
+    """
+    labels = np.asarray(target, dtype=np.float64)[np.asarray(valid, dtype=bool)]
+    written = np.asarray(prediction, dtype=np.float64)
+    written = written[~np.isnan(written)]
+    n = min(labels.size, written.size)
+    labels, written = labels[:n], written[:n]
+    finite = np.isfinite(labels) & np.isfinite(written)
+    return written[finite], labels[finite]
+
+
+def by_frame_pairs(prediction: Array, target: Array, valid: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Pair the frames of one participant by index; frames with an invalid label or without a prediction are masked."""
+    n = min(len(prediction), len(target))
+    keep = np.asarray(valid[:n], dtype=bool) & np.isfinite(prediction[:n])
+    return np.asarray(prediction[:n], dtype=np.float64)[keep], np.asarray(target[:n], dtype=np.float64)[keep]
+
+
+PAIRINGS = {"by_frame": by_frame_pairs, "official": official_pairs}
+
+
+def mean_defined(values: Sequence[float]) -> float:
+    """Mean of the values that are defined; NaN when none is."""
+    defined = [v for v in values if np.isfinite(v)]
+    return float(np.mean(defined)) if defined else float("nan")
