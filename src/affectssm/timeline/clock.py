@@ -1,0 +1,85 @@
+"""The common clock: when its frames are, and which native rows each of them lies between.
+
+Times are seconds from the start of the recording and mean the centre of what a row or frame summarises:
+
+* label row i covers [i/25, (i+1)/25) s, its centre is (i + 0.5)/25;
+* clock frame k of a clock of c Hz has its centre at (k + 0.5)/c.
+
+So at 100 Hz label row i is made of clock frames 4i to 4i+3, and at 25 Hz of clock frame i alone. Nothing is resampled
+here: :func:`gather` says between which rows a clock frame lies and how far along, and the interpolation follows when a
+batch has been transferred.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+LABEL_HZ = 25
+MAX_GAP = 2.0  # native periods: two rows this far apart have lost a row between them
+SLACK = 1e-4  # native periods: times closer than this are the same time (a row times are sums of floats)
+
+
+def ratio(clock_hz: int) -> int:
+    """Clock frames in a label frame (4 at 100 Hz).
+
+    Raises:
+        ValueError: if a label frame is no whole number of clock frames.
+    """
+    if clock_hz < LABEL_HZ or clock_hz % LABEL_HZ:
+        raise ValueError(f"a clock of {clock_hz} Hz does not divide a label frame of 1/{LABEL_HZ} s")
+    return clock_hz // LABEL_HZ
+
+
+def clock_times(start: int, stop: int, clock_hz: float) -> np.ndarray:
+    """Centres, in seconds, of clock frames ``start`` to ``stop`` - 1: (stop - start,) float64."""
+    return (np.arange(start, stop, dtype=np.float64) + 0.5) / clock_hz
+
+
+def gather(
+    time: np.ndarray, valid: np.ndarray, times: np.ndarray, period: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Say between which native rows each clock frame lies.
+
+    The value of a frame is ``(1 - phase) * value[index] + phase * value[min(index + 1, T - 1)]``. A frame between two
+    rows is valid if both are and less than two native periods lie between them; a frame on a row needs that row alone.
+    Before the first and after the last row that row is held, for one native period at most.
+
+    Args:
+        time: (T,) float64, increasing: the rows' centres in seconds; any spacing.
+        valid: (T,) bool.
+        times: (L,) float64: the frames' centres in seconds.
+        period: nominal seconds between two rows.
+
+    Returns:
+        index (L,) int64 in [0, T-1], phase (L,) float32 in [0, 1), valid (L,) bool. Without rows all frames are
+        invalid and the index is 0.
+    """
+    rows, frames = len(time), len(times)
+    if rows == 0:
+        return np.zeros(frames, np.int64), np.zeros(frames, np.float32), np.zeros(frames, bool)
+    slack = SLACK * period
+    # the slack puts a frame that lies on a row, but for rounding, to that row and not to the one before
+    index = np.clip(np.searchsorted(time, times + slack, side="right") - 1, 0, rows - 1)
+    after = np.minimum(index + 1, rows - 1)
+    distance = times - time[index]
+    gap = time[after] - time[index]
+    between = (distance > slack) & (gap > 0)
+    phase = np.where(between, distance / np.where(gap > 0, gap, 1.0), 0.0)
+    held = np.abs(distance) <= period + slack
+    whole = valid[after] & (gap < MAX_GAP * period - slack)
+    return index, phase.astype(np.float32), valid[index] & np.where(between, whole, held)
+
+
+def to_labels(frames: Any, clock_hz: int) -> Any:
+    """Mean over the clock frames of each label frame.
+
+    Args:
+        frames: (..., L) array or tensor, L a multiple of the ratio and its first frame the first of a label frame.
+        clock_hz: 25 or 100.
+
+    Returns:
+        (..., L / ratio) of the same kind.
+    """
+    return frames.reshape(*frames.shape[:-1], -1, ratio(clock_hz)).mean(-1)
