@@ -1,0 +1,105 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from affectssm.evaluation.metrics import ccc as ccc_of_arrays
+from affectssm.training.losses import (
+    at_label_frames,
+    ccc,
+    ccc_loss,
+    info_nce,
+    subsample,
+    valid_at_label_frames,
+)
+
+
+def test_masked_ccc_equals_the_metric_on_the_valid_frames():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((4, 8)), rng.random((4, 8))
+    valid = rng.random((4, 8)) > 0.3
+    y_spoiled = np.where(valid, y, 100.0)
+    found = ccc(torch.tensor(x), torch.tensor(y_spoiled), torch.tensor(valid))
+    assert found.item() == pytest.approx(ccc_of_arrays(x[valid], y[valid]), abs=1e-9)
+
+
+def test_ccc_equals_torchmetrics_up_to_its_sample_variances():
+    from affectssm.torchvision_ops import ensure_torchvision_ops
+
+    ensure_torchvision_ops()
+    from torchmetrics.functional import concordance_corrcoef
+
+    torch.manual_seed(0)
+    x, y = torch.rand(4000), torch.rand(4000)
+    y = 0.5 * x + 0.5 * y
+    found = ccc(x, y, torch.ones(4000, dtype=torch.bool)).item()
+    assert found == pytest.approx(concordance_corrcoef(x, y).item(), abs=2.0 / 4000)
+
+
+def test_gradient_agrees_with_differences_and_ignores_masked_frames():
+    torch.manual_seed(1)
+    x = torch.rand(12, dtype=torch.float64, requires_grad=True)
+    y = torch.rand(12, dtype=torch.float64)
+    valid = torch.ones(12, dtype=torch.bool)
+    valid[3] = False
+    assert torch.autograd.gradcheck(lambda p: ccc_loss(p, y, valid), (x,))
+    ccc_loss(x, y, valid).backward()
+    assert x.grad[3] == 0
+
+
+@pytest.mark.parametrize("target", [torch.full((6,), 0.5), torch.rand(6)])
+def test_constant_predictions_and_empty_masks_give_finite_gradients(target):
+    for valid in (torch.ones(6, dtype=torch.bool), torch.zeros(6, dtype=torch.bool)):
+        x = torch.full((6,), 0.5, requires_grad=True)
+        ccc_loss(x, target, valid).backward()
+        assert torch.isfinite(x.grad).all()
+
+
+def test_label_frames_are_means_over_their_clock_frames():
+    frames = torch.arange(96.0).expand(2, 96)
+    assert at_label_frames(frames, 4)[0].tolist() == [33.5 + 4 * i for i in range(8)]
+    assert at_label_frames(frames, 1)[0].tolist() == list(range(32, 64))
+    valid = torch.ones(1, 96, dtype=torch.bool)
+    valid[0, 35] = False
+    assert valid_at_label_frames(valid, 4)[0].tolist() == [False] + [True] * 7
+
+
+def test_info_nce_equals_a_loop():
+    torch.manual_seed(2)
+    audio, visual = torch.randn(5, 3), torch.randn(5, 3)
+    window, frame = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([0, 1, 2, 0, 4])
+    tau = 0.2
+
+    def cosine(a, b):
+        return (a @ b / (a.norm() * b.norm())).item()
+
+    def one_side(first, second):
+        terms = []
+        for i in range(5):
+            allowed = [j for j in range(5) if not (window[i] == window[j] and abs(frame[i] - frame[j]) == 1)]
+            exps = {j: math.exp(cosine(first[i], second[j]) / tau) for j in allowed}
+            terms.append(-math.log(exps[i] / sum(exps.values())))
+        return sum(terms) / 5
+
+    expected = 0.5 * (one_side(audio, visual) + one_side(visual, audio))
+    assert info_nce(audio, visual, window, frame, tau).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_info_nce_prefers_aligned_frames():
+    torch.manual_seed(3)
+    x = torch.randn(16, 8)
+    window, frame = torch.arange(16), torch.zeros(16, dtype=torch.long)
+    aligned = info_nce(x, x, window, frame, 0.07)
+    assert aligned < 0.1 < info_nce(x, x.roll(1, 0), window, frame, 0.07)
+    assert info_nce(x[:1], x[:1], window[:1], frame[:1], 0.07) == 0
+
+
+def test_subsampling_is_decided_by_the_generator():
+    valid = torch.ones(10, 8, dtype=torch.bool)
+    valid[4] = False
+    first = subsample(valid, 20, torch.Generator().manual_seed(5))
+    again = subsample(valid, 20, torch.Generator().manual_seed(5))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert len(first[0]) == 20 and 4 not in first[0].tolist()
+    assert len(subsample(valid, 1000, torch.Generator())[0]) == 72
