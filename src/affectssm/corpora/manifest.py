@@ -1,4 +1,4 @@
-"""The manifest of a corpus: one row per stream, the shards its recordings fall into, and what each shard hashes to."""
+"""The manifest of a corpus: a row per stream, the shards of its recordings, and what each shard hashes to."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def read_manifest(path: Path) -> list[StreamRow]:
 
 
 def shard_of(recording: str, n_shards: int) -> str:
-    """Name of a recording's shard; it depends on the recording's own id alone, so a new recording moves no other."""
+    """Name of a recording's shard; made of its id alone, so that a new one moves no other."""
     digest = hashlib.sha256(recording.encode()).digest()
     return f"s{int.from_bytes(digest[:8], 'big') % n_shards:02d}"
 
 
 def row_content(row: StreamRow) -> str:
-    """What a stage computes from this row depends on: everything but its neighbours, its shard and its language."""
+    """What a computation on this row may depend on: all but shard, language and size."""
     skip = ("language", "shard", "bytes")
     return "\t".join(repr(getattr(row, f.name)) for f in fields(row) if f.name not in skip)
 
@@ -109,15 +109,20 @@ def content_hash(rows: Iterable[StreamRow]) -> str:
     return hashlib.sha256("\n".join(sorted(row_content(row) for row in rows)).encode()).hexdigest()[:32]
 
 
-def shard_index(rows: Iterable[StreamRow]) -> dict[str, dict[str, str]]:
-    """`{shard: {kind: content hash}}`; a changed label changes the hash of `annotation` alone."""
+def _content_by(rows: Iterable[StreamRow], first: str, second: str) -> dict[str, dict[str, str]]:
     grouped: dict[str, dict[str, list[StreamRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        grouped[row.shard][row.kind].append(row)
+        grouped[getattr(row, first)][getattr(row, second)].append(row)
     return {
-        shard: {kind: content_hash(members) for kind, members in sorted(kinds.items())}
-        for shard, kinds in sorted(grouped.items())
+        outer: {inner: content_hash(members) for inner, members in sorted(groups.items())}
+        for outer, groups in sorted(grouped.items())
     }
+
+
+def shard_index(rows: Iterable[StreamRow]) -> dict[str, dict[str, dict[str, str]]]:
+    """Content hashes by shard and kind, and by split and kind; a changed label changes `annotation` alone."""
+    rows = list(rows)
+    return {"shards": _content_by(rows, "shard", "kind"), "splits": _content_by(rows, "split", "kind")}
 
 
 def write_shard_index(path: Path, rows: list[StreamRow]) -> None:
