@@ -1,0 +1,61 @@
+"""What goes into a dialogue model and what comes out.
+
+B windows, L frames on the clock, P seats for partners (0 to 3, padded), D_f the dimension of feature f.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class DialogueBatch:
+    """B windows of a target participant and of the partners in the same recording.
+
+    Features are standardised with the training part's statistics; an invalid frame (no face, stream too short,
+    outside the recording) is zero and marked invalid. A seat without a partner is zero, invalid and not present.
+    """
+
+    target: dict[str, Tensor]  # feature -> (B, L, D_f) float32
+    target_valid: dict[str, Tensor]  # feature -> (B, L) bool
+    partners: dict[str, Tensor]  # feature -> (B, P, L, D_f) float32
+    partners_valid: dict[str, Tensor]  # feature -> (B, P, L) bool
+    partner_present: Tensor  # (B, P) bool
+    frame_valid: Tensor  # (B, L) bool: inside the recording
+
+    def to(self, device: torch.device | str) -> DialogueBatch:
+        """The same batch on another device."""
+        return DialogueBatch(**{f.name: _move(getattr(self, f.name), device) for f in fields(self)})
+
+    @property
+    def size(self) -> int:
+        """B."""
+        return self.frame_valid.shape[0]
+
+    @property
+    def length(self) -> int:
+        """L."""
+        return self.frame_valid.shape[1]
+
+    @property
+    def seats(self) -> int:
+        """P."""
+        return self.partner_present.shape[1]
+
+
+@dataclass
+class DialogueOutput:
+    """A model's answer. The embeddings feed the alignment loss; None where the model has none."""
+
+    prediction: Tensor  # (B, L) in [0, 1]
+    audio: Tensor | None = None  # (B, L, d)
+    visual: Tensor | None = None  # (B, L, d)
+
+
+def _move(value: Tensor | dict[str, Tensor], device: torch.device | str) -> Tensor | dict[str, Tensor]:
+    if isinstance(value, dict):
+        return {name: tensor.to(device, non_blocking=True) for name, tensor in value.items()}
+    return value.to(device, non_blocking=True)
