@@ -1,4 +1,4 @@
-"""The configuration: one pydantic model, the source of config.yaml, of the JSON schema and of the option reference.
+"""The configuration: one pydantic model, the source of config.yaml, the JSON schema and the option reference.
 
 Only what changes results lives here; cores, memory, time and the GPU live in the profiles. Every stage of the
 workflow gets its own slice of this model, as JSON, on its command line.
@@ -6,32 +6,26 @@ workflow gets its own slice of this model, as JSON, on its command line.
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from affectssm.errors import ConfigError
 from affectssm.presets import SCALES, fill
+from affectssm.settings_base import Strict, default_tree, with_defaults
 
 DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
 Scale = Literal["paper", "demo", "tiny"]
 Source = Literal["extracted", "multimediate"]
-
-
-class Strict(BaseModel):
-    """A settings object that refuses unknown keys and never changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
 
 
 class CorpusSettings(Strict):
     """Where one corpus lies."""
 
-    root: str = Field("demo", description=f"folder of the corpus as distributed, or one of {', '.join(DEMO_EDITIONS)}")
-    ground_truth: str | None = Field(None, description="folder with the withheld test labels, where you have them")
+    root: str = Field("demo", description=f"folder of the corpus, or {', '.join(DEMO_EDITIONS)}")
+    ground_truth: str | None = Field(
+        None, description="folder with the withheld test labels, if you have them"
+    )
     shards: int = Field(2, ge=1, le=256, description="how many shards the recordings are spread over")
     checksum: Literal["sha256", "mtime"] = Field(
         "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
@@ -53,16 +47,16 @@ class Corpora(Strict):
 class FaceSettings(Strict):
     """Face tracking (MediaPipe short-range detection and mesh)."""
 
-    min_confidence: float = Field(0.5, ge=0, le=1, description="detection and tracking confidence that counts as a face")
+    min_confidence: float = Field(0.5, ge=0, le=1, description="confidence from which a detection is a face")
 
 
 class SpeechEncoderSettings(Strict):
     """A frozen speech encoder run over overlapping chunks."""
 
     model: str = Field(description="Hugging Face model id")
-    revision: str = Field("", description="full 40-character revision; empty: recorded by the first real load")
+    revision: Revision = Field("", description="40-character commit; empty: recorded by the first real load")
     chunk_s: float = Field(20.0, gt=0, description="seconds a forward pass sees")
-    overlap_s: float = Field(2.0, ge=0, description="seconds of context on each side that are computed and dropped")
+    overlap_s: float = Field(2.0, ge=0, description="seconds on each side that are computed and dropped")
     batch: int = Field(8, ge=1, description="chunks in a forward pass")
     int8: bool = Field(False, description="int8 linear layers on CPUs (about 1.5 times faster, cosine 0.999)")
 
@@ -72,8 +66,8 @@ class ClipSettings(Strict):
 
     model: str = Field("ViT-B-32", description="open-clip architecture")
     pretrained: str = Field("openai", description="name of the pretrained weights, for the record")
-    revision: str = Field("", description="full 40-character revision; empty: recorded by the first real load")
-    fps: float | None = Field(description="pictures a second to encode (native rate if higher than the video's)")
+    revision: Revision = Field("", description="40-character commit; empty: recorded by the first real load")
+    fps: float = Field(gt=0, description="pictures a second to encode; at most the video's own rate")
     batch: int = Field(32, ge=1, description="pictures in a forward pass")
     int8: bool = Field(False, description="int8 linear layers on CPUs (about twice as fast, cosine 0.9998)")
     margin: float = Field(0.25, ge=0, le=2, description="face box enlarged by this share on each side")
@@ -83,7 +77,7 @@ class FlowSettings(Strict):
     """Dense optical flow between successive face crops."""
 
     size: int = Field(112, ge=32, le=512, description="face crop in pixels (square)")
-    grid: int = Field(4, ge=1, le=16, description="cells a side the dense flow is pooled to (optical_flow only)")
+    grid: int = Field(4, ge=1, le=16, description="cells a side the flow is pooled to (optical_flow only)")
     method: Literal["dis_fast", "dis_medium", "farneback"] = Field("dis_medium", description="flow algorithm")
     margin: float = Field(0.25, ge=0, le=2, description="face box enlarged by this share on each side")
 
@@ -93,39 +87,48 @@ class Features(Strict):
 
     sources: tuple[Source, ...] = Field(
         ("extracted", "multimediate"),
-        description="extracted: computed here from audio and video; multimediate: the streams the challenge distributes",
+        min_length=1,
+        description="extracted (computed here from audio and video), multimediate (as distributed)",
     )
-    weights: Literal["pretrained", "random"] = Field(description="encoder weights; random is seeded and for the demo")
+    weights: Literal["pretrained", "random"] = Field(
+        description="encoder weights; random (seeded) is for the demo"
+    )
     size: Literal["full", "small"] = Field(description="encoder size; small only with random weights")
     weights_dir: str = Field("weights", description="folder with pretrained weights, one folder a model")
-    face_track: FaceSettings = Field(default_factory=FaceSettings, description="face tracking, shared by the face features")
+    face_track: FaceSettings = Field(default_factory=FaceSettings, description="face tracking, shared")
     wav2vec2: SpeechEncoderSettings = Field(
         default_factory=lambda: SpeechEncoderSettings(model="facebook/wav2vec2-base-960h"),
         description="wav2vec 2.0 speech embeddings",
     )
     speech_emotion: SpeechEncoderSettings = Field(
-        default_factory=lambda: SpeechEncoderSettings(model="audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"),
+        default_factory=lambda: SpeechEncoderSettings(
+            model="audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"
+        ),
         description="speech encoder tuned for emotion (CC BY-NC-SA 4.0: non-commercial)",
     )
     clip_face: ClipSettings = Field(description="CLIP embeddings of the face region")
-    optical_flow: FlowSettings = Field(default_factory=FlowSettings, description="dense flow on the face crop, pooled to a grid")
-    landmark_flow: FlowSettings = Field(default_factory=FlowSettings, description="flow magnitude at the landmarks")
+    optical_flow: FlowSettings = Field(
+        default_factory=FlowSettings, description="dense flow on the face crop, pooled to a grid"
+    )
+    landmark_flow: FlowSettings = Field(
+        default_factory=FlowSettings, description="flow magnitude at the landmarks"
+    )
 
     @model_validator(mode="after")
     def _small_is_random(self) -> Features:
         if self.size == "small" and self.weights == "pretrained":
-            raise ValueError("size: small exists with weights: random only; set size: full")
+            raise ValueError("weights: random with size: small; weights is pretrained")
         return self
 
 
 class Timeline(Strict):
     """The clock."""
 
-    clock_hz: Literal[25, 100] = Field(100, description="clock of the windows: 100 as the paper says, or 25 as the labels")
+    clock_hz: Literal[25, 100] = Field(100, description="100 as the paper says, or 25 as the labels")
 
 
 class DAMambaSettings(Strict):
-    """DA-Mamba's sizes and switches (facts: d = 384 with four blocks lands near the paper's 28.7 M parameters)."""
+    """DA-Mamba's sizes and switches (d = 384 and four blocks land near the paper's 28.7 M)."""
 
     d_model: int = Field(ge=4, description="width d")
     d_state: int = Field(ge=1, description="SSM state size N")
@@ -135,12 +138,20 @@ class DAMambaSettings(Strict):
     d_conv: int = Field(4, ge=1, description="causal convolution width of a Mamba block")
     expand: int = Field(2, ge=1, description="expansion of a Mamba block (d_inner = expand * d)")
     chunk: int = Field(16, ge=1, description="frames a chunk of the local attention")
-    backbone: Literal["mamba", "transformer"] = Field("mamba", description="global branch: SSM, or attention in its place")
+    backbone: Literal["mamba", "transformer"] = Field(
+        "mamba", description="global branch: SSM, or attention instead"
+    )
     local_attention: bool = Field(True, description="chunked local attention beside the global branch")
     modality_fusion: bool = Field(True, description="separate stacks for the audio and the visual group")
     partner_fusion: bool = Field(True, description="context from the partners; off: the target alone")
     cross_attention: bool = Field(True, description="light cross-attention between the modality groups")
     alignment: bool = Field(True, description="frame-wise symmetric InfoNCE between the groups")
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> DAMambaSettings:
+        if self.d_model % self.heads:
+            raise ValueError(f"heads that divide d_model ({self.d_model}); heads is {self.heads}")
+        return self
 
 
 class DATSettings(Strict):
@@ -172,13 +183,25 @@ class TrainingSettings(Strict):
     threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
     workers: int = Field(0, ge=0, description="processes that read batches")
 
+    @model_validator(mode="after")
+    def _an_epoch_fits(self) -> TrainingSettings:
+        if self.steps_per_epoch > self.steps:
+            raise ValueError(f"steps_per_epoch up to steps ({self.steps}); it is {self.steps_per_epoch}")
+        return self
+
 
 class Experiments(Strict):
     """What is trained."""
 
-    models: tuple[Literal["da_mamba", "dat"], ...] = Field(("da_mamba", "dat"), description="measured rows of noxi_ccc")
+    models: tuple[Literal["da_mamba", "dat"], ...] = Field(
+        ("da_mamba", "dat"), min_length=1, description="measured rows of noxi_ccc"
+    )
     seeds: tuple[int, ...] = Field(min_length=1, description="one run each; a cell is their mean")
-    adapt_mpiigi: bool = Field(False, description="add rows adapted on labelled MPIIGI sessions, leaving one session out")
+    adapt_mpiigi: bool = Field(False, description="add rows adapted on MPIIGI, leaving one session out")
+    validation_rows: bool = Field(
+        False,
+        description="add rows on the validation parts (selected on held-out training sessions)",
+    )
     adapt_steps: int = Field(100, ge=1, description="optimiser steps of that adaptation")
     da_mamba: DAMambaSettings = Field(description="DA-Mamba")
     dat: DATSettings = Field(description="DAT")
@@ -191,20 +214,23 @@ class Evaluation(Strict):
     bootstrap: int = Field(ge=10, description="bootstrap resamples of the independent units")
     bootstrap_seed: int = Field(0, description="seed of the resampling")
     scorer: Literal["by_frame", "official"] = Field(
-        "by_frame", description="by_frame pairs frames by index; official skips blank lines as the challenge's script does"
+        "by_frame",
+        description="by_frame pairs frames by index; official skips blank lines as the challenge does",
     )
 
 
 class Tables(Strict):
     """The tables."""
 
-    allow_incomplete: bool = Field(False, description="write a table although expected units are missing, naming them")
+    allow_incomplete: bool = Field(False, description="write a table with missing units, naming them")
 
 
 class Config(Strict):
     """The whole configuration. A null takes the value of the scale."""
 
-    scale: Scale = Field("demo", description="demo (small, learns the planted truth), paper, or tiny (seconds, for tests)")
+    scale: Scale = Field(
+        "demo", description="demo (small, learns what was planted), paper, or tiny (seconds)"
+    )
     corpora: Corpora = Field(default_factory=Corpora, description="where the corpora lie")
     features: Features = Field(description="feature sources and extractors")
     timeline: Timeline = Field(default_factory=Timeline, description="the common time line")
@@ -214,7 +240,9 @@ class Config(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_from_scale(cls, given: Any) -> Any:
+    def _fill_in(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        return fill(given, SCALES.get(given.get("scale") or "demo", {}))
+        scale = given.get("scale", cls.model_fields["scale"].default)
+        preset = SCALES.get(scale, {}) if isinstance(scale, str) else {}
+        return with_defaults(fill(given, preset), default_tree(cls))

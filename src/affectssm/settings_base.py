@@ -1,0 +1,140 @@
+"""What settings objects have in common: unknown keys are refused, values frozen, partial sections work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+
+Key = tuple[str | int, ...]
+
+
+class Strict(BaseModel):
+    """A settings object that refuses unknown keys and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # YAML reads yes, no, on and off as booleans, and pydantic would go on to read those as 1 and 0.
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        switch = info.field_name is not None and cls.model_fields[info.field_name].annotation is bool
+        if not switch and any(isinstance(item, bool) for item in items):
+            raise ValueError("a value, not a switch (yes, no, on, off, true and false are switches)")
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _each_once(cls, value: Any) -> Any:
+        if isinstance(value, tuple) and len(set(value)) < len(value):
+            raise ValueError("a list that names each value once")
+        return value
+
+
+def is_section(annotation: Any) -> TypeGuard[type[Strict]]:
+    """Tell whether a field of this type is a section (a settings object) and not a value."""
+    return isinstance(annotation, type) and issubclass(annotation, Strict)
+
+
+def default_tree(section: type[Strict]) -> dict[str, Any]:
+    """Return the defaults of a section as nested dicts; keys that the scale decides are absent.
+
+    A section given in part keeps its own defaults for the rest: ``noxi_add: {root: x}`` still has one shard.
+    """
+    tree: dict[str, Any] = {}
+    for key, field in section.model_fields.items():
+        if not field.is_required():
+            default = field.get_default(call_default_factory=True)
+            tree[key] = default.model_dump() if isinstance(default, Strict) else default
+        elif is_section(field.annotation):
+            tree[key] = default_tree(field.annotation)
+    return tree
+
+
+def with_defaults(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return ``given`` with absent keys from ``defaults``. An empty section is a section of defaults.
+
+    A value left at null is kept as it is, so that validation can refuse it: a root without its folder must
+    not turn into the demo.
+    """
+    merged = dict(given)
+    for key, default in defaults.items():
+        if isinstance(default, dict):
+            inner = merged.get(key)
+            if inner is None or isinstance(inner, dict):
+                merged[key] = with_defaults(inner or {}, default)
+        else:
+            merged.setdefault(key, default)
+    return merged
+
+
+def dotted(key: Key) -> str:
+    """Return ``("a", "b", 0)`` as ``a.b[0]``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    return text.removeprefix(".")
+
+
+def fields(section: type[Strict], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Yield every key of a section with its field, sections before what they contain."""
+    for name, field in section.model_fields.items():
+        yield (*above, name), field
+        if is_section(field.annotation):
+            yield from fields(field.annotation, (*above, name))
+
+
+def field_at(section: type[Strict], key: Key) -> Any:
+    """Return the field at a key (of an item: its list's), or the settings class where it is a section."""
+    place: Any = section
+    for part in key:
+        if is_section(place) and part in place.model_fields:
+            field = place.model_fields[part]
+            place = field.annotation if is_section(field.annotation) else field
+    return place
+
+
+def choices(field: Any) -> list[str]:
+    """Return the values that a field lists, as text; none for free values."""
+    return [str(value) for value in _literals(field.annotation)] if isinstance(field, FieldInfo) else []
+
+
+def _literals(annotation: Any) -> list[Any]:
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return [value for part in get_args(annotation) for value in _literals(part)]
+
+
+def describe(field: FieldInfo, item: bool = False) -> str:
+    """Return what a field (or an item of its list) takes, in words: ``a whole number, at least 1``."""
+    if item:
+        return _type_words(get_args(field.annotation)[0])
+    limits = [text for constraint in field.metadata for text in _limits(constraint)]
+    return ", ".join([_type_words(field.annotation), *limits])
+
+
+def _type_words(annotation: Any) -> str:
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "null"}
+    if annotation in words:
+        return words[annotation]
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return f"one of {', '.join(map(str, inside))}"
+    if origin is tuple:
+        return f"a list of: {_type_words(inside[0])}"
+    if origin is Annotated:
+        limits = [text for item in inside[1:] for text in _limits(item)]
+        return ", ".join([_type_words(inside[0]), *limits])
+    return " or ".join(_type_words(part) for part in inside)
+
+
+def _limits(constraint: Any) -> list[str]:
+    """Return pydantic's constraints on a value in words; a Field() inside Annotated carries several."""
+    if isinstance(constraint, FieldInfo):
+        return [text for item in constraint.metadata for text in _limits(item)]
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "min_length": "length at least"}
+    bounds = {name: getattr(constraint, name, None) for name in words}
+    found = [f"{words[name]} {bound:g}" for name, bound in bounds.items() if bound is not None]
+    pattern = getattr(constraint, "pattern", None)
+    return [*found, f"matching {pattern}"] if pattern else found

@@ -1,0 +1,175 @@
+"""Read a configuration, say clearly what is wrong with it, and write slices of it for command lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from affectssm.config import Config
+from affectssm.errors import ConfigError
+from affectssm.settings_base import Key, Strict, choices, describe, dotted, field_at, fields, is_section
+
+Section = TypeVar("Section", bound=Strict)
+
+
+def load_config(source: Mapping[str, Any] | str | Path | Sequence[str | Path] = ()) -> Config:
+    """Return the configuration given as a mapping or as YAML files, later files over earlier ones.
+
+    Raises:
+        ConfigError: a file that cannot be read, an unknown key, or a value that is not allowed.
+    """
+    if isinstance(source, Mapping):
+        return _validate(Config, dict(source), "configuration")
+    paths = [Path(source)] if isinstance(source, (str, Path)) else [Path(item) for item in source]
+    given: dict[str, Any] = {}
+    for path in paths:
+        given = overlay(given, read_yaml(path))
+    return _validate(Config, given, ", ".join(map(str, paths)) or "configuration")
+
+
+def slice_json(settings: BaseModel) -> str:
+    """Return settings as canonical JSON (sorted keys, no spaces): equal settings are equal strings."""
+    return json.dumps(settings.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def parse_slice(section: type[Section], text: str) -> Section:
+    """Return the settings object that ``slice_json`` wrote. Raises ConfigError."""
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            "--settings", f"{text[:80]!r} ({error.msg})", "a JSON object", "quote it in single quotes"
+        ) from error
+    return _validate(section, given, "--settings")
+
+
+def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with the keys of ``top`` put over it, section by section; lists are replaced."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = overlay(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file; an empty file is an empty mapping.
+
+    Raises:
+        ConfigError: no such file, not UTF-8, not YAML, a key given twice, or something else than a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        _refuse_repeated_keys(path, yaml.compose(text, Loader=yaml.SafeLoader))
+        content = yaml.safe_load(text)
+    except OSError as error:
+        raise ConfigError(
+            path, error.strerror or str(error), "a readable YAML file", "check the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            path, f"byte {error.start} is not UTF-8", "a text file in UTF-8", "save it as UTF-8"
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            _yaml_place(path, error),
+            str(getattr(error, "problem", None) or error),
+            "YAML: 'key: value' lines, sections indented by spaces",
+            "look at this line and the one above it",
+        ) from error
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError(
+            path, f"a {type(content).__name__}", "sections of 'key: value' lines", "compare with config.yaml"
+        )
+    return content or {}
+
+
+def _yaml_place(path: Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"{path}, line {mark.line + 1}" if mark else str(path)
+
+
+def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
+    """PyYAML keeps the last of two equal keys without a word, and the first one's settings are gone."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise ConfigError(
+                    f"{path}, line {key.start_mark.line + 1}",
+                    f"the key {key.value!r} a second time",
+                    "each key once in its section",
+                    "join the two",
+                )
+            seen.add(str(key.value))
+            _refuse_repeated_keys(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_repeated_keys(path, item)
+
+
+def _validate(section: type[Section], given: Any, origin: str) -> Section:
+    try:
+        return section.model_validate(given)
+    except ValidationError as error:
+        raise _explain(section, error, origin) from error
+
+
+def _explain(section: type[Strict], error: ValidationError, origin: str) -> ConfigError:
+    """Turn pydantic's findings into one ConfigError: the first in full, the others by their keys.
+
+    A wrong ``scale`` leaves the keys it decides without a value, so missing keys are named last.
+    """
+    findings = sorted(error.errors(include_url=False), key=lambda item: item["type"] == "missing")
+    first, others = findings[0], findings[1:]
+    key = first["loc"]
+    if first["type"] == "extra_forbidden":
+        found, expected, remedy = _unknown(section, key)
+    elif first["type"] == "invalid_key":
+        found, expected, remedy = f"the key {first['input']!r}", "text as a key", "quote or rename it"
+    else:
+        found, expected, remedy = _wrong(section, key, first)
+    named = [
+        dotted(item["loc"]) for item in others if item["type"] != "missing" or first["type"] == "missing"
+    ]
+    if named:
+        remedy += f"; then look at {', '.join(dict.fromkeys(named))}"
+    return ConfigError(f"{origin}: {dotted(key)}" if key else origin, found, expected, remedy)
+
+
+def _unknown(section: type[Strict], key: Key) -> tuple[str, str, str]:
+    """Explain an unknown key by the nearest known one: at its own level, then anywhere."""
+    level = field_at(section, key[:-1])
+    siblings = list(level.model_fields) if is_section(level) else []
+    everywhere = {path[-1]: dotted(path) for path, _ in reversed(list(fields(section)))}
+    name = str(key[-1])
+    near = get_close_matches(name, siblings, n=1)
+    elsewhere = [everywhere[match] for match in get_close_matches(name, everywhere, n=1)]
+    nearest = next(iter(near + elsewhere), None)
+    remedy = f"did you mean {nearest}?" if nearest else "remove the key"
+    return f"the unknown key {name!r}", f"one of {', '.join(siblings)}", remedy
+
+
+def _wrong(section: type[Strict], key: Key, finding: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Explain a value that is not allowed. Our own validators say ``what is expected; what was found``."""
+    value, field = finding["input"], field_at(section, key)
+    item = bool(key) and isinstance(key[-1], int)
+    expected = describe(field, item) if isinstance(field, FieldInfo) else "a section of 'key: value' lines"
+    if finding["type"] == "missing":
+        return "nothing", expected, "give a value"
+    if value is None:
+        return "null: nothing after the colon", expected, "give a value or delete the line"
+    found = repr(value)
+    if finding["type"] == "value_error":
+        expected, _, said = str(finding["ctx"]["error"]).partition("; ")
+        found = said or found
+    near = get_close_matches(str(value), choices(field), n=1)
+    return found, expected, f"did you mean {near[0]}?" if near else "correct the value"
