@@ -73,3 +73,36 @@ def test_an_unsafe_id_never_becomes_a_path(tmp_path):
         with pytest.raises(DataError, match="name"):
             shard.write(name, "c", {"expert": track()})
     assert not shard.parts.exists()
+
+
+def test_blocks_make_the_same_track_as_one_write(tmp_path):
+    whole, path = track(rows=70, dim=3), tmp_path / "s00.h5"
+    shard = ResumableShard(path, card())
+    with shard.recording("001", "c1") as part:
+        for start in range(0, 70, 16):
+            rows = slice(start, start + 16)
+            part.append("expert", Track(whole.value[rows], whole.time[rows], whole.valid[rows], whole.rate))
+    shard.finish()
+    with ShardReader(path) as reader:
+        found = reader.track("001", "expert")
+    for name in ("value", "time", "valid", "rate"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+
+
+def test_a_recording_that_fails_half_way_leaves_nothing(tmp_path):
+    shard = ResumableShard(tmp_path / "s00.h5", card())
+    with pytest.raises(ValueError, match="stop"), shard.recording("001", "c1") as part:
+        part.append("expert", track())
+        raise ValueError("stop")
+    assert not shard.done("001", "c1")
+    assert list(shard.parts.iterdir()) == []
+
+
+def test_the_final_id_follows_the_contents(tmp_path):
+    ids = []
+    for content in ("c1", "c2"):
+        shard = ResumableShard(tmp_path / f"{content}.h5", card())
+        shard.write("001", content, {"expert": track()})
+        shard.finish()
+        ids.append(read_card(tmp_path / f"{content}.h5")["id"])
+    assert ids[0] != ids[1]

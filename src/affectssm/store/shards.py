@@ -8,7 +8,8 @@ recording lies in a part file of its own beside it, so that a killed job goes on
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from json import dumps as json_dumps
 from json import loads as json_loads
@@ -53,13 +54,41 @@ class TrackInfo:
     rate: float
 
 
-def _put(group: h5py.Group, track: Track) -> None:
-    rows, dim = track.value.shape
-    height = max(1, min(max(rows, 1), CHUNK_BYTES // max(1, dim * track.value.itemsize)))
-    group.create_dataset("value", data=track.value, chunks=(height, dim) if rows and dim else None)
-    group.create_dataset("time", data=np.asarray(track.time, np.float64))
-    group.create_dataset("valid", data=np.asarray(track.valid, bool))
-    group.attrs["rate"] = float(track.rate)
+class PartWriter:
+    """One recording in the making: blocks of rows are written as they come, so that no track is held whole.
+
+    ``faults`` collects what was wrong with the recording.
+    """
+
+    def __init__(self, file: h5py.File) -> None:
+        self.faults: list[Fault] = []
+        self._file = file
+        self._rows: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {}
+
+    def append(self, participant: str, block: Track) -> None:
+        """Append rows to a participant's track; all blocks of a track have one dimension, type and rate."""
+        rows, dim = block.value.shape
+        if participant not in self._rows:
+            group = self._file.create_group(check_id(participant, "participant"))
+            height = max(1, CHUNK_BYTES // max(1, dim * block.value.itemsize))
+            group.create_dataset(
+                "value", (0, dim), block.value.dtype, maxshape=(None, dim), chunks=(height, max(1, dim))
+            )
+            group.attrs["rate"] = float(block.rate)
+            self._rows[participant] = ([], [])
+        value = self._file[participant]["value"]
+        value.resize(len(value) + rows, 0)
+        value[len(value) - rows :] = block.value
+        times, valids = self._rows[participant]
+        times.append(np.asarray(block.time, np.float64))
+        valids.append(np.asarray(block.valid, bool))
+
+    def close(self) -> None:
+        """Write what was collected."""
+        for participant, (times, valids) in self._rows.items():
+            self._file[participant].create_dataset("time", data=np.concatenate(times))
+            self._file[participant].create_dataset("valid", data=np.concatenate(valids))
+        self._file.attrs["faults"] = json_dumps([asdict(fault) for fault in self.faults])
 
 
 def _check(path: Path | str, name: str, group: h5py.Group) -> None:
@@ -76,7 +105,9 @@ def _check(path: Path | str, name: str, group: h5py.Group) -> None:
         if not all(np.isfinite(value[at : at + height]).all() for at in range(0, len(value), height)):
             problem = "values that are not finite"
     if problem:
-        raise DataError(path, f"{name} with {problem}", "T rows each, finite, times increasing", "report this extractor")
+        raise DataError(
+            path, f"{name} with {problem}", "T rows each, finite, times increasing", "report this extractor"
+        )
 
 
 class ResumableShard:
@@ -108,26 +139,40 @@ class ResumableShard:
             self._written.append(recording)
         return bool(same)
 
-    def write(
-        self, recording: str, content: str, tracks: Mapping[str, Track], faults: Iterable[Fault] = ()
-    ) -> None:
-        """Write one recording's tracks, by participant, and what was wrong with it."""
+    @contextmanager
+    def recording(self, recording: str, content: str) -> Iterator[PartWriter]:
+        """Yield a writer for one recording; the part is kept only if the block ends without an error."""
 
         def validate(written: Path) -> None:
             with h5py.File(written, "r", locking=False) as file:
                 for participant in file:
                     _check(self.path, f"{recording}/{participant}", file[participant])
 
-        with staged(self._part(recording), validate) as temporary, h5py.File(temporary, "w", locking=False) as file:
+        with (
+            staged(self._part(recording), validate) as temporary,
+            h5py.File(temporary, "w", locking=False) as file,
+        ):
             file.attrs["card_id"] = self.card["id"]
             file.attrs["content"] = content
-            file.attrs["faults"] = json_dumps([asdict(fault) for fault in faults])
-            for participant, track in tracks.items():
-                _put(file.create_group(check_id(participant, "participant")), track)
+            writer = PartWriter(file)
+            yield writer
+            writer.close()
         self._written.append(recording)
 
+    def write(
+        self, recording: str, content: str, tracks: Mapping[str, Track], faults: Iterable[Fault] = ()
+    ) -> None:
+        """Write one recording's tracks, by participant, and what was wrong with it."""
+        with self.recording(recording, content) as part:
+            for participant, track in tracks.items():
+                part.append(participant, track)
+            part.faults.extend(faults)
+
     def finish(self) -> list[Fault]:
-        """Merge the parts into the final file, remove them and return all faults."""
+        """Merge the parts into the final file, remove them and return all faults.
+
+        The final card's id also covers the contents of the recordings, so that whatever is made of the file notices.
+        """
         faults: list[Fault] = []
 
         def validate(written: Path) -> None:
@@ -135,17 +180,21 @@ class ResumableShard:
                 expected = {name for name in self._written if name in reader.recordings}
                 if expected != set(self._written):
                     missing = sorted(set(self._written) - expected)
-                    raise DataError(self.path, f"without {missing}", "every recording of the shard", "run again")
+                    raise DataError(
+                        self.path, f"without {missing}", "every recording of the shard", "run again"
+                    )
 
         with staged(self.path, validate) as temporary, h5py.File(temporary, "w", locking=False) as file:
-            file.attrs["card"] = cards.dumps(self.card)
+            contents: dict[str, str] = {}
             for recording in sorted(set(self._written)):
                 with h5py.File(self._part(recording), "r", locking=False) as part:
                     group = file.create_group(recording)
-                    group.attrs["content"] = part.attrs["content"]
+                    group.attrs["content"] = contents[recording] = part.attrs["content"]
                     faults.extend(Fault(**row) for row in json_loads(part.attrs["faults"]))
                     for participant in part:
                         part.copy(participant, group)
+            card = self.card | {"extra": {**self.card["extra"], "contents": contents}}
+            file.attrs["card"] = cards.dumps(card | {"id": cards.card_id(card)})
         shutil.rmtree(self.parts, ignore_errors=True)
         return faults
 
@@ -184,7 +233,10 @@ class ShardReader:
                 self._file = h5py.File(self.path, "r", locking=False)
             except OSError as error:
                 raise DataError(
-                    self.path, f"not readable as HDF5: {error}", "a finished feature file", "delete it and run again"
+                    self.path,
+                    f"not readable as HDF5: {error}",
+                    "a finished feature file",
+                    "delete it and run again",
                 ) from error
         return self._file
 
@@ -192,6 +244,10 @@ class ShardReader:
     def card(self) -> dict[str, Any]:
         """The card the file carries."""
         return json_loads(self.file.attrs["card"])
+
+    def content(self, recording: str) -> str:
+        """Return the hash of what a recording was made of."""
+        return str(self.file[recording].attrs["content"])
 
     @property
     def recordings(self) -> list[str]:
@@ -211,8 +267,12 @@ class ShardReader:
         rows, dim = group["value"].shape
         return TrackInfo(rows, dim, float(group.attrs["rate"]))
 
-    def track(self, recording: str, participant: str, start: int | None = None, stop: int | None = None) -> Track:
+    def track(
+        self, recording: str, participant: str, start: int | None = None, stop: int | None = None
+    ) -> Track:
         """Return rows ``start`` to ``stop`` of a track."""
         group = self.file[recording][participant]
         rows = slice(start, stop)
-        return Track(group["value"][rows], group["time"][rows], group["valid"][rows], float(group.attrs["rate"]))
+        return Track(
+            group["value"][rows], group["time"][rows], group["valid"][rows], float(group.attrs["rate"])
+        )

@@ -1,0 +1,108 @@
+"""Which features there are, what each is made of and where its extractor lives; imports no extractor."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from affectssm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from affectssm.config import Features
+    from affectssm.features.base import Extractor
+
+
+@dataclass(frozen=True)
+class Spec:
+    """An extractor by name.
+
+    Attributes:
+        name: the feature's name.
+        target: ``module:Class`` of the extractor.
+        kind: kind of the manifest rows it reads (audio, video, annotation or a stream's).
+        network: whether a network computes it (and a GPU makes it faster).
+        needs_faces: whether it reads the face track.
+    """
+
+    name: str
+    target: str
+    kind: str
+    network: bool = False
+    needs_faces: bool = False
+
+    @property
+    def module(self) -> str:
+        """The extractor's module."""
+        return self.target.partition(":")[0]
+
+
+_HERE = "affectssm.features"
+_SPECS = (
+    Spec("face_track", f"{_HERE}.faces:FaceTrack", "video"),
+    Spec("wav2vec2", f"{_HERE}.wav2vec2:Wav2Vec2", "audio", network=True),
+    Spec("speech_emotion", f"{_HERE}.speech_emotion:SpeechEmotion", "audio", network=True),
+    Spec("clip_face", f"{_HERE}.clip_face:ClipFace", "video", network=True, needs_faces=True),
+    Spec("optical_flow", f"{_HERE}.optical_flow:OpticalFlow", "video", needs_faces=True),
+    Spec("landmark_flow", f"{_HERE}.landmark_flow:LandmarkFlow", "video", needs_faces=True),
+    *(
+        Spec(kind, f"{_HERE}.multimediate:Stream", kind)
+        for kind in ("egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
+    ),
+    Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
+    Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation"),
+)
+FEATURES: dict[str, Spec] = {spec.name: spec for spec in _SPECS}
+
+GROUPS: dict[str, dict[str, list[str]]] = {
+    "extracted": {
+        "audio": ["wav2vec2", "speech_emotion"],
+        "visual": ["clip_face", "optical_flow", "landmark_flow"],
+    },
+    "multimediate": {"audio": ["egemapsv2", "w2vbert2"], "visual": ["clip", "openface2", "openpose"]},
+}
+"""Source -> modality group -> features, in the order models see them."""
+
+
+def spec(feature: str) -> Spec:
+    """Return a feature's entry.
+
+    Raises:
+        ConfigError: for a name that is none.
+    """
+    try:
+        return FEATURES[feature]
+    except KeyError:
+        known = ", ".join(FEATURES)
+        raise ConfigError(
+            f"feature {feature!r}", "no such feature", f"one of {known}", "mend the name"
+        ) from None
+
+
+def group_of(feature: str) -> str | None:
+    """Return ``audio`` or ``visual``, or None for what no model reads."""
+    for groups in GROUPS.values():
+        for group, features in groups.items():
+            if feature in features:
+                return group
+    return None
+
+
+def modules_of(feature: str) -> tuple[str, ...]:
+    """Return the modules whose code decides a feature's values."""
+    return spec(feature).module, f"{_HERE}.extract"
+
+
+def settings_of(feature: str, features: Features) -> dict[str, Any]:
+    """Return the slice of the configuration that an extractor is given."""
+    section = getattr(features, feature, None)
+    own = section.model_dump(mode="json") if section is not None else {}
+    if not spec(feature).network:
+        return own
+    return own | {"weights": features.weights, "size": features.size, "weights_dir": features.weights_dir}
+
+
+def make(feature: str, settings: dict[str, Any]) -> Extractor:
+    """Import and build an extractor."""
+    module, _, name = spec(feature).target.partition(":")
+    return getattr(importlib.import_module(module), name)(feature, settings)
