@@ -5,7 +5,6 @@ from affectssm.evaluation.metrics import (
     by_frame_pairs,
     ccc,
     ccc_of_moments,
-    mean_defined,
     moments,
     official_pairs,
 )
@@ -59,8 +58,3 @@ def test_by_frame_masks_and_official_shifts():
 def test_the_shorter_track_decides():
     x, y = by_frame_pairs(np.arange(3.0), np.arange(5.0), np.ones(5, bool))
     assert len(x) == len(y) == 3
-
-
-def test_mean_of_defined():
-    assert mean_defined([1.0, float("nan"), 3.0]) == 2.0
-    assert np.isnan(mean_defined([float("nan")]))

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -50,5 +52,5 @@ def test_schedule_warms_up_then_falls_to_zero():
     assert factors[0] == 0.1 and factors[9] == 1.0 and factors[10] == 1.0
     assert factors[55] == pytest.approx(0.5)
     assert factors[100] == pytest.approx(0.0)
-    assert all(a >= b for a, b in zip(factors[10:], factors[11:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(factors[10:]))
     assert rate_factor(0, 10, 0) == 1.0

@@ -1,9 +1,10 @@
 """Bootstrap intervals over recordings.
 
-The independent unit is a recording (two people of one dialogue are not independent, frames even less). A resample
-draws recordings with replacement inside each corpus, adds up their moments and takes the CCC, for every seed of the
-experiment with the same draw; the mean over seeds is taken inside the resample. Global is the mean of the corpora's
-CCCs of the same resample, so it is resampled jointly. The draws depend on the bootstrap seed, the corpus and the
+The independent unit is a recording (two people of one dialogue are not independent, frames even less). A
+resample draws recordings with replacement inside each corpus, adds up their moments and takes the CCC, for
+every seed of the experiment with the same draw; the mean over seeds is taken inside the resample. Global is
+the mean of the corpora's CCCs of the same resample, so it is resampled jointly. The draws depend on the
+bootstrap seed, the corpus and the
 number of its recordings alone: two models are compared on the same draws.
 """
 

@@ -1,13 +1,12 @@
 """Agreement between predicted and annotated engagement.
 
-CCC is Lin's concordance correlation coefficient with population variances on the concatenation of all frames of a
+CCC is Lin's concordance correlation coefficient with population variances on the concatenation of all frames
+of a
 corpus: ``2 cov / (var_x + var_y + (mean_x - mean_y)^2)``. It is computed from six sums a recording, so that a
 bootstrap over recordings costs one matrix product instead of a pass over the frames.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,8 @@ N_MOMENTS = 6  # n, sum x, sum y, sum x^2, sum y^2, sum xy
 def moments(prediction: Array, target: Array) -> Array:
     """The six sums of a set of paired frames (T,), (T,) -> (6,).
 
-    Both are shifted by 0.5, the middle of the scale, against cancellation; CCC does not change under a shift of both.
+    Both are shifted by 0.5, the middle of the scale, against cancellation; CCC does not change under a shift
+    of both.
 
     Raises:
         ValueError: when the two differ in length.
@@ -32,7 +32,7 @@ def moments(prediction: Array, target: Array) -> Array:
 
 
 def ccc_of_moments(sums: Array) -> Array:
-    """CCC of added-up moments (..., 6) -> (...); NaN where there is nothing to correlate (no frames, or both constant)."""
+    """CCC of added-up moments (..., 6) -> (...); NaN for no frames or two constants."""
     n, sx, sy, sxx, syy, sxy = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mx, my = sx / n, sy / n
@@ -50,9 +50,10 @@ def ccc(prediction: Array, target: Array) -> float:
 def official_pairs(prediction: Array, target: Array, valid: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Pair the frames of one participant as the challenge's scorer does.
 
-    It reads each file with the unparsable lines skipped independently, truncates both to the shorter and masks what
-    is not finite (facts/corpora.md A.4, hcmlab/MultiMediate26 5_CreateResulttable.py). A complete prediction against
-    labels with blank lines is therefore scored shifted; this mode exists to compare with the owner's numbers.
+    It reads each file with the unparsable lines skipped independently, truncates both to the shorter and
+    masks what is not finite (facts/corpora.md A.4, hcmlab/MultiMediate26 5_CreateResulttable.py). A complete
+    prediction against labels with blank lines is therefore scored shifted; this mode exists to compare with
+    the owner's numbers.
     """
     labels = np.asarray(target, dtype=np.float64)[np.asarray(valid, dtype=bool)]
     written = np.asarray(prediction, dtype=np.float64)
@@ -64,16 +65,10 @@ def official_pairs(prediction: Array, target: Array, valid: NDArray[np.bool_]) -
 
 
 def by_frame_pairs(prediction: Array, target: Array, valid: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Pair the frames of one participant by index; frames with an invalid label or without a prediction are masked."""
+    """Pair the frames of one participant by index; invalid labels and absent predictions are masked."""
     n = min(len(prediction), len(target))
     keep = np.asarray(valid[:n], dtype=bool) & np.isfinite(prediction[:n])
     return np.asarray(prediction[:n], dtype=np.float64)[keep], np.asarray(target[:n], dtype=np.float64)[keep]
 
 
 PAIRINGS = {"by_frame": by_frame_pairs, "official": official_pairs}
-
-
-def mean_defined(values: Sequence[float]) -> float:
-    """Mean of the values that are defined; NaN when none is."""
-    defined = [v for v in values if np.isfinite(v)]
-    return float(np.mean(defined)) if defined else float("nan")

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 class WeightAverage:
     """``avg <- decay * avg + (1 - decay) * weights`` after every optimiser step.
 
-    With ``bias_correction`` the average starts at zero and is divided by ``1 - decay^t``, as Adam does: after few steps
-    it is a mean of the weights seen, where the plain average, which starts at the initial weights, still is those.
-    Buffers are taken as they are.
+    With ``bias_correction`` the average starts at zero and is divided by ``1 - decay^t``, as Adam does: after
+    few steps it is a mean of the weights seen, where the plain average, which starts at the initial weights,
+    still is those. Buffers are taken as they are.
     """
 
     def __init__(self, model: nn.Module, decay: float, bias_correction: bool) -> None:

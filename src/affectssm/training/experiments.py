@@ -1,4 +1,5 @@
-"""The catalogue of experiments: which models, variants and feature sources a table needs, and what one run is told.
+"""The catalogue of experiments: which models, variants and feature sources a table needs, and what one run is
+told.
 
 Light on purpose (no torch): the workflow reads it when it builds its graph.
 """
@@ -14,8 +15,10 @@ from affectssm.errors import ConfigError
 
 MODELS = ("da_mamba", "dat")
 SOURCES = ("extracted", "multimediate")
-FOLD = "all"  # the only fold of an experiment that is trained once per seed
-ADAPT_FOLD = "loso"  # leave one session out: every labelled session is predicted by the run that did not see it
+FOLD = "main"  # the only fold of an experiment that is trained once per seed
+ADAPT_FOLD = (
+    "loso"  # leave one session out: every labelled session is predicted by the run that did not see it
+)
 
 # modality groups of the two sources of dialogue features (DA-Mamba, input features)
 GROUPS: dict[str, dict[str, list[str]]] = {
@@ -49,8 +52,8 @@ class Experiment:
         model: one of MODELS.
         variant: a key of VARIANTS; "" is the model as configured.
         source: extracted or multimediate.
-        selection: ``val`` (NoXi's validation part selects the epoch, test parts are reported) or ``holdout`` (held-out
-            training sessions select it, so that the validation part can be reported).
+        selection: ``val`` (NoXi's validation part selects the epoch, test parts are reported) or ``holdout``
+            (held-out training sessions select it, so that the validation part can be reported).
     """
 
     model: str
@@ -75,6 +78,13 @@ class Experiment:
         return "val" if self.selection == "holdout" or self.variant == "adapt_mpiigi" else "test"
 
     @property
+    def cells(self) -> tuple[str, ...]:
+        """The columns of the table this experiment has predictions for (evaluation/cells.py)."""
+        if self.variant == "adapt_mpiigi":
+            return ("mpiigi",)
+        return ("noxi_base", "mpiigi") if self.split == "val" else ("noxi_base", "noxi_add", "mpiigi")
+
+    @property
     def base(self) -> Experiment:
         """The experiment whose runs an adapted one continues from."""
         return Experiment(self.model, "", self.source, "val")
@@ -91,7 +101,10 @@ def parse_experiment(name: str) -> Experiment:
         return known[name]
     near = difflib.get_close_matches(name, known, n=3)
     raise ConfigError(
-        f"experiment {name}", "no experiment of this name", f"one of {', '.join(near or sorted(known))}", "mend the name"
+        f"experiment {name}",
+        "no experiment of this name",
+        f"one of {', '.join(near or sorted(known))}",
+        "mend the name",
     )
 
 
@@ -106,14 +119,14 @@ def _all_experiments() -> list[Experiment]:
     ]
 
 
-def test_labels_withheld(config: Config) -> bool:
-    """Whether some corpus of the table has no test labels: a withheld demo, or a real root without ground truth."""
-    corpora = (config.corpora.noxi, config.corpora.noxi_add, config.corpora.mpiigi)
-    return any(c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None for c in corpora)
-
-
-def experiments_of(table: str, config: Config) -> list[Experiment]:
+def experiments_of(table: str, config: Config, withheld: bool) -> list[Experiment]:
     """The experiments whose metrics a table is made of, in the order of its rows.
+
+    Args:
+        table: one of TABLES.
+        config: the configuration.
+        withheld: whether the test labels of some corpus are withheld, so that validation parts are reported
+            as well.
 
     Raises:
         ConfigError: for an unknown table.
@@ -122,16 +135,20 @@ def experiments_of(table: str, config: Config) -> list[Experiment]:
     if table == "noxi_ccc":
         models = config.experiments.models
         found = [Experiment(model, "", source) for model in models for source in sources]
-        if config.experiments.validation_rows or test_labels_withheld(config):
+        if config.experiments.validation_rows or withheld:
             found += [Experiment(model, "", source, "holdout") for model in models for source in sources]
         if config.experiments.adapt_mpiigi and "da_mamba" in models:
             found += [Experiment("da_mamba", "adapt_mpiigi", source) for source in sources]
         return found
     if table == "noxi_controls":
-        selection = "holdout" if test_labels_withheld(config) else "val"
+        selection = "holdout" if withheld else "val"
         variants = ("", "shuffled_labels", "no_partner")
-        return [Experiment("da_mamba", variant, source, selection) for source in sources for variant in variants]
-    raise ConfigError(f"table {table}", "no table of this name", f"one of {', '.join(TABLES)}", "mend the name")
+        return [
+            Experiment("da_mamba", variant, source, selection) for source in sources for variant in variants
+        ]
+    raise ConfigError(
+        f"table {table}", "no table of this name", f"one of {', '.join(TABLES)}", "mend the name"
+    )
 
 
 def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str, Any]:
@@ -159,6 +176,7 @@ def evaluation_settings(config: Config, experiment: Experiment) -> dict[str, Any
     return {
         "experiment": experiment.name,
         "split": experiment.split,
+        "cells": list(experiment.cells),
         "source": experiment.source,
         "seeds": list(config.experiments.seeds),
         **config.evaluation.model_dump(),

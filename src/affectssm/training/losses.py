@@ -1,8 +1,8 @@
 """The two terms of DA-Mamba's loss: ``lambda_ccc (1 - CCC) + lambda_align InfoNCE``.
 
-B windows of L clock frames; the centre of a window holds C clock frames = F label frames (F = 8 at a clock of 100 Hz,
-32 at 25 Hz). Both terms are taken at the label frames of the centre: a prediction or an embedding of a label frame is
-the mean over its clock frames, labels are never interpolated to look denser.
+B windows of L clock frames; the centre of a window holds C clock frames = F label frames (F = 8 at a clock of
+100 Hz, 32 at 25 Hz). Both terms are taken at the label frames of the centre: a prediction or an embedding of
+a label frame is the mean over its clock frames, labels are never interpolated to look denser.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ def valid_at_label_frames(valid: Tensor, per_label: int, centre: slice = CENTRE)
 
 
 def ccc(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """CCC with population variances over the valid entries, in float64; 0 with a zero gradient when none is valid.
+    """CCC with population variances over the valid entries, in float64; 0 with a zero gradient when none is
+    valid.
 
-    Sums in float64 keep the variances from cancelling; the floor keeps the gradient finite for two equal constants.
+    Sums in float64 keep the variances from cancelling; the floor keeps the gradient finite for two equal
+    constants.
     """
     x, y, w = prediction.double(), target.double(), valid.double()
     n = w.sum().clamp(min=1.0)
@@ -72,8 +74,8 @@ def info_nce(audio: Tensor, visual: Tensor, window: Tensor, frame: Tensor, tempe
         window, frame: (N,) which window and which label frame of it each row is.
         temperature: tau.
 
-    The negatives of a row are the other rows, without the adjacent frames of its own window: neighbours are near
-    duplicates and would be pushed apart although they agree.
+    The negatives of a row are the other rows, without the adjacent frames of its own window: neighbours are
+        near duplicates and would be pushed apart although they agree.
     """
     if len(audio) < 2:
         return (audio.sum() + visual.sum()) * 0.0

@@ -1,0 +1,147 @@
+"""One cell of a table: a model's CCC on one part of a corpus, over its seeds, and what is missing from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectssm.evaluation.intervals import (
+    Interval,
+    counts,
+    percentile_interval,
+    resampled_ccc,
+    resampled_mean,
+)
+from affectssm.evaluation.metrics import N_MOMENTS, PAIRINGS, ccc_of_moments, moments
+from affectssm.evaluation.reading import Labels, Part, Run, Seat
+
+Array = NDArray[np.float64]
+
+# a table's columns, and the part of a corpus each is measured on; there is no validation part of NoXi-Add
+CELLS: dict[str, dict[str, Part]] = {
+    "test": {
+        "noxi_base": ("noxi", "test-base"),
+        "noxi_add": ("noxi_add", "test-additional"),
+        "mpiigi": ("mpiigi", "test"),
+    },
+    "val": {"noxi_base": ("noxi", "val"), "mpiigi": ("mpiigi", "val")},
+}
+METRICS = ("ccc", "ccc_participant")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model's scores on one part.
+
+    Attributes:
+        units: recordings that were scored, sorted.
+        n_expected: recordings of the part, after the manifest.
+        missing: what is missing, by name (recording, recording/participant).
+        reason: why there is no number at all; "" where there is one.
+        sums: (seeds, units, 6) moments.
+        participants: (seeds, units, 2) sum and number of the participants' own CCCs.
+        resampled: metric -> (resamples,) mean over seeds in each bootstrap resample.
+    """
+
+    units: tuple[str, ...] = ()
+    n_expected: int = 0
+    missing: tuple[str, ...] = ()
+    reason: str = ""
+    sums: Array = field(default_factory=lambda: np.zeros((0, 0, N_MOMENTS)))
+    participants: Array = field(default_factory=lambda: np.zeros((0, 0, 2)))
+    resampled: Mapping[str, Array] = field(default_factory=dict)
+
+    def values(self, metric: str) -> list[float]:
+        """The metric of each seed."""
+        if metric == "ccc":
+            return [float(v) for v in ccc_of_moments(self.sums.sum(axis=1))]
+        totals = self.participants.sum(axis=1)
+        return [float(total / n) if n else float("nan") for total, n in totals]
+
+    def interval(self, metric: str) -> Interval:
+        """Its 95 % interval over recordings."""
+        return percentile_interval(self.resampled[metric], len(self.units))
+
+
+def empty_reason(part: Part, expected: Sequence[str], has_labels: bool, has_predictions: bool) -> str:
+    """Why a part cannot be scored at all, or ""."""
+    corpus, split = part
+    if not expected:
+        return f"{corpus} has no {split} part"
+    if not has_predictions:
+        return f"no features of this source for {corpus} {split}"
+    if not has_labels:
+        return f"labels of {corpus} {split} withheld"
+    return ""
+
+
+def score_cell(
+    part: Part,
+    expected: Sequence[str],
+    labels: Mapping[Seat, Labels],
+    runs: Sequence[Run],
+    scorer: str,
+    resamples: int,
+    bootstrap_seed: int,
+) -> Cell:
+    """Score every seed on one part and resample its recordings."""
+    seats = sorted(seat for seat in labels if seat[0] in set(expected))
+    predicted = any(run.parts.get(part) for run in runs)
+    reason = empty_reason(part, expected, bool(seats), predicted)
+    if reason:
+        return Cell(n_expected=len(expected), reason=reason)
+    missing = {f"{recording} (no labels)" for recording in expected if recording not in {r for r, _ in seats}}
+    usable = []
+    for seat in seats:
+        if all(seat in run.parts.get(part, {}) for run in runs):
+            usable.append(seat)
+        else:
+            missing.add("/".join(seat) + " (no predictions)")
+    units = sorted({recording for recording, _ in usable})
+    sums = np.zeros((len(runs), len(units), N_MOMENTS))
+    participants = np.zeros((len(runs), len(units), 2))
+    for s, run in enumerate(runs):
+        for seat in usable:
+            own = moments(*PAIRINGS[scorer](run.parts[part][seat], labels[seat].value, labels[seat].valid))
+            u = units.index(seat[0])
+            sums[s, u] += own
+            if np.isfinite(agreement := float(ccc_of_moments(own))):
+                participants[s, u] += (agreement, 1.0)
+    drawn = counts("/".join(part), len(units), resamples, bootstrap_seed)
+    resampled = {
+        "ccc": resampled_ccc(sums, drawn),
+        "ccc_participant": resampled_mean(participants[..., 0], participants[..., 1], drawn),
+    }
+    return Cell(tuple(units), len(expected), tuple(sorted(missing)), "", sums, participants, resampled)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number as a table prints it: mean and sd over seeds, interval over recordings."""
+
+    value: float
+    sd: float
+    low: float
+    high: float
+
+
+NO_SCORE = Score(*([float("nan")] * 4))
+
+
+def summarise(per_seed: Sequence[float], interval: Interval) -> Score:
+    """Mean over the seeds (not an ensemble), sd with n - 1."""
+    sd = float(np.std(per_seed, ddof=1)) if len(per_seed) > 1 else float("nan")
+    value = float(np.mean(per_seed)) if np.isfinite(per_seed).all() else float("nan")
+    return Score(value, sd, interval.low, interval.high)
+
+
+def score_global(cells: Sequence[Cell], metric: str) -> tuple[list[float], Score]:
+    """The macro-average over corpora by seed, and its summary, resampled jointly with them."""
+    per_seed = [float(v) for v in np.mean([cell.values(metric) for cell in cells], axis=0)]
+    resampled = np.mean([cell.resampled[metric] for cell in cells], axis=0)
+    return per_seed, summarise(
+        per_seed, percentile_interval(resampled, min(len(cell.units) for cell in cells))
+    )

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from scored_world import (
+    FRAMES,
+    ROLES,
+    WORLD,
+    predicted,
+    settings,
+    truth,
+    write_labels,
+    write_manifests,
+    write_predictions,
+)
+
+from affectssm.errors import DataError
+from affectssm.evaluation.evaluate import evaluate
+from affectssm.evaluation.metrics import ccc
+from affectssm.store.parquet import read_parquet
+
+BASE = ("noxi", "test-base")
+
+
+def run(tmp_path, own=None, labels=None, skip=(), **kind):
+    own = own or settings(**kind)
+    predictions = [write_predictions(tmp_path / f"{s}.parquet", s, skip=skip) for s in own["seeds"]]
+    files = write_labels(tmp_path) if labels is None else labels
+    evaluate(own, predictions, files, write_manifests(tmp_path), tmp_path / "metrics.parquet")
+    return read_parquet(tmp_path / "metrics.parquet").to_pylist()
+
+
+def one(rows, cell, metric="ccc", level="summary", seed=None):
+    found = [r for r in rows if (r["cell"], r["metric"], r["level"]) == (cell, metric, level)]
+    return next(r for r in found if seed is None or r["seed"] == seed)
+
+
+def by_hand(part, seed, frames=slice(None)):
+    seats = [(r, role) for r in WORLD[part] for role in ROLES]
+    x = np.concatenate([predicted(part[0], *seat, seed)[frames] for seat in seats]).astype(np.float32)
+    y = np.concatenate([truth(part[0], *seat)[frames] for seat in seats]).astype(np.float32)
+    return ccc(x, y)
+
+
+def test_cells_are_ccc_on_the_concatenation_and_means_over_seeds(tmp_path):
+    rows = run(tmp_path)
+    for seed in (1, 2):
+        assert one(rows, "noxi_base", level="run", seed=seed)["value"] == pytest.approx(
+            by_hand(BASE, seed), abs=1e-9
+        )
+    summary = one(rows, "noxi_base")
+    per_seed = [by_hand(BASE, 1), by_hand(BASE, 2)]
+    assert summary["value"] == pytest.approx(np.mean(per_seed), abs=1e-9)
+    assert summary["sd"] == pytest.approx(np.std(per_seed, ddof=1), abs=1e-9)
+    assert summary["low"] <= summary["value"] <= summary["high"]
+    assert (summary["n_used"], summary["n_expected"], summary["n_seeds"]) == (3, 3, 2)
+    whole = one(rows, "global")
+    assert whole["value"] == pytest.approx(np.mean([one(rows, c)["value"] for c in settings()["cells"]]))
+    assert (whole["n_used"], whole["n_expected"]) == (7, 7)
+
+
+def test_per_participant_ccc_is_the_mean_of_the_participants(tmp_path):
+    rows = run(tmp_path, seeds=(1,))
+    own = [
+        ccc(predicted("mpiigi", r, role, 1).astype(np.float32), truth("mpiigi", r, role).astype(np.float32))
+        for r in WORLD["mpiigi", "test"]
+        for role in ROLES
+    ]
+    assert one(rows, "mpiigi", "ccc_participant")["value"] == pytest.approx(np.mean(own), abs=1e-6)
+
+
+def test_withheld_labels_leave_a_reason_and_no_number(tmp_path):
+    rows = run(tmp_path, labels=write_labels(tmp_path, splits=("val",)))
+    for cell in settings()["cells"]:
+        row = one(rows, cell)
+        assert np.isnan(row["value"]) and "withheld" in row["reason"] and row["n_used"] == 0
+    assert "global needs" in one(rows, "global")["reason"]
+
+
+def test_validation_rows_have_no_noxi_add_and_no_global(tmp_path):
+    rows = run(tmp_path, split="val")
+    assert one(rows, "noxi_base")["value"] == pytest.approx(
+        np.mean([by_hand(("noxi", "val"), s) for s in (1, 2)])
+    )
+    assert "noxi_add" not in {r["cell"] for r in rows}
+    assert one(rows, "global")["reason"] == "global needs noxi_add"
+
+
+def test_a_single_recording_has_no_interval(tmp_path):
+    row = one(run(tmp_path, split="val"), "mpiigi")
+    assert np.isfinite(row["value"]) and np.isnan(row["low"]) and row["n_used"] == 1
+
+
+def test_missing_predictions_and_labels_are_named(tmp_path):
+    labels = write_labels(
+        tmp_path,
+        spoil=[
+            ("004", "novice", slice(None)),
+            ("005", "expert", slice(None)),
+            ("005", "novice", slice(None)),
+        ],
+    )
+    rows = run(tmp_path, labels=labels, skip={("003", "expert")})
+    row = one(rows, "noxi_base")
+    assert row["missing"] == ["003/expert (no predictions)", "005 (no labels)"]
+    assert (row["n_used"], row["n_expected"]) == (2, 3)
+    assert "noxi_base: 005 (no labels)" in one(rows, "global")["missing"]
+
+
+def test_a_corpus_without_features_of_the_source_says_so(tmp_path):
+    own = settings(seeds=(1,))
+    parts = [part for part in WORLD if part[0] != "noxi_add"]
+    path = write_predictions(tmp_path / "p.parquet", 1, parts=parts)
+    evaluate(own, [path], write_labels(tmp_path), write_manifests(tmp_path), tmp_path / "m.parquet")
+    rows = read_parquet(tmp_path / "m.parquet").to_pylist()
+    assert "no features" in one(rows, "noxi_add")["reason"]
+    assert np.isfinite(one(rows, "noxi_base")["value"])
+
+
+def test_official_scorer_shifts_after_a_blank_line(tmp_path):
+    labels = write_labels(tmp_path, spoil=[("001", "expert", 0)])
+    by_frame = one(run(tmp_path, settings(), labels), "mpiigi")["value"]
+    official = one(run(tmp_path, settings(scorer="official"), labels), "mpiigi")["value"]
+    assert official < by_frame
+
+
+def test_a_missing_seed_is_an_error(tmp_path):
+    path = write_predictions(tmp_path / "1.parquet", 1)
+    with pytest.raises(DataError, match=r"predictions of seeds \[1\]"):
+        evaluate(
+            settings(), [path], write_labels(tmp_path), write_manifests(tmp_path), tmp_path / "m.parquet"
+        )
+
+
+def test_invalid_labels_are_masked_in_both(tmp_path):
+    everywhere = [(r, role, slice(0, 10)) for r in WORLD[BASE] for role in ROLES]
+    rows = run(tmp_path, settings(seeds=(1,)), write_labels(tmp_path, spoil=everywhere))
+    expected = by_hand(BASE, 1, slice(10, FRAMES))
+    assert one(rows, "noxi_base")["value"] == pytest.approx(expected, abs=1e-9)
