@@ -137,6 +137,7 @@ class DAMambaSettings(Strict):
     dropout: float = Field(ge=0, lt=1, description="dropout")
     d_conv: int = Field(4, ge=1, description="causal convolution width of a Mamba block")
     expand: int = Field(2, ge=1, description="expansion of a Mamba block (d_inner = expand * d)")
+    ffn: int = Field(4, ge=1, description="width of the feed-forward layers, as a multiple of d")
     chunk: int = Field(16, ge=1, description="frames a chunk of the local attention")
     backbone: Literal["mamba", "transformer"] = Field(
         "mamba", description="global branch: SSM, or attention instead"
@@ -144,6 +145,9 @@ class DAMambaSettings(Strict):
     local_attention: bool = Field(True, description="chunked local attention beside the global branch")
     modality_fusion: bool = Field(True, description="separate stacks for the audio and the visual group")
     partner_fusion: bool = Field(True, description="context from the partners; off: the target alone")
+    seats: Literal["exchangeable", "ordered"] = Field(
+        "exchangeable", description="several partners: in any order alike, or joined and numbered by seat"
+    )
     cross_attention: bool = Field(True, description="light cross-attention between the modality groups")
     alignment: bool = Field(True, description="frame-wise symmetric InfoNCE between the groups")
 

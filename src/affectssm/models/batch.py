@@ -10,13 +10,16 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+MAX_PARTNERS = 3  # MPIIGroupInteraction seats four
+
 
 @dataclass
 class DialogueBatch:
     """B windows of a target participant and of the partners in the same recording.
 
-    Features are standardised with the training part's statistics; an invalid frame (no face, stream too short,
-    outside the recording) is zero and marked invalid. A seat without a partner is zero, invalid and not present.
+    Features are standardised with the training part's statistics; an invalid frame (no face, stream too
+    short, outside the recording) is zero and marked invalid. A seat without a partner is zero, invalid and
+    not present.
     """
 
     target: dict[str, Tensor]  # feature -> (B, L, D_f) float32

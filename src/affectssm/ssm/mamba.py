@@ -72,8 +72,12 @@ class BiMamba(nn.Module):
     @torch.no_grad()
     def _initialise(self) -> None:
         """Mamba's initialisation, the same for every direction: A_n = -n (S4D-real), steps log-uniform in [1e-3, 0.1]."""
-        nn.init.uniform_(self.conv_weight, -(self.conv_weight.shape[1] ** -0.5), self.conv_weight.shape[1] ** -0.5)
-        nn.init.uniform_(self.conv_bias, -(self.conv_weight.shape[1] ** -0.5), self.conv_weight.shape[1] ** -0.5)
+        nn.init.uniform_(
+            self.conv_weight, -(self.conv_weight.shape[1] ** -0.5), self.conv_weight.shape[1] ** -0.5
+        )
+        nn.init.uniform_(
+            self.conv_bias, -(self.conv_weight.shape[1] ** -0.5), self.conv_weight.shape[1] ** -0.5
+        )
         nn.init.uniform_(self.x_proj, -(self.d_inner**-0.5), self.d_inner**-0.5)
         nn.init.uniform_(self.dt_proj, -(self.dt_rank**-0.5), self.dt_rank**-0.5)
         step = torch.exp(torch.empty_like(self.dt_bias).uniform_(math.log(DT_MIN), math.log(DT_MAX)))
@@ -139,8 +143,12 @@ def mix_together(mixers: Sequence[BiMamba], xs: Sequence[Tensor], mask: Tensor |
     """
     prepared = [mixer.scan_inputs(x, mask) for mixer, x in zip(mixers, xs, strict=True)]
     inputs = [each for each, _ in prepared]
-    joined = inputs[0] if len(inputs) == 1 else ScanInputs(
-        *(torch.cat(parts, dim=0 if parts[0].dim() < 3 else 1) for parts in zip(*inputs, strict=True))
+    joined = (
+        inputs[0]
+        if len(inputs) == 1
+        else ScanInputs(
+            *(torch.cat(parts, dim=0 if parts[0].dim() < 3 else 1) for parts in zip(*inputs, strict=True))
+        )
     )
     y = selective_scan(*joined)
     ys = y.chunk(len(mixers), dim=1)

@@ -1,0 +1,106 @@
+"""Attention whose positions are offsets in time: over a whole window, over chunks of it, or into another sequence.
+
+B batch, L queries, S keys, d model width, H heads.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class OffsetBias(nn.Module):
+    """A learned bias a head for the offset in frames between key and query: a smooth curve over the lag.
+
+    The curve interpolates between weights every ``SPACING`` frames and is flat beyond ``REACH``, so that any length
+    has a bias and neighbouring lags share what they learn. It starts as a slope towards nearby frames, steeper in
+    each further head, so that a lag of a fraction of a second is within sight from the first step.
+    """
+
+    SPACING, REACH = 4, 96  # frames
+    GAIN = 10.0  # weights are stored divided by it: Adam moves every parameter alike, and a bias has to reach 2 or 3
+
+    centres: Tensor
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        centres = torch.arange(-self.REACH, self.REACH + 1, self.SPACING, dtype=torch.float32)
+        self.register_buffer("centres", centres, persistent=False)
+        slopes = 2.0 ** -(torch.arange(heads, 0, -1) * 4.0 / heads + 3)  # from 1/128 up to 1/16 a frame
+        self.weight = nn.Parameter(-slopes[:, None] * centres.abs() / self.GAIN)
+
+    def forward(self, queries: int, keys: int) -> Tensor:
+        """(H, queries, keys): the bias of key j for query i is the curve at j - i."""
+        offsets = torch.arange(1 - queries, keys, device=self.weight.device)
+        distance = (offsets[:, None] - self.centres) / self.SPACING
+        curve = (
+            self.GAIN * self.weight @ torch.softmax(-0.5 * distance.square(), dim=-1).T
+        )  # (H, queries+keys-1)
+        index = (
+            torch.arange(keys, device=offsets.device) - torch.arange(queries, device=offsets.device)[:, None]
+        )
+        return curve[:, index + queries - 1]
+
+
+class Attention(nn.Module):
+    """Multi-head attention from ``x`` (B, L, d) to itself or to a context (B, S, d).
+
+    Args:
+        d_model: d.
+        heads: H.
+        width: inner width, a multiple of H; default d.
+        chunk: let frames attend within consecutive chunks of this many frames only (cost linear in L).
+    """
+
+    def __init__(self, d_model: int, heads: int, width: int | None = None, chunk: int | None = None) -> None:
+        super().__init__()
+        width = width or d_model
+        self.heads, self.chunk = heads, chunk
+        self.query = nn.Linear(d_model, width)
+        self.key_value = nn.Linear(d_model, 2 * width)
+        self.out = nn.Linear(width, d_model)
+        self.bias = OffsetBias(heads)
+
+    def forward(self, x: Tensor, key_mask: Tensor | None = None, context: Tensor | None = None) -> Tensor:
+        """Attend.
+
+        Args:
+            x: (B, L, d).
+            key_mask: (B, S) bool, True where a key may be looked at. A query without any key gets finite numbers
+                that mean nothing.
+            context: (B, S, d), S = L times the number of sequences laid one behind the other on the same clock;
+                None for x itself.
+
+        Returns:
+            (B, L, d).
+        """
+        if self.chunk is None or context is not None:
+            return self._attend(x, x if context is None else context, key_mask)
+        batch, length, _ = x.shape
+        missing = -length % self.chunk
+        if missing and key_mask is None:
+            key_mask = x.new_ones(batch, length, dtype=torch.bool)
+        chunks = F.pad(x, (0, 0, 0, missing)).reshape(-1, self.chunk, x.shape[2])
+        mask = None if key_mask is None else F.pad(key_mask, (0, missing)).reshape(-1, self.chunk)
+        return self._attend(chunks, chunks, mask).reshape(batch, length + missing, -1)[:, :length]
+
+    def _attend(self, x: Tensor, context: Tensor, key_mask: Tensor | None) -> Tensor:
+        q = self._by_head(self.query(x))  # (B, H, L, d/H)
+        k, v = (self._by_head(part) for part in self.key_value(context).chunk(2, dim=-1))  # (B, H, S, d/H)
+        length, keys = q.shape[2], k.shape[2]
+        bias = self.bias(length, length).repeat(1, 1, keys // length).to(q.dtype)  # (H, L, S)
+        if key_mask is not None:
+            bias = bias.masked_fill(~key_mask[:, None, None, :], torch.finfo(q.dtype).min)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def clock_code(length: int, width: int, like: Tensor) -> Tensor:
+    """Sinusoids of the frame number, (length, width), periods from 2 pi to about 2000 frames."""
+    frequency = 0.003 ** torch.linspace(0, 1, (width + 1) // 2, device=like.device)
+    angle = torch.arange(length, device=like.device)[:, None] * frequency
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)[:, :width].to(like.dtype)

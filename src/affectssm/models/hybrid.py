@@ -1,0 +1,69 @@
+"""The hybrid block of DA-Mamba: chunked local attention beside a global branch, then a feed-forward layer.
+
+    y = x + g * LocalAttention(LN x) + (1 - g) * Global(LN x)        out = y + FFN(LN y)
+
+Global is BiMamba (backbone ``mamba``) or attention over the whole window (backbone ``transformer``); g is a learned
+gate a channel, 1/2 at first; without local attention the global branch stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from affectssm.config import DAMambaSettings
+from affectssm.models.attention import Attention
+from affectssm.ssm.mamba import BiMamba, mix_together
+
+
+def _global_branch(settings: DAMambaSettings) -> BiMamba | Attention:
+    """Both kinds are called with (x, mask)."""
+    if settings.backbone == "transformer":
+        return Attention(settings.d_model, settings.heads)
+    return BiMamba(settings.d_model, settings.d_state, settings.d_conv, settings.expand)
+
+
+class HybridBlock(nn.Module):
+    """One block over (B, L, d); ``local=False`` leaves the local attention out whatever the settings say."""
+
+    def __init__(self, settings: DAMambaSettings, local: bool = True) -> None:
+        super().__init__()
+        d, hidden = settings.d_model, settings.ffn * settings.d_model
+        self.norm = nn.LayerNorm(d)
+        self.mixer = _global_branch(settings)
+        self.local: Attention | None = None
+        if local and settings.local_attention:
+            self.local = Attention(d, settings.heads, chunk=settings.chunk)
+            self.gate = nn.Parameter(torch.zeros(d))
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(d),
+            nn.Linear(d, hidden),
+            nn.GELU(),
+            nn.Dropout(settings.dropout),
+            nn.Linear(hidden, d),
+            nn.Dropout(settings.dropout),
+        )
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(B, L, d) and mask (B, L), True where a frame counts -> (B, L, d)."""
+        return run_together([self], [x], mask)[0]
+
+    def _combine(self, x: Tensor, normed: Tensor, mixed: Tensor, mask: Tensor | None) -> Tensor:
+        if self.local is not None:
+            mixed = torch.lerp(mixed, self.local(normed, mask), torch.sigmoid(self.gate))
+        x = x + self.dropout(mixed)
+        return x + self.feed_forward(x)
+
+
+def run_together(blocks: Sequence[HybridBlock], xs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
+    """Run blocks of equal settings side by side, each on its own (B, L, d); their scans share one time loop."""
+    normed = [block.norm(x) for block, x in zip(blocks, xs, strict=True)]
+    mixers = [block.mixer for block in blocks]
+    if all(isinstance(mixer, BiMamba) for mixer in mixers):
+        mixed = mix_together(mixers, normed, mask)
+    else:
+        mixed = [mixer(x, mask) for mixer, x in zip(mixers, normed, strict=True)]
+    return [block._combine(*each, mask) for block, *each in zip(blocks, xs, normed, mixed, strict=True)]
