@@ -100,7 +100,7 @@ def write_manifests(root: Path) -> list[Path]:
     for corpus in ("noxi", "noxi_add", "mpiigi"):
         rows = [
             StreamRow(
-                corpus, split, recording, role, "annotation", f"{recording}/{role}.csv", "root", 25.0, FRAMES, 1,
+                corpus, split, recording, role, "annotation", "labels.csv", "root", 25.0, FRAMES, 1,
                 FRAMES / 25, 10, "sha256:0", recording, "", "s00",
             )
             for (own, split), recordings in WORLD.items()

@@ -12,25 +12,13 @@ from typing import Any
 
 from affectssm.config import DEMO_EDITIONS, Config
 from affectssm.errors import ConfigError
+from affectssm.features.registry import GROUPS
 
 MODELS = ("da_mamba", "dat")
+_MODEL_MODULES = {"da_mamba": "affectssm.models.da_mamba", "dat": "affectssm.models.baselines.dat"}
 SOURCES = ("extracted", "multimediate")
 FOLD = "main"  # the only fold of an experiment that is trained once per seed
-ADAPT_FOLD = (
-    "loso"  # leave one session out: every labelled session is predicted by the run that did not see it
-)
-
-# modality groups of the two sources of dialogue features (DA-Mamba, input features)
-GROUPS: dict[str, dict[str, list[str]]] = {
-    "extracted": {
-        "audio": ["wav2vec2", "speech_emotion"],
-        "visual": ["clip_face", "optical_flow", "landmark_flow"],
-    },
-    "multimediate": {
-        "audio": ["egemapsv2", "w2vbert2"],
-        "visual": ["clip", "openface2", "openpose"],
-    },
-}
+ADAPT_FOLD = "loso"  # leave one session out: each is predicted by the run that did not see it
 
 # what a variant changes in the model's settings; "" is the model as configured ("full")
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -119,14 +107,14 @@ def _all_experiments() -> list[Experiment]:
     ]
 
 
-def experiments_of(table: str, config: Config, withheld: bool) -> list[Experiment]:
-    """The experiments whose metrics a table is made of, in the order of its rows.
+def test_labels_withheld(config: Config) -> bool:
+    """Whether some corpus of the table has no test labels: a withheld demo, or a real root without ground truth."""
+    corpora = (config.corpora.noxi, config.corpora.noxi_add, config.corpora.mpiigi)
+    return any(c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None for c in corpora)
 
-    Args:
-        table: one of TABLES.
-        config: the configuration.
-        withheld: whether the test labels of some corpus are withheld, so that validation parts are reported
-            as well.
+
+def experiments_of(table: str, config: Config) -> list[Experiment]:
+    """The experiments whose metrics a table is made of, in the order of its rows.
 
     Raises:
         ConfigError: for an unknown table.
@@ -135,13 +123,13 @@ def experiments_of(table: str, config: Config, withheld: bool) -> list[Experimen
     if table == "noxi_ccc":
         models = config.experiments.models
         found = [Experiment(model, "", source) for model in models for source in sources]
-        if config.experiments.validation_rows or withheld:
+        if config.experiments.validation_rows or test_labels_withheld(config):
             found += [Experiment(model, "", source, "holdout") for model in models for source in sources]
         if config.experiments.adapt_mpiigi and "da_mamba" in models:
             found += [Experiment("da_mamba", "adapt_mpiigi", source) for source in sources]
         return found
     if table == "noxi_controls":
-        selection = "holdout" if withheld else "val"
+        selection = "holdout" if test_labels_withheld(config) else "val"
         variants = ("", "shuffled_labels", "no_partner")
         return [
             Experiment("da_mamba", variant, source, selection) for source in sources for variant in variants
@@ -169,6 +157,17 @@ def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str,
     if experiment.variant == "adapt_mpiigi":
         settings["adapt_steps"] = config.experiments.adapt_steps
     return settings
+
+
+def training_modules(experiment: Experiment) -> tuple[str, ...]:
+    """The modules whose code decides what a run learns; the model is loaded by name and so named here."""
+    stage = "affectssm.training.adapt" if experiment.variant == "adapt_mpiigi" else "affectssm.training.fit"
+    return stage, _MODEL_MODULES[experiment.model]
+
+
+def prediction_modules(experiment: Experiment) -> tuple[str, ...]:
+    """The modules whose code decides what a trained run predicts."""
+    return "affectssm.training.predict", _MODEL_MODULES[experiment.model]
 
 
 def evaluation_settings(config: Config, experiment: Experiment) -> dict[str, Any]:
