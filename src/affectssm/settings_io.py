@@ -26,12 +26,12 @@ def load_config(source: Mapping[str, Any] | str | Path | Sequence[str | Path] = 
         ConfigError: a file that cannot be read, an unknown key, or a value that is not allowed.
     """
     if isinstance(source, Mapping):
-        return _validate(Config, dict(source), "configuration")
+        return validate(Config, dict(source), "configuration")
     paths = [Path(source)] if isinstance(source, (str, Path)) else [Path(item) for item in source]
     given: dict[str, Any] = {}
     for path in paths:
         given = overlay(given, read_yaml(path))
-    return _validate(Config, given, ", ".join(map(str, paths)) or "configuration")
+    return validate(Config, given, ", ".join(map(str, paths)) or "configuration")
 
 
 def slice_json(settings: BaseModel) -> str:
@@ -47,7 +47,7 @@ def parse_slice(section: type[Section], text: str) -> Section:
         raise ConfigError(
             "--settings", f"{text[:80]!r} ({error.msg})", "a JSON object", "quote it in single quotes"
         ) from error
-    return _validate(section, given, "--settings")
+    return validate(section, given, "--settings")
 
 
 def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +116,8 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
             _refuse_repeated_keys(path, item)
 
 
-def _validate(section: type[Section], given: Any, origin: str) -> Section:
+def validate(section: type[Section], given: Any, origin: str) -> Section:
+    """Return ``given`` as a settings object. Raises ConfigError, which names ``origin``."""
     try:
         return section.model_validate(given)
     except ValidationError as error:
