@@ -1,8 +1,9 @@
-"""A head that moves: the photograph scikit-image carries, its head led around a small circle, its mouth opening.
+"""A head that moves: the photograph scikit-image carries, led around a small circle, its mouth opening.
 
-The head moves on a circle of fixed radius with a speed of ``speed(zv)`` pixels a picture, and the lower lip up and
-down at ``LIP`` of that speed, turning at fixed ends: the magnitude of the optical flow follows zv at every instant,
-and a zv at the lower end of its range is a head at rest. What is far from the head stands still.
+The head moves on a circle of fixed radius with a speed of ``speed(zv)`` pixels a picture, and the lower lip
+up and down at ``LIP`` of that speed, turning at fixed ends: the magnitude of the optical flow follows zv at
+every instant, and a zv at the lower end of its range is a head at rest. What is far from the head stands
+still.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 
 import cv2
 import numpy as np
@@ -46,7 +48,8 @@ def motion(recording: str, participant: str, zv: np.ndarray) -> Motion:
     """Return the motion for ``zv`` (the grid latent with its pad), at the centres of the pictures."""
     rng = generator(recording, participant, "motion")
     way = np.cumsum(speed(zv[PAD:])) * FPS / GRID_HZ
-    way = way[PER_LABEL // 2 - 1 :: PER_LABEL]  # picture k lies at (k + 0.5) / 25 s, between grid samples 4k+1 and 4k+2
+    # picture k lies at (k + 0.5) / 25 s, between grid samples 4k+1 and 4k+2
+    way = way[PER_LABEL // 2 - 1 :: PER_LABEL]
     angle = rng.uniform(0, 2 * np.pi) + rng.choice([-1, 1]) * way / RADIUS
     lip = np.abs((LIP * way + rng.uniform(0, 2 * OPENING)) % (2 * OPENING) - OPENING)
     return Motion(RADIUS * np.stack([np.cos(angle), np.sin(angle)], axis=1), lip)
@@ -68,7 +71,11 @@ def render(recording: str, participant: str, moves: Motion) -> Iterator[np.ndarr
             borderMode=cv2.BORDER_REPLICATE,
         )
         yield cv2.remap(
-            face, columns - right * follows, rows - down * follows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            face,
+            columns - right * follows,
+            rows - down * follows,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
 
 
@@ -110,7 +117,8 @@ def _jaw(mouth: np.ndarray, scale: float) -> tuple[np.ndarray, tuple[int, int, i
     box = (int(y - 4), SIZE, int(x - 60 * scale), int(x + 60 * scale))
     rows, columns = np.mgrid[box[0] : box[1], box[2] : box[3]].astype(np.float32)
     below = (rows - y) / scale
-    follows = np.interp(below, [0, 12, 25, 62], [0, 1, 0.9, 0]) * np.exp(-(((columns - x) / (28 * scale)) ** 2))
+    aside = (columns - x) / scale
+    follows = np.interp(below, [0, 12, 25, 62], [0, 1, 0.9, 0]) * np.exp(-((aside / 28) ** 2))
     return follows.astype(np.float32), box
 
 
@@ -124,7 +132,7 @@ def _follows_head() -> np.ndarray:
 
 @cache
 def _photograph() -> np.ndarray:
-    """Eileen Collins, NASA, public domain: (512, 512, 3) uint8 RGB, from scikit-image's own package."""
-    from skimage.data import astronaut
-
-    return astronaut()
+    """Eileen Collins, NASA, public domain, from scikit-image's own package: (512, 512, 3) uint8 RGB."""
+    file = resources.files("skimage").joinpath("data", "astronaut.png")
+    encoded = np.frombuffer(file.read_bytes(), np.uint8)
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))[..., ::-1].copy()

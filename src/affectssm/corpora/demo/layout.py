@@ -1,7 +1,8 @@
 """Which recordings the demo corpora hold, and which specimens of faults lie where.
 
-Identifiers, seats, file names and faults are those of the distributed corpora. Specimens that cost data lie in short
-recordings of their own in NoXi's training part, so that the other recordings and all test parts stay whole.
+Identifiers, seats, file names and faults are those of the distributed corpora. Specimens that cost data lie
+in short recordings of their own in NoXi's training part, so that the other recordings and all test parts stay
+whole.
 """
 
 from __future__ import annotations
@@ -135,7 +136,10 @@ _WHOLE = (
     _train("026", 30, "English", ("expert", "label_longer")),
     _train("042", 28, "English", ("novice", "xlm_roberta_2hz")),
     _train("066", 26, "German", ("novice", "label_latin1")),
-    _train("070", 26, "German", ("expert", "two_chunks"), ("expert", "loose_key"), ("novice", "header_not_xml")),
+    _train(
+        "070", 26, "German",
+        ("expert", "two_chunks"), ("expert", "loose_key"), ("novice", "header_not_xml"),
+    ),
     Session("noxi", "val", "005", 26, language="French"),
     Session("noxi", "val", "078", 24),
     Session("noxi", "test-base", "010", 26, language="French"),

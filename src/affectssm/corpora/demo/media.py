@@ -1,4 +1,7 @@
-"""Encodes a participant's pictures and sound, to the same bytes every time: one x264 thread, preset ``ultrafast``."""
+"""Encodes a participant's pictures and sound, to the same bytes every time.
+
+x264 gives the same bytes again only with one thread and the preset ``ultrafast``.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,10 @@ def write_wav(path: Path, samples: np.ndarray) -> None:
         file.writeframes(samples.astype("<i2").tobytes())
 
 
-def write_mp4(path: Path, pictures: Iterable[np.ndarray], samples: np.ndarray, *, index_first: bool = False) -> None:
-    """Write H.264 + AAC; ``index_first`` puts the index at the front, so that a truncated file can still be opened."""
+def write_mp4(
+    path: Path, pictures: Iterable[np.ndarray], samples: np.ndarray, *, index_first: bool = False
+) -> None:
+    """Write H.264 + AAC; with ``index_first`` a file that is truncated later can still be opened."""
     options = {"movflags": "faststart"} if index_first else {}
     with av.open(str(path), "w", format="mp4", options=options) as file:
         video = file.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "20", "g": "50"})
@@ -36,7 +41,8 @@ def write_mp4(path: Path, pictures: Iterable[np.ndarray], samples: np.ndarray, *
         audio = file.add_stream("aac", rate=RATE, layout="mono")
         audio.codec_context.thread_count = 1
         for index, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
+            planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts = index
             file.mux(video.encode(frame))
             file.mux(audio.encode(_sound(samples, index)))

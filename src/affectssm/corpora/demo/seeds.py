@@ -1,7 +1,7 @@
 """Random numbers of the demo corpora: every concern draws from its own generator, named by words.
 
-A generator depends on nothing but its words, so the order in which participants are written, and the number of
-processes that write them, cannot change a byte.
+A generator depends on nothing but its words, so the order in which participants are written, and the number
+of processes that write them, cannot change a byte.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def generator(*words: str) -> np.random.Generator:
 
 
 def smooth_noise(rng: np.random.Generator, rows: int, columns: int, sigma: float) -> np.ndarray:
-    """Return (rows, columns) of Gaussian processes with unit variance and a Gaussian kernel of ``sigma`` rows.
+    """Return (rows, columns) of Gaussian processes with unit variance, smooth over ``sigma`` rows.
 
     Two rows d apart correlate by exp(-d^2 / (4 sigma^2)).
     """

@@ -33,7 +33,7 @@ class Folders:
 
 
 def write_surroundings(session: Session, out: Path) -> None:
-    """Write what belongs to no participant: the folders, small annotations, scene streams, a folder of notes."""
+    """Write what belongs to no participant: folders, small annotations, scene streams, a folder of notes."""
     folders = Folders.of(session, out)
     folders.streams.mkdir(parents=True)
     folders.media.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,8 @@ def write_surroundings(session: Session, out: Path) -> None:
         notes.mkdir(parents=True, exist_ok=True)
         (notes / "readme.txt").write_text("Notes of the annotators.\n", encoding="utf-8")
     if session.has("s", "scene_stream"):
-        scene = streams.other_stream(session.key, "s", "clip", texts.label_rows(session), streams.DIMS["clip"])
+        rows = texts.label_rows(session)
+        scene = streams.other_stream(session.key, "s", "clip", rows, streams.DIMS["clip"])
         ssi.write_stream(folders.streams / "s.clip.stream", scene, LABEL_HZ)
 
 

@@ -1,15 +1,18 @@
 """Speech-like sound whose energy, pitch and vocal effort follow a latent.
 
-Glottal pulses through three vowels' formants, a fricative at the start of many syllables, four to five syllables a
-second, over a constant noise floor. Energy grows by 7 dB for each unit of the latent; pitch and brightness grow with
-it as they do when people speak up, so that encoders which normalise their input away still hear the latent.
+Glottal pulses through three vowels' formants, a fricative at the start of many syllables, four to five
+syllables a second, over a constant noise floor. Energy grows by 7 dB for each unit of the latent; pitch and
+brightness grow with it as they do when people speak up, so that encoders which normalise their input away
+still hear the latent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import butter, lfilter, sosfilt
 
 from affectssm.corpora.demo.seeds import generator
 from affectssm.corpora.demo.world import GRID_HZ, PAD, SILENT
@@ -35,12 +38,13 @@ def synthesise(recording: str, participant: str, za: np.ndarray) -> np.ndarray:
     rng = generator(recording, participant, "speech")
     latent = _at_samples(grid, count)
     envelope, vowel, voiced = _syllables(rng, count)
-    pitch = 2.0 ** (rng.uniform(6.7, 7.6) + 0.18 * latent)  # 104 to 194 Hz at rest, about two semitones a unit
+    pitch = 2.0 ** (rng.uniform(6.7, 7.6) + 0.18 * latent)  # 104-194 Hz at rest, two semitones a unit
     pulses = _pulses(pitch, brightness=np.exp(1.5 + 0.5 * latent))
     speech = np.zeros(count)
     for index, formants in enumerate(VOWELS):
-        speech += _levelled(_resonate(pulses, formants)) * (vowel == index) * voiced
-    hiss = sosfilt(butter(4, 3000, "highpass", fs=RATE, output="sos"), rng.standard_normal(count))
+        voice = _shaped(pulses, partial(_formants, formants))
+        speech += _levelled(voice) * (vowel == index) * voiced
+    hiss = _shaped(rng.standard_normal(count), _hiss)
     speech += 0.7 * _levelled(hiss) * (1 - voiced)
     floor = 10 ** (FLOOR_DB / 20) * rng.standard_normal(count)
     sound = 10 ** ((LEVEL_DB + DB_PER_UNIT * latent) / 20) * envelope * speech + floor
@@ -53,7 +57,7 @@ def _at_samples(grid: np.ndarray, count: int) -> np.ndarray:
 
 
 def _syllables(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the loudness envelope in [0.4, 1], the vowel's index and how voiced each sample is: (count,) each."""
+    """Return the envelope in [0.4, 1], the vowel's index and how voiced each sample is: (count,) each."""
     lengths = (rng.uniform(*SYLLABLE_S, size=int(count / RATE / SYLLABLE_S[0]) + 2) * RATE).astype(int)
     ends = np.cumsum(lengths)
     syllable = np.searchsorted(ends, np.arange(count), side="right")
@@ -71,14 +75,26 @@ def _pulses(pitch: np.ndarray, brightness: np.ndarray) -> np.ndarray:
     return np.exp(brightness * (np.cos(phase) - 1))
 
 
-def _resonate(source: np.ndarray, formants: tuple[float, ...]) -> np.ndarray:
-    """Pass the source through one two-pole resonator after another; the source's steady part is removed."""
-    sound = np.diff(source, prepend=source[0])
-    for frequency, bandwidth in zip(formants, BANDWIDTHS, strict=True):
-        radius = np.exp(-np.pi * bandwidth / RATE)
-        poles = [1.0, -2 * radius * np.cos(2 * np.pi * frequency / RATE), radius**2]
-        sound = lfilter([sum(poles)], poles, sound)
-    return sound
+def _shaped(source: np.ndarray, response: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Filter by a frequency response, over the whole signal at once."""
+    spectrum = np.fft.rfft(source)
+    return np.fft.irfft(spectrum * response(np.fft.rfftfreq(len(source), 1 / RATE)), n=len(source))
+
+
+def _formants(formants: tuple[float, ...], frequency: np.ndarray) -> np.ndarray:
+    """One two-pole resonator after another, behind a differentiator (the lips)."""
+    unit = np.exp(-2j * np.pi * frequency / RATE)  # a delay of one sample
+    response = 1 - unit
+    for centre, bandwidth in zip(formants, BANDWIDTHS, strict=True):
+        pole = np.exp((-np.pi * bandwidth + 2j * np.pi * centre) / RATE)
+        response = response / ((1 - pole * unit) * (1 - pole.conjugate() * unit))
+    return response
+
+
+def _hiss(frequency: np.ndarray) -> np.ndarray:
+    """A fourth-order high-pass at 3 kHz, without phase."""
+    ratio = (frequency / 3000) ** 4
+    return ratio / np.sqrt(1 + ratio**2)
 
 
 def _levelled(sound: np.ndarray) -> np.ndarray:

@@ -32,13 +32,14 @@ def write_stream(
         drop_bytes: bytes missing at the body's end.
     """
     body = np.ascontiguousarray(values, "<f4").tobytes()
+    dim = values.shape[1]
+    sizes = f'dim="{dim}" byte="{ELEMENT_BYTES}"'
     lines = [
         '<?xml version="1.0" ?>',
         f"<stream {key}>",
-        f'    <info ftype="BINARY" sr="{rate:.6f}" dim="{values.shape[1]}" byte="{ELEMENT_BYTES}" type="FLOAT" '
-        'delim=" " />',
+        f'    <info ftype="BINARY" sr="{rate:.6f}" {sizes} type="FLOAT" delim=" " />',
         f'    <meta type="{meta}" />',
-        *_chunk_lines(chunks or (len(values),), rate, values.shape[1] * ELEMENT_BYTES),
+        *_chunk_lines(chunks or (len(values),), rate, dim * ELEMENT_BYTES),
         "</stream>",
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
-"""The supplied feature streams: five of the challenge's set, with its dimensions, column orders and value scales.
+"""The supplied feature streams: five of the challenge's set, with its dimensions, columns and value scales.
 
-Audio streams carry za, visual streams zv, each in some columns, among nuisance processes of their own, white noise
-and a mild offset a recording. How a latent loads on the columns is the same everywhere, so that what is learnt on one
-recording holds on another. All streams have one row per label row (25 Hz).
+Audio streams carry za, visual streams zv, each in some columns, among nuisance processes of their own, white
+noise and a mild offset a recording. How a latent loads on the columns is the same everywhere, so that what is
+learnt on one recording holds on another. All streams have one row per label row (25 Hz).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def audio_streams(recording: str, participant: str, za: np.ndarray) -> dict[str,
 def visual_streams(
     recording: str, participant: str, zv: np.ndarray, motion: Motion | None
 ) -> dict[str, np.ndarray]:
-    """Return {feature: (rows, dim) float32} for ``zv`` at the label rows; without ``motion`` nobody is seen."""
+    """Return {feature: (rows, dim) float32} for ``zv`` at the label rows; no ``motion``: nobody is seen."""
     clip = _clip(_loaded(recording, participant, "clip", zv, share=0.4))
     if motion is None:
         nobody = np.full((len(zv), DIMS["openpose"]), UNDETECTED, np.float32)
@@ -72,9 +72,9 @@ def _columns(
 
 
 def _egemaps(unit: np.ndarray) -> np.ndarray:
-    """Columns from hundredths to tens of thousands, around means of their own, as functionals of one window are."""
+    """Columns from hundredths to tens of thousands, around means of their own, as functionals are."""
     fixed = generator("scales", "egemapsv2")
-    scale = 10 ** fixed.uniform(-2, 3, unit.shape[1])
+    scale = np.power(10.0, fixed.uniform(-2, 3, unit.shape[1]))
     scale[[9, 19]] = LARGEST
     return (scale * (fixed.uniform(-1, 3, unit.shape[1]) + unit)).astype(np.float32)
 
@@ -86,7 +86,7 @@ def _clip(unit: np.ndarray) -> np.ndarray:
 
 
 def _openface(recording: str, participant: str, zv: np.ndarray, motion: Motion) -> np.ndarray:
-    """OpenFace's columns in its order: the numbering, gaze, eye and face landmarks, pose, shape, action units."""
+    """OpenFace's columns in its order: numbering, gaze, eyes, pose, landmarks, shape, action units."""
     rows = len(zv)
     rng = generator(recording, participant, "openface2")
     fixed = generator("shape", "openface2")
@@ -138,7 +138,7 @@ def _points(fixed: np.random.Generator, count: int, spread: float) -> np.ndarray
 
 
 def _openpose(recording: str, participant: str, zv: np.ndarray, motion: Motion) -> np.ndarray:
-    """Key points that follow the head, gestures whose reach follows zv, and -1 for what the camera does not see."""
+    """Key points that follow the head, gestures that follow zv, and -1 for what the camera does not see."""
     rows = len(zv)
     fixed = generator("shape", "openpose")
     rest = fixed.uniform(20, 200, (KEYPOINTS, 2))

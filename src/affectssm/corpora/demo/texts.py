@@ -32,7 +32,11 @@ def write_labels(path: Path, engagement: np.ndarray, session: Session, seat: str
     if session.has(seat, "label_shorter"):
         lines = lines[:-EXTRA_ROWS]
     planted: dict[int, object] = {}
-    for kind, values in (("label_tokens", TOKENS), ("label_range", OUT_OF_RANGE), ("label_latin1", LATIN1_TOKEN)):
+    for kind, values in (
+        ("label_tokens", TOKENS),
+        ("label_range", OUT_OF_RANGE),
+        ("label_latin1", LATIN1_TOKEN),
+    ):
         if session.has(seat, kind):
             planted |= values
     for row, value in planted.items():

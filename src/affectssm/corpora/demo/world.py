@@ -1,13 +1,15 @@
-"""The planted truth: latents, the law that makes engagement of them, and what a perfect reader of them would score.
+"""The planted truth: latents, the law that makes engagement of them, and what a perfect reader would score.
 
-Every participant has two latents with unit variance: ``za`` drives the energy of the own speech, ``zv`` the motion of
-the own head and mouth. They are independent of each other and between participants; in recordings long enough they
-are decorrelated exactly, so that the shares of variance below hold in every dialogue and not only on average. The law
+Every participant has two latents with unit variance: ``za`` drives the energy of the own speech, ``zv`` the
+motion of the own head and mouth. They are independent of each other and between participants; in recordings
+long enough they are decorrelated exactly, so that the shares of variance below hold in every dialogue and not
+only on average. The law
 
-    s_X(t) = w_a za_X(t) + w_v zv_X(t) + w_p mean_Y za_Y(t - lag) + noise,    engagement_X = 1 / (1 + exp(-slope s_X))
+    s_X(t) = w_a za_X(t) + w_v zv_X(t) + w_p mean_Y za_Y(t - lag) + noise
+    engagement_X(t) = 1 / (1 + exp(-slope s_X(t)))
 
-is the same in all corpora and splits. Latents live on a 100 Hz grid whose sample j lies at (j + 0.5) / 100 s; the
-first ``PAD`` samples precede the recording, for the partner's lag.
+is the same in all corpora and splits. Latents live on a 100 Hz grid whose sample j lies at (j + 0.5) / 100 s;
+the first ``PAD`` samples precede the recording, for the partner's lag.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class World:
     engagement: Mapping[str, np.ndarray]
 
     def terms(self, participant: str) -> np.ndarray:
-        """Return (rows, 3): own za, own zv and the partners' mean za one lag earlier, at the label rows' centres."""
+        """Return (rows, 3): own za, own zv, the partners' mean za one lag earlier, at the rows' centres."""
         return _terms(participant, self.za, self.zv)
 
 
@@ -100,7 +102,8 @@ def _standardised(latents: np.ndarray, decorrelate: bool) -> np.ndarray:
 
 
 def oracle(
-    train: Sequence[tuple[np.ndarray, np.ndarray]], test: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]
+    train: Sequence[tuple[np.ndarray, np.ndarray]],
+    test: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]],
 ) -> dict:
     """Score linear regressions on the true latents.
 
@@ -109,8 +112,8 @@ def oracle(
         test: the same, per evaluation set.
 
     Returns:
-        per evaluation set the CCC with all terms (``full``), without each (``without_<term>``) and the differences
-        (``drop_<term>``): what taking that term away must cost.
+        per evaluation set the CCC with all terms (``full``), without each (``without_<term>``) and the
+        differences (``drop_<term>``): what taking that term away must cost.
     """
     subsets = {"full": [0, 1, 2]} | {
         f"without_{term}": [column for column in range(3) if column != left_out]
@@ -129,7 +132,9 @@ def oracle(
     return scores
 
 
-def _design(participants: Sequence[tuple[np.ndarray, np.ndarray]], columns: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def _design(
+    participants: Sequence[tuple[np.ndarray, np.ndarray]], columns: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
     terms = np.concatenate([terms[:, columns] for terms, _ in participants])
     target = np.concatenate([engagement for _, engagement in participants])
     return np.column_stack([terms, np.ones(len(terms))]), target
@@ -138,4 +143,5 @@ def _design(participants: Sequence[tuple[np.ndarray, np.ndarray]], columns: list
 def _ccc(prediction: np.ndarray, target: np.ndarray) -> float:
     """Concordance correlation with population variances, over all rows."""
     covariance = np.mean((prediction - prediction.mean()) * (target - target.mean()))
-    return float(2 * covariance / (prediction.var() + target.var() + (prediction.mean() - target.mean()) ** 2))
+    spread = prediction.var() + target.var() + (prediction.mean() - target.mean()) ** 2
+    return float(2 * covariance / spread)
