@@ -1,0 +1,55 @@
+# make demo    the built-in demo corpora, all the way to the printed table
+# make test    lint, type check and tests
+# Both create .venv when it is missing or the lock has changed. Also: environment, lint, lock, clean.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := demo
+.PHONY: demo test lint environment lock clean
+
+# Cores of the demo's workflow, processes of the tests.
+CORES ?= all
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+TABLE := results/tables/noxi_ccc
+# Holds the folder it was made in: an environment that was moved or copied does not run and is made anew.
+STAMP := .venv/made_in
+ifneq ($(file <$(STAMP)),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+# Snakemake's jobs find the environment's programs first, and nobody else's packages.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONPATH PYTHONHOME
+
+demo: $(STAMP)
+	snakemake --cores $(CORES) $(TABLE).csv
+	@echo && cat $(TABLE).md
+
+test: lint
+	pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile
+
+lint: $(STAMP)
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile workflow
+	mypy
+	snakemake --lint
+
+environment: $(STAMP)
+
+$(STAMP): envs/requirements.lock envs/overrides.txt envs/install.sh pyproject.toml
+	@python=$$(bash envs/find_python.sh); \
+	if [ "$$(cat $@ 2>/dev/null)" != "$$PWD" ]; then \
+	    echo "creating .venv with $$python"; "$$python" -m venv --clear .venv; \
+	fi; \
+	echo "installing envs/requirements.lock"; \
+	bash envs/install.sh .venv/bin/python; \
+	printf '%s\n' "$$PWD" > $@
+
+lock: $(STAMP)
+	bash envs/lock.sh .venv/bin/python
+
+clean:
+	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@echo "results/ is kept: remove it yourself if you want it computed again"
