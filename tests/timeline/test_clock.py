@@ -79,7 +79,9 @@ def test_a_lost_row_leaves_a_hole_and_the_ends_are_held_for_one_period():
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_tracks_without_neighbours(rows):
-    index, phase, valid = gather(np.full(rows, 0.5), np.ones(rows, bool), np.array([0.3, 0.5, 0.55, 0.7]), 0.1)
+    index, phase, valid = gather(
+        np.full(rows, 0.5), np.ones(rows, bool), np.array([0.3, 0.5, 0.55, 0.7]), 0.1
+    )
     assert not index.any() and not phase.any()
     assert valid.tolist() == ([False, True, True, False] if rows else [False] * 4)
 

@@ -5,8 +5,10 @@ Times are seconds from the start of the recording and mean the centre of what a 
 * label row i covers [i/25, (i+1)/25) s, its centre is (i + 0.5)/25;
 * clock frame k of a clock of c Hz has its centre at (k + 0.5)/c.
 
-So at 100 Hz label row i is made of clock frames 4i to 4i+3, and at 25 Hz of clock frame i alone. Nothing is resampled
-here: :func:`gather` says between which rows a clock frame lies and how far along, and the interpolation follows when a
+So at 100 Hz label row i is made of clock frames 4i to 4i+3, and at 25 Hz of clock frame i alone. Nothing is
+resampled
+here: :func:`gather` says between which rows a clock frame lies and how far along, and the interpolation
+    follows when a
 batch has been transferred.
 """
 
@@ -42,9 +44,10 @@ def gather(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Say between which native rows each clock frame lies.
 
-    The value of a frame is ``(1 - phase) * value[index] + phase * value[min(index + 1, T - 1)]``. A frame between two
-    rows is valid if both are and less than two native periods lie between them; a frame on a row needs that row alone.
-    Before the first and after the last row that row is held, for one native period at most.
+    The value of a frame is ``(1 - phase) * value[index] + phase * value[min(index + 1, T - 1)]``. A frame
+    between two rows is valid if both are and less than two native periods lie between them; a frame on a row
+    needs that row alone. Before the first and after the last row that row is held, for one native period at
+    most.
 
     Args:
         time: (T,) float64, increasing: the rows' centres in seconds; any spacing.
@@ -53,8 +56,8 @@ def gather(
         period: nominal seconds between two rows.
 
     Returns:
-        index (L,) int64 in [0, T-1], phase (L,) float32 in [0, 1), valid (L,) bool. Without rows all frames are
-        invalid and the index is 0.
+        index (L,) int64 in [0, T-1], phase (L,) float32 in [0, 1), valid (L,) bool. Without rows all frames
+        are invalid and the index is 0.
     """
     rows, frames = len(time), len(times)
     if rows == 0:
@@ -76,7 +79,8 @@ def to_labels(frames: Any, clock_hz: int) -> Any:
     """Mean over the clock frames of each label frame.
 
     Args:
-        frames: (..., L) array or tensor, L a multiple of the ratio and its first frame the first of a label frame.
+        frames: (..., L) array or tensor, L a multiple of the ratio and its first frame the first of a label
+            frame.
         clock_hz: 25 or 100.
 
     Returns:

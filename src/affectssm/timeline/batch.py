@@ -1,0 +1,101 @@
+"""A batch as it leaves the disk: native rows, and where the clock frames lie between them.
+
+The interpolation happens after the transfer to the device: native rows are a half to a quarter of the bytes
+of frames at 100 Hz. Letters: S seats (the target first, then partners), B windows, L clock frames, R native
+rows, F label frames of the predicted centre, D columns of a feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from affectssm.models.batch import DialogueBatch
+from affectssm.timeline.scaler import Scaler
+
+
+@dataclass
+class NativeBatch:
+    """B windows before interpolation.
+
+    Attributes:
+        rows: feature -> (S, B, R, D) float32 or float16.
+        index: feature -> (S, B, L) int64, the row at or before each frame.
+        phase: feature -> (S, B, L) float32 in [0, 1), how far the frame lies on the way to the next row.
+        valid: feature -> (S, B, L) bool.
+        partner_present: (B, S - 1) bool.
+        frame_valid: (B, L) bool, inside the recording.
+        label: (B, F) float32, zero where invalid.
+        label_valid: (B, F) bool.
+        window: (B,) int64, numbers of the windows in their index.
+    """
+
+    rows: dict[str, Tensor]
+    index: dict[str, Tensor]
+    phase: dict[str, Tensor]
+    valid: dict[str, Tensor]
+    partner_present: Tensor
+    frame_valid: Tensor
+    label: Tensor
+    label_valid: Tensor
+    window: Tensor
+
+    def __len__(self) -> int:
+        return len(self.window)
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> NativeBatch:
+        """Return the batch on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> NativeBatch:
+        """Return the batch in page-locked memory (called by DataLoader)."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> NativeBatch:
+        changed: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, dict):
+                changed[field.name] = {name: change(tensor) for name, tensor in value.items()}
+            else:
+                changed[field.name] = change(value)
+        return NativeBatch(**changed)
+
+    def interpolate(self, scaler: Scaler | None) -> DialogueBatch:
+        """Return the frames on the clock.
+
+        Args:
+            scaler: standardises; None leaves the values as they are stored.
+        """
+        frames = {name: self._frames(name, scaler) for name in self.rows}
+        return DialogueBatch(
+            target={name: value[0] for name, value in frames.items()},
+            target_valid={name: value[0] for name, value in self.valid.items()},
+            partners={name: value[1:].transpose(0, 1).contiguous() for name, value in frames.items()},
+            partners_valid={
+                name: value[1:].transpose(0, 1).contiguous() for name, value in self.valid.items()
+            },
+            partner_present=self.partner_present,
+            frame_valid=self.frame_valid,
+        )
+
+    def _frames(self, name: str, scaler: Scaler | None) -> Tensor:
+        """Interpolate one feature to (S, B, L, D) float32, zero where invalid.
+
+        A bag of two weighted rows is ``lerp`` without its two gathered copies: five times faster on a CPU.
+        """
+        rows, index, phase, valid = self.rows[name], self.index[name], self.phase[name], self.valid[name]
+        seats, windows, height, dim = rows.shape
+        table = rows.reshape(-1, dim).float()
+        if scaler is not None:
+            table = scaler.apply(name, table)
+        first = torch.arange(seats * windows, device=rows.device).view(seats, windows, 1) * height
+        pair = torch.stack([first + index, first + (index + 1).clamp_(max=height - 1)], -1)
+        weight = torch.stack([1 - phase, phase], -1) * valid[..., None]
+        frames = embedding_bag(pair.view(-1, 2), table, per_sample_weights=weight.view(-1, 2), mode="sum")
+        return frames.view(seats, windows, -1, dim)
