@@ -21,7 +21,7 @@ def mixer(bidirectional=True, seed=0, **sizes) -> BiMamba:
 def one_direction(m: BiMamba, k: int, x: torch.Tensor) -> torch.Tensor:
     """Direction k on x (1, L, d), written step by step as Mamba's own block does it; y before gate and projection."""
     inner = m.in_proj(x)[..., : m.d_inner].transpose(1, 2)
-    kernel = m.conv_weight[k].T.unsqueeze(1)
+    kernel = m.conv_weight[:, k].T.unsqueeze(1)
     u = F.silu(F.conv1d(F.pad(inner, (kernel.shape[-1] - 1, 0)), kernel, m.conv_bias[k], groups=m.d_inner))
     rank, b, c = (m.x_proj[k] @ u).split([m.dt_rank, m.d_state, m.d_state], dim=1)
     A = -m.A_log[k].exp()

@@ -89,10 +89,11 @@ class Attention(nn.Module):
         q = self._by_head(self.query(x))  # (B, H, L, d/H)
         k, v = (self._by_head(part) for part in self.key_value(context).chunk(2, dim=-1))  # (B, H, S, d/H)
         length, keys = q.shape[2], k.shape[2]
-        bias = self.bias(length, length).repeat(1, 1, keys // length).to(q.dtype)  # (H, L, S)
-        if key_mask is not None:
-            bias = bias.masked_fill(~key_mask[:, None, None, :], torch.finfo(q.dtype).min)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        bias = self.bias(length, length).repeat(1, 1, keys // length)  # (H, L, S)
+        if key_mask is not None:  # finite, so that a row without keys gives no NaN
+            bias = bias + torch.where(key_mask, 0.0, -1e4)[:, None, None]
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3) + bias
+        mixed = torch.softmax(scores, dim=-1).to(v.dtype) @ v  # (B, H, L, d/H)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _by_head(self, x: Tensor) -> Tensor:

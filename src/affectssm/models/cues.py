@@ -33,10 +33,11 @@ class CueProjection(nn.Module):
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
         """x (..., L, D_f), valid (..., L) -> (..., L, d)."""
-        variance, mean = torch.var_mean(x, dim=-1, correction=0, keepdim=True)
-        scale = torch.rsqrt(variance + self.EPS)
-        shape = (self.weight(x) - mean * self.weight.weight.sum(dim=1)) * scale
-        level = self.level(torch.asinh(torch.cat([mean, variance.sqrt()], dim=-1)))
+        mean = x.mean(dim=-1, keepdim=True)
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        spread = (norm.square() / x.shape[-1] - mean.square()).clamp(min=0).add(self.EPS).sqrt()
+        shape = (self.weight(x) - mean * self.weight.weight.sum(dim=1)) / spread
+        level = self.level(torch.asinh(torch.cat([mean, spread], dim=-1)))
         return torch.where(valid.unsqueeze(-1), F.gelu(shape + level), self.missing)
 
 

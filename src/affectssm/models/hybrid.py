@@ -41,7 +41,6 @@ class HybridBlock(nn.Module):
             nn.LayerNorm(d),
             nn.Linear(d, hidden),
             nn.GELU(),
-            nn.Dropout(settings.dropout),
             nn.Linear(hidden, d),
             nn.Dropout(settings.dropout),
         )

@@ -60,7 +60,7 @@ class BiMamba(nn.Module):
         k, e = self.directions, self.d_inner
         self.in_proj = nn.Linear(d_model, 2 * e, bias=False)
         self.out_proj = nn.Linear(e, d_model, bias=False)
-        self.conv_weight = nn.Parameter(torch.empty(k, d_conv, e))
+        self.conv_weight = nn.Parameter(torch.empty(d_conv, k, e))
         self.conv_bias = nn.Parameter(torch.empty(k, e))
         self.x_proj = nn.Parameter(torch.empty(k, self.dt_rank + 2 * d_state, e))
         self.dt_proj = nn.Parameter(torch.empty(k, e, self.dt_rank))
@@ -72,14 +72,10 @@ class BiMamba(nn.Module):
     @torch.no_grad()
     def _initialise(self) -> None:
         """Mamba's initialisation, the same for every direction: A_n = -n (S4D-real), steps log-uniform in [1e-3, 0.1]."""
-        nn.init.uniform_(
-            self.conv_weight, -(self.conv_weight.shape[1] ** -0.5), self.conv_weight.shape[1] ** -0.5
-        )
-        nn.init.uniform_(
-            self.conv_bias, -(self.conv_weight.shape[1] ** -0.5), self.conv_weight.shape[1] ** -0.5
-        )
-        nn.init.uniform_(self.x_proj, -(self.d_inner**-0.5), self.d_inner**-0.5)
-        nn.init.uniform_(self.dt_proj, -(self.dt_rank**-0.5), self.dt_rank**-0.5)
+        fans = {"conv_weight": self.conv_weight.shape[0], "conv_bias": self.conv_weight.shape[0]}
+        fans |= {"x_proj": self.d_inner, "dt_proj": self.dt_rank}
+        for name, fan_in in fans.items():
+            nn.init.uniform_(self.get_parameter(name), -(fan_in**-0.5), fan_in**-0.5)
         step = torch.exp(torch.empty_like(self.dt_bias).uniform_(math.log(DT_MIN), math.log(DT_MAX)))
         self.dt_bias.copy_(step + torch.log(-torch.expm1(-step)))  # the inverse of softplus
         self.A_log.copy_(torch.arange(1, self.d_state + 1).log().expand_as(self.A_log))
@@ -100,56 +96,64 @@ class BiMamba(nn.Module):
         inner, z = self.in_proj(x).chunk(2, dim=-1)  # (B, L, E) each
         if mask is not None:
             inner = inner * mask.unsqueeze(-1)
-        u = F.silu(self._convolve(self._turn(inner)))  # (B, K, L, E)
-        rank_b_c = u @ self.x_proj.transpose(1, 2)  # (B, K, L, R + 2N)
-        rank, b, c = rank_b_c.split([self.dt_rank, self.d_state, self.d_state], dim=-1)
-        delta = F.softplus(rank @ self.dt_proj.transpose(1, 2) + self.dt_bias.unsqueeze(1))  # (B, K, L, E)
+        u = F.silu(self._convolve(self._turn(inner)))  # (B, L, K, E)
+        rank, b, c = _project(u, self.x_proj).split([self.dt_rank, self.d_state, self.d_state], dim=-1)
+        delta = F.softplus(_project(rank, self.dt_proj) + self.dt_bias)  # (B, L, K, E)
         if mask is not None:
             delta = delta * self._turn(mask.unsqueeze(-1))
-        rates = -torch.exp(self.A_log.float()).flatten(0, 1)
         inputs = ScanInputs(
-            u.transpose(2, 3).flatten(1, 2),
-            delta.transpose(2, 3).flatten(1, 2),
-            rates,
-            b.transpose(2, 3),
-            c.transpose(2, 3),
+            u.flatten(2).transpose(1, 2),
+            delta.flatten(2).transpose(1, 2),
+            -torch.exp(self.A_log.float()).flatten(0, 1),
+            b.movedim(1, 3),
+            c.movedim(1, 3),
             self.D.flatten(),
         )
         return inputs, z
 
     def finish(self, y: Tensor, z: Tensor) -> Tensor:
         """Mean of the directions, gate and output projection: y (B, K*E, L), z (B, L, E) -> (B, L, d)."""
-        y = y.unflatten(1, (self.directions, self.d_inner)).transpose(2, 3)  # (B, K, L, E)
-        mean = y[:, 0] if self.directions == 1 else 0.5 * (y[:, 0] + y[:, 1].flip(1))
-        return self.out_proj(mean * F.silu(z))
+        y = y.transpose(1, 2)  # (B, L, K*E)
+        if self.directions == 2:
+            forward, backward = y.chunk(2, dim=-1)
+            y = 0.5 * (forward + backward.flip(1))
+        return self.out_proj(y * F.silu(z))
 
     def _turn(self, x: Tensor) -> Tensor:
-        """(B, L, E) -> (B, K, L, E): as it is and, when bidirectional, turned round in time."""
-        return torch.stack([x, x.flip(1)], dim=1) if self.directions == 2 else x.unsqueeze(1)
+        """(B, L, E) -> (B, L, K, E): as it is and, when bidirectional, turned round in time."""
+        return torch.stack([x, x.flip(1)], dim=2) if self.directions == 2 else x.unsqueeze(2)
 
     def _convolve(self, x: Tensor) -> Tensor:
-        """Causal depthwise convolution of (B, K, L, E) along L: a sum of shifted products."""
-        width, length = self.conv_weight.shape[1], x.shape[2]
-        padded = F.pad(x, (0, 0, width - 1, 0))
-        taps = (padded[:, :, j : j + length] * self.conv_weight[:, j, None] for j in range(width))
-        return sum(taps, start=self.conv_bias[:, None])
+        """Causal depthwise convolution of (B, L, K, E) along L: a sum of shifted products."""
+        width, length = self.conv_weight.shape[0], x.shape[1]
+        padded = F.pad(x, (0, 0, 0, 0, width - 1, 0))
+        y = self.conv_bias
+        for j, tap in enumerate(self.conv_weight):
+            y = torch.addcmul(y, padded[:, j : j + length], tap)
+        return y
+
+
+def _project(x: Tensor, weight: Tensor) -> Tensor:
+    """x (B, L, K, in) and a weight (K, out, in) a direction -> (B, L, K, out), one matrix product a direction."""
+    products = [F.linear(part, w) for part, w in zip(x.unbind(2), weight, strict=True)]
+    return torch.stack(products, dim=2)
 
 
 def mix_together(mixers: Sequence[BiMamba], xs: Sequence[Tensor], mask: Tensor | None = None) -> list[Tensor]:
     """Run mixers of equal size, each on its own (B, L, d), through ONE scan.
 
-    The scan's time loop costs about the same for one group of channels as for several, so stacks that run side by
+    The time loop costs about the same for one group of channels as for several, so stacks that run side by
     side (the audio and the visual group, two directions each) share it. The result is that of separate calls.
     """
     prepared = [mixer.scan_inputs(x, mask) for mixer, x in zip(mixers, xs, strict=True)]
-    inputs = [each for each, _ in prepared]
-    joined = (
-        inputs[0]
-        if len(inputs) == 1
-        else ScanInputs(
-            *(torch.cat(parts, dim=0 if parts[0].dim() < 3 else 1) for parts in zip(*inputs, strict=True))
-        )
+    u, delta, A, B, C, D = zip(*(inputs for inputs, _ in prepared), strict=True)
+    y = selective_scan(
+        torch.cat(u, dim=1),
+        torch.cat(delta, dim=1),
+        torch.cat(A),
+        torch.cat(B, dim=1),
+        torch.cat(C, dim=1),
+        torch.cat(D),
     )
-    y = selective_scan(*joined)
     ys = y.chunk(len(mixers), dim=1)
     return [mixer.finish(part, z) for mixer, part, (_, z) in zip(mixers, ys, prepared, strict=True)]
