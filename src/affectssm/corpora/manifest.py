@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -130,3 +131,25 @@ def write_shard_index(path: Path, rows: list[StreamRow]) -> None:
     from affectssm.store.atomic import write_json
 
     write_json(path, shard_index(rows))
+
+
+def is_test_split(split: str) -> bool:
+    """Whether a split is a test part: its labels are opened by the evaluation alone."""
+    return split.startswith("test")
+
+
+def label_frames(rows: Iterable[StreamRow]) -> int:
+    """Label frames (25 Hz) of one participant's recording, from the participant's own rows.
+
+    The rows of a training or validation label; else the rows of the first 25 Hz stream, as the challenge's
+    baseline takes its feature rows for label rows; else what the media last. A test label never defines it.
+    """
+    by_kind = {row.kind: row for row in rows if not (row.kind == "annotation" and is_test_split(row.split))}
+    if "annotation" in by_kind:
+        return by_kind["annotation"].frames
+    for kind in STREAM_KINDS:
+        if kind in by_kind and by_kind[kind].rate == LABEL_HZ:
+            return by_kind[kind].frames
+    lasts = [row.duration_s for row in by_kind.values()]
+    media = [by_kind[kind].duration_s for kind in ("video", "audio") if kind in by_kind]
+    return math.floor((media or lasts or [0.0])[0] * LABEL_HZ + 0.5)

@@ -1,0 +1,63 @@
+"""What participants lack: labels, streams, raw media. Said once where a whole corpus lacks it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from affectssm.corpora.manifest import STREAM_KINDS, is_test_split
+from affectssm.corpora.measure import Person
+from affectssm.store.faults import FaultLog
+
+# openface3 came with the same edition as dino; MPIIGI has the one and lacks the other
+_SIBLINGS = {"extra/openface3": "extra/dino"}
+
+
+def note_absent(people: list[Person], log: FaultLog) -> None:
+    """Report labels, streams and media that are not there; files that cannot be used have had their row."""
+    _note_labels(people, log)
+    for kind in STREAM_KINDS:
+        _note_kind(kind, "missing_stream", "a stream of the multimediate set", people, log)
+    for kind in ("video", "audio"):
+        _note_kind(kind, "no_raw_media", f"raw {kind}, for the extracted features", people, log)
+    for kind, sibling in _SIBLINGS.items():
+        shipped = any(sibling in person.sources for person in people)
+        if shipped and not any(kind in person.sources for person in people):
+            _add(log, "missing_stream", kind, "no participant has it", "a stream that is not used here")
+
+
+def _note_labels(people: list[Person], log: FaultLog) -> None:
+    lacking: dict[str, list[Person]] = defaultdict(list)
+    for person in people:
+        if "annotation" not in person.sources:
+            lacking[person.split].append(person)
+    for split, without in sorted(lacking.items()):
+        everyone = sum(person.split == split for person in people)
+        if is_test_split(split) and len(without) == everyone:
+            found = f"none of {everyone} participants of {split}"
+            _add(log, "labels_withheld", "annotation", found, "labels below the root or ground_truth")
+            continue
+        for person in without:
+            _add(log, "missing_annotation", "annotation", "no file", "role.engagement.annotation.csv", person)
+
+
+def _note_kind(kind: str, code: str, expected: str, people: list[Person], log: FaultLog) -> None:
+    without = [person for person in people if kind not in person.sources and kind not in person.measured]
+    if len(without) == len(people):
+        _add(log, code, kind, "no participant has it", expected)
+        return
+    for person in without:
+        _add(log, code, kind, "no file", expected, person)
+
+
+def _add(
+    log: FaultLog, code: str, kind: str, found: str, expected: str, person: Person | None = None
+) -> None:
+    log.add(
+        code,
+        recording=person.recording if person else "",
+        participant=person.participant if person else "",
+        stream=kind.removeprefix("extra/"),
+        found=found,
+        expected=expected,
+        action="ignored",
+    )

@@ -1,0 +1,169 @@
+"""What lies under a corpus' root: one walk, names, sizes and times only. Nothing heavy is imported here.
+
+Symbolic links are followed, wherever they lead: labs link single sessions or whole trees from other disks
+into one root, and whoever may write there owns the corpus. A link back to a folder above it is not entered.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from affectssm.errors import DataError
+
+SPLIT_FOLDER = re.compile(
+    r"(?P<tree>engagement-annotations-|precomputed-features-|originalaudiovideo-)?"
+    r"(?P<split>train|val|test-base|test-additional|test)",
+    re.IGNORECASE,
+)
+RELEVANT = (".stream", ".stream~", ".annotation.csv", ".wav", ".mp4")
+MAX_DEPTH = 12
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file: its path relative to the root in parts, bytes, and modification time in nanoseconds."""
+
+    parts: tuple[str, ...]
+    size: int
+    mtime_ns: int
+
+    @property
+    def rel(self) -> str:
+        """POSIX path relative to the root."""
+        return "/".join(self.parts)
+
+
+@dataclass
+class Listing:
+    """Files of the kinds a corpus consists of, folders right below split folders, and what cannot be read."""
+
+    root: Path
+    files: list[Entry] = field(default_factory=list)
+    sessions: list[tuple[str, ...]] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def check_root(root: Path, what: str) -> None:
+    """Refuse a root that is no folder, naming what comes nearest.
+
+    Raises:
+        DataError: the root does not exist or is a file.
+    """
+    if root.is_dir():
+        return
+    if root.exists():
+        found = "a file" if root.is_file() else "something that is no folder"
+    else:
+        found = "no such folder" + _nearest(root)
+    raise DataError(
+        root, found, f"the folder of {what}", "give the folder that was unpacked from the owner's download"
+    )
+
+
+def walk(root: Path, skip: Path | None = None) -> Listing:
+    """List a root once, in sorted order.
+
+    Folders below a session folder are not entered, nor hidden ones, nor `skip` (the ground-truth root, where
+    it lies inside).
+    """
+    listing = Listing(root)
+    barred = {_identity(skip)} if skip is not None and skip.is_dir() else set()
+    _walk(listing, root, (), barred | {_identity(root)})
+    return listing
+
+
+def listing_fingerprint(root: Path, ground_truth: Path | None = None) -> str:
+    """16 hex digits over names, sizes and times below both roots; cheap enough for the workflow's parsing.
+
+    A root that does not exist hashes as such: the discovery itself says what is wrong.
+    """
+    digest = hashlib.sha256()
+    for base in (root, ground_truth):
+        digest.update(b"\0base\0")
+        if base is None or not base.is_dir():
+            continue
+        listing = walk(base, skip=ground_truth if base is root else None)
+        for line in _fingerprint_lines(listing):
+            digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()[:16]
+
+
+def _fingerprint_lines(listing: Listing) -> Iterator[str]:
+    yield from (f"{entry.rel}\0{entry.size}\0{entry.mtime_ns}\n" for entry in listing.files)
+    yield from (f"{'/'.join(parts)}\n" for parts in listing.sessions)
+    yield from (f"{rel}\0{reason}\n" for rel, reason in listing.unreadable)
+
+
+def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tuple[int, int]]) -> None:
+    """Add what lies in `folder`; `barred` are the folders not to enter: those above it, and `skip`."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        listing.unreadable.append(("/".join(parts), error.strerror or str(error)))
+        return
+    above = parts[-1] if parts else listing.root.name
+    for entry in entries:
+        try:
+            if entry.is_dir():
+                _enter(listing, entry, parts, above, barred)
+            elif entry.name.endswith(RELEVANT):
+                stat = entry.stat()
+                listing.files.append(Entry((*parts, entry.name), stat.st_size, stat.st_mtime_ns))
+        except OSError as error:  # a dangling link, a folder without rights
+            listing.unreadable.append(("/".join((*parts, entry.name)), error.strerror or str(error)))
+
+
+def _enter(
+    listing: Listing,
+    entry: os.DirEntry[str],
+    parts: tuple[str, ...],
+    above: str,
+    barred: set[tuple[int, int]],
+) -> None:
+    hidden = entry.name.startswith(".") and not entry.name.startswith("..")
+    if hidden or len(parts) >= MAX_DEPTH or is_session_folder(parts, listing.root.name):
+        return
+    identity = _identity(entry)
+    if identity in barred:
+        return
+    inner = (*parts, entry.name)
+    if is_session_folder(inner, listing.root.name):
+        listing.sessions.append(inner)
+    _walk(listing, Path(entry.path), inner, barred | {identity})
+
+
+def is_session_folder(parts: tuple[str, ...], root_name: str) -> bool:
+    """Whether a folder lies right below a split folder and is not one itself (a parallel tree of MPIIGI)."""
+    if not parts:
+        return False
+    above = parts[-2] if len(parts) > 1 else root_name
+    return bool(SPLIT_FOLDER.fullmatch(above)) and not SPLIT_FOLDER.fullmatch(parts[-1])
+
+
+def _identity(folder: Path | os.DirEntry[str]) -> tuple[int, int]:
+    stat = folder.stat()
+    return stat.st_dev, stat.st_ino
+
+
+def _nearest(root: Path) -> str:
+    """Name the deepest existing folder above and the entry there that comes nearest to what was asked for."""
+    parent, missing = root.absolute(), ""
+    while not parent.is_dir():
+        if parent.parent == parent:
+            return ""
+        parent, missing = parent.parent, parent.name
+    try:
+        near = difflib.get_close_matches(
+            missing, sorted(entry.name for entry in parent.iterdir()), n=3, cutoff=0.5
+        )
+    except OSError:
+        near = []
+    names = f", where there is {', '.join(near)}" if near else ""
+    return f"; {parent} exists{names}"

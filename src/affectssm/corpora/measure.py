@@ -1,0 +1,272 @@
+"""What one participant's files hold: rows, rates, dimensions and durations, decided by evidence."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from affectssm.corpora.annotations import count_lines, read_engagement
+from affectssm.corpora.layout import EXTRAS
+from affectssm.corpora.listing import Entry
+from affectssm.corpora.manifest import LABEL_HZ, STREAM_KINDS, is_test_split
+from affectssm.errors import DataError
+from affectssm.media.ssi import SsiHeader, body_path, body_rows, read_header
+
+if TYPE_CHECKING:
+    from affectssm.media.probe import MediaInfo
+    from affectssm.store.faults import Action, FaultLog
+
+# MultiMediate'23 shipped OpenFace 2 with 673 and OpenPose with 350 columns
+DIMS = {
+    "egemapsv2": (88,),
+    "w2vbert2": (1024,),
+    "clip": (512,),
+    "openface2": (714, 673),
+    "openpose": (139, 350),
+}
+LOW_RATE = 0.5  # share of 25 Hz below which a stream is one of another rate, not one that lacks its tail
+MEDIA_TOLERANCE = 2  # label rows by which media may be off: encoders pad, cameras stop when they stop
+EXPECTED_LABEL = "a number in [0, 1] on every line, in UTF-8"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file chosen for one kind: where it lies, below which base, and a stream's body."""
+
+    path: Path
+    entry: Entry
+    base: str
+    body: Entry | None = None
+
+
+@dataclass
+class Person:
+    """A participant of a recording, the files found, and what they turned out to hold.
+
+    Keys are the manifest's kinds; in `sources` also `extra/<name>`, the streams that are not used.
+    """
+
+    split: str
+    recording: str
+    participant: str
+    sources: dict[str, Source]
+    measured: dict[str, Measured] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a source holds; the fields are those of `StreamRow`."""
+
+    source: Source
+    rate: float
+    frames: int
+    dim: int
+    duration_s: float
+
+
+class Measurer:
+    """Measures one participant; every fault goes to the log with the participant's name on it."""
+
+    def __init__(self, person: Person, log: FaultLog) -> None:
+        self.person, self.log = person, log
+
+    def measure(self) -> None:
+        """Fill the participant's `measured`, without the sources that cannot be used."""
+        label = self._label()
+        media = self._media()
+        headers = self._headers()
+        seconds = self._evidence(label, media, headers)
+        measured = dict(media)
+        for kind, header in headers.items():
+            stream = self._stream(kind, header, seconds(kind)) if kind in STREAM_KINDS else None
+            if stream is not None:
+                measured[kind] = stream
+        self._note_extras(headers, seconds(""))
+        if label is not None and not is_test_split(self.person.split):
+            self._compare_lengths(label, measured, headers)
+        self.person.measured = measured if label is None else {"annotation": label, **measured}
+
+    def fault(self, code: str, stream: str, found: str, expected: str, action: Action) -> None:
+        """Add a fault of this participant."""
+        self.log.add(
+            code,
+            recording=self.person.recording,
+            participant=self.person.participant,
+            stream=stream.removeprefix("extra/"),
+            found=found,
+            expected=expected,
+            action=action,
+        )
+
+    def _label(self) -> Measured | None:
+        source = self.person.sources.get("annotation")
+        if source is None:
+            return None
+        try:
+            if is_test_split(self.person.split):  # only counted: its values are the evaluation's business
+                rows, problems = count_lines(source.path), []
+                usable = rows > 0
+            else:
+                engagement = read_engagement(source.path)
+                rows, problems, usable = len(engagement.value), engagement.problems, engagement.valid.any()
+        except DataError as error:
+            self.fault("unreadable_file", "annotation", error.found, error.expected, "quarantined")
+            return None
+        for code, found in problems:
+            self.fault(code, "annotation", found, EXPECTED_LABEL, _LABEL_ACTIONS[code])
+        if is_test_split(self.person.split) and not usable:
+            self.fault("label_empty", "annotation", "no line", EXPECTED_LABEL, "quarantined")
+        return Measured(source, LABEL_HZ, rows, 1, rows / LABEL_HZ) if usable else None
+
+    def _media(self) -> dict[str, Measured]:
+        found: dict[str, Measured] = {}
+        sources = self.person.sources
+        probed = {kind: self._probe(kind) for kind in ("video", "audio") if kind in sources}
+        video, audio = probed.get("video"), probed.get("audio")
+        if video is not None and video.video:
+            info = video.video[0]
+            found["video"] = Measured(sources["video"], info.fps, info.frames, 0, info.start + info.duration)
+        elif video is not None:
+            self.fault("no_video_stream", "video", "no pictures", "a video stream", "quarantined")
+        borrowed = audio is None and "audio" not in sources and video is not None and bool(video.audio)
+        sound = video if borrowed else audio
+        if sound is not None and sound.audio:
+            source, track = sources["video" if borrowed else "audio"], sound.audio[0]
+            end = track.start + track.duration
+            found["audio"] = Measured(source, float(track.rate), track.samples, track.channels, end)
+        elif sound is not None:
+            self.fault("no_audio_stream", "audio", "no sound", "an audio stream", "quarantined")
+        if borrowed:
+            self.fault("audio_from_video", "audio", "no wav", "a wav, or sound in the video", "decided")
+        return found
+
+    def _probe(self, kind: str) -> MediaInfo | None:
+        from affectssm.media.probe import probe
+
+        try:
+            return probe(self.person.sources[kind].path)
+        except DataError as error:
+            self.fault("unreadable_media", kind, error.found, error.expected, "quarantined")
+            return None
+
+    def _headers(self) -> dict[str, SsiHeader]:
+        """Headers of all streams that can be read, the unused ones included."""
+        headers: dict[str, SsiHeader] = {}
+        for kind, source in self.person.sources.items():
+            if kind not in STREAM_KINDS and not kind.startswith("extra/"):
+                continue
+            try:
+                header = read_header(source.path)
+            except DataError as error:
+                self.fault("stream_bad_header", kind, error.found, error.expected, self._lost(kind))
+                continue
+            if source.body is None:
+                missing = body_path(source.path).name
+                self.fault("stream_missing_body", kind, "a header alone", missing, self._lost(kind))
+                continue
+            headers[kind] = header
+            if header.repaired and kind in STREAM_KINDS:
+                self.fault("stream_header_repaired", kind, "no XML", "an XML header", "decided")
+            if kind in STREAM_KINDS and header.dim not in DIMS[kind]:
+                known = " or ".join(map(str, DIMS[kind]))
+                self.fault("stream_dim_unexpected", kind, f"{header.dim} columns", known, "quarantined")
+                del headers[kind]
+        return headers
+
+    def _lost(self, kind: str) -> Action:
+        return "quarantined" if kind in STREAM_KINDS else "ignored"
+
+    def _evidence(
+        self, label: Measured | None, media: dict[str, Measured], headers: dict[str, SsiHeader]
+    ) -> Callable[[str], float | None]:
+        """A function kind -> seconds the recording lasts, as far as anything but that stream tells.
+
+        A label of a training or validation part, else the media, else the other streams at 25 Hz.
+        A test label never tells: with and without it the manifest must be the same.
+        """
+        known = [label] if label is not None and not is_test_split(self.person.split) else []
+        known += [media[kind] for kind in ("video", "audio") if kind in media and media[kind].duration_s > 0]
+
+        def seconds(kind: str) -> float | None:
+            if known:
+                return known[0].duration_s
+            others = [
+                self._promised(other, header) / LABEL_HZ
+                for other, header in headers.items()
+                if other != kind and other in STREAM_KINDS and header.rate == LABEL_HZ
+            ]
+            return median(others) if others else None
+
+        return seconds
+
+    def _promised(self, kind: str, header: SsiHeader) -> int:
+        body = self.person.sources[kind].body
+        return header.rows or (body.size // header.row_bytes if body else 0)
+
+    def _stream(self, kind: str, header: SsiHeader, seconds: float | None) -> Measured | None:
+        source = self.person.sources[kind]
+        rows, promised = body_rows(source.path)
+        held = source.body.size // header.row_bytes if source.body else 0
+        if not rows:
+            self.fault("stream_empty", kind, "no row", f"{promised} rows", "quarantined")
+            return None
+        if rows < promised:
+            self.fault("stream_short_body", kind, f"{rows} whole rows", f"{promised} rows", "truncated")
+        elif promised and held > promised:
+            self.fault("stream_long_body", kind, f"{held} rows", f"{promised} rows", "truncated")
+        rate = decide_rate(header.rate, promised or rows, seconds)
+        if rate != header.rate:
+            found = f"{promised or rows} rows at {header.rate:g} Hz by the header"
+            self.fault("stream_rate_decided", kind, found, f"{seconds:.2f} s, so {rate:g} Hz", "decided")
+        return Measured(source, rate, rows, header.dim, rows / rate)
+
+    def _note_extras(self, headers: dict[str, SsiHeader], seconds: float | None) -> None:
+        """Report what is odd about streams that are shipped and not used."""
+        for kind, header in headers.items():
+            known = EXTRAS.get(kind.removeprefix("extra/"))
+            if known and header.dim not in known:
+                self.fault("stream_dim_unexpected", kind, f"{header.dim} columns", str(known[0]), "ignored")
+            rows = self._promised(kind, header)
+            if known and seconds and 0 < rows / seconds < LOW_RATE * LABEL_HZ:
+                found = f"{rows} rows in {seconds:.2f} s, {rows / seconds:.3g} Hz"
+                self.fault("stream_low_rate", kind, found, f"{LABEL_HZ:g} Hz", "ignored")
+
+    def _compare_lengths(
+        self, label: Measured, measured: dict[str, Measured], headers: dict[str, SsiHeader]
+    ) -> None:
+        """Report that streams or media end elsewhere than the label does; the common part is what counts."""
+        apart: dict[int, list[str]] = defaultdict(list)  # label rows that would fit -> kinds
+        for kind, stream in measured.items():
+            promised = self._promised(kind, headers[kind]) if kind in headers else 0
+            rows = round((promised / stream.rate if promised else stream.duration_s) * LABEL_HZ)
+            if abs(rows - label.frames) > (0 if promised else MEDIA_TOLERANCE):
+                apart[rows].append(kind)
+        if apart:
+            fitting = "; ".join(
+                f"{rows} rows ({', '.join(sorted(kinds))})" for rows, kinds in sorted(apart.items())
+            )
+            self.fault("label_rows_differ", "annotation", f"{label.frames} rows", fitting, "truncated")
+
+
+def decide_rate(header_rate: float, rows: int, seconds: float | None) -> float:
+    """The rate among the header's, 25 Hz and the header's read as a step in ms that fits the duration best.
+
+    The challenge's w2vbert2 headers say 40 where rows come every 40 ms. Without evidence the header stands.
+    """
+    if not seconds or not rows:
+        return header_rate
+    candidates = (header_rate, LABEL_HZ, 1000.0 / header_rate)  # the first of equals wins
+    return min(candidates, key=lambda rate: round(math.fabs(rows / rate - seconds), 9))
+
+
+_LABEL_ACTIONS: dict[str, Action] = {
+    "label_not_a_number": "masked",
+    "label_out_of_range": "masked",
+    "label_empty": "quarantined",
+    "latin1_text": "decided",
+}
