@@ -1,0 +1,92 @@
+"""How long a dry run takes with a made-up corpus of 1000 sessions in place.
+
+    python benchmarks/dry_run.py [--sessions 1000] [--shards 32]
+
+Makes a root with that many session folders (empty files), its manifest and shard index, and times
+``snakemake -n results/tables/noxi_ccc.csv`` three times in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
+from affectssm.plan import CORPORA, Plan
+from affectssm.store.card import make_card
+from affectssm.store.faults import write_faults
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+KINDS = ("video", "audio", "annotation", "egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
+SPLITS = {"noxi": ("train", "val", "test-base"), "noxi_add": ("test-additional",), "mpiigi": ("val", "test")}
+
+
+def rows_of(corpus: str, sessions: int, shards: int) -> list[StreamRow]:
+    """Return manifest rows of a made-up corpus of dyads of twenty minutes."""
+    return [
+        StreamRow(
+            corpus, SPLITS[corpus][number % len(SPLITS[corpus])], f"{number:04d}", role, kind, f"{number:04d}/{role}.{kind}",
+            "root", 25.0, 30000, 1, 1200.0, 1, f"sha256:{number}", f"{number:04d}", "", shard_of(f"{number:04d}", shards),
+        )
+        for number in range(sessions)
+        for role in ("expert", "novice")
+        for kind in KINDS
+    ]  # fmt: skip
+
+
+def make_place(folder: Path, sessions: int, shards: int) -> None:
+    """Lay out the workflow, the roots and what discovery would have written."""
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy2(REPOSITORY / name, folder / name)
+    for name in ("workflow", "profiles", "envs"):
+        shutil.copytree(REPOSITORY / name, folder / name)
+    root = folder / "root"
+    for number in range(sessions):
+        session = root / "train" / f"{number:04d}"
+        session.mkdir(parents=True)
+        for role in ("expert", "novice"):
+            for kind in KINDS:
+                (session / f"{role}.{kind}").touch()
+    corpora = {name: {"root": str(root), "ground_truth": str(root), "shards": shards} for name in CORPORA}
+    (folder / "lab.yaml").write_text(yaml.safe_dump({"corpora": corpora}))
+    plan = Plan({"corpora": corpora})
+    for corpus in CORPORA:
+        out = folder / "results" / "corpora" / plan.name(corpus)
+        rows = rows_of(corpus, sessions, shards)
+        card = make_card("manifest", [], {})
+        write_manifest(out / "manifest.parquet", rows, card)
+        write_faults(out / "faults.parquet", [], card)
+        write_shard_index(out / "shards.json", rows)
+
+
+def main() -> None:
+    """Time the dry run and print jobs and seconds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sessions", type=int, default=1000)
+    parser.add_argument("--shards", type=int, default=32)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        make_place(Path(name), given.sessions, given.shards)
+        seconds = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            command = ["snakemake", "-n", "--configfile", "lab.yaml", "results/tables/noxi_ccc.csv"]
+            run = subprocess.run(command, cwd=name, capture_output=True, text=True, check=False)
+            seconds.append(time.perf_counter() - begin)
+            if run.returncode:
+                sys.exit(run.stdout + run.stderr)
+        jobs = next(line.split()[-1] for line in run.stdout.splitlines() if line.startswith("total"))
+    print(f"{given.sessions} sessions a corpus, {given.shards} shards: {jobs} jobs")
+    print(f"dry run: {statistics.median(seconds):.1f} s (median of {', '.join(f'{s:.1f}' for s in seconds)})")
+
+
+if __name__ == "__main__":
+    main()

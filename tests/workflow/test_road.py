@@ -1,0 +1,109 @@
+"""The whole road on the tiny corpora, as a newcomer goes it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import TABLE, TINY, Workplace
+
+pytestmark = pytest.mark.workflow
+
+
+def rows_of(place: Workplace) -> list[dict[str, str]]:
+    """The table's rows."""
+    return list(csv.DictReader(place.read(TABLE).splitlines()))
+
+
+def test_the_table_has_published_and_measured_rows(road):
+    rows = rows_of(road)
+    assert [row["source"] for row in rows].count("published") == 11
+    measured = [row for row in rows if row["source"] == "measured"]
+    assert {(row["method"], row["features"]) for row in measured} == {
+        (method, source) for method in ("DA-Mamba", "DAT") for source in ("extracted", "multimediate")
+    }
+    for row in measured:
+        assert (row["data"], row["weights"]) == ("demo", "random")
+        assert row["n_units"] == row["n_expected"]
+        for metric in ("noxi_base", "noxi_add", "mpiigi", "global"):
+            assert -1 <= float(row[metric]) <= 1
+
+
+def test_what_lies_beside_the_table(road):
+    provenance = json.loads(road.read("results/tables/noxi_ccc.provenance.json"))
+    assert provenance
+    assert (road.folder / "results/tables/noxi_ccc.png").read_bytes().startswith(b"\x89PNG")
+    faults = list(csv.DictReader(road.read("results/tables/noxi_ccc.faults.csv").splitlines()))
+    assert {"corpus", "recording", "code", "found", "expected", "action"} <= set(faults[0])
+
+
+def test_a_logged_line_runs_by_itself(road, tmp_path):
+    """A rule is one shell line: what Snakemake prints can be pasted."""
+    place = road.clone(tmp_path / "copy")
+    printed = place.snakemake("-n", "-p", "--forcerun", "evaluate", "--until", "evaluate", TABLE)
+    line = next(text for text in printed.splitlines() if text.strip().startswith("affectssm evaluate"))
+    before = (place.folder / "results/metrics/da_mamba-extracted-demo-tiny.parquet").read_bytes()
+    run = subprocess.run(["bash", "-c", line], cwd=place.folder, env=place.environment, check=False)
+    assert run.returncode == 0 and before
+
+
+def test_killed_twice_and_started_again_gives_the_same_table(road, tmp_path):
+    place = Workplace.make(tmp_path / "killed")
+    runs = place.folder / "results"
+    kill_when(place, lambda: any(runs.glob("features/*/wav2vec2/*.parts/*.h5")) or any(runs.glob("features/*/*/*.h5")))
+    parts = {path: path.stat().st_mtime_ns for path in runs.glob("features/*/*/*.h5")}
+    kill_when(place, lambda: any(runs.glob("runs/*/*/.*.resume/*.ckpt")))
+    place.snakemake("--unlock")
+    place.snakemake(TABLE)
+    assert place.read(TABLE) == road.read(TABLE)
+    assert parts and all(path.stat().st_mtime_ns == then for path, then in parts.items())
+
+
+def kill_when(place: Workplace, happened) -> None:
+    """Start the road and SIGKILL its whole process group as soon as something happened."""
+    place.snakemake("--unlock")
+    process = subprocess.Popen(
+        place.command(TABLE),
+        cwd=place.folder,
+        env=place.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 240
+    while not happened():
+        assert process.poll() is None, "ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("experiments: {trainings: {}}", "training"),
+        ("scale: tini", "tiny"),
+        ("corpora: {noxi: {root: /nowhere/at/all}}", "/nowhere/at/all"),
+        ("timeline: {clock_hz: 50}", "100"),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_error(road, tmp_path, text, says):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(text)
+    said = road.snakemake("-n", TABLE, config=bad, ok=False)
+    assert says in said and "remedy" in said
+    assert "Traceback" not in said
+
+
+def test_an_empty_root_is_one_clear_error(copy, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (copy.folder / "empty.yaml").write_text(f"scale: tiny\ncorpora: {{noxi: {{root: {tmp_path / 'empty'}}}}}\n")
+    said = copy.snakemake(TABLE, config="empty.yaml", ok=False)
+    assert "remedy" in said and "Traceback (most recent call last)" not in said
+    assert copy.read(TABLE), "what was computed before is still there"
