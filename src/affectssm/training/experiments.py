@@ -108,9 +108,11 @@ def _all_experiments() -> list[Experiment]:
 
 
 def test_labels_withheld(config: Config) -> bool:
-    """Whether some corpus of the table has no test labels: a withheld demo, or a real root without ground truth."""
+    """Whether some corpus has no test labels: a withheld demo, or a real root without ground truth."""
     corpora = (config.corpora.noxi, config.corpora.noxi_add, config.corpora.mpiigi)
-    return any(c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None for c in corpora)
+    return any(
+        c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None for c in corpora
+    )
 
 
 def experiments_of(table: str, config: Config) -> list[Experiment]:

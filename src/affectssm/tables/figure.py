@@ -1,0 +1,153 @@
+"""The figure beside a table: a panel a metric, a line a row; published open, measured filled, demo shaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from affectssm.store.atomic import staged
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Row = Mapping[str, str]
+
+PUBLISHED, MEASURED = "#5f6368", ("#1a56a8", "#c4561b", "#2f7d4f", "#7a3e9d")
+DEMO_SHADE, INK = "#fff3c4", "#202124"
+DEMO_TEXT = "Shaded rows: DEMO DATA, made here with planted truth. Not comparable with the published rows."
+
+
+def draw(
+    path: Path, title: str, rows: Sequence[Row], labels: Sequence[str], metrics: Mapping[str, str], unit: str
+) -> None:
+    """Write the figure as PNG.
+
+    Args:
+        path: of the PNG.
+        title: above the panels.
+        rows: of the table, published rows first; as many as ``labels``.
+        labels: what stands on the left of each row.
+        metrics: column of the table -> title of its panel.
+        unit: what the axes count.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    demo = any(row["data"] == "demo" for row in rows)
+    figure = Figure(figsize=(2.3 + 2.6 * len(metrics), 1.5 + 0.3 * len(rows)), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    colours = _colours(rows)
+    limits = _limits(rows, list(metrics))
+    for axis, (name, heading) in zip(axes, metrics.items(), strict=True):
+        _panel(axis, rows, name, colours, limits)
+        axis.set_title(heading, fontsize=10, color=INK)
+        axis.set_xlabel(unit, fontsize=8)
+    axes[0].set_yticks(range(len(rows)), labels, fontsize=8)
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")
+    _legend(figure, rows)
+    if demo:
+        figure.text(
+            0.995, 0.005, DEMO_TEXT, fontsize=7.5, ha="right", va="bottom", color="#8a5a00", fontweight="bold"
+        )
+    # no software version or date in the metadata: the picture is the same bytes for the same table
+    with staged(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def _colours(rows: Sequence[Row]) -> dict[str, str]:
+    """A colour for each measured method, in order of appearance."""
+    methods = dict.fromkeys(row["method"] for row in rows if row["source"] == "measured")
+    return {method: MEASURED[i % len(MEASURED)] for i, method in enumerate(methods)}
+
+
+def _limits(rows: Sequence[Row], names: Sequence[str]) -> tuple[float, float]:
+    columns = [f"{name}{suffix}" for name in names for suffix in ("", "_low", "_high")]
+    values = [float(row[column]) for row in rows for column in columns if row.get(column)]
+    return min(0.0, *values) - 0.05, max(0.8, *values) + 0.17
+
+
+def _panel(
+    axis: Axes, rows: Sequence[Row], name: str, colours: Mapping[str, str], limits: tuple[float, float]
+) -> None:
+    axis.set_xlim(*limits)
+    axis.grid(axis="x", color="#e3e5e8", linewidth=0.8)
+    axis.set_axisbelow(True)
+    axis.tick_params(axis="both", length=0, labelsize=8)
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+    if limits[0] < -0.05:
+        axis.axvline(0.0, color="#9aa0a6", linewidth=0.8)
+    for y, row in enumerate(rows):
+        if row["data"] == "demo":
+            axis.axhspan(y - 0.5, y + 0.5, color=DEMO_SHADE, linewidth=0)
+        if y and row["source"] != rows[y - 1]["source"]:
+            axis.axhline(y - 0.5, color=INK, linewidth=1.0)
+        _point(axis, y, row, name, colours)
+
+
+def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str]) -> None:
+    if not row.get(name):
+        axis.text(
+            sum(axis.get_xlim()) / 2,
+            y,
+            "not available",
+            fontsize=7,
+            ha="center",
+            va="center",
+            color=PUBLISHED,
+        )
+        return
+    value = float(row[name])
+    right = value
+    if row["source"] == "published":
+        axis.plot(
+            value,
+            y,
+            "o",
+            markersize=6,
+            markerfacecolor="white",
+            markeredgecolor=PUBLISHED,
+            markeredgewidth=1.4,
+        )
+    else:
+        colour = colours[row["method"]]
+        if row.get(f"{name}_low"):
+            low, right = float(row[f"{name}_low"]), max(value, float(row[f"{name}_high"]))
+            axis.plot([low, right], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
+        axis.plot(value, y, "o" if row["split"] == "test" else "s", markersize=6, color=colour)
+    axis.annotate(
+        f"{value:.2f}",
+        (right, y),
+        xytext=(6, 0),
+        textcoords="offset points",
+        fontsize=7.5,
+        va="center",
+        color=INK,
+    )
+
+
+def _legend(figure, rows: Sequence[Row]) -> None:  # type: ignore[no-untyped-def]
+    from matplotlib.lines import Line2D
+
+    own = {"linestyle": "none", "markersize": 6}
+    handles = []
+    if any(row["source"] == "published" for row in rows):
+        handles.append(
+            Line2D(
+                [],
+                [],
+                marker="o",
+                markerfacecolor="white",
+                markeredgecolor=PUBLISHED,
+                label="published",
+                **own,
+            )
+        )
+    for split, marker in (("test", "o"), ("val", "s")):
+        if any(row["source"] == "measured" and row["split"] == split for row in rows):
+            label = f"measured here, {split} (mean over seeds, 95 % interval over recordings)"
+            handles.append(Line2D([], [], marker=marker, color=MEASURED[0], label=label, **own))
+    figure.legend(handles=handles, loc="outside lower left", fontsize=7.5, frameon=False, ncols=1)

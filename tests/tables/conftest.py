@@ -1,0 +1,6 @@
+"""The tables' tests score the small world of the evaluation's tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "evaluation"))
