@@ -136,8 +136,8 @@ class DAMambaSettings(Strict):
     blocks: int = Field(ge=1, description="hybrid blocks a modality group (K)")
     heads: int = Field(ge=1, description="attention heads")
     dropout: float = Field(ge=0, lt=1, description="dropout")
+    expand: int = Field(ge=1, description="expansion of a Mamba block (d_inner = expand * d)")
     d_conv: int = Field(4, ge=1, description="causal convolution width of a Mamba block")
-    expand: int = Field(2, ge=1, description="expansion of a Mamba block (d_inner = expand * d)")
     ffn: int = Field(4, ge=1, description="width of the feed-forward layers, as a multiple of d")
     chunk: int = Field(16, ge=1, description="frames a chunk of the local attention")
     backbone: Literal["mamba", "transformer"] = Field(

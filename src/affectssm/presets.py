@@ -17,7 +17,14 @@ PAPER: dict[str, Any] = {
     },
     "experiments": {
         "seeds": [1, 2, 3],
-        "da_mamba": {"d_model": 384, "d_state": 16, "blocks": 4, "heads": 4, "dropout": 0.1},
+        "da_mamba": {
+            "d_model": 384,
+            "d_state": 16,
+            "expand": 2,
+            "blocks": 4,
+            "heads": 4,
+            "dropout": 0.1,
+        },
         "dat": {"d_model": 512, "heads": 8, "dim_head": 64, "dim_head_cross": 128, "dropout": 0.1},
         "training": {
             "learning_rate": 5e-5,
@@ -40,7 +47,14 @@ DEMO: dict[str, Any] = {
     },
     "experiments": {
         "seeds": [1, 2, 3],
-        "da_mamba": {"d_model": 32, "d_state": 4, "blocks": 1, "heads": 2, "dropout": 0.1},
+        "da_mamba": {
+            "d_model": 32,
+            "d_state": 4,
+            "expand": 1,
+            "blocks": 1,
+            "heads": 2,
+            "dropout": 0.1,
+        },
         "dat": {"d_model": 32, "heads": 2, "dim_head": 16, "dim_head_cross": 16, "dropout": 0.1},
         "training": {
             "learning_rate": 3e-3,
@@ -59,7 +73,7 @@ TINY: dict[str, Any] = {
     "features": DEMO["features"],
     "experiments": {
         "seeds": [1],
-        "da_mamba": {"d_model": 8, "d_state": 2, "blocks": 1, "heads": 2, "dropout": 0.0},
+        "da_mamba": {"d_model": 8, "d_state": 2, "expand": 1, "blocks": 1, "heads": 2, "dropout": 0.0},
         "dat": {"d_model": 8, "heads": 2, "dim_head": 4, "dim_head_cross": 4, "dropout": 0.0},
         "training": {
             "learning_rate": 3e-3,

@@ -50,7 +50,7 @@ class Attention(nn.Module):
         d_model: d.
         heads: H.
         width: inner width, a multiple of H; default d.
-        chunk: let frames attend within consecutive chunks of this many frames only (cost linear in L).
+        chunk: let frames attend within consecutive chunks of this many frames only (cost linear in L; S = L).
     """
 
     def __init__(self, d_model: int, heads: int, width: int | None = None, chunk: int | None = None) -> None:
@@ -75,15 +75,19 @@ class Attention(nn.Module):
         Returns:
             (B, L, d).
         """
-        if self.chunk is None or context is not None:
+        if self.chunk is None:
             return self._attend(x, x if context is None else context, key_mask)
         batch, length, _ = x.shape
-        missing = -length % self.chunk
-        if missing and key_mask is None:
+        if length % self.chunk and key_mask is None:
             key_mask = x.new_ones(batch, length, dtype=torch.bool)
-        chunks = F.pad(x, (0, 0, 0, missing)).reshape(-1, self.chunk, x.shape[2])
-        mask = None if key_mask is None else F.pad(key_mask, (0, missing)).reshape(-1, self.chunk)
-        return self._attend(chunks, chunks, mask).reshape(batch, length + missing, -1)[:, :length]
+        chunks = self._chunks(x)
+        others = chunks if context is None else self._chunks(context)
+        mask = None if key_mask is None else self._chunks(key_mask.unsqueeze(-1)).squeeze(-1)
+        return self._attend(chunks, others, mask).reshape(batch, -1, x.shape[2])[:, :length]
+
+    def _chunks(self, x: Tensor) -> Tensor:
+        """(B, L, d) -> (B * chunks, chunk, d), the last chunk padded with zeros (False)."""
+        return F.pad(x, (0, 0, 0, -x.shape[1] % self.chunk)).reshape(-1, self.chunk, x.shape[2])
 
     def _attend(self, x: Tensor, context: Tensor, key_mask: Tensor | None) -> Tensor:
         q = self._by_head(self.query(x))  # (B, H, L, d/H)

@@ -3,7 +3,8 @@
 The paper gives the parts and the loss, not the sizes; no code is public. What it leaves open is decided here:
 
     cues -> group encoder -> K hybrid blocks a modality group     the same weights for target and partners
-         -> audio <-> visual cross-attention -> fusion            one sequence a person
+         -> audio <-> visual cross-attention -> fusion            one sequence a person; "light": half the
+                                                                  width, within chunks, so linear in L
     partners -> context Mamba -> the target attends to it -> MLP -> sigmoid -> engagement a frame
 
 ``seats`` says how several partners are joined. ``exchangeable`` (default): each partner's sequence runs through the
@@ -49,7 +50,7 @@ class PersonEncoder(nn.Module):
         pair = sorted(stacks) == ["audio", "visual"]
         light = settings.heads * max(1, d // (2 * settings.heads))
         self.cross = nn.ModuleList(
-            Attention(d, settings.heads, width=light) for _ in stacks if pair and settings.cross_attention
+            Attention(d, settings.heads, light, settings.chunk) for _ in stacks if pair and settings.cross_attention
         )
         self.fuse = nn.Linear(len(stacks) * d, d)
 
