@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from affectssm.corpora.manifest import STREAM_KINDS, is_test_split
-from affectssm.corpora.measure import Person
+from affectssm.corpora.people import Person
 from affectssm.store.faults import FaultLog
 
 # openface3 came with the same edition as dino; MPIIGI has the one and lacks the other

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,11 +99,11 @@ def read_language(path: Path) -> tuple[str, list[tuple[str, str]]]:
         DataError: the file cannot be opened.
     """
     segments, problems = read_segments(path)
-    spoken: Counter[str] = Counter()
+    spoken: dict[str, float] = defaultdict(float)
     for segment in segments:
         if segment.text:
             spoken[segment.text] += max(segment.end - segment.start, 0.0)
-    return (spoken.most_common(1)[0][0] if spoken else ""), problems
+    return max(spoken, key=lambda name: spoken[name], default=""), problems
 
 
 def count_lines(path: Path) -> int:

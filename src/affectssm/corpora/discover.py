@@ -47,7 +47,7 @@ def discover_corpus(
         ConfigError: no such corpus.
         DataError: a root that holds no session of the corpus, or a folder that cannot be written.
     """
-    from affectssm.corpora.manifest import write_manifest, write_shard_index
+    from affectssm.corpora.manifest import content_hash, write_manifest, write_shard_index
     from affectssm.store.card import make_card
 
     manifest = discoverer(corpus)(root, ground_truth, settings)
@@ -58,7 +58,7 @@ def discover_corpus(
         corpus=corpus,
         root=str(root),
         ground_truth=str(ground_truth) if ground_truth is not None else "",
-        sessions=len({row.recording for row in manifest.rows}),
+        content=content_hash(manifest.rows),
     )
     write_manifest(out_dir / "manifest.parquet", manifest.rows, card)
     manifest.faults.write(out_dir / "faults.parquet", card)

@@ -90,7 +90,7 @@ def listing_fingerprint(root: Path, ground_truth: Path | None = None) -> str:
             continue
         listing = walk(base, skip=ground_truth if base is root else None)
         for line in _fingerprint_lines(listing):
-            digest.update(line.encode(errors="surrogateescape"))
+            digest.update(line.encode())
     return digest.hexdigest()[:16]
 
 
@@ -110,6 +110,11 @@ def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tu
         return
     above = parts[-1] if parts else listing.root.name
     for entry in entries:
+        if not entry.name.isprintable():  # control characters, bytes that are not UTF-8
+            listing.unreadable.append(
+                (ascii("/".join((*parts, entry.name)))[1:-1], "a name that cannot be shown")
+            )
+            continue
         try:
             if entry.is_dir():
                 _enter(listing, entry, parts, above, barred)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from affectssm.corpora.annotations import count_lines, read_engagement
 from affectssm.corpora.layout import EXTRAS
-from affectssm.corpora.listing import Entry
 from affectssm.corpora.manifest import LABEL_HZ, STREAM_KINDS, is_test_split
+from affectssm.corpora.people import Measured, Person
 from affectssm.errors import DataError
 from affectssm.media.ssi import SsiHeader, body_path, body_rows, read_header
 
@@ -31,42 +28,8 @@ DIMS = {
 }
 LOW_RATE = 0.5  # share of 25 Hz below which a stream is one of another rate, not one that lacks its tail
 MEDIA_TOLERANCE = 2  # label rows by which media may be off: encoders pad, cameras stop when they stop
+TAIL_S, TAIL_SHARE = 0.2, 0.05  # what a stream's end may be off by and still fit a duration
 EXPECTED_LABEL = "a number in [0, 1] on every line, in UTF-8"
-
-
-@dataclass(frozen=True)
-class Source:
-    """The file chosen for one kind: where it lies, below which base, and a stream's body."""
-
-    path: Path
-    entry: Entry
-    base: str
-    body: Entry | None = None
-
-
-@dataclass
-class Person:
-    """A participant of a recording, the files found, and what they turned out to hold.
-
-    Keys are the manifest's kinds; in `sources` also `extra/<name>`, the streams that are not used.
-    """
-
-    split: str
-    recording: str
-    participant: str
-    sources: dict[str, Source]
-    measured: dict[str, Measured] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a source holds; the fields are those of `StreamRow`."""
-
-    source: Source
-    rate: float
-    frames: int
-    dim: int
-    duration_s: float
 
 
 class Measurer:
@@ -113,7 +76,8 @@ class Measurer:
                 usable = rows > 0
             else:
                 engagement = read_engagement(source.path)
-                rows, problems, usable = len(engagement.value), engagement.problems, engagement.valid.any()
+                rows, problems = len(engagement.value), engagement.problems
+                usable = bool(engagement.valid.any())
         except DataError as error:
             self.fault("unreadable_file", "annotation", error.found, error.expected, "quarantined")
             return None
@@ -183,24 +147,23 @@ class Measurer:
 
     def _evidence(
         self, label: Measured | None, media: dict[str, Measured], headers: dict[str, SsiHeader]
-    ) -> Callable[[str], float | None]:
-        """A function kind -> seconds the recording lasts, as far as anything but that stream tells.
+    ) -> Callable[[str], list[float]]:
+        """A function kind -> how many seconds the recording lasts by anything but that stream, best witness first.
 
-        A label of a training or validation part, else the media, else the other streams at 25 Hz.
-        A test label never tells: with and without it the manifest must be the same.
+        A label of a training or validation part, then the media, then the other streams at 25 Hz. A test label
+        is no witness: with and without it the manifest must be the same.
         """
         known = [label] if label is not None and not is_test_split(self.person.split) else []
-        known += [media[kind] for kind in ("video", "audio") if kind in media and media[kind].duration_s > 0]
+        known += [media[kind] for kind in ("video", "audio") if kind in media]
+        lasting = [held.duration_s for held in known if held.duration_s > 0]
 
-        def seconds(kind: str) -> float | None:
-            if known:
-                return known[0].duration_s
+        def seconds(kind: str) -> list[float]:
             others = [
                 self._promised(other, header) / LABEL_HZ
                 for other, header in headers.items()
                 if other != kind and other in STREAM_KINDS and header.rate == LABEL_HZ
             ]
-            return median(others) if others else None
+            return [*lasting, median(others)] if others else lasting
 
         return seconds
 
@@ -208,7 +171,7 @@ class Measurer:
         body = self.person.sources[kind].body
         return header.rows or (body.size // header.row_bytes if body else 0)
 
-    def _stream(self, kind: str, header: SsiHeader, seconds: float | None) -> Measured | None:
+    def _stream(self, kind: str, header: SsiHeader, evidence: list[float]) -> Measured | None:
         source = self.person.sources[kind]
         rows, promised = body_rows(source.path)
         held = source.body.size // header.row_bytes if source.body else 0
@@ -219,14 +182,15 @@ class Measurer:
             self.fault("stream_short_body", kind, f"{rows} whole rows", f"{promised} rows", "truncated")
         elif promised and held > promised:
             self.fault("stream_long_body", kind, f"{held} rows", f"{promised} rows", "truncated")
-        rate = decide_rate(header.rate, promised or rows, seconds)
+        rate, decisive = decide_rate(header.rate, promised or rows, evidence)
         if rate != header.rate:
             found = f"{promised or rows} rows at {header.rate:g} Hz by the header"
-            self.fault("stream_rate_decided", kind, found, f"{seconds:.2f} s, so {rate:g} Hz", "decided")
+            self.fault("stream_rate_decided", kind, found, f"{decisive:.2f} s, so {rate:g} Hz", "decided")
         return Measured(source, rate, rows, header.dim, rows / rate)
 
-    def _note_extras(self, headers: dict[str, SsiHeader], seconds: float | None) -> None:
+    def _note_extras(self, headers: dict[str, SsiHeader], evidence: list[float]) -> None:
         """Report what is odd about streams that are shipped and not used."""
+        seconds = evidence[0] if evidence else 0.0
         for kind, header in headers.items():
             known = EXTRAS.get(kind.removeprefix("extra/"))
             if known and header.dim not in known:
@@ -253,15 +217,23 @@ class Measurer:
             self.fault("label_rows_differ", "annotation", f"{label.frames} rows", fitting, "truncated")
 
 
-def decide_rate(header_rate: float, rows: int, seconds: float | None) -> float:
-    """The rate among the header's, 25 Hz and the header's read as a step in ms that fits the duration best.
+def decide_rate(header_rate: float, rows: int, evidence: list[float]) -> tuple[float, float]:
+    """The rate among the header's, 25 Hz and the header's read as a step in ms that fits a duration.
 
-    The challenge's w2vbert2 headers say 40 where rows come every 40 ms. Without evidence the header stands.
+    The challenge's w2vbert2 headers say 40 where rows come every 40 ms. The first duration in `evidence` (seconds)
+    that one of the rates meets decides; where none does, as beside a label that breaks off, the header stands.
+
+    Returns:
+        Rate in Hz, and the duration that decided (0 where none did).
     """
-    if not seconds or not rows:
-        return header_rate
-    candidates = (header_rate, LABEL_HZ, 1000.0 / header_rate)  # the first of equals wins
-    return min(candidates, key=lambda rate: round(math.fabs(rows / rate - seconds), 9))
+    for seconds in evidence:
+        candidates = (header_rate, LABEL_HZ, 1000.0 / header_rate)  # the first of equals wins
+        error, rate = min(
+            ((abs(rows / rate - seconds), rate) for rate in candidates), key=lambda pair: pair[0]
+        )
+        if error <= TAIL_S + TAIL_SHARE * seconds:
+            return rate, seconds
+    return header_rate, 0.0
 
 
 _LABEL_ACTIONS: dict[str, Action] = {

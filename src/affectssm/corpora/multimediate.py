@@ -18,7 +18,8 @@ from affectssm.corpora.manifest import (
     is_test_split,
     shard_of,
 )
-from affectssm.corpora.measure import Measurer, Person, Source
+from affectssm.corpora.measure import Measurer
+from affectssm.corpora.people import Person, Source
 from affectssm.corpora.seats import Labels, language_of, note_session, seat
 from affectssm.errors import DataError
 from affectssm.store.faults import FaultLog
@@ -39,7 +40,7 @@ def discover(layout: Layout, root: Path, ground_truth: Path | None, settings: Co
     found = find_sessions(listing, layout)
     sessions = _usable_sessions(found, layout, log)
     if not sessions:
-        raise _no_session(listing, found, layout)
+        raise _no_session(listing, found, layout, log)
     for rel, reason in listing.unreadable:
         log.add("unreadable_file", stream=rel, found=reason, expected="a readable file", action="ignored")
     labels = _ground_truth(ground_truth, layout, log)
@@ -70,7 +71,7 @@ def _usable_sessions(found: Found, layout: Layout, log: FaultLog) -> list[Sessio
         log.add(
             "not_a_session",
             recording=name if is_id(name) else "",
-            found=ascii(folder)[1:-1],
+            found=folder,
             expected="a stream or raw media of a participant",
             action="ignored",
         )
@@ -98,21 +99,24 @@ def _usable_sessions(found: Found, layout: Layout, log: FaultLog) -> list[Sessio
     return usable
 
 
-def _no_session(listing: Listing, found: Found, layout: Layout) -> DataError:
+def _no_session(listing: Listing, found: Found, layout: Layout, log: FaultLog) -> DataError:
     """The error for a root without a session that can be used, naming what comes nearest."""
     others = [f"{s.split}/{s.recording}" for s in found.sessions.values() if s.holds_data or s.foreign]
     others = others or ["/".join(parts) for parts in listing.sessions]
-    top = sorted(entry.name for entry in listing.root.iterdir())
+    top = sorted(entry.name for entry in listing.root.iterdir() if entry.name.isprintable())
     if others:
         near = f"no usable session of {layout.title}; nearest: {', '.join(others[:5])}"
     elif top:
         near = f"no session of {layout.title}; the folder holds {', '.join(top[:5])}"
     else:
         near = "an empty folder"
-    more = " and others" if len(others or top) > 5 else ""
+    near += " and others" if len(others or top) > 5 else ""
+    near += "".join(
+        f"; {fault.code}: {fault.found}" for fault in log.rows[:3] if fault.action == "quarantined"
+    )
     return DataError(
         listing.root,
-        ascii(near + more)[1:-1],
+        near,
         f"sessions that look like {layout.pattern}",
         f"let corpora.{layout.corpus}.root name the folder that holds the split folders, or one above",
     )

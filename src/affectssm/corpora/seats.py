@@ -6,7 +6,7 @@ from pathlib import Path
 
 from affectssm.corpora.annotations import read_language, read_lines
 from affectssm.corpora.layout import Found, Layout, Session, stream_name
-from affectssm.corpora.measure import Person, Source
+from affectssm.corpora.people import Person, Source
 from affectssm.errors import DataError
 from affectssm.store.faults import FaultLog
 
@@ -51,9 +51,9 @@ def note_session(session: Session, root: Path, log: FaultLog) -> None:
             log.add(
                 "unknown_role",
                 recording=recording,
-                participant=ascii(role)[1:-1],
+                participant=role,
                 stream=stream_name(rest) or rest,
-                found=ascii(name)[1:-1],
+                found=name,
                 expected="a file of a participant",
                 action="ignored",
             )

@@ -162,7 +162,7 @@ def read_stream(header_path: Path, start: int | None = None, stop: int | None = 
             with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, and so not finite
                 value[low - first : high - first] = body[low - at : high - at]
         at += chunk.rows
-    return SsiStream(value, np.isfinite(value).all(axis=1), header, short)
+    return SsiStream(value, np.asarray(np.isfinite(value).all(axis=1)), header, short)
 
 
 def _header_text(path: Path) -> str:

@@ -1,0 +1,43 @@
+"""A participant of a recording: the files found, and what they turned out to hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from affectssm.corpora.listing import Entry
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file chosen for one kind: where it lies, below which base, and a stream's body."""
+
+    path: Path
+    entry: Entry
+    base: str
+    body: Entry | None = None
+
+
+@dataclass
+class Person:
+    """A participant of a recording, the files found, and what they turned out to hold.
+
+    Keys are the manifest's kinds; in `sources` also `extra/<name>`, the streams that are not used.
+    """
+
+    split: str
+    recording: str
+    participant: str
+    sources: dict[str, Source]
+    measured: dict[str, Measured] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a source holds; the fields are those of `StreamRow`."""
+
+    source: Source
+    rate: float
+    frames: int
+    dim: int
+    duration_s: float
