@@ -201,7 +201,9 @@ class Experiments(Strict):
     models: tuple[Literal["da_mamba", "dat"], ...] = Field(
         ("da_mamba", "dat"), min_length=1, description="measured rows of noxi_ccc"
     )
-    seeds: tuple[int, ...] = Field(min_length=1, description="one run each; a cell is their mean")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        min_length=1, description="one run each; a cell is their mean"
+    )
     adapt_mpiigi: bool = Field(False, description="add rows adapted on MPIIGI, leaving one session out")
     validation_rows: bool = Field(
         False,

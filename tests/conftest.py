@@ -1,0 +1,15 @@
+"""What all tests share: one thread a process (two cores run two test processes), no network, repeatable examples."""
+
+import os
+
+for variable, value in {
+    "OMP_NUM_THREADS": "1",  # read when torch is first imported
+    "HF_HUB_OFFLINE": "1",
+    "MPLBACKEND": "Agg",
+}.items():
+    os.environ.setdefault(variable, value)
+
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.load_profile("repeatable")

@@ -1,0 +1,96 @@
+"""The files generated from the configuration model: they are up to date, and they say the same as the model."""
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from affectssm.config import Config
+from affectssm.presets import SCALES
+from affectssm.settings_base import describe, fields, is_section
+from affectssm.settings_docs import (
+    config_yaml,
+    drift,
+    generated_files,
+    json_schema,
+    option_reference,
+    scale_values,
+    write_generated,
+)
+from affectssm.settings_io import load_config
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def leaves(tree: dict, above: tuple = ()) -> set[tuple]:
+    """Return the keys of nested dicts that hold values."""
+    found = set()
+    for key, value in tree.items():
+        found |= leaves(value, (*above, key)) if isinstance(value, dict) else {(*above, key)}
+    return found
+
+
+VALUES = {key for key, field in fields(Config) if not is_section(field.annotation)}
+
+
+def test_the_committed_files_are_those_of_the_model():
+    difference = drift(REPOSITORY)
+    assert not difference, f"run `affectssm config --write`:\n{difference}"
+
+
+def test_drift_shows_what_differs_and_writing_mends_it(tmp_path):
+    write_generated(tmp_path)
+    path = tmp_path / "config.yaml"
+    path.write_text(path.read_text().replace("clock_hz: 100", "clock_hz: 25"))
+    assert "-  clock_hz: 25" in drift(tmp_path)
+    assert "+  clock_hz: 100" in drift(tmp_path)
+    assert write_generated(tmp_path) == [path]
+    assert drift(tmp_path) == ""
+    assert write_generated(tmp_path) == []
+
+
+def test_config_yaml_is_the_default_with_every_key_explained():
+    given = yaml.safe_load(config_yaml())
+    assert load_config(given) == Config()
+    assert leaves(given) == VALUES
+    body = [line for line in config_yaml().splitlines() if not line.startswith("#")]
+    assert all(len(line.split("  # ")[1]) > 1 for line in body)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_config_yaml_leaves_the_scales_keys_to_the_scale(scale):
+    given = yaml.safe_load(config_yaml()) | {"scale": scale}
+    assert load_config(given) == load_config({"scale": scale})
+
+
+def test_every_scale_decides_the_same_keys_and_they_exist():
+    decided = [leaves(preset) for preset in SCALES.values()]
+    assert decided[0] == decided[1] == decided[2]
+    assert decided[0] <= VALUES
+    assert all(len(scale_values(key)) == 3 for key in decided[0])
+
+
+@pytest.mark.parametrize("key", sorted(VALUES), ids=".".join)
+def test_every_option_has_a_meaning_and_words_for_its_values(key):
+    field = dict(fields(Config))[key]
+    assert field.description
+    assert describe(field)
+    assert f"| `{'.'.join(key)}` |" in option_reference()
+
+
+def test_the_schema_accepts_what_the_model_accepts():
+    validator = jsonschema.Draft202012Validator(yaml.safe_load(json_schema()))
+    validator.check_schema(validator.schema)
+    for given in ({}, yaml.safe_load(config_yaml()), {"scale": "tiny", "corpora": None}):
+        assert validator.is_valid(given)
+        load_config(given)
+    for wrong in ({"corpra": {}}, {"scale": "tinny"}, {"corpora": {"noxi": {"root": None}}}, {"tables": 3}):
+        assert not validator.is_valid(wrong)
+
+
+def test_generated_files_end_in_one_newline_and_name_their_maker():
+    for name, content in generated_files().items():
+        assert content.endswith("\n")
+        assert not content.endswith("\n\n")
+        assert name.endswith(".json") or "affectssm config --write" in content

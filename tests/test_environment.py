@@ -1,0 +1,125 @@
+"""One lock for every way of installing, and imports that stay light and possible."""
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+REPOSITORY = Path(__file__).parents[1]
+ENVS = REPOSITORY / "envs"
+
+
+def requirements(name: str) -> list[Requirement]:
+    lines = (line.split(" #")[0].strip() for line in (ENVS / name).read_text().splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked() -> dict[str, str]:
+    return {
+        canonical(pin.name): str(pin.specifier).removeprefix("==")
+        for pin in requirements("requirements.lock")
+    }
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_lock_holds_what_requirements_ask_for():
+    pins = locked()
+    for wanted in requirements("requirements.in"):
+        assert pins[canonical(wanted.name)] in wanted.specifier, wanted
+    for override in requirements("overrides.txt"):
+        if override.marker is None:
+            assert pins[canonical(override.name)] in override.specifier, override
+        else:
+            assert canonical(override.name) not in pins
+
+
+def test_the_lock_serves_cpu_and_gpu_machines():
+    # A CUDA package would force CUDA upon everyone, a local version (2.13.0+cpu) would exclude it.
+    assert not [name for name in locked() if name.startswith(("nvidia-", "cuda-")) or name == "triton"]
+    assert not [version for version in locked().values() if "+" in version]
+
+
+def test_every_requirement_says_what_it_is_for():
+    lines = (ENVS / "requirements.in").read_text().splitlines()
+    plain = {"numpy", "pandas-stubs", "types-PyYAML", "pytest", "snakemake==9.27.1"}
+    bare = [line for line in lines if line and "#" not in line and not line.startswith("snakemake-executor")]
+    assert set(bare) <= plain
+
+
+def test_this_environment_is_the_locked_one():
+    differing = {
+        name: (version, found)
+        for name, version in locked().items()
+        if (found := importlib.metadata.version(name).split("+")[0]) != version
+    }
+    assert not differing, "run `make environment`"
+
+
+def test_the_package_is_for_the_pythons_the_installer_accepts():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.13"
+    assert "3.11 | 3.12)" in (ENVS / "find_python.sh").read_text()
+    assert "dependencies" not in project  # the lock is the one place
+
+
+def test_a_python_that_is_too_old_is_refused_with_a_remedy(tmp_path):
+    old = tmp_path / "python-old"
+    old.write_text("#!/bin/sh\necho 3.10\n")
+    old.chmod(0o755)
+    command = ["bash", ENVS / "find_python.sh"]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHON": str(old)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"{old} is 3.10" in done.stderr
+    assert "remedy:" in done.stderr
+
+
+def test_conda_and_container_install_the_same_lock():
+    conda = yaml.safe_load((ENVS / "environment.yaml").read_text())
+    assert "python=3.11" in conda["dependencies"]
+    script = (ENVS / "environment.post-deploy.sh").read_text()
+    assert 'bash envs/install.sh "$CONDA_PREFIX/bin/python"' in script
+    pins = (ENVS / "requirements.lock").read_bytes() + (ENVS / "overrides.txt").read_bytes()
+    # Snakemake renews a conda environment when this file changes, and only then.
+    assert f"# lock: {hashlib.sha256(pins).hexdigest()}" in script, "run `make lock`"
+    container = (ENVS / "Containerfile").read_text()
+    assert re.search(r"^FROM docker.io/library/python:3\.1[12]-", container, re.MULTILINE)
+    assert "RUN make environment" in container
+    assert "envs/install.sh" in (REPOSITORY / "Makefile").read_text()
+
+
+def test_importing_the_package_and_its_command_line_is_light():
+    heavy = "{'torch', 'numpy', 'transformers', 'cv2', 'mediapipe', 'av', 'pandas', 'snakemake'}"
+    assert run_python(f"import sys, affectssm, affectssm.cli; print({heavy} & set(sys.modules))") == "set()"
+
+
+@pytest.mark.timeout(120)
+def test_the_encoders_libraries_import_after_the_missing_operators_are_defined():
+    code = """
+from affectssm.torchvision_ops import ensure_torchvision_ops
+ensure_torchvision_ops()
+ensure_torchvision_ops()
+import lightning, open_clip, torchmetrics, torchvision, transformers
+from transformers import Wav2Vec2Model
+ensure_torchvision_ops()
+print("imported")
+"""
+    assert run_python(code).endswith("imported")
