@@ -16,8 +16,7 @@ from typing import Any
 import av
 import numpy as np
 
-from affectssm.errors import DataError
-from affectssm.media.probe import MediaNote, declared_end, opened, time_zero
+from affectssm.media.probe import MediaError, MediaNote, declared_end, opened, time_zero
 from affectssm.media.video import Decoder
 
 RATE = 16000
@@ -47,7 +46,7 @@ class AudioReader:
     After the iteration ``notes`` says what was odd: several streams, an early end, holes.
 
     Raises:
-        DataError: while iterating, if the file cannot be opened or has no audio stream.
+        MediaError: while iterating, if the file cannot be opened or has no audio stream.
     """
 
     def __init__(self, path: Path | str, *, rate: int = RATE, block_s: float = BLOCK_S) -> None:
@@ -58,7 +57,7 @@ class AudioReader:
         self.notes = []
         with opened(self.path) as container:
             if not container.streams.audio:
-                raise DataError(
+                raise MediaError(
                     self.path, "no audio stream", "a file with sound", "give the file that has the sound"
                 )
             if len(container.streams.audio) > 1:
@@ -87,7 +86,7 @@ class AudioReader:
         for frame in decoder:
             samples = _mono(frame, self.path)
             if frame.sample_rate != source:
-                raise DataError(
+                raise MediaError(
                     self.path, "a sound track that changes its rate", f"{source} Hz", "convert the file"
                 )
             at = (
@@ -133,7 +132,7 @@ def _mono(frame: Any, path: Path) -> np.ndarray:
         offset = 128.0 if name == "u8" else 0.0
         wave = (data.mean(0, dtype=np.float64) - offset) / _SCALES[name]
     if not np.isfinite(wave).all():
-        raise DataError(
+        raise MediaError(
             path, "samples that are not finite", "finite sound", "convert the file again from its source"
         )
     return wave.astype(np.float32)

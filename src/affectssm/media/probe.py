@@ -22,6 +22,10 @@ _ABSOLUTE = {"mov", "mp4", "matroska", "webm"}
 Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
 
 
+class MediaError(DataError):
+    """A media file that cannot be used; the rest of its corpus can."""
+
+
 @dataclass(frozen=True)
 class MediaNote:
     """Something odd about a media file; becomes a row of the fault table (``code`` is one of its codes)."""
@@ -69,7 +73,7 @@ def probe(path: Path | str) -> MediaInfo:
     """Read a media file's headers.
 
     Raises:
-        DataError: if the file cannot be opened as media (absent, empty, cut before its index, no media at
+        MediaError: if the file cannot be opened as media (absent, empty, cut before its index, no media at
             all).
     """
     with opened(path) as container:
@@ -85,12 +89,12 @@ def opened(path: Path | str) -> Iterator[Any]:
     """Open a media file for reading and close it afterwards.
 
     Raises:
-        DataError: if it cannot be opened as media.
+        MediaError: if it cannot be opened as media.
     """
     try:
         container = av.open(str(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
-        raise DataError(
+        raise MediaError(
             path,
             f"not readable as audio or video: {error.strerror or error}",
             "a whole media file that FFmpeg can open",
@@ -130,7 +134,7 @@ def video_info(container: Any, stream: Any, zero: float) -> VideoInfo:
     """Describe a video stream of an open container."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     if not rate:
-        raise DataError(
+        raise MediaError(
             container.name, "a video stream without a rate", "pictures with times", "remux the file"
         )
     start, duration = _span(container, stream, zero)

@@ -17,8 +17,8 @@ import av
 import av.error
 import numpy as np
 
-from affectssm.errors import DataError
 from affectssm.media.probe import (
+    MediaError,
     MediaNote,
     VideoInfo,
     declared_end,
@@ -67,7 +67,7 @@ class VideoReader:
     decoded.
 
     Raises:
-        DataError: while iterating, if the file cannot be opened or has no video stream.
+        MediaError: while iterating, if the file cannot be opened or has no video stream.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class VideoReader:
     def _stream(self, container: Any) -> Any:
         streams = video_streams(container)
         if not streams:
-            raise DataError(
+            raise MediaError(
                 self.path, "no video stream", "a file with pictures", "give the file that has the video"
             )
         if len(streams) > 1:

@@ -83,6 +83,11 @@ class PartWriter:
         times.append(np.asarray(block.time, np.float64))
         valids.append(np.asarray(block.valid, bool))
 
+    def discard(self, participant: str) -> None:
+        """Take back what was appended for a participant."""
+        if self._rows.pop(participant, None) is not None:
+            del self._file[participant]
+
     def close(self) -> None:
         """Write what was collected."""
         for participant, (times, valids) in self._rows.items():

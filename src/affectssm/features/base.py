@@ -1,0 +1,115 @@
+"""What every extractor is: a name, a size, and rows that come in blocks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from affectssm.media.probe import Action, MediaNote
+from affectssm.store.shards import Track
+
+if TYPE_CHECKING:
+    from affectssm.corpora.manifest import StreamRow
+    from affectssm.features.facebox import FaceRows
+
+BLOCK_ROWS = 256
+
+
+@dataclass
+class Source:
+    """One participant's stream, as an extractor reads it.
+
+    Attributes:
+        row: its row of the manifest.
+        path: the file.
+        faces: the participant's face track, for extractors that need one.
+        notes: what the extractor finds wrong; becomes fault rows.
+    """
+
+    row: StreamRow
+    path: Path
+    faces: FaceRows | None = None
+    notes: list[MediaNote] = field(default_factory=list)
+
+    def note(self, code: str, found: str, expected: str, action: Action) -> None:
+        """Report something odd about the stream."""
+        self.notes.append(MediaNote(code, found, expected, action))
+
+
+class Extractor(ABC):
+    """Turns a participant's stream into a track of feature rows.
+
+    What it reads and whether it needs faces or a network stands in :mod:`affectssm.features.registry`, which
+    does not import it. Rows without content (no face, a picture that cannot be decoded) have value 0 and
+    valid False.
+
+    Attributes:
+        dtype: float16 for encoder embeddings, float32 for everything else.
+    """
+
+    dtype: ClassVar[type[np.floating]] = np.float32
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        self.name, self.settings = name, dict(settings)
+
+    @property
+    def dim(self) -> int | None:
+        """The number of columns, or None where the stream decides."""
+        return None
+
+    def card(self) -> dict[str, Any]:
+        """What decides the values besides code and settings, for the card (weights, chunking)."""
+        return {}
+
+    def wants(self, row: StreamRow) -> bool:
+        """Whether the feature covers a row of the manifest that has its kind."""
+        return True
+
+    @abstractmethod
+    def extract(self, source: Source) -> Iterator[Track]:
+        """Yield the track of one participant in blocks of bounded size, all of one dimension and rate.
+
+        Raises:
+            DataError: if the stream cannot be read at all.
+        """
+
+
+class Rows:
+    """Collects single rows into blocks.
+
+    Args:
+        dim: columns.
+        rate: nominal rate in Hz.
+        dtype: of the values.
+    """
+
+    def __init__(self, dim: int, rate: float, dtype: type[np.floating] = np.float32) -> None:
+        self.rate = rate
+        self._value = np.zeros((BLOCK_ROWS, dim), dtype)
+        self._time = np.zeros(BLOCK_ROWS)
+        self._valid = np.zeros(BLOCK_ROWS, bool)
+        self._count = 0
+        self.rows = self.valid_rows = 0
+
+    def add(self, time: float, value: np.ndarray | None) -> Iterator[Track]:
+        """Add a row (None: an invalid one); yields a block whenever one is full."""
+        at = self._count
+        self._time[at], self._valid[at] = time, value is not None
+        self._value[at] = 0 if value is None else value
+        self._count += 1
+        self.rows += 1
+        self.valid_rows += value is not None
+        if self._count == BLOCK_ROWS:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Track]:
+        """Yield what has been collected since the last block."""
+        if self._count:
+            at = slice(self._count)
+            yield Track(self._value[at].copy(), self._time[at].copy(), self._valid[at].copy(), self.rate)
+            self._count = 0

@@ -1,0 +1,45 @@
+"""``engagement`` and ``engagement_test``: the labels as tracks of one column at 25 Hz.
+
+Frame i covers [i / 25, (i + 1) / 25) seconds. What is no number in [0, 1] is masked. Test labels are a
+feature of their own, so that nothing but the evaluation has a reason to open them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from affectssm.corpora.annotations import read_engagement
+from affectssm.corpora.manifest import LABEL_HZ, StreamRow
+from affectssm.features.base import Extractor, Source
+from affectssm.store.shards import Track
+
+
+class Labels(Extractor):
+    """The labels of the training and validation splits; no settings."""
+
+    @property
+    def dim(self) -> int:
+        return 1
+
+    def wants(self, row: StreamRow) -> bool:
+        return not row.split.startswith("test")
+
+    def extract(self, source: Source) -> Iterator[Track]:
+        labels = read_engagement(source.path)
+        time = (np.arange(len(labels.value)) + 0.5) / LABEL_HZ
+        yield Track(
+            np.where(labels.valid, labels.value, 0).astype(np.float32)[:, None], time, labels.valid, LABEL_HZ
+        )
+        for code, found in labels.problems:
+            source.note(code, found, "one number in [0, 1] a line", "masked")
+
+
+class TestLabels(Labels):
+    """The labels of the test splits."""
+
+    __test__ = False  # no test class, whatever its name says
+
+    def wants(self, row: StreamRow) -> bool:
+        return row.split.startswith("test")

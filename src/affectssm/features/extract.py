@@ -1,0 +1,195 @@
+"""A feature of a shard: one recording after another, each kept as soon as it is finished."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from affectssm.corpora.manifest import STREAM_KINDS, StreamRow, content_hash, read_manifest
+from affectssm.errors import ConfigError, DataError
+from affectssm.features import registry
+from affectssm.features.base import Extractor, Source
+from affectssm.features.facebox import FaceRows
+from affectssm.media.probe import MediaError
+from affectssm.store.card import card_id, make_card
+from affectssm.store.faults import Fault, write_faults
+from affectssm.store.ids import check_id
+from affectssm.store.shards import PartWriter, ResumableShard, ShardReader
+
+_LOG = logging.getLogger(__name__)
+_NOT_THE_RESULT = ("weights_dir", "batch")
+"""Settings that say where or how something is computed; the weights' hashes are in the card."""
+
+
+def extract_shard(
+    feature: str,
+    manifest: Path,
+    root: Path,
+    ground_truth: Path | None,
+    shard: str,
+    settings: Mapping[str, Any],
+    faces: Path | None,
+    out: Path,
+    faults_out: Path,
+) -> None:
+    """Extract one feature of a shard's recordings.
+
+    A killed job goes on with the next recording when it is started again. What is wrong with a recording's
+    data becomes fault rows, and the others go on.
+
+    Args:
+        feature: a name in :data:`affectssm.features.registry.FEATURES`.
+        manifest: the corpus's manifest.
+        root: the corpus's root folder.
+        ground_truth: the folder with the withheld test labels, where there is one.
+        shard: the shard's name.
+        settings: the feature's settings (:func:`affectssm.features.registry.settings_of`).
+        faces: the shard's face track, for features that need it.
+        out: the feature file to write.
+        faults_out: the fault table to write.
+
+    Raises:
+        ConfigError: if the feature, its settings or its weights are not what they should be.
+        DataError: if a file is not the one in the manifest, or nothing can be written.
+    """
+    spec = registry.spec(feature)
+    if spec.needs_faces and faces is None:
+        raise ConfigError(
+            f"feature {feature}", "no face track", "--faces", "give the shard's face_track file"
+        )
+    rows = [row for row in read_manifest(manifest) if row.shard == shard]
+    extractor = registry.make(feature, dict(settings))
+    decisive = {name: value for name, value in settings.items() if name not in _NOT_THE_RESULT}
+    card = make_card(f"features/{feature}", registry.modules_of(feature), decisive, **extractor.card())
+    result = ResumableShard(out, card)
+    reader = ShardReader(faces) if faces is not None and spec.needs_faces else None
+    try:
+        job = _Job(spec, extractor, {"root": root, "ground_truth": ground_truth}, reader)
+        _run(job, _by_recording(rows), result)
+    finally:
+        if reader is not None:
+            reader.close()
+    write_faults(faults_out, result.finish(), card)
+
+
+class _Job:
+    """What is the same for every recording of a shard."""
+
+    def __init__(
+        self,
+        spec: registry.Spec,
+        extractor: Extractor,
+        bases: Mapping[str, Path | None],
+        faces: ShardReader | None,
+    ) -> None:
+        self.spec, self.extractor, self.bases, self.faces = spec, extractor, bases, faces
+        self.face_card = _without_contents(faces.card) if faces is not None else ""
+
+    def rows_of(self, rows: list[StreamRow]) -> list[StreamRow]:
+        """Return the rows of a recording that this feature is made of, by participant."""
+        wanted = [row for row in rows if row.kind == self.spec.kind and self.extractor.wants(row)]
+        return sorted(wanted, key=lambda row: row.participant)
+
+    def content(self, recording: str, rows: list[StreamRow]) -> str:
+        """Return a hash of everything a recording's tracks are made of."""
+        parts = [content_hash(rows)]
+        if self.faces is not None:
+            parts += [self.face_card, self.faces.content(recording)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+    def participant(self, row: StreamRow, part: PartWriter) -> int:
+        """Extract one participant's track; return its rows."""
+        path = self._file(row)
+        source = Source(row, path)
+        if self.faces is not None:
+            if (row.recording, row.participant) not in self.faces:
+                return 0  # the video could not be read; the face track says so
+            source.faces = FaceRows(self.faces, row.recording, row.participant)
+        written = 0
+        try:
+            for block in self.extractor.extract(source):
+                part.append(row.participant, block)
+                written += len(block.time)
+        except MediaError as error:
+            part.discard(row.participant)
+            source.note("unreadable_media", error.found, error.expected, "quarantined")
+            written = 0
+        if self.faces is None:  # those who read the face track would repeat what was said of the video
+            part.faults.extend(
+                Fault(
+                    row.corpus,
+                    row.recording,
+                    row.participant,
+                    row.kind,
+                    note.code,
+                    note.found,
+                    note.expected,
+                    note.action,
+                )
+                for note in source.notes
+            )
+        return written
+
+    def _file(self, row: StreamRow) -> Path:
+        """Return the path of a row's file, which must be the one the manifest describes."""
+        base = self.bases[row.base]
+        if base is None:
+            raise ConfigError(
+                f"{row.recording}/{row.participant}", "labels below the ground-truth folder", "--ground-truth",
+                "give the folder the manifest was made with",
+            )  # fmt: skip
+        path = base / row.path
+        parts = [path] if row.kind not in STREAM_KINDS else [path, path.with_name(path.name + "~")]
+        found = sum(each.stat().st_size for each in parts if each.is_file())
+        if found != row.bytes:
+            raise DataError(
+                path,
+                f"{found} bytes" if path.is_file() else "no such file",
+                f"{row.bytes} bytes, as the manifest says",
+                "restore the file, or make the manifest again",
+            )
+        return path
+
+
+def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard) -> None:
+    began = time.monotonic()
+    computed = 0
+    for number, (recording, rows) in enumerate(recordings.items(), 1):
+        check_id(recording, "recording")
+        content = job.content(recording, rows := job.rows_of(rows))
+        label = f"{job.spec.name}: {recording} ({number} of {len(recordings)})"
+        if result.done(recording, content):
+            _LOG.info("%s was finished before", label)
+            continue
+        started = time.monotonic()
+        with result.recording(recording, content) as part:
+            written = sum(job.participant(row, part) for row in rows)
+        computed += 1
+        now = time.monotonic()
+        left = (now - began) / computed * (len(recordings) - number)
+        _LOG.info(
+            "%s: %d tracks, %d rows in %.1f s; about %.0f s left",
+            label,
+            len(rows),
+            written,
+            now - started,
+            left,
+        )
+
+
+def _by_recording(rows: list[StreamRow]) -> dict[str, list[StreamRow]]:
+    grouped: dict[str, list[StreamRow]] = defaultdict(list)
+    for row in rows:
+        grouped[row.recording].append(row)
+    return dict(sorted(grouped.items()))
+
+
+def _without_contents(card: Mapping[str, Any]) -> str:
+    """Return the id of a feature file's card without the recordings it happens to hold."""
+    extra = {name: value for name, value in card["extra"].items() if name != "contents"}
+    return card_id({**card, "extra": extra})

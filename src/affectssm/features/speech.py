@@ -1,0 +1,234 @@
+"""Frozen wav2vec 2.0 encoders over a whole sound track, in overlapping chunks.
+
+Letters: S samples between two frames (320) and R samples a frame sees (400), both from the convolutions; F
+    frames of a track; P frames of a forward pass; C frames of context on each side that are computed and
+    dropped.
+
+Frame i sees samples [i S, i S + R); its time is the middle, (i S + R / 2) / 16000. Chunks begin at multiples
+of S, so a frame is the same in every chunk but for what lies beyond the chunk's ends. The first and the last
+chunk are as long as the others (they reach further inwards instead), so that no pass is padded. What the
+encoders normalise over time is
+normalised over the whole track, measured in a first pass over the file: the sound's mean and variance, and
+    where the first convolution has a norm over time (the base model), that norm too. So chunks keep their
+    loudness against each other, and only attention notices where a chunk ends.
+
+A track of digital silence gives finite features, valid ones (the encoder's answer to silence), and a fault
+row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from affectssm.errors import ConfigError, DataError
+from affectssm.features.base import Extractor, Source
+from affectssm.features.chunks import Chunk, Level, plan_chunks
+from affectssm.features.weights import Wanted, offline, ready, seed_of, seeded, verified_folder
+from affectssm.media.audio import RATE, AudioReader
+from affectssm.store.shards import Track
+from affectssm.torchvision_ops import ensure_torchvision_ops
+
+ensure_torchvision_ops()
+from transformers import Wav2Vec2Config, Wav2Vec2Model  # noqa: E402 - after torchvision's operators
+
+_FILES = ("config.json", "preprocessor_config.json", "model.safetensors|pytorch_model.bin")
+SMALL: dict[str, Any] = {
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+    "conv_dim": (48,) * 7,
+    "conv_bias": True,  # without it random layers tell loudness less well
+    "num_conv_pos_embeddings": 32,
+    "num_conv_pos_embedding_groups": 4,
+}
+"""A small configuration for random weights, whose hidden states still tell how loud the sound is."""
+_QUIETEST = 2.0**-15  # one step of 16-bit sound
+
+
+class SpeechEncoder(Extractor):
+    """A wav2vec 2.0 encoder's last hidden states.
+
+    Settings: ``model``, ``revision``, ``chunk_s``, ``overlap_s``, ``batch``, ``int8``; ``weights``, ``size``,
+    ``weights_dir``.
+
+    Attributes:
+        licence: of the pretrained weights.
+        full: what the full-size configuration changes of the library's defaults (the base model), for random
+            weights.
+        small: the same for the demo's size.
+    """
+
+    dtype = np.float16
+    licence: ClassVar[str]
+    full: ClassVar[Mapping[str, Any]]
+    small: ClassVar[Mapping[str, Any]]
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        super().__init__(name, settings)
+        self._lock: dict[str, Any] = {}
+        self._scaled = True
+        self._network: Any
+        self._network, self.device = ready(self._load(), self.settings["int8"])
+        config = self._network.config
+        self._norm = TrackNorm.put_into(self._network) if config.feat_extract_norm == "group" else None
+        self.step = int(np.prod(config.conv_stride))
+        self.field = 1 + sum(
+            (kernel - 1) * int(np.prod(config.conv_stride[:layer]))
+            for layer, kernel in enumerate(config.conv_kernel)
+        )
+        self.pass_frames = round(self.settings["chunk_s"] * RATE) // self.step
+        self.context = round(self.settings["overlap_s"] * RATE) // self.step
+        if self.pass_frames <= 2 * self.context:
+            raise ConfigError(
+                f"features.{name}",
+                f"chunk_s {self.settings['chunk_s']:g} with overlap_s {self.settings['overlap_s']:g}",
+                "chunks longer than the overlap on both sides",
+                "raise chunk_s or lower overlap_s",
+            )
+
+    @property
+    def dim(self) -> int:
+        return int(self._network.config.hidden_size)
+
+    def card(self) -> dict[str, Any]:
+        weights = self._lock or {"random_seed": seed_of(self.settings["model"])}
+        return {
+            "encoder": weights,
+            "frame_step": self.step,
+            "frame_field": self.field,
+            "scaled": self._scaled,
+        }
+
+    def _load(self) -> torch.nn.Module:
+        model = self.settings["model"]
+        if self.settings["weights"] == "random":
+            changes = self.small if self.settings["size"] == "small" else self.full
+            with seeded(model):
+                return Wav2Vec2Model(Wav2Vec2Config(**changes))
+        wanted = Wanted(model, model, self.licence, _FILES, self.settings["revision"])
+        folder, self._lock = verified_folder(self.settings["weights_dir"], wanted)
+        preprocessor = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+        self._scaled = bool(preprocessor.get("do_normalize", True))
+        return _pretrained(folder)
+
+    def extract(self, source: Source) -> Iterator[Track]:
+        reader = AudioReader(source.path)
+        config = self._network.config
+        level = Level.of(reader, config.conv_kernel[0], config.conv_stride[0])
+        source.notes.extend(reader.notes)
+        if level.samples and level.peak < _QUIETEST:
+            source.note("silent_audio", f"{level.samples / RATE:.1f} s of zeros", "sound", "ignored")
+        mean, scale = (level.mean, level.scale) if self._scaled else (0.0, 1.0)
+        if self._norm is not None:
+            self._norm.set(level, mean, scale)
+        plan = plan_chunks((level.samples - self.field) // self.step + 1, self.pass_frames, self.context)
+        held: list[tuple[Chunk, np.ndarray]] = []
+        for chunk, samples in self._cut(reader, plan):
+            held.append((chunk, (samples - np.float32(mean)) * np.float32(scale)))
+            if len(held) == self.settings["batch"]:
+                yield from self._tracks(held)
+                held = []
+        if held:
+            yield from self._tracks(held)
+
+    def _cut(self, reader: AudioReader, plan: list[Chunk]) -> Iterator[tuple[Chunk, np.ndarray]]:
+        """Yield each chunk with its samples, holding no more of the track than a chunk needs."""
+        held, first = np.zeros(0, np.float32), 0  # first: the number of held[0] in the track
+        blocks = iter(reader)
+        for chunk in plan:
+            start = chunk.first * self.step
+            stop = (chunk.last - 1) * self.step + self.field
+            while first + len(held) < stop:
+                held = np.concatenate([held, next(blocks).samples])
+                keep = max(0, min(start - first, len(held)))
+                held, first = held[keep:], first + keep
+            yield chunk, held[start - first : stop - first]
+
+    def _tracks(self, held: list[tuple[Chunk, np.ndarray]]) -> Iterator[Track]:
+        hidden = self.forward(np.stack([samples for _, samples in held]))
+        for (chunk, _), states in zip(held, hidden, strict=True):
+            value = states[chunk.keep_first - chunk.first : chunk.keep_last - chunk.first].astype(self.dtype)
+            frames = np.arange(chunk.keep_first, chunk.keep_last)
+            time = (frames * self.step + self.field / 2) / RATE
+            yield Track(value, time, np.ones(len(value), bool), RATE / self.step)
+
+    @torch.inference_mode()
+    def forward(self, samples: np.ndarray) -> np.ndarray:
+        """Return the last hidden states (B, P, D) float32 of scaled samples (B, N).
+
+        The convolutions run chunk by chunk on a CPU: batching gains nothing there, and they are where the
+            memory goes (their first layer makes 512 numbers of every five samples).
+        """
+        inputs = torch.from_numpy(samples).to(self.device)
+        pieces = inputs.split(1) if self.device.type == "cpu" else [inputs]
+        extracted = torch.cat([self._network.feature_extractor(piece) for piece in pieces])
+        projected, _ = self._network.feature_projection(extracted.transpose(1, 2))
+        return self._network.encoder(projected).last_hidden_state.float().cpu().numpy()
+
+
+class TrackNorm(torch.nn.Module):
+    """The norm over time of the first convolution, with the statistics of a whole track instead of a chunk's.
+
+    The convolution is linear, so its mean and variance over the track follow from those of the samples it
+    sees.
+    """
+
+    mean: torch.Tensor
+    variance: torch.Tensor
+
+    def __init__(self, convolution: torch.nn.Conv1d, norm: torch.nn.GroupNorm) -> None:
+        super().__init__()
+        self.norm = norm
+        kernels = convolution.weight.detach()[:, 0].cpu().double()  # (channels, K)
+        self._kernels = kernels.numpy()
+        self._bias = convolution.bias.detach().cpu().numpy() if convolution.bias is not None else 0.0
+        self.register_buffer("mean", torch.zeros(len(kernels), 1))
+        self.register_buffer("variance", torch.ones(len(kernels), 1))
+
+    @classmethod
+    def put_into(cls, network: Any) -> TrackNorm:
+        """Put such a norm in the place of a network's own."""
+        layer = network.feature_extractor.conv_layers[0]
+        layer.layer_norm = cls(layer.conv, layer.layer_norm).to(layer.conv.weight.device)
+        return layer.layer_norm
+
+    def set(self, level: Level, mean: float, scale: float) -> None:
+        """Take over the statistics of a track whose samples x enter as (x - mean) scale."""
+        seen = self._kernels @ (level.window_mean - mean) * scale + self._bias
+        spread = np.einsum("ck,kl,cl->c", self._kernels, level.window_cov, self._kernels) * scale**2
+        self.mean.copy_(torch.from_numpy(seen)[:, None])
+        self.variance.copy_(torch.from_numpy(np.maximum(spread, 0.0))[:, None])
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Normalise (B, channels, T)."""
+        scaled = (inputs - self.mean) * torch.rsqrt(self.variance + self.norm.eps)
+        return scaled * self.norm.weight[:, None] + self.norm.bias[:, None]
+
+
+def _pretrained(folder: Path) -> torch.nn.Module:
+    """Load the encoder of a folder; heads on top of it are left out.
+
+    Raises:
+        DataError: if the files lack a part of the encoder.
+    """
+    with offline():
+        network, report = Wav2Vec2Model.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True
+        )
+    # only training masks frames
+    missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
+    if missing:
+        raise DataError(
+            folder,
+            f"weights without {', '.join(missing[:3])}",
+            "a whole wav2vec 2.0 encoder",
+            "fetch the files again",
+        )
+    return network
