@@ -15,7 +15,7 @@ from affectssm.errors import ConfigError
 EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
 DYAD = ("expert", "novice")
 SHORT_S = 5.0
-TINY_S = 4.5
+TINY_S = 4.4
 NOT_A_SESSION = "annotator-notes"
 # names of the supplied streams in MultiMediate'24 and since '25
 NAMES_24 = {
@@ -34,6 +34,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "label_longer": ("label_rows_differ", "annotation"),
     "label_shorter": ("label_rows_differ", "annotation"),
     "label_latin1": ("latin1_text", "annotation"),
+    "label_word": ("label_not_a_number", "annotation"),  # the word that makes the file latin-1
     "label_missing": ("missing_annotation", "annotation"),
     "transcript_latin1": ("latin1_text", "transcript"),
     "w2vbert2_rate": ("stream_rate_decided", "w2vbert2"),
@@ -135,7 +136,7 @@ _WHOLE = (
     _train("013", 33, "French", _RANGE, ("expert", "label_shorter")),
     _train("026", 30, "English", ("expert", "label_longer")),
     _train("042", 28, "English", ("novice", "xlm_roberta_2hz")),
-    _train("066", 26, "German", ("novice", "label_latin1")),
+    _train("066", 26, "German", ("novice", "label_latin1"), ("novice", "label_word")),
     _train(
         "070", 26, "German",
         ("expert", "two_chunks"), ("expert", "loose_key"), ("novice", "header_not_xml"),

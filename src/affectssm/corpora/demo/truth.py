@@ -56,7 +56,7 @@ def write_truth(
             columns["zv"].append(at_labels(world.zv[seat]))
     table: dict[str, Any] = {name: columns[name] for name in NAMES}
     table |= {name: np.concatenate(columns[name]).astype(np.float32) for name in NUMBERS}
-    write_parquet(folder / "latents.parquet", table, SCHEMA, {"edition": edition})
+    write_parquet(folder / "latents.parquet", table, SCHEMA, {})  # card.json speaks for all files
     write_json(folder / "oracle.json", planted(recordings, worlds))
     with (folder / "specimens.csv").open("w", newline="", encoding="utf-8") as file:
         names = [field.name for field in dataclasses.fields(layout.Specimen)]
