@@ -91,5 +91,7 @@ def test_label_frames_are_means_of_their_clock_frames():
     assert to_labels(frames, 100).tolist() == [[1.5, 5.5, 9.5, 13.5, 17.5, 21.5, 25.5, 29.5]] * 2
     assert torch.equal(to_labels(frames, 25), frames)
     np.testing.assert_array_equal(to_labels(frames.numpy(), 100), to_labels(frames, 100).numpy())
+    embedded = frames[..., None] * torch.tensor([1.0, 2.0])
+    assert torch.equal(to_labels(embedded, 100, axis=1)[..., 1], 2 * to_labels(frames, 100))
     with pytest.raises(ValueError, match="30 Hz"):
         ratio(30)

@@ -75,15 +75,18 @@ def gather(
     return index, phase.astype(np.float32), valid[index] & np.where(between, whole, held)
 
 
-def to_labels(frames: Any, clock_hz: int) -> Any:
+def to_labels(frames: Any, clock_hz: int, axis: int = -1) -> Any:
     """Mean over the clock frames of each label frame.
 
     Args:
-        frames: (..., L) array or tensor, L a multiple of the ratio and its first frame the first of a label
+        frames: array or tensor with L clock frames along ``axis``, the first of them the first of a label
             frame.
         clock_hz: 25 or 100.
+        axis: the axis of the frames.
 
     Returns:
-        (..., L / ratio) of the same kind.
+        The same kind with L / ratio label frames along ``axis``.
     """
-    return frames.reshape(*frames.shape[:-1], -1, ratio(clock_hz)).mean(-1)
+    axis %= frames.ndim
+    shape = frames.shape
+    return frames.reshape(*shape[:axis], -1, ratio(clock_hz), *shape[axis + 1 :]).mean(axis + 1)

@@ -65,7 +65,8 @@ def _moments(files: TrackFiles, dim: int) -> tuple[Tensor, Tensor]:
     for key in sorted(files.info):
         _, valid = files.times(key)
         for at in range(0, len(valid), height):
-            rows = files.values(key, at, at + height)[valid[at : at + height]].astype(np.float64)
+            kept = valid[at : at + height]
+            rows = files.values(key, at, at + len(kept))[kept].astype(np.float64)
             if not len(rows):
                 continue
             part = rows.mean(0)

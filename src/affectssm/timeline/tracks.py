@@ -117,5 +117,15 @@ class TrackFiles:
         return group["time"][:], group["valid"][:]
 
     def values(self, key: Key, start: int, stop: int) -> np.ndarray:
-        """Return rows ``start`` to ``stop`` of a track that exists: (stop - start, D)."""
-        return self._group(key)["value"][start:stop]
+        """Return rows ``start`` to ``stop`` (at most T) of a track that exists: (stop - start, D).
+
+        A window reads a few rows of many datasets, and h5py's low level opens one in a quarter of the time.
+        """
+        file = self._reader(self._where[key]).file
+        dataset = h5py.h5d.open(file.id, "/".join((*key[1:], "value")).encode())
+        rows = np.empty((max(0, stop - start), dataset.shape[1]), self.dtype)
+        if len(rows):
+            place = dataset.get_space()
+            place.select_hyperslab((start, 0), rows.shape)
+            dataset.read(h5py.h5s.create_simple(rows.shape), place, rows)
+        return rows

@@ -14,17 +14,22 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from affectssm.corpora.discover import label_frames
-from affectssm.corpora.manifest import STREAM_KINDS, StreamRow, read_manifest
+from affectssm.corpora.manifest import (
+    STREAM_KINDS,
+    StreamRow,
+    content_hash,
+    is_test_split,
+    label_frames,
+    read_manifest,
+)
 from affectssm.errors import DataError
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.clock import ratio
 from affectssm.timeline.index import LENGTH, Target, write_index
 
-PARTS = ("train", "val", "test")
+PARTS: dict[str, tuple[str, ...]] = {"training": ("train", "val"), "prediction": ("test",)}
 NEEDED: dict[str, tuple[str, ...]] = {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}
-LABELLED = ("train", "val")  # owners' splits that come with labels
 
 MISSING_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("corpus", "split", "recording", "participant", "reason")]
@@ -103,7 +108,7 @@ def _by_recording(
 
 def _reason(streams: Mapping[str, StreamRow], split: str, source: str, frames: int) -> str:
     lacking = [kind for kind in NEEDED[source] if kind not in streams]
-    if split in LABELLED and "annotation" not in streams:
+    if not is_test_split(split) and "annotation" not in streams:
         lacking.append("annotation")
     if lacking:
         return "no " + ", no ".join(lacking)
@@ -111,40 +116,43 @@ def _reason(streams: Mapping[str, StreamRow], split: str, source: str, frames: i
 
 
 def write_windows(
-    task: str, manifests: Mapping[str, Path], source: str, clock_hz: int, out_dir: Path | str
+    task: str, manifests: Mapping[str, Path], source: str, clock_hz: int, part: str, out_dir: Path | str
 ) -> None:
-    """Write the window index of a task: train.parquet, val.parquet, test.parquet and missing.parquet.
+    """Write the window indexes of a task.
 
     Args:
         task: name of the task, for the cards.
-        manifests: the manifest of each corpus.
+        manifests: corpus -> its manifest.
         source: extracted or multimediate.
         clock_hz: 25 or 100.
+        part: training (train.parquet and val.parquet) or prediction (test.parquet, and missing.parquet with
+            all who were left out of any part).
         out_dir: folder of the task.
 
     Raises:
-        DataError: if no participant of any corpus can be predicted.
+        DataError: if nobody can be trained on.
     """
-    targets: list[Target] = []
-    missing: list[Missing] = []
-    for path in manifests.values():
-        found, left_out = find_targets(read_manifest(path), source, clock_hz)
-        targets.extend(found)
-        missing.extend(left_out)
-    if not targets:
-        raise DataError(
-            ", ".join(str(path) for path in manifests.values()),
-            f"no participant with {', '.join(NEEDED[source])} and label",
-            "at least one",
-            "check the corpora's roots, or choose the other feature source",
-        )
+    names = PARTS[part]
+    rows = [row for path in manifests.values() for row in read_manifest(path)]
+    if part == "training":  # what other splits hold does not matter to a model
+        rows = [row for row in rows if part_of(row.corpus, row.split) in names]
+    targets, missing = find_targets(rows, source, clock_hz)
     settings = {"task": task, "source": source, "clock_hz": clock_hz, "length": LENGTH}
-    card = make_card("windows", ["affectssm.timeline.windows"], settings, manifests.values())
-    for part in PARTS:
-        write_index(
-            Path(out_dir) / f"{part}.parquet",
-            (target for target in targets if part_of(target.corpus, target.split) == part),
-            card,
-        )
-    columns = {name: [getattr(row, name) for row in missing] for name in MISSING_SCHEMA.names}
-    write_parquet(Path(out_dir) / "missing.parquet", columns, MISSING_SCHEMA, card)
+    card = make_card("windows", ["affectssm.timeline.windows"], settings, content=content_hash(rows))
+    for name in names:
+        chosen = [target for target in targets if part_of(target.corpus, target.split) == name]
+        if name == "train" and not chosen:
+            raise _nobody(manifests, source)
+        write_index(Path(out_dir) / f"{name}.parquet", chosen, card)
+    if part == "prediction":
+        columns = {name: [getattr(person, name) for person in missing] for name in MISSING_SCHEMA.names}
+        write_parquet(Path(out_dir) / "missing.parquet", columns, MISSING_SCHEMA, card)
+
+
+def _nobody(manifests: Mapping[str, Path], source: str) -> DataError:
+    return DataError(
+        ", ".join(str(path) for path in manifests.values()),
+        "no participant of a training split has all that is needed",
+        f"{', '.join(NEEDED[source])} and annotation of one at least",
+        "look into the fault table beside the manifest, or take the other source of features",
+    )

@@ -1,0 +1,122 @@
+"""Exported windows equal the loader's batches bit for bit, in both formats."""
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from window_world import build
+
+from affectssm.errors import ConfigError, DataError
+from affectssm.features.registry import GROUPS
+from affectssm.store.card import read_card
+from affectssm.timeline.export import export
+from affectssm.timeline.loader import WindowDataset
+
+NAMES = {"voice": "audio", "face": "visual", "flow": "visual"}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The world in the folders of a results tree: features/{corpus}-demo/{feature}/{shard}.h5."""
+    world = build(tmp_path_factory.mktemp("lab"), 25)
+    root = world.path.parent
+    folders = []
+    for corpus in ("noxi", "mpiigi"):
+        folder = root / f"{corpus}-demo"
+        folder.mkdir()
+        for feature in (*NAMES, "engagement"):
+            (folder / feature).symlink_to(root / feature / corpus)
+        folders.append(folder)
+    return world, folders
+
+
+@pytest.fixture(autouse=True)
+def source(monkeypatch):
+    groups = {"audio": ["voice"], "visual": ["face", "flow"]}
+    monkeypatch.setitem(GROUPS, "test", groups)
+
+
+def batches(world):
+    """The loader's windows by (corpus, recording), one at a time, before standardisation."""
+    dataset = WindowDataset(world.index, world.features, world.labels)
+    found = {}
+    for number in range(len(dataset)):
+        target = world.index.targets[world.index.target[number]]
+        native = dataset[number]
+        item = (target, int(world.index.start[number]), native, native.interpolate(None))
+        found.setdefault((target.corpus, target.recording), []).append(item)
+    return found
+
+
+def same(stored, tensor):
+    expected = tensor.numpy()
+    np.testing.assert_array_equal(np.asarray(stored, expected.dtype).reshape(expected.shape), expected)
+
+
+def test_parquet(lab, tmp_path):
+    world, folders = lab
+    files = export(world.path, folders, "test", 25, "parquet", tmp_path)
+    assert [file.name for file in files] == ["noxi-001.parquet", "noxi-002.parquet", "mpiigi-026.parquet"]
+    for file, windows in zip(files, batches(world).values(), strict=True):
+        data = pq.ParquetFile(file)
+        assert data.metadata.num_row_groups == len(windows)
+        assert "RLE_DICTIONARY" not in data.metadata.row_group(0).column(0).encodings
+        assert data.schema_arrow.field("voice").metadata[b"shape"] == b"96,6"
+        for number, (target, start, native, frames) in enumerate(windows):
+            row = data.read_row_group(number).to_pylist()[0]
+            assert (row["participant"], row["split"], row["start"]) == (
+                target.participant,
+                target.split,
+                start,
+            )
+            same(row["label"], native.label)
+            same(row["label.valid"], native.label_valid)
+            same(row["frame_valid"], frames.frame_valid)
+            assert [row[f"partner{k}"] for k in (1, 2, 3)] == [*target.partners, None, None][:3]
+            for name in NAMES:
+                same(row[name], frames.target[name])
+                same(row[f"{name}.valid"], frames.target_valid[name])
+                for k in range(3):
+                    if k < len(target.partners):
+                        same(row[f"partner{k + 1}.{name}"], frames.partners[name][:, k])
+                        same(row[f"partner{k + 1}.{name}.valid"], frames.partners_valid[name][:, k])
+                    else:
+                        assert row[f"partner{k + 1}.{name}"] is None
+
+
+def test_hdf5(lab, tmp_path):
+    world, folders = lab
+    files = export(world.path, folders, "test", 25, "hdf5", tmp_path)
+    for file, windows in zip(files, batches(world).values(), strict=True):
+        with h5py.File(file) as data:
+            assert data["target/voice"].chunks == (1, 96, 6)
+            assert len(data["start"]) == len(windows)
+            for number, (target, start, native, frames) in enumerate(windows):
+                assert data["participant"].asstr()[number] == target.participant
+                assert tuple(data["partners"].asstr()[number]) == target.partners
+                assert data["start"][number] == start
+                same(data["label"][number], native.label)
+                same(data["label_valid"][number], native.label_valid)
+                same(data["frame_valid"][number], frames.frame_valid)
+                for name in NAMES:
+                    same(data[f"target/{name}"][number], frames.target[name])
+                    same(data[f"target_valid/{name}"][number], frames.target_valid[name])
+                    same(data[f"partner/{name}"][number], frames.partners[name])
+                    same(data[f"partner_valid/{name}"][number], frames.partners_valid[name])
+
+
+def test_files_carry_cards_and_nothing_else_is_left(lab, tmp_path):
+    world, folders = lab
+    for kind in ("parquet", "hdf5"):
+        for file in export(world.path, folders, "test", 25, kind, tmp_path):
+            assert read_card(file)["settings"]["format"] == kind
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_another_clock_and_missing_features_are_refused(lab, tmp_path):
+    world, folders = lab
+    with pytest.raises(ConfigError, match="--clock-hz 25"):
+        export(world.path, folders, "test", 100, "parquet", tmp_path)
+    with pytest.raises(DataError, match="mpiigi/026"):
+        export(world.path, folders[:1], "test", 25, "parquet", tmp_path)
+    assert not list(tmp_path.iterdir())
