@@ -7,9 +7,11 @@ import pytest
 import yaml
 
 from affectssm.config import Config
+from affectssm.errors import ConfigError
 from affectssm.presets import SCALES
 from affectssm.settings_base import describe, fields, is_section
 from affectssm.settings_docs import (
+    check_generated,
     config_yaml,
     drift,
     generated_files,
@@ -40,14 +42,24 @@ def test_the_committed_files_are_those_of_the_model():
 
 
 def test_drift_shows_what_differs_and_writing_mends_it(tmp_path):
+    (tmp_path / "Snakefile").touch()
     write_generated(tmp_path)
     path = tmp_path / "config.yaml"
     path.write_text(path.read_text().replace("clock_hz: 100", "clock_hz: 25"))
     assert "-  clock_hz: 25" in drift(tmp_path)
     assert "+  clock_hz: 100" in drift(tmp_path)
+    with pytest.raises(ConfigError, match="clock_hz: 25"):
+        check_generated(tmp_path)
     assert write_generated(tmp_path) == [path]
     assert drift(tmp_path) == ""
     assert write_generated(tmp_path) == []
+    check_generated(tmp_path)
+
+
+def test_generated_files_are_written_into_the_repository_only(tmp_path):
+    with pytest.raises(ConfigError, match="Snakefile"):
+        write_generated(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_config_yaml_is_the_default_with_every_key_explained():

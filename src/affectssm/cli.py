@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add = command("config", _config, "check a configuration, or write the files generated from the model")
     add("files", type=Path, nargs="*", help="YAML files, later ones over earlier ones")
     add("--write", action="store_true", help="write config.yaml, the JSON schema and the option reference")
+    add("--check", action="store_true", help="show how those files differ from the model, and fail if they do")
     return parser
 
 
@@ -209,10 +210,13 @@ def _export(given: argparse.Namespace) -> None:
 
 
 def _config(given: argparse.Namespace) -> None:
-    from affectssm import settings_io
+    from affectssm import settings_docs, settings_io
 
     if given.write:
-        settings_io.write_generated()
+        for path in settings_docs.write_generated():
+            print(f"wrote {path}")
+    elif given.check:
+        settings_docs.check_generated()
     else:
         print(settings_io.slice_json(settings_io.load_config(given.files)))
 

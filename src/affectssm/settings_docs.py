@@ -12,6 +12,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from affectssm.config import Config
+from affectssm.errors import ConfigError
 from affectssm.presets import SCALES
 from affectssm.settings_base import Strict, choices, default_tree, describe, dotted, fields, is_section
 from affectssm.store.atomic import write_text
@@ -71,8 +72,10 @@ def generated_files() -> dict[str, str]:
     }
 
 
-def write_generated(repository: Path) -> list[Path]:
-    """Write the generated files and return those that changed."""
+def write_generated(repository: Path = Path()) -> list[Path]:
+    """Write the generated files and return those that changed. Raises ConfigError outside the repository."""
+    if not (repository / "Snakefile").exists():
+        raise ConfigError(repository.resolve(), "no Snakefile", "the affectssm repository", "change to it")
     changed = []
     for name, content in generated_files().items():
         path = repository / name
@@ -80,6 +83,18 @@ def write_generated(repository: Path) -> list[Path]:
             write_text(path, content)
             changed.append(path)
     return changed
+
+
+def check_generated(repository: Path = Path()) -> None:
+    """Raise ConfigError, with the difference, when a generated file is not what the model says."""
+    difference = drift(repository)
+    if difference:
+        raise ConfigError(
+            "generated files",
+            f"files that differ from src/affectssm/config.py:\n{difference}",
+            "the files that the model gives",
+            "affectssm config --write",
+        )
 
 
 def drift(repository: Path) -> str:
