@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -98,12 +99,11 @@ class FaceTracker:
         return False
 
 
-def _row(mesh: object, width: int, height: int) -> np.ndarray:
+def _row(mesh: Any, width: int, height: int) -> np.ndarray:
     """Return the track's row for a mesh in relative coordinates."""
-    numbers = (number for point in mesh.landmark for number in (point.x, point.y))  # type: ignore[attr-defined]
-    points = np.fromiter(numbers, np.float32, 2 * LANDMARKS).reshape(LANDMARKS, 2) * np.float32(
-        [width, height]
-    )
+    numbers = (number for point in mesh.landmark for number in (point.x, point.y))
+    relative = np.fromiter(numbers, np.float32, 2 * LANDMARKS).reshape(LANDMARKS, 2)
+    points = relative * np.array([width, height], np.float32)
     low, high = points.min(0), points.max(0)
     row = np.empty(DIM, np.float32)
     row[BOX] = [*low, *(high - low)]

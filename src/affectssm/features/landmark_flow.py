@@ -23,6 +23,8 @@ class LandmarkFlow(FaceFlow):
     def summarise(self, flow: np.ndarray, face: Face, square: Square) -> np.ndarray:
         # a pixel's centre lies half a pixel from its corner, in the picture as in the crop
         scale = flow.shape[0] / square.side
-        places = (face.points - np.float32([square.left, square.top])) * np.float32(scale) - np.float32(0.5)
+        places = (face.points - np.array([square.left, square.top], np.float32)) * np.float32(
+            scale
+        ) - np.float32(0.5)
         at = cv2.remap(flow, places[:, None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
         return np.hypot(at[..., 0], at[..., 1]).ravel()

@@ -219,9 +219,8 @@ def _pretrained(folder: Path) -> torch.nn.Module:
         DataError: if the files lack a part of the encoder.
     """
     with offline():
-        network, report = Wav2Vec2Model.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
-        )
+        loaded: Any = Wav2Vec2Model.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    network, report = loaded
     # only training masks frames
     missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
     if missing:

@@ -6,6 +6,8 @@ the large encoder; 1024 columns at 50 Hz, the last hidden states before the regr
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from affectssm.features.speech import SMALL, SpeechEncoder
 
 # every convolution is normalised frame by frame; pre-norm layers
@@ -16,7 +18,7 @@ class SpeechEmotion(SpeechEncoder):
     """The encoder of audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim."""
 
     licence = "CC BY-NC-SA 4.0 (non-commercial)"
-    full = {
+    full: ClassVar = {
         **_ROBUST,
         "hidden_size": 1024,
         "num_hidden_layers": 12,
@@ -24,4 +26,4 @@ class SpeechEmotion(SpeechEncoder):
         "intermediate_size": 4096,
     }
     # the full encoder's norms would hide loudness from layers that have learned nothing
-    small = {**SMALL, "do_stable_layer_norm": True}
+    small: ClassVar = {**SMALL, "do_stable_layer_norm": True}

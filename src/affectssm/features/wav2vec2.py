@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from affectssm.features.speech import SMALL, SpeechEncoder
 
 
@@ -9,5 +11,5 @@ class Wav2Vec2(SpeechEncoder):
     """The base encoder; the library's defaults are its configuration."""
 
     licence = "Apache-2.0"
-    full = {}
-    small = {**SMALL}
+    full: ClassVar = {}
+    small: ClassVar = SMALL
