@@ -79,24 +79,24 @@ def _usable_sessions(found: Found, layout: Layout, log: FaultLog) -> list[Sessio
     for session in found.sessions.values():
         if session.holds_data:
             splits[session.recording].append(session.split)
-    usable = []
-    for session in found.sessions.values():
-        if not session.holds_data or session.split not in layout.splits:
-            continue
-        if not is_id(session.recording):
+    ours = [s for s in found.sessions.values() if s.holds_data and s.split in layout.splits]
+    usable = {session.recording: session for session in ours}
+    for recording in sorted(usable):
+        if not is_id(recording):
             expected = "letters, digits, '_', '.' and '-', not beginning with '.' or '-', without '..'"
-            log.add("unsafe_id", found=ascii(session.recording), expected=expected, action="quarantined")
-        elif len(splits[session.recording]) > 1:
+            log.add("unsafe_id", found=ascii(recording), expected=expected, action="quarantined")
+            del usable[recording]
+        elif len(splits[recording]) > 1:
+            places = f"in {', '.join(splits[recording])}"
             log.add(
                 "duplicate_recording",
-                recording=session.recording,
-                found=f"in {', '.join(splits[session.recording])}",
+                recording=recording,
+                found=places,
                 expected="in one split",
                 action="quarantined",
             )
-        else:
-            usable.append(session)
-    return usable
+            del usable[recording]
+    return list(usable.values())
 
 
 def _no_session(listing: Listing, found: Found, layout: Layout, log: FaultLog) -> DataError:

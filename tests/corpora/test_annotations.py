@@ -1,0 +1,82 @@
+"""Annotation files: what cannot be used is masked at its own index, and said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from affectssm.corpora.annotations import count_lines, read_engagement, read_language, read_segments
+from affectssm.errors import DataError
+
+
+def engagement(tmp_path, content: bytes):
+    path = tmp_path / "expert.engagement.annotation.csv"
+    path.write_bytes(content)
+    return read_engagement(path)
+
+
+def test_index_is_kept_and_every_bad_token_masked(tmp_path):
+    found = engagement(tmp_path, b"0.5\n\nnan\n-nan(ind)\n1.2\n-0.1\nn/a\n0,5\n1\n0\n1e-1\n")
+    assert found.valid.tolist() == [True] + [False] * 7 + [True] * 3
+    np.testing.assert_array_equal(found.value, np.float32([0.5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0.1]))
+    assert [code for code, _ in found.problems] == ["label_not_a_number", "label_out_of_range"]
+    text = dict(found.problems)["label_not_a_number"]
+    assert "blank: 1 of 11 lines, first at line 2" in text
+    assert "nan: 2 of 11" in text
+    assert "not a number: 2 of 11 lines, first at line 7" in text
+
+
+@pytest.mark.parametrize("token", ["inf", "1_0", "0x1", "-nan", "1.#IND", "NaN(ind)", "0.5 0.6", "١"])
+def test_what_python_would_take_for_a_number_is_not_trusted(tmp_path, token):
+    found = engagement(tmp_path, f"0.25\n{token}\n0.75\n".encode())
+    assert found.valid.tolist() == [True, False, True]
+
+
+def test_fields_behind_a_semicolon_line_ends_and_bom(tmp_path):
+    found = engagement(tmp_path, b"\xef\xbb\xbf0.25;0.9\r\n 0.5 ;1\r\n0.75")
+    np.testing.assert_array_equal(found.value, np.float32([0.25, 0.5, 0.75]))
+    assert not found.problems
+
+
+def test_latin1_byte_that_unicode_takes_for_a_line_end_shifts_nothing(tmp_path):
+    found = engagement(tmp_path, b"0.25\nung\xfcltig\x85x\n0.75\n")
+    assert found.valid.tolist() == [True, False, True]
+    assert {code for code, _ in found.problems} == {"latin1_text", "label_not_a_number"}
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"nan\nnan\n"])
+def test_label_without_a_value_is_a_problem(tmp_path, content):
+    assert "label_empty" in dict(engagement(tmp_path, content).problems)
+
+
+def test_missing_file_says_so(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        read_engagement(tmp_path / "none.csv")
+
+
+@given(
+    st.lists(
+        st.one_of(st.floats(-1, 2, width=32), st.sampled_from(["", "nan", "-nan(ind)", "x"])), max_size=30
+    )
+)
+def test_length_and_valid_values_survive_any_mixture(tmp_path_factory, tokens):
+    path = tmp_path_factory.mktemp("label") / "l.csv"
+    path.write_text("".join(f"{token}\n" for token in tokens))
+    found = read_engagement(path)
+    good = [isinstance(token, float) and 0 <= token <= 1 for token in tokens]
+    assert found.valid.tolist() == good
+    assert count_lines(path) == len(tokens)
+    np.testing.assert_allclose(
+        found.value, [t if g else 0 for t, g in zip(tokens, good, strict=True)], atol=1e-6
+    )
+
+
+def test_language_is_the_one_spoken_longest_and_text_may_hold_semicolons(tmp_path):
+    path = tmp_path / "language.annotation.csv"
+    path.write_bytes(b"0;10;English;1.0\n10;90;Fran\xe7ais;1.0\nbroken\n90;95;a;b;0.5\n")
+    segments, problems = read_segments(path)
+    assert [(segment.text, segment.confidence) for segment in segments][-1] == ("a;b", 0.5)
+    assert [code for code, _ in problems] == ["latin1_text", "segment_unparsable"]
+    assert read_language(path)[0] == "Français"

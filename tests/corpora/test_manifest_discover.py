@@ -1,0 +1,177 @@
+"""The files a discovery leaves, the shard index, the length of a recording, and the fingerprint of a listing."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from trees import MM25, ROWS, SETTINGS, dyad, label, stream, streams
+
+from affectssm.corpora.demo.write import write_demo
+from affectssm.corpora.discover import CORPORA, discover_corpus, label_frames, listing_fingerprint
+from affectssm.corpora.manifest import StreamRow, read_manifest, shard_of
+from affectssm.errors import ConfigError
+from affectssm.store.card import read_card
+from affectssm.store.faults import CODES, read_faults
+
+ROW = StreamRow(
+    "noxi",
+    "train",
+    "001",
+    "expert",
+    "annotation",
+    "p",
+    "root",
+    25.0,
+    100,
+    1,
+    4.0,
+    9,
+    "sha256:a",
+    "001",
+    "",
+    "s00",
+)
+
+
+def shards(out):
+    return json.loads((out / "shards.json").read_text())["shards"]
+
+
+def test_files_round_trip_and_carry_cards(tmp_path):
+    dyad(tmp_path / "noxi/train/001")
+    stream(tmp_path / "noxi/train/001", "s.clip", 512)
+    found = discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "out")
+    assert read_manifest(tmp_path / "out/manifest.parquet") == found.rows
+    assert {fault.code for fault in read_faults(tmp_path / "out/faults.parquet")} == {
+        "unknown_role",
+        "no_raw_media",
+    }
+    assert read_card(tmp_path / "out/manifest.parquet")["stage"] == "corpora/noxi"
+
+
+def test_no_such_corpus(tmp_path):
+    with pytest.raises(ConfigError, match="noxi, noxi_add, mpiigi"):
+        discover_corpus("noxy", tmp_path, None, SETTINGS, tmp_path)
+
+
+def test_a_changed_label_changes_the_annotations_of_its_shard_alone(tmp_path):
+    for name in (f"{number:03d}" for number in range(1, 9)):
+        dyad(tmp_path / "noxi/train" / name)
+    discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "a")
+    card = read_card(tmp_path / "a/manifest.parquet")["id"]
+    (tmp_path / "noxi/train/001/expert.engagement.annotation.csv").write_text("0.25\n" * ROWS)
+    discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "b")
+    before, after = shards(tmp_path / "a"), shards(tmp_path / "b")
+    changed = [(s, kind) for s, kinds in before.items() for kind in kinds if after[s][kind] != kinds[kind]]
+    assert changed == [(shard_of("001", SETTINGS.shards), "annotation")]
+    assert read_card(tmp_path / "b/manifest.parquet")["id"] != card
+
+
+def test_a_new_session_changes_its_own_shard_alone(tmp_path):
+    for number in range(1, 9):
+        dyad(tmp_path / f"noxi/train/{number:03d}")
+    discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "a")
+    dyad(tmp_path / "noxi/train/009")
+    discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "b")
+    before, after = shards(tmp_path / "a"), shards(tmp_path / "b")
+    assert {s for s in after if after[s] != before.get(s)} == {shard_of("009", SETTINGS.shards)}
+
+
+def rows(split="train", **frames):
+    return [
+        dataclasses.replace(ROW, split=split, kind=kind, frames=count, rate=rate, duration_s=count / rate)
+        for kind, (count, rate) in frames.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("split", "frames", "expected"),
+    [
+        ("train", {"annotation": (100, 25), "egemapsv2": (99, 25), "video": (120, 30)}, 100),
+        ("test-base", {"annotation": (100, 25), "egemapsv2": (99, 25), "video": (120, 30)}, 99),
+        ("test", {"annotation": (100, 25), "clip": (98, 25), "w2vbert2": (160, 40)}, 98),
+        ("test", {"annotation": (100, 25), "video": (121, 30), "audio": (64000, 16000)}, 101),
+        ("test", {"audio": (64000, 16000)}, 100),
+        ("train", {"egemapsv2": (97, 25)}, 97),
+        ("test", {"w2vbert2": (160, 40)}, 100),
+        ("test", {"annotation": (100, 25)}, 0),
+    ],
+)
+def test_length_of_a_recording_never_comes_from_a_test_label(split, frames, expected):
+    assert label_frames(rows(split, **frames)) == expected
+
+
+def test_fingerprint_follows_names_sizes_and_times_below_both_roots(tmp_path):
+    root, truth = tmp_path / "noxi", tmp_path / "truth"
+    assert listing_fingerprint(root, truth) == listing_fingerprint(root, None)
+    dyad(root / "train/001")
+    label(truth / "test-base/010", "expert")
+    seen = [listing_fingerprint(root, truth)]
+    assert seen[0] == listing_fingerprint(root, truth)
+    dyad(root / "train/002")
+    seen.append(listing_fingerprint(root, truth))
+    os.utime(root / "train/001/expert.video.clip.stream~", ns=(1, 1))
+    seen.append(listing_fingerprint(root, truth))
+    label(truth / "test-base/010", "novice")
+    seen.append(listing_fingerprint(root, truth))
+    (root / "train/notes").mkdir()
+    seen.append(listing_fingerprint(root, truth))
+    seen.append(listing_fingerprint(root, None))
+    assert len(set(seen)) == len(seen)
+    (root / "train/001/.editor.swp").write_text("")
+    (root / "train/001/README.txt").write_text("")
+    assert listing_fingerprint(root, None) == seen[-1]
+
+
+def test_fingerprint_is_quick_and_its_import_light(tmp_path):
+    for session in range(200):
+        folder = tmp_path / f"train/{session:03d}"
+        folder.mkdir(parents=True)
+        for number in range(20):
+            (folder / f"expert.{number}.stream").touch()
+    begin = time.perf_counter()
+    listing_fingerprint(tmp_path, None)
+    assert time.perf_counter() - begin < 2.0  # 4000 files; about 0.05 s on an idle machine
+    heavy = "pyarrow pandas numpy torch av h5py affectssm.config"
+    code = (
+        "import sys; import affectssm.corpora.discover; "
+        f"sys.exit(', '.join(m for m in '{heavy}'.split() if m in sys.modules) or None)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_specimen_of_the_demo_is_found_and_nothing_else(tmp_path):
+    write_demo("demo-tiny", tmp_path / "demo")
+    write = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigi"}
+    found = set()
+    for corpus in CORPORA:
+        manifest = discover_corpus(
+            corpus,
+            tmp_path / "demo" / write[corpus],
+            tmp_path / "demo/ground_truth",
+            SETTINGS,
+            tmp_path / corpus,
+        )
+        faults = manifest.faults.rows
+        found |= {(fault.corpus, fault.recording, fault.participant, fault.code) for fault in faults}
+        assert {row.rate for row in manifest.rows if row.kind not in ("audio",)} == {25.0}
+    with (tmp_path / "demo/truth/specimens.csv").open(newline="") as file:
+        specimens = [row for row in csv.DictReader(file) if row["code"]]
+    planted = {(row["corpus"], row["recording"], row["participant"], row["code"]) for row in specimens}
+    assert found == planted
+    assert {code for *_, code in found} <= set(CODES)
+
+
+def test_thousands_of_streams_are_discovered_quickly(tmp_path):
+    for session in range(1, 41):
+        streams(tmp_path / f"test-additional/{session:03d}", "expert", MM25, rows=4)
+    begin = time.perf_counter()
+    discover_corpus("noxi_add", tmp_path, None, SETTINGS, tmp_path / "out")
+    assert time.perf_counter() - begin < 5.0
