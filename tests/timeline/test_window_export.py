@@ -56,7 +56,12 @@ def same(stored, tensor):
 def test_parquet(lab, tmp_path):
     world, folders = lab
     files = export(world.path, folders, "test", 25, "parquet", tmp_path)
-    assert [file.name for file in files] == ["noxi-001.parquet", "noxi-002.parquet", "mpiigi-026.parquet"]
+    assert [file.name for file in files] == [
+        "noxi-001.parquet",
+        "noxi-002.parquet",
+        "noxi-003.parquet",
+        "mpiigi-026.parquet",
+    ]
     for file, windows in zip(files, batches(world).values(), strict=True):
         data = pq.ParquetFile(file)
         assert data.metadata.num_row_groups == len(windows)
@@ -72,7 +77,7 @@ def test_parquet(lab, tmp_path):
             same(row["label"], native.label)
             same(row["label.valid"], native.label_valid)
             same(row["frame_valid"], frames.frame_valid)
-            assert [row[f"partner{k}"] for k in (1, 2, 3)] == [*target.partners, None, None][:3]
+            assert [row[f"partner{k}"] for k in (1, 2, 3)] == [*target.partners, None, None, None][:3]
             for name in NAMES:
                 same(row[name], frames.target[name])
                 same(row[f"{name}.valid"], frames.target_valid[name])
@@ -110,7 +115,7 @@ def test_files_carry_cards_and_nothing_else_is_left(lab, tmp_path):
     for kind in ("parquet", "hdf5"):
         for file in export(world.path, folders, "test", 25, kind, tmp_path):
             assert read_card(file)["settings"]["format"] == kind
-    assert len(list(tmp_path.iterdir())) == 6
+    assert len(list(tmp_path.iterdir())) == 8
 
 
 def test_another_clock_and_missing_features_are_refused(lab, tmp_path):

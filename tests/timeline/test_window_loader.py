@@ -104,11 +104,15 @@ def equal(one, other):
     return True
 
 
+@pytest.fixture(scope="module")
+def both(world):
+    return [WindowDataset(world.index, world.features, world.labels, cache_bytes=n) for n in (1 << 30, 0)]
+
+
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_memory_and_files_agree_in_any_composition(world, data):
-    cached = WindowDataset(world.index, world.features, world.labels)
-    stored = WindowDataset(world.index, world.features, world.labels, cache_bytes=0)
+def test_memory_and_files_agree_in_any_composition(world, both, data):
+    cached, stored = both
     numbers = data.draw(st.lists(st.integers(0, len(cached) - 1), min_size=1, max_size=9))
     a, b = cached[numbers], stored[numbers]
     assert equal(a, b)

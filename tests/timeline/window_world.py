@@ -51,10 +51,11 @@ def write_shard(path, tracks):
 
 
 def build(folder: Path, clock_hz: int = 100) -> World:
-    """Two dyads and a group of four: many rates, a late start, short tails, a missing and an empty track."""
+    """Two dyads, one alone and a group of four: rates, late starts, short tails, a missing and an empty track."""
     groups = {
         ("noxi", "s00", "001", 130): ("expert", "novice"),
         ("noxi", "s01", "002", 77): ("expert", "novice"),
+        ("noxi", "s01", "003", 40): ("expert",),
         ("mpiigi", "s00", "026", 101): ("subjectPos1", "subjectPos2", "subjectPos3", "subjectPos4"),
     }
     targets, tracks, labels = [], {"voice": {}, "face": {}, "flow": {}}, {}
