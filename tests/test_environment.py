@@ -123,3 +123,14 @@ ensure_torchvision_ops()
 print("imported")
 """
     assert run_python(code).endswith("imported")
+
+
+def test_a_cuda_build_of_torch_keeps_torchvisions_own_operators():
+    code = """
+import torch
+from affectssm import torchvision_ops
+torch.version.cuda = "13.0"
+torchvision_ops.ensure_torchvision_ops()
+print(torchvision_ops._kept)
+"""
+    assert run_python(code) == "[]"
