@@ -82,7 +82,7 @@ def _panel(
         axis.axvline(0.0, color="#9aa0a6", linewidth=0.8)
     for y, row in enumerate(rows):
         if row["data"] == "demo":
-            axis.axhspan(y - 0.5, y + 0.5, color=DEMO_SHADE, linewidth=0)
+            axis.axhspan(y - 0.5, y + 0.5, color=DEMO_SHADE, linewidth=0, zorder=0)
         if y and row["source"] != rows[y - 1]["source"]:
             axis.axhline(y - 0.5, color=INK, linewidth=1.0)
         _point(axis, y, row, name, colours)

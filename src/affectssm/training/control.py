@@ -1,0 +1,114 @@
+"""The label control: training participants exchange their whole label tracks.
+
+Everything stays as it is (inputs, label distribution, autocorrelation) but for the tie between a person's
+behaviour and the label. A donor always sits in another recording: a partner's label does carry something of
+the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from affectssm.errors import DataError
+from affectssm.timeline.batch import NativeBatch
+from affectssm.timeline.clock import LABEL_HZ, ratio
+from affectssm.timeline.index import CENTRE, CONTEXT, Target, WindowIndex
+from affectssm.timeline.loader import WindowDataset
+from affectssm.timeline.tracks import TrackFiles
+
+
+def donors(targets: Sequence[Target], seed: int) -> np.ndarray:
+    """Whose labels each target gets: (targets,) positions, a permutation; never of the same recording.
+
+    The recordings are put in a random order and everyone looks ahead by the size of the largest.
+
+    Raises:
+        DataError: when one recording holds half of the participants or more, so that this cannot be done.
+    """
+    order = sorted(
+        range(len(targets)), key=lambda i: (targets[i].corpus, targets[i].recording, targets[i].participant)
+    )
+    groups = [list(own) for _, own in groupby(order, key=lambda i: (targets[i].corpus, targets[i].recording))]
+    largest = max((len(own) for own in groups), default=0)
+    if len(targets) < 2 * largest or len(groups) < 2:
+        raise DataError(
+            "label control",
+            f"{len(targets)} participants in {len(groups)} recordings",
+            "at least two recordings of similar size",
+            "add training sessions, or leave out the control",
+        )
+    shuffled = np.random.default_rng([seed, len(targets)]).permutation(len(groups))
+    line = np.array([i for g in shuffled for i in groups[g]])
+    found = np.empty(len(targets), np.int64)
+    found[line] = np.roll(line, -largest)
+    return found
+
+
+def fitted(track: np.ndarray, length: int) -> np.ndarray:
+    """A track of ``length`` frames: cropped when longer, stretched by repeating frames when shorter."""
+    if len(track) >= length:
+        return track[:length]
+    return track[np.arange(length) * len(track) // length]
+
+
+class ExchangedLabels(Dataset):
+    """A dataset whose windows carry the labels of their targets' donors.
+
+    Args:
+        dataset: the windows.
+        labels: corpus -> files of the label feature.
+        seed: decides who gets whose labels.
+    """
+
+    def __init__(self, dataset: WindowDataset, labels: Mapping[str, Sequence[Path]], seed: int) -> None:
+        self.dataset = dataset
+        self.donors = donors(dataset.index.targets, seed)
+        own = _label_tracks(dataset.index, labels)
+        targets = dataset.index.targets
+        self._tracks = [
+            tuple(fitted(part, target.label_frames) for part in own[donor])
+            for target, donor in zip(targets, self.donors, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, numbers: int | Sequence[int] | np.ndarray) -> NativeBatch:
+        """The windows with these numbers, with exchanged labels."""
+        batch = self.dataset[numbers]
+        index = self.dataset.index
+        step = ratio(index.clock_hz)
+        label, valid = torch.zeros_like(batch.label), torch.zeros_like(batch.label_valid)
+        for row, window in enumerate(batch.window.tolist()):
+            values, valids = self._tracks[index.target[window]]
+            first = (int(index.start[window]) + CONTEXT) // step
+            count = max(0, min(CENTRE // step, len(values) - first))
+            label[row, :count] = torch.from_numpy(values[first : first + count])
+            valid[row, :count] = torch.from_numpy(valids[first : first + count])
+        batch.label, batch.label_valid = label * valid, valid
+        return batch
+
+
+def _label_tracks(
+    index: WindowIndex, shards: Mapping[str, Sequence[Path]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Value (T,) float32 and valid (T,) of every target at its label frames."""
+    keys = [(target.corpus, target.recording, target.participant) for target in index.targets]
+    files = TrackFiles("label", shards, keys, complete=False)
+    tracks = []
+    for key, target in zip(keys, index.targets, strict=True):
+        value, valid = np.zeros(target.label_frames, np.float32), np.zeros(target.label_frames, bool)
+        if key in files.info:
+            track = files.track(key)
+            frame = np.round(track.time * LABEL_HZ - 0.5).astype(np.int64)
+            use = track.valid & (frame >= 0) & (frame < target.label_frames)
+            value[frame[use]], valid[frame[use]] = track.value[use, 0], True
+        tracks.append((value, valid))
+    files.close()
+    return tracks

@@ -1,0 +1,111 @@
+"""Which windows a run learns from and which select its epoch; and where their features lie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from affectssm.errors import DataError
+from affectssm.store import layout
+from affectssm.store.shards import ShardReader
+from affectssm.timeline.index import Target, WindowIndex, read_windows
+from affectssm.timeline.loader import WindowDataset
+from affectssm.timeline.windows import holdout
+
+LABELS = "engagement"  # the labels of train and val; those of the test parts are another feature
+
+
+def features_of(settings: Mapping[str, Any]) -> list[str]:
+    """The features of a run's source, audio before visual."""
+    return [feature for group in settings["groups"].values() for feature in group]
+
+
+def training_indexes(settings: Mapping[str, Any], windows: Path) -> tuple[WindowIndex, WindowIndex]:
+    """The windows a run learns from, and those that select its epoch.
+
+    Args:
+        settings: of the run; ``selection`` is ``val`` (NoXi's validation part) or ``holdout`` (training
+            sessions).
+        windows: ``results/windows/{task}``.
+
+    Raises:
+        DataError: when either is empty.
+    """
+    train = read_windows(windows / "train.parquet")
+    if settings["selection"] == "holdout":
+        held = holdout(target.recording for target in train.targets)
+        train, select = (
+            train.select(lambda t: t.recording not in held),
+            train.select(lambda t: t.recording in held),
+        )
+    else:
+        select = read_windows(windows / "val.parquet")
+    for name, index in (("train", train), ("selection", select)):
+        if not len(index):
+            raise DataError(
+                windows, f"no windows in the {name} part", "at least one", "look into missing.parquet"
+            )
+    return train, select
+
+
+def files_by_corpus(folders: Iterable[Path], feature: str, index: WindowIndex) -> dict[str, list[Path]]:
+    """The files of a feature that hold the recordings of an index: corpus -> paths.
+
+    Raises:
+        DataError: when a corpus of the index has no folder among ``folders``.
+    """
+    shards: dict[str, set[str]] = {}
+    for target in index.targets:
+        shards.setdefault(target.corpus, set()).add(target.shard)
+    folder_of = {layout.corpus_of(folder): folder for folder in folders}
+    absent = sorted(set(shards) - set(folder_of))
+    if absent:
+        raise DataError(
+            "--features", f"no folder of {', '.join(absent)}", "one of each corpus", "add the folder"
+        )
+    return {
+        corpus: [layout.track(folder_of[corpus], feature, shard) for shard in sorted(own)]
+        for corpus, own in shards.items()
+    }
+
+
+def open_windows(
+    settings: Mapping[str, Any],
+    index: WindowIndex,
+    folders: Sequence[Path],
+    dims: Mapping[str, int] | None = None,
+) -> WindowDataset:
+    """A dataset of these windows with the labels of training and validation; test labels are never opened."""
+    features = {name: files_by_corpus(folders, name, index) for name in features_of(settings)}
+    return WindowDataset(index, features, labels=files_by_corpus(folders, LABELS, index), dims=dims)
+
+
+def content_of(
+    settings: Mapping[str, Any], indexes: Iterable[WindowIndex], folders: Sequence[Path]
+) -> tuple[str, dict[str, Any]]:
+    """What a run learns from: a hash over its recordings, and how each feature was made.
+
+    Feature files are not hashed whole: they also hold test sessions, and a new one of those changes nothing
+        here.
+    """
+    digest = hashlib.sha256()
+    features: dict[str, Any] = {}
+    for index in indexes:
+        digest.update(repr([_identity(target) for target in index.targets]).encode())
+        recordings = {(target.corpus, target.recording) for target in index.targets}
+        for name in [*features_of(settings), LABELS]:
+            for corpus, paths in sorted(files_by_corpus(folders, name, index).items()):
+                for path in paths:
+                    with ShardReader(path) as reader:
+                        features[name] = {key: reader.card[key] for key in ("code", "settings", "extra")}
+                        for recording in sorted(reader.recordings):
+                            if (corpus, recording) in recordings:
+                                content = reader.file[recording].attrs["content"]
+                                digest.update(f"{name}\t{corpus}\t{recording}\t{content}\n".encode())
+    return digest.hexdigest()[:32], features
+
+
+def _identity(target: Target) -> tuple[Any, ...]:
+    return target.corpus, target.recording, target.participant, target.clock_frames, target.partners

@@ -1,0 +1,61 @@
+"""The state of an unfinished run: kept after every epoch in a sibling folder of the run, gone when it is
+finished.
+
+The folder is no output of the workflow (Snakemake deletes declared outputs when a job fails). A state belongs
+to one
+card: after an edit of the code, the settings or the data it is dropped, not continued.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from affectssm.store.atomic import staged
+
+log = logging.getLogger(__name__)
+
+
+def resume_folder(out_dir: Path) -> Path:
+    """Where the unfinished run of ``out_dir`` keeps its state."""
+    return out_dir.parent / f".{out_dir.name}.resume"
+
+
+class KeepState(Callback):
+    """Saves Lightning's checkpoint at the end of every epoch, atomically, under the run's card."""
+
+    def __init__(self, out_dir: Path, card_id: str) -> None:
+        self.path = resume_folder(out_dir) / "last.ckpt"
+        self.card_id = card_id
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        with staged(self.path) as temporary:
+            trainer.save_checkpoint(temporary)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["card_id"] = self.card_id
+
+    def found(self) -> Path | None:
+        """The state to go on from; one of another card, or that is no checkpoint, is removed."""
+        if not self.path.is_file():
+            return None
+        card_id = "no checkpoint"
+        if zipfile.is_zipfile(self.path):
+            card_id = torch.load(self.path, map_location="cpu", weights_only=True).get("card_id")
+        if card_id == self.card_id:
+            return self.path
+        log.info("dropping the state of an earlier run (%s): code, settings or data have changed", card_id)
+        self.clear()
+        return None
+
+    def clear(self) -> None:
+        """Remove the state."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)

@@ -1,0 +1,103 @@
+"""What a finished run keeps: checkpoint.safetensors, config.yaml and history.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from affectssm.errors import DataError
+from affectssm.models.registry import build_model
+from affectssm.store import card as cards
+from affectssm.store.atomic import staged, write_text
+from affectssm.timeline.scaler import Scaler
+
+CHECKPOINT = "checkpoint.safetensors"
+MODEL, SCALER = "model.", "scaler."
+
+
+def write_checkpoint(
+    path: Path, weights: Mapping[str, Tensor], scaler: Scaler, card: Mapping[str, Any]
+) -> None:
+    """Write weights and scaler as safetensors, with the card in the metadata."""
+    tensors = {MODEL + name: value for name, value in weights.items()}
+    tensors |= {SCALER + name: value for name, value in scaler.tensors().items()}
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+
+    def validate(written: Path) -> None:
+        found = load_file(written)
+        bad = sorted(name for name, value in found.items() if not value.isfinite().all())
+        if bad or found.keys() != tensors.keys():
+            raise DataError(
+                path, f"weights that are not finite: {bad[:3]}", "finite weights", "lower the learning rate"
+            )
+
+    with staged(path, validate) as temporary:
+        save_file(tensors, temporary, metadata={"card": cards.dumps(card)})
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Scaler]:
+    """The weights and the scaler of a run.
+
+    Raises:
+        DataError: when the file is absent or no checkpoint.
+    """
+    if cards.read_card(path) is None:
+        raise DataError(path, "no card", "a checkpoint of this workflow", "train again")
+    tensors = load_file(path)
+    return _below(tensors, MODEL), Scaler.from_tensors(_below(tensors, SCALER))
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def write_config(path: Path, effective: Mapping[str, Any]) -> None:
+    """Write what the run was told and what it found out (dimensions, parameters, best epoch)."""
+    write_text(path, yaml.safe_dump(dict(effective), sort_keys=True, allow_unicode=True))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The effective configuration of a run.
+
+    Raises:
+        DataError: when it is absent.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(
+            path, f"not readable: {error}", "config.yaml of a finished run", "train again"
+        ) from error
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> None:
+    """Write one line an epoch."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {name: int(value) if name in ("epoch", "step") else f"{value:.8g}" for name, value in row.items()}
+        )
+    write_text(path, text.getvalue())
+
+
+def load_model(run_dir: Path, prefix: str = "") -> tuple[nn.Module, Scaler, dict[str, Any]]:
+    """The trained model of a run in evaluation mode, its scaler and its effective configuration.
+
+    Args:
+        run_dir: folder of the run.
+        prefix: of the weights to take, where a checkpoint holds several sets.
+    """
+    config = read_config(run_dir / "config.yaml")
+    weights, scaler = read_checkpoint(run_dir / CHECKPOINT)
+    model = build_model(config["model"], config["model_settings"], config["feature_dims"], config["groups"])
+    model.load_state_dict(_below(weights, prefix) if prefix else weights)
+    return model.eval(), scaler, config

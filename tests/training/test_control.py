@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from small_task import FRAMES, RECORDINGS, label, run_settings, write_task
+
+from affectssm.errors import DataError
+from affectssm.timeline.index import Target
+from affectssm.training.control import ExchangedLabels, donors, fitted
+from affectssm.training.data import LABELS, files_by_corpus, open_windows, training_indexes
+
+
+def targets(sizes):
+    return [
+        Target("noxi", "train", "main", "s00", f"{r:03d}", f"s{p}", 10, 10, ())
+        for r, size in enumerate(sizes)
+        for p in range(size)
+    ]
+
+
+@pytest.mark.parametrize("sizes", [[2, 2], [2] * 7, [1, 2, 3, 3], [4, 4, 2]])
+@pytest.mark.parametrize("seed", range(5))
+def test_everyone_gets_labels_of_another_recording_and_none_is_lost(sizes, seed):
+    people = targets(sizes)
+    found = donors(people, seed)
+    assert sorted(found) == list(range(len(people)))
+    assert all(people[i].recording != people[donor].recording for i, donor in enumerate(found))
+
+
+def test_the_seed_decides_and_one_recording_is_refused():
+    people = targets([2] * 10)
+    np.testing.assert_array_equal(donors(people, 1), donors(people, 1))
+    assert not np.array_equal(donors(people, 1), donors(people, 2))
+    with pytest.raises(DataError, match="1 recordings"):
+        donors(targets([4]), 0)
+
+
+def test_tracks_are_cropped_or_stretched():
+    assert fitted(np.arange(5), 3).tolist() == [0, 1, 2]
+    assert fitted(np.arange(3), 6).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_windows_carry_the_whole_track_of_their_donor(tmp_path):
+    windows, features = write_task(tmp_path)
+    settings = run_settings()
+    index, _ = training_indexes(settings, windows)
+    plain = open_windows(settings, index, features)
+    exchanged = ExchangedLabels(plain, files_by_corpus(features, LABELS, index), seed=3)
+    batch, own = exchanged[np.arange(len(plain))], plain[np.arange(len(plain))]
+    assert batch.label_valid.equal(own.label_valid)
+    people = [(c, r, seat) for c, _, r, seats, part in RECORDINGS if part == "train" for seat in seats]
+    for target, donor in enumerate(exchanged.donors):
+        rows = index.target == target
+        track = batch.label[rows][batch.label_valid[rows]].numpy()
+        np.testing.assert_array_equal(track, label(*people[donor]))
+        assert len(track) == FRAMES

@@ -1,0 +1,164 @@
+import csv
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_task import FRAMES, RECORDINGS, label, run_settings, write_task
+
+from affectssm.evaluation.metrics import ccc
+from affectssm.store.card import read_card
+from affectssm.store.parquet import read_parquet
+from affectssm.torchvision_ops import ensure_torchvision_ops
+from affectssm.training.fit import fit
+from affectssm.training.predict import predict
+
+ensure_torchvision_ops()
+from affectssm.training.module import DialogueModule  # noqa: E402 - lightning needs the operators first
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    return write_task(tmp_path_factory.mktemp("task"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(task, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "1"
+    fit(run_settings(), *task, out)
+    return out
+
+
+def same_run(one, other):
+    first, second = load_file(one / "checkpoint.safetensors"), load_file(other / "checkpoint.safetensors")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    for name in ("history.csv", "config.yaml"):
+        assert (one / name).read_text() == (other / name).read_text()
+
+
+def killed(task, out, at_step, monkeypatch, **kind):
+    """Train until the training step number ``at_step`` raises."""
+    step = DialogueModule.training_step
+
+    def dying(self, batch, batch_idx):
+        if self.global_step == at_step:
+            raise KeyboardInterrupt("killed")
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DialogueModule, "training_step", dying)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            fit(run_settings(**kind), *task, out)
+
+
+def steps_taken(monkeypatch):
+    taken = []
+    step = DialogueModule.training_step
+
+    def counting(self, batch, batch_idx):
+        taken.append(self.global_step)
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(DialogueModule, "training_step", counting)
+    return taken
+
+
+def test_a_run_leaves_its_files_and_no_state(undisturbed):
+    assert {p.name for p in undisturbed.iterdir()} == {"checkpoint.safetensors", "config.yaml", "history.csv"}
+    assert not (undisturbed.parent / ".1.resume").exists()
+    rows = list(csv.DictReader((undisturbed / "history.csv").open()))
+    assert [int(row["step"]) for row in rows] == [2, 4, 6, 8]
+    card = read_card(undisturbed / "checkpoint.safetensors")
+    assert card["extra"]["seed"] == 1 and set(card["extra"]["features"]) == {
+        *run_settings()["groups"]["audio"], *run_settings()["groups"]["visual"], "engagement",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("at_step", [2, 5])
+def test_a_resumed_run_equals_an_undisturbed_one(task, undisturbed, tmp_path, monkeypatch, at_step):
+    out = tmp_path / "1"
+    killed(task, out, at_step, monkeypatch)
+    assert (tmp_path / ".1.resume/last.ckpt").is_file() and not out.exists()
+    taken = steps_taken(monkeypatch)
+    fit(run_settings(), *task, out)
+    assert taken == list(range(2 * (at_step // 2), 8)), "finished epochs are not repeated"
+    same_run(out, undisturbed)
+
+
+def test_a_run_killed_before_its_files_were_written_trains_nothing_again(
+    task, undisturbed, tmp_path, monkeypatch
+):
+    out = tmp_path / "1"
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "affectssm.training.fit.write_config", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            fit(run_settings(), *task, out)
+    taken = steps_taken(monkeypatch)
+    fit(run_settings(), *task, out)
+    assert taken == []
+    same_run(out, undisturbed)
+
+
+def test_state_of_other_settings_or_data_is_dropped(task, tmp_path, monkeypatch):
+    out = tmp_path / "1"
+    killed(task, out, 4, monkeypatch)
+    taken = steps_taken(monkeypatch)
+    fit(run_settings(learning_rate=1e-3), *task, out)
+    assert taken == list(range(8))
+    (tmp_path / ".1.resume").mkdir()
+    (tmp_path / ".1.resume/last.ckpt").write_bytes(b"half a file")
+    fit(run_settings(steps=2), *task, out)
+    assert not (tmp_path / ".1.resume").exists()
+
+
+def test_predictions_cover_every_frame_and_open_no_test_label(task, undisturbed, tmp_path):
+    windows, features = task
+    predict(run_settings(), undisturbed, windows, features, tmp_path / "p.parquet")
+    table = read_parquet(tmp_path / "p.parquet")
+    wanted = [(c, s, r, seat) for c, s, r, seats, part in RECORDINGS if part != "train" for seat in seats]
+    assert table.num_rows == len(wanted) * FRAMES
+    frame = table.to_pandas()
+    assert frame.prediction.between(0, 1).all() and frame.valid.all()
+    labelled = frame[frame.target.notna()]
+    assert set(labelled.split) == {"val"}
+    own = labelled[
+        (labelled.corpus == "mpiigi")
+        & (labelled.recording == "026")
+        & (labelled.participant == "subjectPos3")
+    ]
+    np.testing.assert_array_equal(own.target, label("mpiigi", "026", "subjectPos3"))
+    card = read_card(tmp_path / "p.parquet")
+    assert (card["extra"]["fold"], card["extra"]["seed"]) == ("main", 1)
+    assert card["extra"]["run"]["id"] == read_card(undisturbed / "checkpoint.safetensors")["id"]
+
+
+def test_predictions_of_the_selection_part_are_what_selected(task, undisturbed, tmp_path):
+    windows, features = task
+    predict(run_settings(), undisturbed, windows, features, tmp_path / "p.parquet")
+    frame = read_parquet(tmp_path / "p.parquet").to_pandas()
+    own = frame[(frame.corpus == "noxi") & (frame.split == "val")]
+    best = max(float(row["val_ccc"]) for row in csv.DictReader((undisturbed / "history.csv").open()))
+    assert ccc(own.prediction.to_numpy(), own.target.to_numpy()) == pytest.approx(best, abs=1e-6)
+
+
+def test_holdout_selects_on_a_training_session_and_reports_validation_parts(task, tmp_path):
+    windows, features = task
+    fit(run_settings(selection="holdout", steps=2), windows, features, tmp_path / "1")
+    predict(
+        run_settings(selection="holdout", steps=2), tmp_path / "1", windows, features, tmp_path / "p.parquet"
+    )
+    frame = read_parquet(tmp_path / "p.parquet").to_pandas()
+    assert set(zip(frame.corpus, frame.split, strict=True)) == {("noxi", "val"), ("mpiigi", "val")}
+
+
+def test_learning_finds_the_planted_label_and_shuffled_labels_do_not(task, tmp_path):
+    more = {"steps": 60, "steps_per_epoch": 60, "learning_rate": 1e-2, "batch": 12}
+    found = {}
+    for variant in ("", "shuffled_labels"):
+        fit(run_settings(variant=variant, **more), *task, tmp_path / (variant or "full"))
+        history = list(csv.DictReader((tmp_path / (variant or "full") / "history.csv").open()))
+        found[variant] = float(history[-1]["val_ccc"])
+    assert found[""] > 0.7 > 0.4 > found["shuffled_labels"]
