@@ -62,7 +62,9 @@ def test_seats(tmp_path):
         )
     stream(base / "precomputed-features-val/026", "s.clip", 512)
     (base / "engagement-annotations-val/026/subjectPos2.engagement.annotation.csv").unlink()
-    found = find(tmp_path)
+    label(tmp_path / "truth/test/001", "subjectPos4")  # the same people with and without the test labels
+    found = find(tmp_path / "mpii")
+    assert len(find(tmp_path / "mpii", tmp_path / "truth").rows) == len(found.rows)
     assert codes(found, recording="026", participant="subjectPos1") == ["empty_seat"]
     assert codes(found, recording="001", participant="subjectPos4") == ["visual_without_audio"] * 2
     assert {row.participant for row in pick(found, recording="001")} == {f"subjectPos{n}" for n in (1, 2, 3)}

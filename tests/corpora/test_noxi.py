@@ -315,6 +315,20 @@ def test_two_files_for_one_stream(tmp_path):
     assert "parallel_tree" in codes(found, recording="001")
 
 
+def test_a_test_label_in_both_roots_is_taken_from_the_ground_truth(tmp_path):
+    dyad(tmp_path / "noxi/test-base/010")
+    label(tmp_path / "truth/noxi/test-base/010", "expert")
+    found = find(tmp_path / "noxi", tmp_path / "truth")
+    assert one(found, participant="expert", kind="annotation").base == "ground_truth"
+    assert codes(found, participant="expert", stream="annotation") == ["duplicate_stream"]
+
+
+def test_sessions_of_which_nothing_can_be_used_are_an_error_that_says_why(tmp_path):
+    stream(tmp_path / "train/001", "expert.clip", 512).write_text("no header")
+    with pytest.raises(DataError, match="stream_bad_header"):
+        find(tmp_path)
+
+
 def test_links_are_followed_and_loops_are_not(tmp_path):
     elsewhere = dyad(tmp_path / "disk2/001")
     (tmp_path / "noxi/train").mkdir(parents=True)

@@ -37,7 +37,7 @@ def _note_labels(people: list[Person], log: FaultLog) -> None:
             _add(log, "labels_withheld", "annotation", found, "labels below the root or ground_truth")
             continue
         for person in without:
-            _add(log, "missing_annotation", "annotation", "no file", "role.engagement.annotation.csv", person)
+            _add(log, "missing_annotation", "annotation", "no file", "an engagement annotation", person)
 
 
 def _note_kind(kind: str, code: str, expected: str, people: list[Person], log: FaultLog) -> None:

@@ -30,7 +30,7 @@ def discover(layout: Layout, root: Path, ground_truth: Path | None, settings: Co
     """Find the sessions of a corpus below `root`, with test labels from `ground_truth` where it is given.
 
     Raises:
-        DataError: a root that does not exist, is no folder, or holds no session of the corpus.
+        DataError: a root that does not exist, is no folder, or holds no session of the corpus that can be used.
     """
     check_root(root, layout.title)
     if ground_truth is not None:
@@ -57,6 +57,8 @@ def discover(layout: Layout, root: Path, ground_truth: Path | None, settings: Co
     note_absent(people, log)
     bases = {"root": root, **({"ground_truth": ground_truth} if ground_truth is not None else {})}
     rows = with_checksums(_one_dimension(rows, log), bases, settings.checksum, log)
+    if not rows:
+        raise _no_session(listing, found, layout, log)
     return Manifest(sorted(rows, key=_order), log)
 
 

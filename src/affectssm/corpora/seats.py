@@ -6,11 +6,12 @@ from pathlib import Path
 
 from affectssm.corpora.annotations import read_language, read_lines
 from affectssm.corpora.layout import Found, Layout, Session, stream_name
+from affectssm.corpora.manifest import is_test_split
 from affectssm.corpora.people import Person, Source
 from affectssm.errors import DataError
 from affectssm.store.faults import FaultLog
 
-AUDIBLE = ("audio", "egemapsv2", "w2vbert2", "annotation", "extra/gemaps", "extra/soundnet")
+AUDIBLE = frozenset({"audio", "egemapsv2", "w2vbert2", "extra/gemaps", "extra/soundnet"})
 Labels = dict[tuple[str, str, str], Source]
 
 
@@ -24,6 +25,8 @@ def seat(
         if sources:
             label = labels.get((session.split, session.recording, role))
             if label is not None:
+                if "annotation" in sources:
+                    _note_duplicate(session, role, "annotation", [sources["annotation"], label], label, log)
                 sources["annotation"] = label
             people.append(Person(session.split, session.recording, role, sources))
         elif layout.open_seats:
@@ -98,24 +101,30 @@ def _sources(session: Session, role: str, root: Path, found: Found, log: FaultLo
     for (owner, kind), entries in sorted(session.files.items()):
         if owner != role or kind.startswith("text/"):
             continue
-        chosen = entries[0]
-        if len(entries) > 1:
-            log.add(
-                "duplicate_stream",
-                recording=session.recording,
-                participant=role,
-                stream=kind.removeprefix("extra/"),
-                found="; ".join(entry.rel for entry in entries),
-                expected=f"one file; {chosen.rel} is taken",
-                action="decided",
-            )
-        sources[kind] = Source(root / chosen.rel, chosen, "root", found.bodies.get(chosen.rel))
+        files = [Source(root / entry.rel, entry, "root", found.bodies.get(entry.rel)) for entry in entries]
+        if len(files) > 1:
+            _note_duplicate(session, role, kind, files, files[0], log)
+        sources[kind] = files[0]
     return sources
+
+
+def _note_duplicate(
+    session: Session, role: str, kind: str, files: list[Source], chosen: Source, log: FaultLog
+) -> None:
+    log.add(
+        "duplicate_stream",
+        recording=session.recording,
+        participant=role,
+        stream=kind.removeprefix("extra/"),
+        found="; ".join(f"{file.base}: {file.entry.rel}" for file in files),
+        expected=f"one file; that of {chosen.base}: {chosen.entry.rel} is taken",
+        action="decided",
+    )
 
 
 def _without_empty_chairs(people: list[Person], log: FaultLog) -> list[Person]:
     """Leave out seats that only cameras saw, while the others of the group were heard: nobody sat there."""
-    heard = [person for person in people if any(kind in AUDIBLE for kind in person.sources)]
+    heard = [person for person in people if not AUDIBLE.isdisjoint(person.sources) or _labelled(person)]
     if not heard:
         return people
     for person in people:
@@ -130,6 +139,11 @@ def _without_empty_chairs(people: list[Person], log: FaultLog) -> list[Person]:
                 action="ignored",
             )
     return heard
+
+
+def _labelled(person: Person) -> bool:
+    """Whether a label says that somebody sat there; a test label says nothing, it may be withheld."""
+    return "annotation" in person.sources and not is_test_split(person.split)
 
 
 def _note_texts(session: Session, root: Path, log: FaultLog) -> None:
