@@ -385,7 +385,7 @@ def test_wrong_roots_name_what_is_nearest(tmp_path):
     with pytest.raises(DataError, match="the folder holds NoXi, file"):
         find(tmp_path)
     streams(tmp_path / "mpii/val/008", "subjectPos1", MM25)
-    with pytest.raises(DataError, match="nearest: val/008"):
+    with pytest.raises(DataError, match=r"nearest: mpii/val/008 \(files of subjectPos1\)"):
         find(tmp_path)
     with pytest.raises(DataError, match="NoXi-Add"):
         find(tmp_path, module=noxi_add)

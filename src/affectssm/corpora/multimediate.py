@@ -103,8 +103,10 @@ def _usable_sessions(found: Found, layout: Layout, log: FaultLog) -> list[Sessio
 
 def _no_session(listing: Listing, found: Found, layout: Layout, log: FaultLog) -> DataError:
     """The error for a root without a session that can be used, naming what comes nearest."""
-    others = [f"{s.split}/{s.recording}" for s in found.sessions.values() if s.holds_data or s.foreign]
-    others = others or ["/".join(parts) for parts in listing.sessions]
+    others = ["/".join(parts) for parts in listing.sessions]
+    roles = sorted(
+        {role for session in found.sessions.values() if session.foreign for role in session.unknown}
+    )
     top = sorted(entry.name for entry in listing.root.iterdir() if entry.name.isprintable())
     if others:
         near = f"no usable session of {layout.title}; nearest: {', '.join(others[:5])}"
@@ -113,6 +115,7 @@ def _no_session(listing: Listing, found: Found, layout: Layout, log: FaultLog) -
     else:
         near = "an empty folder"
     near += " and others" if len(others or top) > 5 else ""
+    near += f" (files of {', '.join(roles[:4])})" if roles else ""
     near += "".join(
         f"; {fault.code}: {fault.found}" for fault in log.rows[:3] if fault.action == "quarantined"
     )
