@@ -9,7 +9,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -111,7 +110,6 @@ def test_importing_the_package_and_its_command_line_is_light():
     assert run_python(f"import sys, affectssm, affectssm.cli; print({heavy} & set(sys.modules))") == "set()"
 
 
-@pytest.mark.timeout(120)
 def test_the_encoders_libraries_import_after_the_missing_operators_are_defined():
     code = """
 from affectssm.torchvision_ops import ensure_torchvision_ops
