@@ -14,21 +14,27 @@ class OffsetBias(nn.Module):
     """A learned bias a head for the offset in frames between key and query: a smooth curve over the lag.
 
     The curve interpolates between weights every ``SPACING`` frames and is flat beyond ``REACH``, so that any length
-    has a bias and neighbouring lags share what they learn. It starts as a slope towards nearby frames, steeper in
-    each further head, so that a lag of a fraction of a second is within sight from the first step.
+    has a bias and neighbouring lags share what they learn. It starts as a slope away from one offset: 0, with
+    slopes that differ by head, or, with ``reaction``, lags spread over the ``REACTION`` frames before the query,
+    because people answer each other a fraction of a second later. Attention that starts flat averages a window
+    of speech away and takes several times as long to find a lag.
     """
 
-    SPACING, REACH = 4, 96  # frames
-    GAIN = 10.0  # weights are stored divided by it: Adam moves every parameter alike, and a bias has to reach 2 or 3
+    SPACING, REACH, REACTION = 4, 96, 24  # frames
+    GAIN = (
+        10.0  # weights are stored divided by it: Adam moves all parameters alike, a bias has to reach 2 or 3
+    )
 
     centres: Tensor
 
-    def __init__(self, heads: int) -> None:
+    def __init__(self, heads: int, reaction: bool = False) -> None:
         super().__init__()
         centres = torch.arange(-self.REACH, self.REACH + 1, self.SPACING, dtype=torch.float32)
         self.register_buffer("centres", centres, persistent=False)
-        slopes = 2.0 ** -(torch.arange(heads, 0, -1) * 4.0 / heads + 3)  # from 1/128 up to 1/16 a frame
-        self.weight = nn.Parameter(-slopes[:, None] * centres.abs() / self.GAIN)
+        share = torch.arange(heads)[:, None] / heads
+        peak = -self.REACTION * share if reaction else torch.zeros_like(share)  # frames
+        slope = 1 / 16 if reaction else 2.0 ** (4 * share - 5)  # a frame: 1/32 and steeper, below 1/2
+        self.weight = nn.Parameter(-slope * (centres - peak).abs() / self.GAIN)
 
     def forward(self, queries: int, keys: int) -> Tensor:
         """(H, queries, keys): the bias of key j for query i is the curve at j - i."""
@@ -51,16 +57,24 @@ class Attention(nn.Module):
         heads: H.
         width: inner width, a multiple of H; default d.
         chunk: let frames attend within consecutive chunks of this many frames only (cost linear in L; S = L).
+        reaction: start from lags rather than from offset 0 (see OffsetBias).
     """
 
-    def __init__(self, d_model: int, heads: int, width: int | None = None, chunk: int | None = None) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        heads: int,
+        width: int | None = None,
+        chunk: int | None = None,
+        reaction: bool = False,
+    ) -> None:
         super().__init__()
         width = width or d_model
         self.heads, self.chunk = heads, chunk
         self.query = nn.Linear(d_model, width)
         self.key_value = nn.Linear(d_model, 2 * width)
         self.out = nn.Linear(width, d_model)
-        self.bias = OffsetBias(heads)
+        self.bias = OffsetBias(heads, reaction)
 
     def forward(self, x: Tensor, key_mask: Tensor | None = None, context: Tensor | None = None) -> Tensor:
         """Attend.

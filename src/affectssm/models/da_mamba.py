@@ -50,7 +50,9 @@ class PersonEncoder(nn.Module):
         pair = sorted(stacks) == ["audio", "visual"]
         light = settings.heads * max(1, d // (2 * settings.heads))
         self.cross = nn.ModuleList(
-            Attention(d, settings.heads, light, settings.chunk) for _ in stacks if pair and settings.cross_attention
+            Attention(d, settings.heads, light, settings.chunk)
+            for _ in stacks
+            if pair and settings.cross_attention
         )
         self.fuse = nn.Linear(len(stacks) * d, d)
 
@@ -82,16 +84,18 @@ class PartnerContext(nn.Module):
         self.seat = nn.Parameter(torch.zeros(MAX_PARTNERS if self.ordered else 1, d))
         self.mamba = HybridBlock(settings, local=False)
         self.target_norm, self.context_norm = nn.LayerNorm(d), nn.LayerNorm(d)
-        self.attention = Attention(d, settings.heads)
+        self.attention = Attention(d, settings.heads, reaction=True)
         self.dropout = nn.Dropout(settings.dropout)
 
     def forward(self, target: Tensor, partners: Tensor, mask: Tensor) -> Tensor:
         """target (B, L, d), partners (B, P, L, d), mask (B, P, L) -> (B, L, d), zero where nobody is there."""
         batch, seats, length, width = partners.shape
         clock = clock_code(length, width, target)
-        rank = (mask.any(dim=2).cumsum(dim=1) - 1).clamp(min=0)  # (B, P): an empty seat takes no rank
-        seat = self.seat[rank] if self.ordered else self.seat  # (B, P, d) or (1, d)
-        context = partners + clock + seat.unsqueeze(-2)
+        if self.ordered:  # those who are there move up, so that an empty seat is no gap
+            order = mask.any(dim=2).int().argsort(dim=1, descending=True, stable=True)  # (B, P)
+            row = torch.arange(batch, device=order.device)[:, None]
+            partners, mask = partners[row, order], mask[row, order]
+        context = partners + clock + self.seat[:seats, None]
         shape = (batch, seats * length, width) if self.ordered else (batch * seats, length, width)
         context = self.mamba(context.reshape(shape), mask.reshape(shape[:2]))
         context = self.context_norm(context).reshape(batch, seats * length, width)
