@@ -9,7 +9,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +92,7 @@ class Plan:
         """Return a fingerprint of what lies below an owner's root, so that a new session is noticed."""
         if self.is_demo(corpus):
             return "made here"
-        from affectssm.corpora.discover import listing_fingerprint
-
-        truth = self.ground_truth(corpus)
-        return listing_fingerprint(Path(self.root(corpus)), Path(truth) if truth else None)
+        return _listing(self.root(corpus), self.ground_truth(corpus))
 
     def discover_arguments(self, corpus: str) -> str:
         """Return the arguments of ``affectssm discover``."""
@@ -318,6 +315,13 @@ class Plan:
     def local_gpus(self) -> int:
         """1 where this machine has an NVIDIA card, so that the default profile runs one job on it at a time."""
         return int(Path("/dev/nvidia0").exists())
+
+
+@cache
+def _listing(root: str, truth: str | None) -> str:
+    from affectssm.corpora.discover import listing_fingerprint
+
+    return listing_fingerprint(Path(root), Path(truth) if truth else None)
 
 
 def _hash(parts: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ from affectssm.plan import CORPORA, Plan
 
 try:
     plan = Plan(config)
-    plan.listings = {corpus: plan.listing(corpus) for corpus in CORPORA}
 except AffectError as error:
     raise WorkflowError(str(error))
 
@@ -23,4 +22,173 @@ wildcard_constraints:
 
 def manifest_of(wildcards):
     """The manifest of a corpus; asking for it makes everything behind it wait for the checkpoint."""
-    return ancient(checkpoints.manifest.get(corpus_edition=wildcards.corpus_edition).output.manifest)
+    return ancient(
+        checkpoints.manifest.get(
+            corpus_edition=wildcards.corpus_edition
+        ).output.manifest
+    )
+
+
+# corpora
+
+
+def listing_of(wildcards):
+    return plan.listing(plan.corpus_editions[wildcards.corpus_edition])
+
+
+def demo_card_of(wildcards):
+    return plan.demo_card(plan.corpus_editions[wildcards.corpus_edition])
+
+
+def discover_arguments(wildcards):
+    return plan.discover_arguments(plan.corpus_editions[wildcards.corpus_edition])
+
+
+# features
+
+
+def feature_arguments(wildcards):
+    return plan.feature_arguments(
+        plan.corpus_editions[wildcards.corpus_edition], wildcards.feature
+    )
+
+
+def feature_code(wildcards):
+    return plan.feature_code(wildcards.feature)
+
+
+def feature_content(wildcards):
+    return plan.feature_content(
+        plan.corpus_editions[wildcards.corpus_edition],
+        wildcards.shard,
+        wildcards.feature,
+    )
+
+
+def faces_of(wildcards):
+    """The face track of the shard, where the feature needs one."""
+    if not plan.needs_faces(wildcards.feature):
+        return []
+    return (
+        f"results/features/{wildcards.corpus_edition}/face_track/{wildcards.shard}.h5"
+    )
+
+
+# timeline
+
+
+def training_manifest(wildcards):
+    return ancient(
+        checkpoints.manifest.get(corpus_edition=plan.name("noxi")).output.manifest
+    )
+
+
+def all_manifests(wildcards):
+    return [
+        checkpoints.manifest.get(corpus_edition=name).output.manifest
+        for name in plan.corpus_editions
+    ]
+
+
+def window_arguments(wildcards):
+    return plan.window_arguments(wildcards.task)
+
+
+def training_splits(wildcards):
+    return plan.split_content("noxi", ("train", "val"))
+
+
+# training
+
+
+def tracks(corpora, features):
+    """Feature files of corpora; asking for them waits for the manifests."""
+    for corpus in corpora:
+        checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+    return [
+        file
+        for corpus in corpora
+        for feature in features
+        for file in plan.feature_files(corpus, feature)
+    ]
+
+
+def training_tracks(wildcards):
+    corpora = plan.training_corpora(wildcards.experiment)
+    return ancient(
+        tracks(corpora, plan.features_of(wildcards.experiment) + ["engagement"])
+    )
+
+
+def training_windows_of(wildcards):
+    return [ancient(path) for path in plan.training_windows(wildcards.experiment)]
+
+
+def base_checkpoint(wildcards):
+    return plan.base_checkpoint(wildcards.experiment, wildcards.seed)
+
+
+def prediction_tracks(wildcards):
+    return tracks(CORPORA, plan.features_of(wildcards.experiment) + ["engagement"])
+
+
+def run_arguments(wildcards):
+    return plan.run_arguments(wildcards.experiment, wildcards.seed)
+
+
+def training_code(wildcards):
+    return plan.training_code(wildcards.experiment)
+
+
+def training_content(wildcards):
+    return plan.training_content(wildcards.experiment)
+
+
+def prediction_windows_of(wildcards):
+    return plan.windows(wildcards.experiment, "test")
+
+
+# evaluation
+
+
+def predictions_of(wildcards):
+    return plan.predictions_of(wildcards.experiment)
+
+
+def labels_of(wildcards):
+    return tracks(CORPORA, ["engagement", "engagement_test"])
+
+
+def missing_of(wildcards):
+    return plan.windows(wildcards.experiment, "missing")
+
+
+def evaluation_arguments(wildcards):
+    return plan.evaluation_arguments(wildcards.experiment)
+
+
+# tables
+
+
+def metrics_of(wildcards):
+    return plan.metrics_of(wildcards.table)
+
+
+def submissions_of(wildcards):
+    return plan.submissions_of(wildcards.table)
+
+
+def faults_of(wildcards):
+    """Every fault table behind a table: of discovery and of every feature."""
+    features = plan.features_behind(wildcards.table)
+    found = [
+        file.removesuffix(".h5") + ".faults.parquet"
+        for file in tracks(CORPORA, features)
+    ]
+    return [
+        f"results/corpora/{name}/faults.parquet" for name in plan.corpus_editions
+    ] + found
+
+
+def table_arguments(wildcards):
+    return plan.table_arguments(wildcards.table)
