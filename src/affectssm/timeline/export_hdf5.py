@@ -1,4 +1,4 @@
-"""Windows of a recording as HDF5: one dataset a feature, a window a chunk."""
+"""Windows of a target as HDF5: one dataset a feature, a window a chunk."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from affectssm.store.atomic import staged
 from affectssm.timeline.loader import WindowDataset, in_order
 
 WINDOWS_AT_ONCE = 16
+KEYS = ("corpus", "split", "recording", "participant")
 
 
 def write_hdf5(
     path: Path, dataset: WindowDataset, numbers: np.ndarray, seats: int, card: Mapping[str, Any]
 ) -> None:
-    """Write the windows with these numbers, all of one recording; ``seats`` does not matter here."""
+    """Write the windows with these numbers, all of one target; ``seats`` does not matter here."""
 
     def validate(written: Path) -> None:
         with h5py.File(written, "r", locking=False) as file:
@@ -32,7 +33,12 @@ def write_hdf5(
 
     with staged(path, validate) as temporary, h5py.File(temporary, "w", locking=False) as file:
         file.attrs["card"] = cards.dumps(card)
-        _put_keys(file, dataset, numbers)
+        target = dataset.index.targets[dataset.index.target[numbers[0]]]
+        file.attrs.update(
+            {name: getattr(target, name) for name in KEYS} | {"clock_hz": dataset.index.clock_hz}
+        )
+        file.attrs.create("partners", list(target.partners), (len(target.partners),), h5py.string_dtype())
+        file["start"] = dataset.index.start[numbers]
         for place in in_order(len(numbers), WINDOWS_AT_ONCE):
             for name, values in _arrays(dataset, numbers[place]).items():
                 found = file.require_dataset(
@@ -43,22 +49,6 @@ def write_hdf5(
                     chunks=(1, *values.shape[1:]) if values.size else None,
                 )
                 found[place[0] : place[-1] + 1] = values
-
-
-def _put_keys(file: h5py.File, dataset: WindowDataset, numbers: np.ndarray) -> None:
-    index = dataset.index
-    targets = [index.targets[number] for number in index.target[numbers]]
-    file.attrs.update(
-        corpus=targets[0].corpus,
-        split=targets[0].split,
-        recording=targets[0].recording,
-        clock_hz=index.clock_hz,
-    )
-    text = h5py.string_dtype()
-    file.create_dataset("start", data=index.start[numbers])
-    file.create_dataset("participant", data=[target.participant for target in targets], dtype=text)
-    partners = np.array([target.partners for target in targets], dtype=object)
-    file.create_dataset("partners", data=partners.reshape(len(targets), -1), dtype=text)
 
 
 def _arrays(dataset: WindowDataset, numbers: np.ndarray) -> dict[str, np.ndarray]:

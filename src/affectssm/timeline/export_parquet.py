@@ -1,4 +1,4 @@
-"""Windows of a recording as Parquet: fixed-size lists, a row group a window, no dictionary."""
+"""Windows of a target as Parquet: fixed-size lists, a row group a window, no dictionary."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def schema_of(dataset: WindowDataset, label_frames: int, seats: int) -> pa.Schem
 def write_parquet_windows(
     path: Path, dataset: WindowDataset, numbers: np.ndarray, seats: int, card: Mapping[str, Any]
 ) -> None:
-    """Write the windows with these numbers, all of one recording."""
+    """Write the windows with these numbers, all of one target."""
     schema = schema_of(dataset, dataset[numbers[0]].label.shape[1], seats)
     with streamed(path, schema, card, dictionary=False) as append:
         for number in numbers:

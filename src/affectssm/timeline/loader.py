@@ -196,7 +196,7 @@ def make_loader(
     return DataLoader(
         dataset,
         batch_size=None,
-        sampler=batches,  # type: ignore[arg-type]
+        sampler=batches,
         num_workers=workers,
         collate_fn=_as_it_is,
         persistent_workers=False,
