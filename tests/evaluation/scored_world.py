@@ -11,6 +11,7 @@ from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.store.shards import ResumableShard, Track
+from affectssm.timeline.windows import MISSING_SCHEMA
 
 MODULE = ["affectssm.evaluation.metrics"]
 PREDICTIONS = pa.schema(
@@ -72,27 +73,39 @@ def write_predictions(path: Path, seed: int, parts=None, skip=(), noise: float =
 
 
 def write_labels(root: Path, splits=("test-base", "test-additional", "test", "val"), spoil=()) -> list[Path]:
-    """Label shards; ``spoil`` names (recording, role, frame) whose label is invalid."""
+    """Label shards (``spoil``: recording, role, frame of invalid labels); returns the features' folders."""
     paths = []
     for corpus in ("noxi", "noxi_add", "mpiigi"):
-        recordings = [r for (c, s), rs in WORLD.items() for r in rs if c == corpus and s in splits]
-        if not recordings:
-            continue
-        path = root / "features" / f"{corpus}-demo" / "engagement" / "s00.h5"
-        shard = ResumableShard(path, make_card("features/engagement", MODULE, {"corpus": corpus}))
-        for recording in recordings:
-            tracks = {}
-            for role in ROLES:
-                value = truth(corpus, recording, role).astype(np.float32)[:, None]
-                valid = np.ones(FRAMES, bool)
-                for bad_recording, bad_role, frame in spoil:
-                    if (bad_recording, bad_role) == (recording, role):
-                        valid[frame], value[frame] = False, 0.0
-                tracks[role] = Track(value, (np.arange(FRAMES) + 0.5) / 25, valid, 25.0)
-            shard.write(recording, "content", tracks)
-        shard.finish()
-        paths.append(path)
+        folder = root / "features" / f"{corpus}-demo"
+        for feature, own in (("engagement", {"val"}), ("engagement_test", set(splits) - {"val"})):
+            recordings = [
+                r for (c, s), rs in WORLD.items() for r in rs if c == corpus and s in own & set(splits)
+            ]
+            _write_shard(folder / feature / "s00.h5", corpus, recordings, spoil)
+        paths.append(folder)
     return paths
+
+
+def _write_shard(path: Path, corpus: str, recordings: list[str], spoil) -> None:
+    shard = ResumableShard(path, make_card("features/engagement", MODULE, {"corpus": corpus}))
+    for recording in recordings:
+        tracks = {}
+        for role in ROLES:
+            value = truth(corpus, recording, role).astype(np.float32)[:, None]
+            valid = np.ones(FRAMES, bool)
+            for bad_recording, bad_role, frame in spoil:
+                if (bad_recording, bad_role) == (recording, role):
+                    valid[frame], value[frame] = False, 0.0
+            tracks[role] = Track(value, (np.arange(FRAMES) + 0.5) / 25, valid, 25.0)
+        shard.write(recording, "content", tracks)
+    shard.finish()
+
+
+def write_missing(root: Path, rows=()) -> Path:
+    """missing.parquet of a task; rows are (corpus, split, recording, participant, reason)."""
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(MISSING_SCHEMA.names)}
+    write_parquet(root / "missing.parquet", columns, MISSING_SCHEMA, make_card("windows", MODULE, {}))
+    return root / "missing.parquet"
 
 
 def write_manifests(root: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from scored_world import (
     truth,
     write_labels,
     write_manifests,
+    write_missing,
     write_predictions,
 )
 
@@ -18,13 +19,15 @@ from affectssm.evaluation.metrics import ccc
 from affectssm.store.parquet import read_parquet
 
 BASE = ("noxi", "test-base")
+ADD = ("noxi_add", "test-additional")
 
 
-def run(tmp_path, own=None, labels=None, skip=(), **kind):
+def run(tmp_path, own=None, labels=None, skip=(), left_out=(), **kind):
     own = own or settings(**kind)
     predictions = [write_predictions(tmp_path / f"{s}.parquet", s, skip=skip) for s in own["seeds"]]
     files = write_labels(tmp_path) if labels is None else labels
-    evaluate(own, predictions, files, write_manifests(tmp_path), tmp_path / "metrics.parquet")
+    missing = write_missing(tmp_path, left_out)
+    evaluate(own, predictions, files, write_manifests(tmp_path), missing, tmp_path / "metrics.parquet")
     return read_parquet(tmp_path / "metrics.parquet").to_pylist()
 
 
@@ -106,13 +109,16 @@ def test_missing_predictions_and_labels_are_named(tmp_path):
 
 
 def test_a_corpus_without_features_of_the_source_says_so(tmp_path):
-    own = settings(seeds=(1,))
-    parts = [part for part in WORLD if part[0] != "noxi_add"]
-    path = write_predictions(tmp_path / "p.parquet", 1, parts=parts)
-    evaluate(own, [path], write_labels(tmp_path), write_manifests(tmp_path), tmp_path / "m.parquet")
-    rows = read_parquet(tmp_path / "m.parquet").to_pylist()
-    assert "no features" in one(rows, "noxi_add")["reason"]
-    assert np.isfinite(one(rows, "noxi_base")["value"])
+    gone = [(*ADD, recording, role, "no audio, no video") for recording in WORLD[ADD] for role in ROLES]
+    rows = run(tmp_path, skip={(r, role) for r in WORLD[ADD] for role in ROLES}, left_out=gone)
+    row = one(rows, "noxi_add")
+    assert row["reason"] == "no features of this source for noxi_add test-additional (no audio, no video)"
+    assert row["missing"] == [] and np.isfinite(one(rows, "noxi_base")["value"])
+
+
+def test_who_was_left_out_is_named_with_the_reason(tmp_path):
+    rows = run(tmp_path, skip={("003", "expert")}, left_out=[(*BASE, "003", "expert", "no audio")])
+    assert one(rows, "noxi_base")["missing"] == ["003/expert (no audio)"]
 
 
 def test_official_scorer_shifts_after_a_blank_line(tmp_path):
@@ -124,10 +130,9 @@ def test_official_scorer_shifts_after_a_blank_line(tmp_path):
 
 def test_a_missing_seed_is_an_error(tmp_path):
     path = write_predictions(tmp_path / "1.parquet", 1)
+    files = (write_labels(tmp_path), write_manifests(tmp_path), write_missing(tmp_path))
     with pytest.raises(DataError, match=r"predictions of seeds \[1\]"):
-        evaluate(
-            settings(), [path], write_labels(tmp_path), write_manifests(tmp_path), tmp_path / "m.parquet"
-        )
+        evaluate(settings(), [path], *files, tmp_path / "m.parquet")
 
 
 def test_invalid_labels_are_masked_in_both(tmp_path):

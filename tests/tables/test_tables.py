@@ -2,10 +2,11 @@ import csv
 import json
 
 import pytest
-from scored_world import settings, write_labels, write_manifests, write_predictions
+from scored_world import settings, write_labels, write_manifests, write_missing, write_predictions
 
 from affectssm.errors import ConfigError, DataError
 from affectssm.evaluation.evaluate import evaluate
+from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
 from affectssm.tables.build import build_table
@@ -31,19 +32,29 @@ def metrics_of(tmp_path, experiment, labels=None, skip=(), noise=0.1, seeds=(1, 
     folder = tmp_path / experiment
     predictions = [write_predictions(folder / f"{s}.parquet", s, skip=skip, noise=noise) for s in seeds]
     files = write_labels(tmp_path) if labels is None else labels
-    evaluate(own, predictions, files, write_manifests(tmp_path), folder / "metrics.parquet")
+    manifests, missing = write_manifests(tmp_path), write_missing(tmp_path)
+    evaluate(own, predictions, files, manifests, missing, folder / "metrics.parquet")
     return folder / "metrics.parquet"
 
 
-def faults(tmp_path):
-    log = FaultLog("noxi")
-    log.add("silent_audio", action="ignored", recording="003", participant="novice")
-    log.write(tmp_path / "faults.parquet", make_card("x", MODULE, {}))
-    return [tmp_path / "faults.parquet"]
+def corpora(tmp_path):
+    """Folders of the three corpora, with one fault in the manifest of NoXi and one in a feature of it."""
+    folders = [tmp_path / "corpora" / f"{corpus}-demo" for corpus in ("noxi", "noxi_add", "mpiigi")]
+    for folder in folders:
+        write_json(folder / "shards.json", {"shards": {"s00": {}}, "splits": {}})
+        for code, path in (
+            ("no_partner", folder / "faults.parquet"),
+            ("silent_audio", tmp_path / "features" / folder.name / "wav2vec2" / "s00.faults.parquet"),
+        ):
+            log = FaultLog("noxi")
+            if folder == folders[0]:
+                log.add(code, action="ignored", recording="003", participant="novice")
+            log.write(path, make_card("x", MODULE, {}))
+    return folders
 
 
-def built(tmp_path, metrics, table="noxi_ccc", out="tables", oracle=None, **shape):
-    path = build_table(table, SHAPED | shape, metrics, faults(tmp_path), tmp_path / out, oracle)
+def built(tmp_path, metrics, table="noxi_ccc", out="tables", **shape):
+    path = build_table(table, SHAPED | shape, metrics, corpora(tmp_path), ["wav2vec2"], tmp_path / out)
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
@@ -82,7 +93,7 @@ def test_measured_rows_say_what_they_are(tmp_path):
     for name in METRICS:
         assert float(row[f"{name}_low"]) <= float(row[name]) <= float(row[f"{name}_high"])
         assert len(row[name].split(".")[1]) == 4
-    for part in ("demo scale, d=32", "demo data", "1 faults", "mpiigi: over 2 recordings only"):
+    for part in ("demo scale, d=32", "demo data", "2 faults", "mpiigi: over 2 recordings only"):
         assert part in row["note"]
     assert "streams simulated" in rows[12]["note"] and "d=16" in rows[12]["note"]
 
@@ -146,9 +157,9 @@ def test_an_absent_experiment_and_an_unknown_table_are_errors(tmp_path):
 def test_controls_show_the_drop_beside_what_was_planted(tmp_path):
     names = ["da_mamba-extracted", "da_mamba+shuffled_labels-extracted", "da_mamba+no_partner-extracted"]
     metrics = [metrics_of(tmp_path, n, noise=k) for n, k in zip(names, (0.05, 3.0, 0.3), strict=True)]
-    oracle = tmp_path / "oracle.json"
-    oracle.write_text(json.dumps({"ccc": {"noxi/test-base": {"drop_partner": 0.21}}}))
-    full, shuffled, alone = built(tmp_path, metrics, "noxi_controls", oracle=oracle, experiments=names)
+    oracle = {"ccc": {"noxi/test-base": {"drop_partner": 0.21}}}
+    write_json(tmp_path / "demo/demo/truth/oracle.json", oracle)
+    full, shuffled, alone = built(tmp_path, metrics, "noxi_controls", experiments=names)
     assert full["setting"] == "full" and full["drop"] == ""
     assert abs(float(shuffled["noxi_base"])) < 0.3
     assert float(alone["drop"]) == pytest.approx(

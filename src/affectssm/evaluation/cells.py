@@ -16,7 +16,7 @@ from affectssm.evaluation.intervals import (
     resampled_mean,
 )
 from affectssm.evaluation.metrics import N_MOMENTS, PAIRINGS, ccc_of_moments, moments
-from affectssm.evaluation.reading import Labels, Part, Run, Seat
+from affectssm.evaluation.reading import Expected, Labels, Part, Run, Seat
 
 Array = NDArray[np.float64]
 
@@ -66,13 +66,14 @@ class Cell:
         return percentile_interval(self.resampled[metric], len(self.units))
 
 
-def empty_reason(part: Part, expected: Sequence[str], has_labels: bool, has_predictions: bool) -> str:
+def empty_reason(part: Part, expected: Expected, has_labels: bool, has_predictions: bool) -> str:
     """Why a part cannot be scored at all, or ""."""
     corpus, split = part
-    if not expected:
+    if not expected.recordings.get(part):
         return f"{corpus} has no {split} part"
     if not has_predictions:
-        return f"no features of this source for {corpus} {split}"
+        why = sorted({reason for key, reason in expected.left_out.items() if key[:2] == part})
+        return f"no features of this source for {corpus} {split}" + (f" ({'; '.join(why)})" if why else "")
     if not has_labels:
         return f"labels of {corpus} {split} withheld"
     return ""
@@ -80,7 +81,7 @@ def empty_reason(part: Part, expected: Sequence[str], has_labels: bool, has_pred
 
 def score_cell(
     part: Part,
-    expected: Sequence[str],
+    expected: Expected,
     labels: Mapping[Seat, Labels],
     runs: Sequence[Run],
     scorer: str,
@@ -88,18 +89,17 @@ def score_cell(
     bootstrap_seed: int,
 ) -> Cell:
     """Score every seed on one part and resample its recordings."""
-    seats = sorted(seat for seat in labels if seat[0] in set(expected))
+    recordings = expected.recordings.get(part, [])
+    seats = sorted(seat for seat in labels if seat[0] in set(recordings))
     predicted = any(run.parts.get(part) for run in runs)
     reason = empty_reason(part, expected, bool(seats), predicted)
     if reason:
-        return Cell(n_expected=len(expected), reason=reason)
-    missing = {f"{recording} (no labels)" for recording in expected if recording not in {r for r, _ in seats}}
-    usable = []
-    for seat in seats:
-        if all(seat in run.parts.get(part, {}) for run in runs):
-            usable.append(seat)
-        else:
-            missing.add("/".join(seat) + " (no predictions)")
+        return Cell(n_expected=len(recordings), reason=reason)
+    labelled = {recording for recording, _ in seats}
+    missing = [f"{recording} (no labels)" for recording in recordings if recording not in labelled]
+    usable = [seat for seat in seats if all(seat in run.parts.get(part, {}) for run in runs)]
+    for seat in (seat for seat in seats if seat not in usable):
+        missing.append(f"{'/'.join(seat)} ({expected.left_out.get((*part, *seat), 'no predictions')})")
     units = sorted({recording for recording, _ in usable})
     sums = np.zeros((len(runs), len(units), N_MOMENTS))
     participants = np.zeros((len(runs), len(units), 2))
@@ -115,7 +115,7 @@ def score_cell(
         "ccc": resampled_ccc(sums, drawn),
         "ccc_participant": resampled_mean(participants[..., 0], participants[..., 1], drawn),
     }
-    return Cell(tuple(units), len(expected), tuple(sorted(missing)), "", sums, participants, resampled)
+    return Cell(tuple(units), len(recordings), tuple(sorted(missing)), "", sums, participants, resampled)
 
 
 @dataclass(frozen=True)

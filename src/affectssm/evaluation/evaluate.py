@@ -23,7 +23,7 @@ from affectssm.evaluation.cells import (
     score_global,
     summarise,
 )
-from affectssm.evaluation.reading import Part, Run, expected_recordings, read_labels, read_run
+from affectssm.evaluation.reading import Part, Run, files_of_labels, read_expected, read_labels, read_run
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
 
@@ -54,8 +54,9 @@ GLOBAL = "global"
 def evaluate(
     settings: Mapping[str, Any],
     predictions: Sequence[Path],
-    labels: Sequence[Path],
+    features: Sequence[Path],
     manifests: Sequence[Path],
+    missing: Path,
     out: Path,
 ) -> None:
     """Score an experiment.
@@ -63,21 +64,24 @@ def evaluate(
     Args:
         settings: ``experiments.evaluation_settings``.
         predictions: predictions.parquet of every seed.
-        labels: engagement and, where the owner gave them, engagement_test shards of all corpora.
+        features: ``results/features/{corpus}-{edition}`` of all corpora; engagement and engagement_test are
+            read.
         manifests: manifest.parquet of all corpora; they say which recordings are expected.
+        missing: missing.parquet of the task: who could not be predicted, and why.
         out: metrics.parquet.
 
     Raises:
         DataError: when a seed is missing, doubled or unknown.
     """
     runs = _ordered(settings, [read_run(path) for path in predictions], out)
-    truth = read_labels(labels)
-    expected = expected_recordings(manifests)
+    expected = read_expected(manifests, missing)
+    label_files = files_of_labels(features, expected.shards)
+    truth = read_labels(label_files)
     wanted: dict[str, Part] = {name: CELLS[settings["split"]][name] for name in settings["cells"]}
     cells = {
         name: score_cell(
             part,
-            expected.get(part, []),
+            expected,
             truth.get(part[0], {}),
             runs,
             settings["scorer"],
@@ -94,7 +98,7 @@ def evaluate(
         "evaluation/evaluate",
         ["affectssm.evaluation.evaluate"],
         dict(settings),
-        inputs=[*predictions, *labels, *manifests],
+        inputs=[*predictions, *label_files, *manifests, missing],
         runs=[read_card(path) for path in predictions],
     )
     write_parquet(out, {name: [row[name] for row in rows] for name in SCHEMA.names}, SCHEMA, card)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from affectssm.corpora.manifest import read_manifest
 from affectssm.errors import DataError
+from affectssm.store import layout
 from affectssm.store.card import read_card
-from affectssm.store.layout import corpus_of
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
 
 Seat = tuple[str, str]  # recording, participant
 Part = tuple[str, str]  # corpus, split
+LABEL_FEATURES = ("engagement", "engagement_test")
 
 
 @dataclass(frozen=True)
@@ -50,35 +51,49 @@ def read_run(path: Path) -> Run:
         raise DataError(
             path, "no card that names fold and seed", "predictions.parquet of a run", "run predict again"
         )
-    table = read_parquet(path).combine_chunks()
     parts: dict[Part, dict[Seat, NDArray[np.float64]]] = defaultdict(dict)
-    keys = ["corpus", "split", "recording", "participant"]
-    table = table.sort_by([(key, "ascending") for key in (*keys, "frame")])
-    for row in table.select(keys).group_by(keys).aggregate([]).to_pylist():
-        mask = pc.and_(
-            pc.equal(table["corpus"], row["corpus"]), pc.equal(table["recording"], row["recording"])
-        )
-        mask = pc.and_(mask, pc.equal(table["participant"], row["participant"]))
-        own = table.filter(pc.and_(mask, pc.equal(table["split"], row["split"])))
-        frames = own["frame"].to_numpy()
+    for key, frames, values in _by_seat(read_parquet(path)):
         if len(np.unique(frames)) != len(frames):
-            raise DataError(
-                path,
-                f"frames of {row['recording']}/{row['participant']} twice",
-                "each frame once",
-                "run predict again",
-            )
+            raise DataError(path, f"frames of {'/'.join(key)} twice", "each frame once", "run predict again")
         track = np.full(int(frames.max()) + 1, np.nan)
-        track[frames] = own["prediction"].to_numpy()
-        parts[row["corpus"], row["split"]][row["recording"], row["participant"]] = track
+        track[frames] = values
+        parts[key[:2]][key[2:]] = track
     return Run(str(card["extra"]["fold"]), int(card["extra"]["seed"]), dict(parts))
+
+
+def _by_seat(
+    table: pa.Table,
+) -> Iterator[tuple[tuple[str, str, str, str], NDArray[np.int32], NDArray[np.float64]]]:
+    """Corpus, split, recording and participant with the frames and predictions of each."""
+    names = ("corpus", "split", "recording", "participant")
+    columns = [table[name].combine_chunks().dictionary_encode() for name in names]
+    codes = np.stack([column.indices.to_numpy() for column in columns], axis=1)
+    frames, values = table["frame"].to_numpy(), table["prediction"].to_numpy().astype(np.float64)
+    order = np.lexsort(codes.T)
+    changes = np.flatnonzero(np.any(np.diff(codes[order], axis=0) != 0, axis=1)) + 1
+    for rows in np.split(order, changes) if len(order) else []:
+        key = [
+            column.dictionary[int(code)].as_py() for column, code in zip(columns, codes[rows[0]], strict=True)
+        ]
+        yield (key[0], key[1], key[2], key[3]), frames[rows], values[rows]
+
+
+def files_of_labels(folders: Iterable[Path], shards: Mapping[str, Iterable[str]]) -> list[Path]:
+    """The label files, of test and other parts, of all corpora.
+
+    Args:
+        folders: ``results/features/{corpus}-{edition}`` of each corpus.
+        shards: of each corpus.
+    """
+    found = layout.tracks(folders, LABEL_FEATURES, shards)
+    return [path for features in found.values() for paths in features.values() for path in paths]
 
 
 def read_labels(files: Iterable[Path]) -> dict[str, dict[Seat, Labels]]:
     """Labels by corpus and seat. A track without a single valid label counts as no labels."""
     found: dict[str, dict[Seat, Labels]] = defaultdict(dict)
     for path in files:
-        corpus = corpus_of(path.resolve().parents[1])  # features/{corpus}-{edition}/{feature}/{shard}.h5
+        corpus = layout.corpus_of(path.parents[1])
         with ShardReader(path) as reader:
             for recording, participant in reader.keys():  # noqa: SIM118 - not a mapping
                 track = reader.track(recording, participant)
@@ -88,10 +103,31 @@ def read_labels(files: Iterable[Path]) -> dict[str, dict[Seat, Labels]]:
     return found
 
 
-def expected_recordings(manifests: Iterable[Path]) -> dict[Part, list[str]]:
-    """The recordings of every part of the corpora, sorted."""
-    found: dict[Part, set[str]] = defaultdict(set)
+@dataclass(frozen=True)
+class Expected:
+    """What the manifests promise.
+
+    Attributes:
+        recordings: part of a corpus -> its recordings, sorted.
+        shards: corpus -> the shards its recordings fall into.
+        left_out: (corpus, split, recording, participant) -> why it could not be predicted.
+    """
+
+    recordings: dict[Part, list[str]]
+    shards: dict[str, set[str]]
+    left_out: dict[tuple[str, str, str, str], str]
+
+
+def read_expected(manifests: Iterable[Path], missing: Path) -> Expected:
+    """Read the manifests and the task's missing.parquet."""
+    recordings: dict[Part, set[str]] = defaultdict(set)
+    shards: dict[str, set[str]] = defaultdict(set)
     for path in manifests:
         for row in read_manifest(path):
-            found[row.corpus, row.split].add(row.recording)
-    return {part: sorted(recordings) for part, recordings in found.items()}
+            recordings[row.corpus, row.split].add(row.recording)
+            shards[row.corpus].add(row.shard)
+    left_out = {
+        (row["corpus"], row["split"], row["recording"], row["participant"]): row["reason"]
+        for row in read_parquet(missing).to_pylist()
+    }
+    return Expected({part: sorted(own) for part, own in recordings.items()}, dict(shards), left_out)

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from affectssm.config import DEMO_EDITIONS
 from affectssm.errors import ConfigError
+from affectssm.store import layout
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.faults import COLUMNS as FAULT_COLUMNS
@@ -27,9 +29,9 @@ def build_table(
     table: str,
     settings: Mapping[str, Any],
     metrics: Sequence[Path],
-    faults: Sequence[Path],
+    corpora: Sequence[Path],
+    fault_features: Sequence[str],
     out_dir: Path,
-    oracle: Path | None = None,
 ) -> Path:
     """Write ``{table}.csv`` and, before it, ``.md``, ``.provenance.json``, ``.faults.csv`` and ``.png``.
 
@@ -37,9 +39,9 @@ def build_table(
         table: a key of PAGES.
         settings: ``experiments.table_settings``.
         metrics: metrics.parquet of every experiment of the table.
-        faults: fault tables of the corpora and features behind it.
+        corpora: ``results/corpora/{corpus}-{edition}`` of every corpus.
+        fault_features: the features whose faults belong to the table.
         out_dir: where the files go.
-        oracle: the demo's oracle.json, for the controls.
 
     Returns:
         The path of the CSV.
@@ -55,8 +57,9 @@ def build_table(
     csv_path = out_dir / f"{table}.csv"
     rows = read_all(metrics, settings["experiments"], csv_path)
     require_complete(rows, settings["allow_incomplete"], csv_path)
+    faults = fault_tables(corpora, fault_features)
     found = collect_faults(faults)
-    page = PAGES[table](rows, settings, len(found), _read(oracle))
+    page = PAGES[table](rows, settings, len(found), planted_oracle(corpora))
     card = make_card("tables/build", ["affectssm.tables.build"], dict(settings), inputs=[*metrics, *faults])
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
     write_json(out_dir / f"{table}.provenance.json", provenance(rows, card))
@@ -74,5 +77,24 @@ def collect_faults(paths: Sequence[Path]) -> list[Fault]:
     return sorted(found, key=lambda fault: tuple(asdict(fault).values()))
 
 
-def _read(oracle: Path | None) -> dict[str, Any] | None:
-    return None if oracle is None else json.loads(oracle.read_text(encoding="utf-8"))
+def fault_tables(corpora: Sequence[Path], features: Sequence[str]) -> list[Path]:
+    """The fault tables of corpora and of their features."""
+    found = []
+    for folder in corpora:
+        tracks = folder.parents[1] / "features" / folder.name
+        shards = sorted(layout.shard_index(folder)["shards"])
+        found += [folder / "faults.parquet"]
+        found += [
+            layout.faults_of(layout.track(tracks, name, shard)) for name in features for shard in shards
+        ]
+    return found
+
+
+def planted_oracle(corpora: Sequence[Path]) -> dict[str, Any] | None:
+    """What a perfect reader of the latents scores on the demo's NoXi; None where NoXi is an owner's."""
+    for folder in corpora:
+        corpus, _, edition = folder.name.partition("-")
+        path = folder.parents[1] / "demo" / edition / "truth" / "oracle.json"
+        if corpus == "noxi" and edition in DEMO_EDITIONS and path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+    return None
