@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,16 @@ def dialogue(
         partners_valid=partners_valid,
         partner_present=torch.ones(size, seats, dtype=torch.bool),
         frame_valid=torch.ones(size, length, dtype=torch.bool),
+    )
+
+
+def seat(batch: DialogueBatch, order: list[int]) -> DialogueBatch:
+    """The same dialogue with its seats taken in another order, or some left out."""
+    return replace(
+        batch,
+        partners={name: x[:, order] for name, x in batch.partners.items()},
+        partners_valid={name: x[:, order] for name, x in batch.partners_valid.items()},
+        partner_present=batch.partner_present[:, order],
     )
 
 

@@ -1,0 +1,199 @@
+"""DAT, the dialogue-aware Transformer DA-Mamba descends from, in its M configuration.
+
+Written from a description of its architecture, not from its code (which carries no licence):
+
+    each cue: norm over the window -> LayerNorm over all cues -> Linear to d, dropout, GELU -> Transformer
+    each modality group: its cues side by side (audio 2 d, visual 3 d) -> Transformer
+    target and partner: weights of their own; cross-attention target <- partner a group
+    groups side by side -> LayerNorm -> Linear to 1 -> activation
+
+A Transformer here is one pre-norm layer with learned positions. The widths of its feed-forward layers are not known:
+d for a cue and 2 d for groups and cross-attention bring the M configuration to the released code's 66.8 M parameters
+(``PUBLISHED_M`` below; the papers say 42.5 M, which no configuration of that code has). Decided here: frames that are
+invalid or outside the recording stay zero, as in DAT, but are left out of norm statistics and keys; several
+partners are encoded one by one and laid one behind the other along time as keys, so their order does not matter.
+
+B windows, P seats, L frames, d width a cue, H heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from affectssm.config import DATSettings
+from affectssm.errors import ConfigError
+from affectssm.models.batch import DialogueBatch, DialogueOutput
+from affectssm.models.cues import group_dims
+
+PUBLISHED_M = 66.8e6  # parameters of the released M configuration, counted from its code
+IN_PAPER = 42.5e6  # parameters of "DAT" in DA-Mamba's memory table
+
+
+class TransformerLayer(nn.Module):
+    """One pre-norm layer over (B, L, width), attending to itself or to a context.
+
+    Args:
+        width: model width.
+        heads, dim_head: H and the width of a head.
+        hidden: width of the feed-forward layer.
+        positions: how many learned positions there are, so the longest window.
+        dropout: dropout.
+    """
+
+    def __init__(
+        self, width: int, heads: int, dim_head: int, hidden: int, positions: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.heads, inner = heads, heads * dim_head
+        self.position = nn.Parameter(0.02 * torch.randn(positions, width))
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, inner, bias=False)
+        self.key_value = nn.Linear(width, 2 * inner, bias=False)
+        self.out = nn.Sequential(nn.Linear(inner, width), nn.Dropout(dropout))
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, width),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor, key_mask: Tensor, context: Tensor | None = None) -> Tensor:
+        """x (B, L, width), key_mask (B, S), context (B, P, L, width) with S = P * L, or None: x, S = L."""
+        x = x + self.position[: x.shape[1]]
+        queries = self.norm(x)
+        keys = queries
+        if context is not None:
+            keys = self.norm(context + self.position[: x.shape[1]]).flatten(1, 2)
+        q = self._by_head(self.query(queries))
+        k, v = (self._by_head(part) for part in self.key_value(keys).chunk(2, dim=-1))
+        # finite, so that a row without keys gives no NaN; what it looks at then is dropped
+        mask = torch.where(key_mask, 0.0, -1e4)[:, None, None].to(q.dtype)  # (B, 1, 1, S)
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+        x = x + self.out(mixed) * key_mask.any(dim=1)[:, None, None]
+        return x + self.feed_forward(x)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class RoleEncoder(nn.Module):
+    """The cues of one person to one sequence a modality group; target and partner have one each."""
+
+    def __init__(self, settings: DATSettings, stacks: Mapping[str, Mapping[str, int]]) -> None:
+        super().__init__()
+        d, heads, positions, dropout = settings.d_model, settings.heads, settings.positions, settings.dropout
+        dims = {name: dim for group in stacks.values() for name, dim in group.items()}
+        self.groups = [list(group) for group in stacks.values()]
+        self.norm = nn.LayerNorm(sum(dims.values()))
+        self.project = nn.ModuleDict(
+            {
+                name: nn.Sequential(nn.Linear(dim, d), nn.Dropout(dropout), nn.GELU())
+                for name, dim in dims.items()
+            }
+        )
+        self.cues = nn.ModuleDict(
+            {name: TransformerLayer(d, heads, settings.dim_head, d, positions, dropout) for name in dims}
+        )
+        self.fused = nn.ModuleList(
+            TransformerLayer(len(group) * d, heads, settings.dim_head_cross, 2 * d, positions, dropout)
+            for group in self.groups
+        )
+
+    def forward(
+        self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor], mask: Tensor
+    ) -> list[Tensor]:
+        """features (B, L, D_f), valid (B, L), mask (B, L) -> a (B, L, n d) for each group of n cues."""
+        normed = [window_norm(features[name], valid[name]) for name in self.project]
+        parts = self.norm(torch.cat(normed, dim=-1)).split([x.shape[-1] for x in normed], dim=-1)
+        cues = {
+            name: self.cues[name](project(part), mask)
+            for (name, project), part in zip(self.project.items(), parts, strict=True)
+        }
+        joined = [torch.cat([cues[name] for name in group], dim=-1) for group in self.groups]
+        return [layer(x, mask) for layer, x in zip(self.fused, joined, strict=True)]
+
+
+class DAT(nn.Module):
+    """The model.
+
+    Args:
+        settings: sizes.
+        feature_dims: dimension of every feature.
+        groups: features of the ``audio`` and of the ``visual`` group.
+
+    Raises:
+        ConfigError: when the groups name a feature without dimension.
+    """
+
+    Settings = DATSettings
+
+    def __init__(
+        self, settings: DATSettings, feature_dims: Mapping[str, int], groups: Mapping[str, list[str]]
+    ) -> None:
+        super().__init__()
+        d, stacks = settings.d_model, group_dims(feature_dims, groups, separate=True)
+        self.positions = settings.positions
+        self.target, self.partner = RoleEncoder(settings, stacks), RoleEncoder(settings, stacks)
+        self.cross = nn.ModuleList(
+            TransformerLayer(
+                len(dims) * d,
+                settings.heads,
+                settings.dim_head_cross,
+                2 * d,
+                settings.positions,
+                settings.dropout,
+            )
+            for dims in stacks.values()
+        )
+        width = d * sum(len(dims) for dims in stacks.values())
+        activation = nn.SELU() if settings.output == "selu" else nn.Sigmoid()
+        self.score = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1), activation)
+
+    def forward(self, batch: DialogueBatch) -> DialogueOutput:
+        """Engagement of the target at every frame.
+
+        Raises:
+            ConfigError: when the window is longer than the learned positions.
+        """
+        if batch.length > self.positions:
+            raise ConfigError(
+                "experiments.dat.positions",
+                f"a window of {batch.length} frames",
+                f"at most {self.positions}, the learned positions",
+                "raise experiments.dat.positions and train again",
+            )
+        target = self.target(batch.target, batch.target_valid, batch.frame_valid)
+        mask = batch.frame_valid.unsqueeze(1) & batch.partner_present.unsqueeze(-1)  # (B, P, L)
+        partners = [x.unflatten(0, mask.shape[:2]) for x in self._partners(batch, mask)]
+        heard = [
+            cross(x, mask.flatten(1), context)
+            for cross, x, context in zip(self.cross, target, partners, strict=True)
+        ]
+        return DialogueOutput(self.score(torch.cat(heard, dim=-1)).squeeze(-1))
+
+    def _partners(self, batch: DialogueBatch, mask: Tensor) -> list[Tensor]:
+        """Each partner by itself: a (B * P, L, n d) for each group."""
+        features = {name: x.flatten(0, 1) for name, x in batch.partners.items()}
+        valid = {name: x.flatten(0, 1) for name, x in batch.partners_valid.items()}
+        return self.partner(features, valid, mask.flatten(0, 1))
+
+
+def window_norm(x: Tensor, valid: Tensor, eps: float = 1e-5) -> Tensor:
+    """Zero mean and unit variance over the valid frames and all dimensions of a window; the others stay zero.
+
+    Args:
+        x: (B, L, D_f), zero where invalid.
+        valid: (B, L).
+    """
+    frames = valid.unsqueeze(-1).to(x.dtype)
+    count = (frames.sum(dim=(1, 2), keepdim=True) * x.shape[-1]).clamp(min=1)
+    mean = (x * frames).sum(dim=(1, 2), keepdim=True) / count
+    centred = (x - mean) * frames
+    variance = centred.square().sum(dim=(1, 2), keepdim=True) / count
+    return centred * torch.rsqrt(variance + eps)

@@ -1,0 +1,69 @@
+"""Models by name, and what the paper's scale amounts to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from affectssm.config import Config
+from affectssm.errors import ConfigError
+from affectssm.models.baselines.dat import PUBLISHED_M
+from affectssm.models.describe import describe
+from affectssm.models.registry import build_model, parameter_count
+
+EXTRACTED = {
+    "wav2vec2": 768,
+    "speech_emotion": 1024,
+    "clip_face": 512,
+    "optical_flow": 48,
+    "landmark_flow": 478,
+}
+MULTIMEDIATE = {"egemapsv2": 88, "w2vbert2": 1024, "clip": 512, "openface2": 714, "openpose": 139}
+SOURCES = {"extracted": EXTRACTED, "multimediate": MULTIMEDIATE}
+
+
+def groups(dims: dict[str, int]) -> dict[str, list[str]]:
+    names = list(dims)
+    return {"audio": names[:2], "visual": names[2:]}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_da_mamba_at_paper_scale_has_the_papers_28_7_million_parameters(source):
+    dims = SOURCES[source]
+    found = describe("da_mamba", Config(scale="paper").experiments.da_mamba, dims, groups(dims))
+    assert found["parameters"] == pytest.approx(28.7e6, rel=0.03)
+    assert sum(found["parts"].values()) == found["parameters"]
+
+
+def test_dat_at_paper_scale_has_the_released_codes_66_8_million_parameters():
+    found = describe("dat", Config(scale="paper").experiments.dat, MULTIMEDIATE, groups(MULTIMEDIATE))
+    assert found["parameters"] == pytest.approx(PUBLISHED_M, rel=0.005)
+
+
+def test_counts_without_weights_equal_the_built_models():
+    settings = Config(scale="tiny").experiments
+    dims = {"a": 3, "b": 4}
+    for name in ("da_mamba", "dat"):
+        built = build_model(name, getattr(settings, name), dims, {"audio": ["a"], "visual": ["b"]})
+        found = describe(name, getattr(settings, name), dims, {"audio": ["a"], "visual": ["b"]})
+        assert found["parameters"] == parameter_count(built)
+
+
+def test_settings_may_be_given_as_a_dict_and_are_checked():
+    settings = Config(scale="tiny").experiments.da_mamba.model_dump()
+    assert parameter_count(build_model("da_mamba", settings, {"a": 3}, {"audio": ["a"], "visual": []}))
+    with pytest.raises(ValueError, match="blcoks"):
+        build_model("da_mamba", settings | {"blcoks": 2}, {"a": 3}, {"audio": ["a"], "visual": []})
+
+
+def test_an_unknown_model_lists_the_known_ones():
+    with pytest.raises(ConfigError, match=r"da_mamba, dat"):
+        build_model("da_manba", {}, {}, {})
+
+
+def test_the_registry_imports_no_model():
+    code = "import sys, affectssm.models.registry; print([m for m in sys.modules if 'da_mamba' in m or 'dat' == m[-3:]])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
