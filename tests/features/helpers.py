@@ -37,16 +37,22 @@ def row(path: str = "a", kind: str = "video", **changes: Any) -> StreamRow:
     return StreamRow(**{**known, **changes})
 
 
-def run(extractor: Extractor, path: Path, faces: FaceRows | None = None, **changes: Any) -> tuple[Track, Source]:
+def run(
+    extractor: Extractor, path: Path, faces: FaceRows | None = None, **changes: Any
+) -> tuple[Track, Source]:
     """Return the whole track and the source with its notes."""
     source = Source(row(**changes), path, faces)
     blocks = list(extractor.extract(source))
     assert blocks, "no rows"
-    joined = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("value", "time", "valid"))
+    joined = (
+        np.concatenate([getattr(block, name) for block in blocks]) for name in ("value", "time", "valid")
+    )
     return Track(*joined, blocks[0].rate), source
 
 
-def face_rows(folder: Path, boxes: np.ndarray, times: np.ndarray, valid: np.ndarray | None = None) -> FaceRows:
+def face_rows(
+    folder: Path, boxes: np.ndarray, times: np.ndarray, valid: np.ndarray | None = None
+) -> FaceRows:
     """Return a face track with boxes (T, 4); the landmarks lie evenly on the box's diagonal."""
     value = np.zeros((len(boxes), DIM), np.float32)
     value[:, :4] = boxes

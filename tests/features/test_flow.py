@@ -28,14 +28,20 @@ def moving_video(path: Path, shifts: np.ndarray, fps: int = 25, scale: float = 1
     """Write a texture shifted by (T, 2) pixels."""
     picture = texture()
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "5", "threads": "1"})
+        stream = container.add_stream(
+            "libx264", rate=fps, options={"preset": "ultrafast", "crf": "5", "threads": "1"}
+        )
         stream.width = stream.height = round(SIDE * scale)
         stream.pix_fmt = "yuv420p"
         for right, down in shifts:
             place = np.array([[1, 0, right], [0, 1, down]], np.float32)
-            moved = cv2.warpAffine(picture, place, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+            moved = cv2.warpAffine(
+                picture, place, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+            )
             moved = cv2.resize(moved, (stream.width, stream.height), interpolation=cv2.INTER_AREA)
-            frame = av.VideoFrame.from_ndarray(np.repeat(moved[..., None], 3, 2).astype(np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.repeat(moved[..., None], 3, 2).astype(np.uint8), format="rgb24"
+            )
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
@@ -53,7 +59,9 @@ STEPS = np.cumsum([[0, 0], [2, 0], [2, 0], [0, 1], [-1, -2], [0, 0]], axis=0).as
 @pytest.mark.parametrize("method", ["dis_medium", "farneback", "dis_fast"])
 def test_the_motion_of_the_head_is_recovered(tmp_path: Path, method: str) -> None:
     path = moving_video(tmp_path / "a.mp4", STEPS)
-    track, _ = run(OpticalFlow("optical_flow", {**FLOW_SETTINGS, "method": method}), path, faces_for(tmp_path, STEPS))
+    track, _ = run(
+        OpticalFlow("optical_flow", {**FLOW_SETTINGS, "method": method}), path, faces_for(tmp_path, STEPS)
+    )
     assert track.value.shape == (5, 48)
     np.testing.assert_allclose(track.time, np.arange(1, 6) / 25, atol=1e-4)
     expected = np.diff(STEPS, axis=0) / 80 * 25  # face sizes a second
@@ -96,7 +104,9 @@ def test_landmark_flow_has_a_column_a_landmark(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.median(track.value[0]), 2 / 80 * 25, atol=0.05)
 
 
-@pytest.mark.parametrize("square", [Square(-30, -20, 60), Square(180, 170, 50), Square(-10, -10, 230), Square(300, 10, 9)])
+@pytest.mark.parametrize(
+    "square", [Square(-30, -20, 60), Square(180, 170, 50), Square(-10, -10, 230), Square(300, 10, 9)]
+)
 def test_beyond_the_edge_the_edge_is_repeated(square: Square) -> None:
     image = texture().astype(np.uint8)
     around = np.pad(image, 400, mode="edge")

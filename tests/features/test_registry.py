@@ -37,7 +37,10 @@ def test_every_feature_has_code(feature: str) -> None:
 
 
 def test_editing_one_extractor_is_not_editing_another() -> None:
-    hashes = {code_hash(registry.spec(name).module) for name in ("wav2vec2", "clip_face", "optical_flow", "face_track")}
+    hashes = {
+        code_hash(registry.spec(name).module)
+        for name in ("wav2vec2", "clip_face", "optical_flow", "face_track")
+    }
     assert len(hashes) == 4
 
 

@@ -1,7 +1,11 @@
 """Feature files resume by recording and refuse what is not whole."""
 
+import resource
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+
 from affectssm.errors import DataError
 from affectssm.store.card import make_card, read_card
 from affectssm.store.faults import Fault
@@ -106,3 +110,29 @@ def test_the_final_id_follows_the_contents(tmp_path):
         shard.finish()
         ids.append(read_card(tmp_path / f"{content}.h5")["id"])
     assert ids[0] != ids[1]
+
+
+def test_a_full_disk_is_noticed_before_hdf5_is(tmp_path, monkeypatch):
+    shard = ResumableShard(tmp_path / "s00.h5", card())
+    shard.write("001", "c1", {"expert": track()})
+    with monkeypatch.context() as patch:
+        patch.setattr("affectssm.store.shards.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+        with pytest.raises(DataError, match="No space left on device"):
+            shard.write("002", "c2", {"expert": track()})
+        with pytest.raises(DataError, match="No space left on device"):
+            shard.finish()
+    assert ResumableShard(tmp_path / "s00.h5", card()).done("001", "c1")
+    assert [part.name for part in shard.parts.iterdir()] == ["001.h5"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # HDF5 says it for every chunk
+def test_a_write_that_fails_on_closing_is_a_clear_error(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    shard = ResumableShard(tmp_path / "s00.h5", card())
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
+        with pytest.raises(DataError, match="writing failed"):
+            shard.write("001", "c1", {"expert": track(rows=400)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(shard.parts.iterdir()) == []

@@ -7,6 +7,8 @@ recording lies in a part file of its own beside it, so that a killed job goes on
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +28,7 @@ from affectssm.store.faults import Fault
 from affectssm.store.ids import check_id
 
 CHUNK_BYTES = 32 * 1024
+RESERVE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,24 @@ class TrackInfo:
     rate: float
 
 
+@contextmanager
+def _created(path: Path) -> Iterator[h5py.File]:
+    """Open a new HDF5 file for writing; a write that fails when the file is closed is an OSError like any other."""
+    try:
+        with h5py.File(path, "w", locking=False) as file:
+            yield file
+    except RuntimeError as error:
+        if "write failed" not in str(error):
+            raise
+        raise OSError("the disk took no more data") from error
+
+
+def _need_room(path: Path, size: int) -> None:
+    """Raise an OSError before HDF5 runs into a full disk, which it reports once for every chunk it still holds."""
+    if shutil.disk_usage(path.parent).free < size + RESERVE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class PartWriter:
     """One recording in the making: blocks of rows are written as they come, so that no track is held whole.
 
@@ -68,6 +89,7 @@ class PartWriter:
     def append(self, participant: str, block: Track) -> None:
         """Append rows to a participant's track; all blocks of a track have one dimension, type and rate."""
         rows, dim = block.value.shape
+        _need_room(Path(self._file.filename), block.value.nbytes)
         if participant not in self._rows:
             group = self._file.create_group(check_id(participant, "participant"))
             height = max(1, CHUNK_BYTES // max(1, dim * block.value.itemsize))
@@ -155,7 +177,7 @@ class ResumableShard:
 
         with (
             staged(self._part(recording), validate) as temporary,
-            h5py.File(temporary, "w", locking=False) as file,
+            _created(temporary) as file,
         ):
             file.attrs["card_id"] = self.card["id"]
             file.attrs["content"] = content
@@ -189,8 +211,11 @@ class ResumableShard:
                         self.path, f"without {missing}", "every recording of the shard", "run again"
                     )
 
-        with staged(self.path, validate) as temporary, h5py.File(temporary, "w", locking=False) as file:
+        with staged(self.path, validate) as temporary, _created(temporary) as file:
             contents: dict[str, str] = {}
+            _need_room(
+                self.path, sum(self._part(recording).stat().st_size for recording in set(self._written))
+            )
             for recording in sorted(set(self._written)):
                 with h5py.File(self._part(recording), "r", locking=False) as part:
                     group = file.create_group(recording)
