@@ -14,6 +14,7 @@ from affectssm.presets import SCALES, fill
 from affectssm.settings_base import Strict, default_tree, with_defaults
 
 DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
+NO_CORPUS = "none"
 Scale = Literal["paper", "demo", "tiny"]
 Source = Literal["extracted", "multimediate"]
 Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
@@ -22,7 +23,10 @@ Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
 class CorpusSettings(Strict):
     """Where one corpus lies."""
 
-    root: str = Field("demo", description=f"folder of the corpus, or {', '.join(DEMO_EDITIONS)}")
+    root: str = Field(
+        "demo",
+        description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or {', '.join(DEMO_EDITIONS)}",
+    )
     ground_truth: str | None = Field(
         None, description="folder with the withheld test labels, if you have them"
     )
@@ -42,6 +46,12 @@ class Corpora(Strict):
     mpiigi: CorpusSettings = Field(
         default_factory=lambda: CorpusSettings(shards=1), description="MPIIGroupInteraction"
     )
+
+    @model_validator(mode="after")
+    def _noxi_trains(self) -> Corpora:
+        if self.noxi.root == NO_CORPUS:
+            raise ValueError("noxi.root cannot be none: the models of these tables learn from NoXi")
+        return self
 
 
 class FaceSettings(Strict):

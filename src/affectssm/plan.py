@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS, Config, CorpusSettings
+from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config, CorpusSettings
 from affectssm.errors import ConfigError
 from affectssm.features import registry
 from affectssm.settings_io import load_config, slice_json
@@ -61,9 +61,14 @@ class Plan:
         return self.settings_of(corpus).root in DEMO_EDITIONS
 
     @cached_property
+    def corpora(self) -> tuple[str, ...]:
+        """The corpora this configuration has; a lab need not hold all."""
+        return tuple(corpus for corpus in CORPORA if self.settings_of(corpus).root != NO_CORPUS)
+
+    @cached_property
     def corpus_editions(self) -> dict[str, str]:
         """``{corpus}-{edition}`` -> corpus, for the corpora of this configuration."""
-        return {f"{corpus}-{self.edition(corpus)}": corpus for corpus in CORPORA}
+        return {f"{corpus}-{self.edition(corpus)}": corpus for corpus in self.corpora}
 
     def name(self, corpus: str) -> str:
         """Return ``{corpus}-{edition}``."""
@@ -183,7 +188,7 @@ class Plan:
     @cached_property
     def joint_edition(self) -> str:
         """The edition of tasks over all corpora: their common one, or a hash of the three."""
-        editions = [self.edition(corpus) for corpus in CORPORA]
+        editions = [self.edition(corpus) for corpus in self.corpora]
         return editions[0] if len(set(editions)) == 1 else _hash(editions)[:8]
 
     def task(self, experiment: str) -> str:

@@ -2,7 +2,7 @@
 from snakemake.exceptions import WorkflowError
 
 from affectssm.errors import AffectError
-from affectssm.plan import CORPORA, Plan
+from affectssm.plan import Plan
 
 try:
     plan = Plan(config)
@@ -11,7 +11,6 @@ except AffectError as error:
 
 
 wildcard_constraints:
-    corpus="|".join(CORPORA),
     corpus_edition="|".join(plan.corpus_editions),
     edition="demo[a-z-]*",
     shard="s[0-9]+",
@@ -129,7 +128,7 @@ def base_checkpoint(wildcards):
 
 
 def prediction_tracks(wildcards):
-    return tracks(CORPORA, plan.features_of(wildcards.experiment) + ["engagement"])
+    return tracks(plan.corpora, plan.features_of(wildcards.experiment) + ["engagement"])
 
 
 def run_arguments(wildcards):
@@ -156,7 +155,7 @@ def predictions_of(wildcards):
 
 
 def labels_of(wildcards):
-    return tracks(CORPORA, ["engagement", "engagement_test"])
+    return tracks(plan.corpora, ["engagement", "engagement_test"])
 
 
 def missing_of(wildcards):
@@ -183,7 +182,7 @@ def faults_of(wildcards):
     features = plan.features_behind(wildcards.table)
     found = [
         file.removesuffix(".h5") + ".faults.parquet"
-        for file in tracks(CORPORA, features)
+        for file in tracks(plan.corpora, features)
     ]
     return [
         f"results/corpora/{name}/faults.parquet" for name in plan.corpus_editions

@@ -123,7 +123,8 @@ def _no_session(listing: Listing, found: Found, layout: Layout, log: FaultLog) -
         listing.root,
         near,
         f"sessions that look like {layout.pattern}",
-        f"let corpora.{layout.corpus}.root name the folder that holds the split folders, or one above",
+        f"let corpora.{layout.corpus}.root name the folder that holds the split folders, or one above; "
+        "set it to none if you do not hold this corpus",
     )
 
 

@@ -7,15 +7,17 @@ Light on purpose (no torch): the workflow reads it when it builds its graph.
 from __future__ import annotations
 
 import difflib
+import hashlib
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS, Config
+from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config
 from affectssm.errors import ConfigError
 from affectssm.features.registry import GROUPS
+from affectssm.training import registry
 
 MODELS = ("da_mamba", "dat")
-_MODEL_MODULES = {"da_mamba": "affectssm.models.da_mamba", "dat": "affectssm.models.baselines.dat"}
 SOURCES = ("extracted", "multimediate")
 FOLD = "main"  # the only fold of an experiment that is trained once per seed
 ADAPT_FOLD = "loso"  # leave one session out: each is predicted by the run that did not see it
@@ -111,7 +113,9 @@ def test_labels_withheld(config: Config) -> bool:
     """Whether some corpus has no test labels: a withheld demo, or a real root without ground truth."""
     corpora = (config.corpora.noxi, config.corpora.noxi_add, config.corpora.mpiigi)
     return any(
-        c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None for c in corpora
+        c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None
+        for c in corpora
+        if c.root != NO_CORPUS
     )
 
 
@@ -163,14 +167,13 @@ def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str,
 
 
 def training_modules(experiment: Experiment) -> tuple[str, ...]:
-    """The modules whose code decides what a run learns; the model is loaded by name and so named here."""
-    stage = "affectssm.training.adapt" if experiment.variant == "adapt_mpiigi" else "affectssm.training.fit"
-    return stage, _MODEL_MODULES[experiment.model]
+    """The modules whose code decides what an experiment's runs learn."""
+    return registry.training_modules(experiment.model, experiment.variant)
 
 
 def prediction_modules(experiment: Experiment) -> tuple[str, ...]:
-    """The modules whose code decides what a trained run predicts."""
-    return "affectssm.training.predict", _MODEL_MODULES[experiment.model]
+    """The modules whose code decides what an experiment's trained runs predict."""
+    return registry.prediction_modules(experiment.model)
 
 
 def evaluation_settings(config: Config, experiment: Experiment) -> dict[str, Any]:
@@ -197,4 +200,11 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "d_model": {model: getattr(config.experiments, model).d_model for model in MODELS},
         "seeds": list(config.experiments.seeds),
         "allow_incomplete": config.tables.allow_incomplete,
+        "published": _published_hash(table),
     }
+
+
+def _published_hash(table: str) -> str:
+    """A hash of the published numbers, so that mending one rebuilds the table; "" where a table has none."""
+    file = resources.files("affectssm.tables").joinpath(f"published/{table}.csv")
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""
