@@ -10,6 +10,8 @@ from affectssm.store.atomic import staged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 Row = Mapping[str, str]
 
@@ -129,25 +131,27 @@ def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str]) 
     )
 
 
-def _legend(figure, rows: Sequence[Row]) -> None:  # type: ignore[no-untyped-def]
-    from matplotlib.lines import Line2D
-
-    own = {"linestyle": "none", "markersize": 6}
+def _legend(figure: Figure, rows: Sequence[Row]) -> None:
     handles = []
     if any(row["source"] == "published" for row in rows):
-        handles.append(
-            Line2D(
-                [],
-                [],
-                marker="o",
-                markerfacecolor="white",
-                markeredgecolor=PUBLISHED,
-                label="published",
-                **own,
-            )
-        )
+        handles.append(_mark("o", PUBLISHED, "white", "published"))
     for split, marker in (("test", "o"), ("val", "s")):
         if any(row["source"] == "measured" and row["split"] == split for row in rows):
             label = f"measured here, {split} (mean over seeds, 95 % interval over recordings)"
-            handles.append(Line2D([], [], marker=marker, color=MEASURED[0], label=label, **own))
+            handles.append(_mark(marker, MEASURED[0], MEASURED[0], label))
     figure.legend(handles=handles, loc="outside lower left", fontsize=7.5, frameon=False, ncols=1)
+
+
+def _mark(marker: str, edge: str, face: str, label: str) -> Line2D:
+    from matplotlib.lines import Line2D
+
+    return Line2D(
+        [],
+        [],
+        linestyle="none",
+        markersize=6,
+        marker=marker,
+        markeredgecolor=edge,
+        markerfacecolor=face,
+        label=label,
+    )

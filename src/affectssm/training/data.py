@@ -50,6 +50,12 @@ def training_indexes(settings: Mapping[str, Any], windows: Path) -> tuple[Window
     return train, select
 
 
+def labelled_sessions(windows: Path) -> WindowIndex:
+    """The windows of MPIIGI's labelled part."""
+    index = read_windows(windows / "test.parquet")
+    return index.select(lambda target: (target.corpus, target.split) == ("mpiigi", "val"))
+
+
 def files_by_corpus(folders: Iterable[Path], feature: str, index: WindowIndex) -> dict[str, list[Path]]:
     """The files of a feature that hold the recordings of an index: corpus -> paths.
 

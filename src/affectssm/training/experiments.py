@@ -162,7 +162,8 @@ def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str,
         "training": config.experiments.training.model_dump(),
     }
     if experiment.variant == "adapt_mpiigi":
-        settings["adapt_steps"] = config.experiments.adapt_steps
+        base = experiment.base
+        settings |= {"adapt_steps": config.experiments.adapt_steps, "base": base.name, "base_fold": base.fold}
     return settings
 
 

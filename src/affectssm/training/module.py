@@ -129,16 +129,14 @@ class DialogueModule(LightningModule):
             }
         self.model.load_state_dict(self._own)
         self._own = {}
-        means = np.mean(self._losses, axis=0)
-        self._losses = []
-        row = (
-            self.current_epoch,
-            self.global_step,
-            *means,
-            agreement,
-            self.optimizers().param_groups[0]["lr"],
-        )
+        self.close_epoch(agreement)
+
+    def close_epoch(self, agreement: float) -> None:
+        """Add the epoch's row to the history; ``agreement`` is NaN where nothing selects."""
+        rate = self.optimizers().param_groups[0]["lr"]
+        row = (self.current_epoch, self.global_step, *np.mean(self._losses, axis=0), agreement, rate)
         self.history.append({name: float(value) for name, value in zip(HISTORY, row, strict=True)})
+        self._losses = []
 
     # -- resuming --------------------------------------------------------------------------------------------
 

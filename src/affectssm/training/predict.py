@@ -7,7 +7,7 @@ A stage of its own: a new test session is predicted without training again. Labe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from torch import nn
 from affectssm.errors import DataError
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
-from affectssm.timeline.index import Target, WindowIndex, read_windows
+from affectssm.timeline.index import WindowIndex, read_windows
 from affectssm.timeline.loader import in_order, make_loader
 from affectssm.timeline.scaler import Scaler
 from affectssm.timeline.stitch import PREDICTIONS, Stitcher
-from affectssm.training.data import open_windows
-from affectssm.training.experiments import parse_experiment, prediction_modules
-from affectssm.training.run_files import CHECKPOINT, load_model
+from affectssm.training.data import labelled_sessions, open_windows
+from affectssm.training.registry import prediction_modules
+from affectssm.training.run_files import CHECKPOINT, load_model, read_config
 
 log = logging.getLogger(__name__)
 PARTS = ("val", "test")  # window files; test holds all that neither trains nor selects
@@ -47,7 +47,7 @@ def predict(
             in training.
     """
     torch.set_num_threads(settings["training"]["threads"])
-    model, scaler, config = load_model(run_dir)
+    config = read_config(run_dir / "config.yaml")
     if (config["experiment"], config["seed"]) != (settings["experiment"], settings["seed"]):
         raise DataError(
             run_dir,
@@ -55,35 +55,39 @@ def predict(
             f"{settings['experiment']} seed {settings['seed']}",
             "name the run's own folder",
         )
-    wanted = reported_parts(settings)
-    indexes = [read_windows(windows / f"{part}.parquet").select(wanted) for part in PARTS]
     tables = [
-        predict_windows(model, scaler, settings, index, features, config["feature_dims"])
-        for index in indexes
+        predict_windows(load_model(run_dir, prefix), settings, index, features)
+        for index, prefix in asked_of(config, windows)
         if len(index)
     ]
     write_predictions(out, tables, settings, run_dir, [windows / f"{part}.parquet" for part in PARTS])
 
 
-def reported_parts(settings: Mapping[str, Any]) -> Callable[[Target], bool]:
-    """What a run is asked for: everything, or the validation parts alone where these are reported."""
-    if settings["selection"] == "holdout":
-        return lambda target: target.split == "val"
-    return lambda target: True
+def asked_of(config: Mapping[str, Any], windows: Path) -> Iterator[tuple[WindowIndex, str]]:
+    """The windows a run is asked for, and the prefix of the weights that predict them.
+
+    An adapted run predicts each labelled MPIIGI session with the weights that have not seen it; a run
+    selected on held-out training sessions the validation parts; any other run all that it did not learn from.
+    """
+    for session in config.get("folds", ()):
+        yield labelled_sessions(windows).select(lambda t, only=session: t.recording == only), f"{session}/"  # type: ignore[misc]
+    if "folds" not in config:
+        every = config["selection"] != "holdout"
+        for part in PARTS:
+            yield read_windows(windows / f"{part}.parquet").select(lambda t: every or t.split == "val"), ""
 
 
 def predict_windows(
-    model: nn.Module,
-    scaler: Scaler,
+    trained: tuple[nn.Module, Scaler, Mapping[str, Any]],
     settings: Mapping[str, Any],
     index: WindowIndex,
     features: Sequence[Path],
-    dims: Mapping[str, int],
 ) -> pa.Table:
     """Predict every label frame of an index once; rows as of :data:`PREDICTIONS`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model, scaler = model.to(device).eval(), scaler.to(device)
-    dataset = open_windows(settings, index, features, dims)
+    model, scaler, config = trained
+    model, scaler = model.to(device), scaler.to(device)
+    dataset = open_windows(settings, index, features, config["feature_dims"])
     recipe = settings["training"]
     batches = in_order(len(dataset), recipe["batch"])
     stitcher = Stitcher(index)
@@ -102,7 +106,7 @@ def write_predictions(
     """Write predictions.parquet with a card that holds the card of the run."""
     card = make_card(
         "training/predict",
-        prediction_modules(parse_experiment(settings["experiment"])),
+        prediction_modules(settings["model"]),
         settings,
         inputs=[run_dir / CHECKPOINT, *windows],
         fold=settings["fold"],

@@ -30,8 +30,8 @@ def resume_folder(out_dir: Path) -> Path:
 class KeepState(Callback):
     """Saves Lightning's checkpoint at the end of every epoch, atomically, under the run's card."""
 
-    def __init__(self, out_dir: Path, card_id: str) -> None:
-        self.path = resume_folder(out_dir) / "last.ckpt"
+    def __init__(self, folder: Path, card_id: str) -> None:
+        self.path = folder / "last.ckpt"
         self.card_id = card_id
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,0 +1,109 @@
+"""Adapt a trained model to MPIIGroupInteraction: fine-tune it on the labelled sessions, leaving one session
+out.
+
+MPIIGI has no training part. Each labelled session is a fold: the model goes on from the weights of the
+unadapted run for a fixed number of steps on the other sessions, and predicts the one it has not seen. Nothing
+selects, so nothing can be selected on what is reported. One run holds the weights of all its folds, as
+``{session}/{weight}``.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from affectssm.errors import DataError
+from affectssm.store.card import make_card
+from affectssm.timeline.index import WindowIndex
+from affectssm.torchvision_ops import ensure_torchvision_ops
+from affectssm.training.data import content_of, labelled_sessions, open_windows
+from affectssm.training.registry import training_modules
+from affectssm.training.run_files import CHECKPOINT, load_model, write_checkpoint, write_config, write_history
+
+if TYPE_CHECKING:
+    from affectssm.training.resume import KeepState
+
+log = logging.getLogger(__name__)
+
+
+def adapt(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], out_dir: Path) -> None:
+    """Adapt one run; finished folds of a killed one are kept.
+
+    Args:
+        settings: ``experiments.run_settings``; ``base`` names the experiment to go on from, ``adapt_steps``
+            how far.
+        windows: ``results/windows/{task}``.
+        features: ``results/features/{corpus}-{edition}`` of each corpus.
+        out_dir: ``results/runs/{experiment}/{fold}/{seed}``.
+
+    Raises:
+        DataError: with fewer than two labelled sessions, or without the unadapted run.
+    """
+    ensure_torchvision_ops()
+    from affectssm.training.module import HISTORY
+    from affectssm.training.resume import KeepState, resume_folder
+
+    torch.set_num_threads(settings["training"]["threads"])
+    index = labelled_sessions(windows)
+    sessions = sorted({target.recording for target in index.targets})
+    if len(sessions) < 2:
+        raise DataError(
+            windows, f"labelled MPIIGI sessions: {sessions}", "two at least", "switch adapt_mpiigi off"
+        )
+    base = base_run(settings, out_dir)
+    content, made_of = content_of(settings, [index], features)
+    card = make_card(
+        "training/adapt",
+        training_modules(settings["model"], settings["variant"]),
+        settings,
+        inputs=[base / CHECKPOINT],
+        seed=settings["seed"],
+        content=content,
+        features=made_of,
+    )
+    weights: dict[str, Tensor] = {}
+    history: list[dict[str, float]] = []
+    for number, session in enumerate(sessions):
+        log.info("fold %d/%d: without session %s", number + 1, len(sessions), session)
+        others = index.select(lambda target, out=session: target.recording != out)  # type: ignore[misc]
+        state = KeepState(resume_folder(out_dir) / session, f"{card['id']}-{session}")
+        own, rows = _tune(settings, base, others, features, state)
+        weights |= {f"{session}/{name}": value for name, value in own.items()}
+        history += [{**row, "epoch": number} for row in rows]
+    _, scaler, config = load_model(base)
+    write_config(out_dir / "config.yaml", {**config, **settings, "folds": sessions})
+    write_history(out_dir / "history.csv", history, HISTORY)
+    write_checkpoint(out_dir / CHECKPOINT, weights, scaler, card)
+    shutil.rmtree(resume_folder(out_dir), ignore_errors=True)
+
+
+def base_run(settings: Mapping[str, Any], out_dir: Path) -> Path:
+    """The folder of the unadapted run with the same seed: ``runs/{base}{-edition}/main/{seed}``."""
+    edition = out_dir.parents[1].name.removeprefix(settings["experiment"])
+    return out_dir.parents[2] / (settings["base"] + edition) / settings["base_fold"] / out_dir.name
+
+
+def _tune(
+    settings: Mapping[str, Any], base: Path, index: WindowIndex, features: Sequence[Path], state: KeepState
+) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+    """Go on from the base run's weights on these windows; the averaged weights and the history.
+
+    The fold's state stays until all folds are done: a killed run finds its finished folds there.
+    """
+    from affectssm.training.loop import run_epochs
+    from affectssm.training.module import DialogueModule
+
+    model, scaler, config = load_model(base)
+    steps = settings["adapt_steps"]
+    recipe = {**settings["training"], "steps": steps, "steps_per_epoch": steps}
+    recipe["warmup_steps"] = min(recipe["warmup_steps"], steps // 10)
+    own = {**settings, "training": recipe}
+    module = DialogueModule(model.train(), scaler, own)
+    run_epochs(module, own, open_windows(settings, index, features, config["feature_dims"]), None, state)
+    return module.average.weights(module.model), module.history

@@ -1,0 +1,80 @@
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_task import FRAMES, run_settings, write_task
+
+from affectssm.errors import DataError
+from affectssm.store.parquet import read_parquet
+from affectssm.torchvision_ops import ensure_torchvision_ops
+from affectssm.training.adapt import adapt
+from affectssm.training.data import labelled_sessions
+from affectssm.training.fit import fit
+from affectssm.training.predict import predict
+
+ensure_torchvision_ops()
+from affectssm.training.module import DialogueModule  # noqa: E402 - lightning needs the operators first
+
+ADAPT = {"base": "da_mamba-multimediate", "base_fold": "main", "adapt_steps": 3, "fold": "loso"}
+
+
+def settings():
+    return run_settings(variant="adapt_mpiigi") | ADAPT
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    root = tmp_path_factory.mktemp("adapt")
+    task = write_task(root)
+    fit(run_settings(steps=2), *task, root / "runs/da_mamba-multimediate-demo/main/1")
+    return task, root / "runs"
+
+
+def test_each_labelled_session_is_predicted_by_weights_that_have_not_seen_it(base, tmp_path):
+    task, runs = base
+    out = runs / "da_mamba+adapt_mpiigi-multimediate-demo/loso/1"
+    adapt(settings(), *task, out)
+    tensors = load_file(out / "checkpoint.safetensors")
+    start = load_file(runs / "da_mamba-multimediate-demo/main/1/checkpoint.safetensors")
+    name = next(n for n in start if n.startswith("model.") and n.endswith("weight")).removeprefix("model.")
+    one, other, before = tensors[f"model.026/{name}"], tensors[f"model.027/{name}"], start[f"model.{name}"]
+    assert not torch.equal(one, other) and not torch.equal(one, before)
+    predict(settings(), out, *task, tmp_path / "p.parquet")
+    frame = read_parquet(tmp_path / "p.parquet").to_pandas()
+    assert len(frame) == 6 * FRAMES and frame.target.notna().all()
+    assert set(zip(frame.corpus, frame.split, frame.recording, strict=True)) == {
+        ("mpiigi", "val", "026"),
+        ("mpiigi", "val", "027"),
+    }
+
+
+def test_finished_folds_of_a_killed_run_are_kept(base, monkeypatch):
+    task, runs = base
+    whole, killed = (
+        runs / f"da_mamba+adapt_mpiigi-multimediate{kind}/loso/1" for kind in ("-whole", "-killed")
+    )
+    for kind in ("-whole", "-killed"):
+        (runs / f"da_mamba-multimediate{kind}").symlink_to(runs / "da_mamba-multimediate-demo")
+    adapt(settings(), *task, whole)
+    step, taken = DialogueModule.training_step, []
+
+    def dying(self, batch, batch_idx):
+        taken.append(self.global_step)
+        if len(taken) == 5:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(DialogueModule, "training_step", dying)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        adapt(settings(), *task, killed)
+    adapt(settings(), *task, killed)
+    assert taken == [0, 1, 2, 0, 1, 0, 1, 2]
+    one, other = load_file(whole / "checkpoint.safetensors"), load_file(killed / "checkpoint.safetensors")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_single_labelled_session_is_refused(base, tmp_path, monkeypatch):
+    task, _ = base
+    only = labelled_sessions(task[0]).select(lambda target: target.recording == "026")
+    monkeypatch.setattr("affectssm.training.adapt.labelled_sessions", lambda windows: only)
+    with pytest.raises(DataError, match="two at least"):
+        adapt(settings(), *task, tmp_path / "x" / "loso" / "1")
