@@ -174,9 +174,12 @@ def _windows(given: argparse.Namespace) -> None:
 
 
 def _train(given: argparse.Namespace) -> None:
-    from affectssm.training.fit import fit
+    if given.settings["variant"] == "adapt_mpiigi":
+        from affectssm.training.adapt import adapt as train
+    else:
+        from affectssm.training.fit import fit as train
 
-    fit(given.settings, given.windows, given.features, given.out)
+    train(given.settings, given.windows, given.features, given.out)
 
 
 def _predict(given: argparse.Namespace) -> None:
