@@ -51,15 +51,16 @@ def seat(batch: DialogueBatch, order: list[int]) -> DialogueBatch:
     )
 
 
-def lagged(size: int, lag: int, seed: int, length: int = 96) -> tuple[DialogueBatch, Tensor]:
+def lagged(size: int, lag: int, seed: int, length: int = 96, slow: int = 1) -> tuple[DialogueBatch, Tensor]:
     """A dialogue whose engagement (B, L) is what the partner's voice did ``lag`` frames earlier, among noise.
 
-    The voice is a slow wave of random phase in one direction of the feature's space.
+    The voice is a wave of random phase, of 0.6 to 1.2 s at 100 Hz (times ``slow``), in one direction of the
+    feature's space.
     """
     batch = dialogue(size, 1, length, seed=seed)
     rng = torch.Generator().manual_seed(seed + 1)
     phase = 6.28 * torch.rand(size, 1, generator=rng)
-    period = 60 + 60 * torch.rand(size, 1, generator=rng)
+    period = slow * (60 + 60 * torch.rand(size, 1, generator=rng))
 
     def wave(earlier: int) -> Tensor:
         return torch.sin(6.28 * (torch.arange(length) - earlier) / period + phase)

@@ -94,14 +94,10 @@ class Attention(nn.Module):
         batch, length, _ = x.shape
         if length % self.chunk and key_mask is None:
             key_mask = x.new_ones(batch, length, dtype=torch.bool)
-        chunks = self._chunks(x)
-        others = chunks if context is None else self._chunks(context)
-        mask = None if key_mask is None else self._chunks(key_mask.unsqueeze(-1)).squeeze(-1)
+        chunks = _chunks(x, self.chunk)
+        others = chunks if context is None else _chunks(context, self.chunk)
+        mask = None if key_mask is None else _chunks(key_mask.unsqueeze(-1), self.chunk).squeeze(-1)
         return self._attend(chunks, others, mask).reshape(batch, -1, x.shape[2])[:, :length]
-
-    def _chunks(self, x: Tensor) -> Tensor:
-        """(B, L, d) -> (B * chunks, chunk, d), the last chunk padded with zeros (False)."""
-        return F.pad(x, (0, 0, 0, -x.shape[1] % self.chunk)).reshape(-1, self.chunk, x.shape[2])
 
     def _attend(self, x: Tensor, context: Tensor, key_mask: Tensor | None) -> Tensor:
         q = self._by_head(self.query(x))  # (B, H, L, d/H)
@@ -116,6 +112,11 @@ class Attention(nn.Module):
 
     def _by_head(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def _chunks(x: Tensor, chunk: int) -> Tensor:
+    """(B, L, d) -> (B * chunks, chunk, d), the last chunk padded with zeros (False)."""
+    return F.pad(x, (0, 0, 0, -x.shape[1] % chunk)).reshape(-1, chunk, x.shape[2])
 
 
 def clock_code(length: int, width: int, like: Tensor) -> Tensor:

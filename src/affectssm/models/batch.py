@@ -5,7 +5,7 @@ B windows, L frames on the clock, P seats for partners (0 to 3, padded), D_f the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -31,7 +31,18 @@ class DialogueBatch:
 
     def to(self, device: torch.device | str) -> DialogueBatch:
         """The same batch on another device."""
-        return DialogueBatch(**{f.name: _move(getattr(self, f.name), device) for f in fields(self)})
+
+        def move(features: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {name: tensor.to(device, non_blocking=True) for name, tensor in features.items()}
+
+        return DialogueBatch(
+            move(self.target),
+            move(self.target_valid),
+            move(self.partners),
+            move(self.partners_valid),
+            self.partner_present.to(device, non_blocking=True),
+            self.frame_valid.to(device, non_blocking=True),
+        )
 
     @property
     def size(self) -> int:
@@ -56,9 +67,3 @@ class DialogueOutput:
     prediction: Tensor  # (B, L) in [0, 1]
     audio: Tensor | None = None  # (B, L, d)
     visual: Tensor | None = None  # (B, L, d)
-
-
-def _move(value: Tensor | dict[str, Tensor], device: torch.device | str) -> Tensor | dict[str, Tensor]:
-    if isinstance(value, dict):
-        return {name: tensor.to(device, non_blocking=True) for name, tensor in value.items()}
-    return value.to(device, non_blocking=True)

@@ -19,7 +19,8 @@ B windows, P seats, M = B * (1 + P) people, L frames, d width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +64,8 @@ class PersonEncoder(nn.Module):
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """embedded (stacks, M, L, d), mask (M, L) -> person (M, L, d), {group: (M, L, d)}."""
         xs = list(embedded)
-        for blocks in self.layers:
-            xs = run_together(blocks, xs, mask)
+        for layer in self.layers:
+            xs = run_together(cast(Sequence[HybridBlock], layer), xs, mask)
         xs = [norm(x) for norm, x in zip(self.norms, xs, strict=True)]
         groups = dict(zip(self.names, xs, strict=True))
         if self.cross:

@@ -50,7 +50,8 @@ class HybridBlock(nn.Module):
         """(B, L, d) and mask (B, L), True where a frame counts -> (B, L, d)."""
         return run_together([self], [x], mask)[0]
 
-    def _combine(self, x: Tensor, normed: Tensor, mixed: Tensor, mask: Tensor | None) -> Tensor:
+    def combine(self, x: Tensor, normed: Tensor, mixed: Tensor, mask: Tensor | None) -> Tensor:
+        """Everything after the global branch: x, LN x and Global(LN x), each (B, L, d) -> (B, L, d)."""
         if self.local is not None:
             mixed = torch.lerp(mixed, self.local(normed, mask), torch.sigmoid(self.gate))
         x = x + self.dropout(mixed)
@@ -60,9 +61,10 @@ class HybridBlock(nn.Module):
 def run_together(blocks: Sequence[HybridBlock], xs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
     """Run blocks of equal settings side by side, each on its own (B, L, d); their scans share one time loop."""
     normed = [block.norm(x) for block, x in zip(blocks, xs, strict=True)]
-    mixers = [block.mixer for block in blocks]
-    if all(isinstance(mixer, BiMamba) for mixer in mixers):
-        mixed = mix_together(mixers, normed, mask)
+    mambas = [block.mixer for block in blocks if isinstance(block.mixer, BiMamba)]
+    if len(mambas) == len(blocks):
+        mixed = mix_together(mambas, normed, mask)
     else:
-        mixed = [mixer(x, mask) for mixer, x in zip(mixers, normed, strict=True)]
-    return [block._combine(*each, mask) for block, *each in zip(blocks, xs, normed, mixed, strict=True)]
+        mixed = [block.mixer(x, mask) for block, x in zip(blocks, normed, strict=True)]
+    rows = zip(blocks, xs, normed, mixed, strict=True)
+    return [block.combine(x, own, from_afar, mask) for block, x, own, from_afar in rows]

@@ -42,14 +42,13 @@ def selective_scan(
         y (B, D, L) in u's dtype. The state is kept in float32 (float64 for float64 inputs) whatever that is.
     """
     dtype = torch.float64 if u.dtype == torch.float64 else torch.float32
-    x, step = u.to(dtype), delta.to(dtype)
+    step = delta.to(dtype)
     if delta_bias is not None:
         step = step + delta_bias.to(dtype)[:, None]
     if delta_softplus:
         step = F.softplus(step)
-    y, state = _recurrence(x, step, A.to(dtype), _grouped(B).to(dtype), _grouped(C).to(dtype))
-    if D is not None:
-        y = y + x * D.to(dtype)[:, None]
+    B, C = (_grouped(projection).to(dtype) for projection in (B, C))
+    y, state = _recurrence(u.to(dtype), step, A.to(dtype), B, C, None if D is None else D.to(dtype))
     if z is not None:
         y = y * F.silu(z.to(dtype))
     y = y.to(u.dtype)
@@ -61,28 +60,34 @@ def _grouped(projection: Tensor) -> Tensor:
     return projection.unsqueeze(1) if projection.dim() == 3 else projection
 
 
-def _recurrence(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
-    """y (B, D, L) and the last state (B, D, N) of u, delta (B, D, L), A (D, N), B and C (B, G, N, L).
+def _recurrence(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """y (B, D, L) and the last state (B, D, N) of u, delta (B, D, L), A (D, N), B and C (B, G, N, L), D (D,).
 
-    The state is (B, G, N, D/G): channels innermost, so that every step is a dense vector operation. Time is taken
-    apart by ``unbind``, whose backward is one stack; indexing ``x[..., t]`` would write a full-size gradient a step.
+    Time comes first and channels last, so that every step is a dense vector operation on a state (B, G, N, D/G).
+    Time is taken apart by ``unbind``, whose backward is one stack; indexing ``x[t]`` would write a full-size gradient
+    a step.
     """
     batch, channels, length = u.shape
     groups, states = B.shape[1], B.shape[2]
     width = channels // groups
     rates = A.view(groups, width, states).transpose(1, 2).contiguous()  # (G, N, D/G)
-    steps = _by_time(delta.view(batch, groups, 1, width, length))  # L times (B, G, 1, D/G)
-    inputs = _by_time((delta * u).view(batch, groups, 1, width, length))
-    into, out = _by_time(B.unsqueeze(-2)), _by_time(C.unsqueeze(-2))  # L times (B, G, N, 1)
+    x, step = (_time_first(t.view(batch, groups, 1, width, length)) for t in (u, delta))  # (L, B, G, 1, D/G)
+    into, out = (_time_first(t.unsqueeze(-2)) for t in (B, C))  # (L, B, G, N, 1)
     h = u.new_zeros(batch, groups, states, width)
     ys = []
-    for step, x, b, c in zip(steps, inputs, into, out, strict=True):
-        h = torch.addcmul(x * b, torch.exp(step * rates), h)  # (B, G, N, D/G)
+    for step_t, x_t, b, c in zip(
+        step.unbind(), (step * x).unbind(), into.unbind(), out.unbind(), strict=True
+    ):
+        h = torch.exp(step_t * rates) * h + x_t * b  # (B, G, N, D/G)
         ys.append((c * h).sum(2))  # (B, G, D/G)
-    y = torch.stack(ys).movedim(0, -1).reshape(batch, channels, length)
-    return y, h.transpose(2, 3).reshape(batch, channels, states)
+    y = torch.stack(ys)  # (L, B, G, D/G)
+    if D is not None:
+        y = torch.addcmul(y, x.squeeze(3), D.view(groups, width))
+    return y.flatten(2).movedim(0, 2), h.transpose(2, 3).reshape(batch, channels, states)
 
 
-def _by_time(x: Tensor) -> tuple[Tensor, ...]:
-    """Split (..., L) into L contiguous pieces; the last two axes of B and C arrive as (1, L)."""
-    return x.movedim(-1, 0).contiguous().unbind(0)
+def _time_first(x: Tensor) -> Tensor:
+    """(..., L) -> (L, ...), contiguous."""
+    return x.movedim(-1, 0).contiguous()
