@@ -66,7 +66,7 @@ class SpeechEncoderSettings(Strict):
     model: str = Field(description="Hugging Face model id")
     revision: Revision = Field("", description="40-character commit; empty: recorded by the first real load")
     chunk_s: float = Field(20.0, gt=0, description="seconds a forward pass sees")
-    overlap_s: float = Field(2.0, ge=0, description="seconds on each side that are computed and dropped")
+    overlap_s: float = Field(1.5, ge=0, description="seconds on each side that are computed and dropped")
     batch: int = Field(8, ge=1, description="chunks in a forward pass")
     int8: bool = Field(False, description="int8 linear layers on CPUs (about 1.5 times faster, cosine 0.999)")
 

@@ -18,7 +18,7 @@ SPEECH_SETTINGS: dict[str, Any] = {
     "model": "facebook/wav2vec2-base-960h",
     "revision": "",
     "chunk_s": 20.0,
-    "overlap_s": 2.0,
+    "overlap_s": 1.5,
     "batch": 8,
     "int8": False,
     "weights": "random",

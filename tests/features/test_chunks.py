@@ -20,9 +20,15 @@ def test_every_frame_is_kept_once_with_its_context(frames: int, length: int, dat
     assert kept == list(range(frames))
     for chunk in plan:
         assert 0 <= chunk.first <= chunk.keep_first < chunk.keep_last <= chunk.last <= frames
-        assert chunk.last - chunk.first == min(length, frames)
+        assert chunk.last - chunk.first == plan[0].last <= min(length, frames)
         assert chunk.first == 0 or chunk.keep_first - chunk.first >= context
         assert chunk.last == frames or chunk.last - chunk.keep_last >= context
+
+
+def test_overlap_is_all_that_is_computed_twice() -> None:
+    plan = plan_chunks(30_000, 1000, 75)  # ten minutes in passes of 20 s with 1.5 s of context
+    assert sum(chunk.last - chunk.first for chunk in plan) <= 30_000 + 150 * (len(plan) - 1) + len(plan)
+    assert len(plan) == 36
 
 
 def test_the_level_of_blocks_is_that_of_the_whole() -> None:

@@ -23,18 +23,21 @@ class Chunk:
 
 
 def plan_chunks(frames: int, length: int, context: int) -> list[Chunk]:
-    """Cover ``frames`` by chunks of ``length`` frames that keep each frame once.
+    """Cover ``frames`` by as few chunks of at most ``length`` frames as keep each frame once.
 
-    A kept frame has at least ``context`` frames of its chunk on either side, except at the ends of the track.
-    A track shorter than ``length`` is one chunk of its own length; all other chunks have the same length.
+    A kept frame has at least ``context`` frames of its chunk on either side, except at the ends of the track. All
+    chunks have the same length, so that no pass has to be padded, and they share what the last one would lack.
     """
-    if frames <= length:
-        return [Chunk(0, frames, 0, frames)] if frames > 0 else []
-    step = length - 2 * context
-    starts = [*range(0, frames - length, step), frames - length]
-    kept = [0, *(start + length - context for start in starts[:-1]), frames]
+    if frames <= 0:
+        return []
+    count = 1 if frames <= length else -(-(frames - 2 * context) // (length - 2 * context))
+    same = min(frames, -(-(frames + 2 * context * (count - 1)) // count))
+    starts = [number * (frames - same) // max(1, count - 1) for number in range(count)]
+    # the border between two chunks lies in the middle of what both compute
+    borders = [(left + same + right) // 2 for left, right in zip(starts[:-1], starts[1:], strict=True)]
+    kept = [0, *borders, frames]
     return [
-        Chunk(start, start + length, low, high)
+        Chunk(start, start + same, low, high)
         for start, low, high in zip(starts, kept[:-1], kept[1:], strict=True)
     ]
 

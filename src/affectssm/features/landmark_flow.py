@@ -1,7 +1,6 @@
 """``landmark_flow``: how fast the picture moves at each landmark of the face.
 
-Columns: magnitude of the flow at the 468 MediaPipe landmarks of the first picture of the pair; face sizes a
-    second.
+Columns: magnitude of the flow at the 468 MediaPipe landmarks of the pair's first picture, in face sizes a second.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``optical_flow``: dense flow on the face crop, pooled to a grid.
 
-Columns: mean dx of every cell (row by row from the top left), then mean dy, then mean magnitude; face sizes a
-    second.
+Columns: mean dx of every cell (row by row from the top left), then mean dy, then mean magnitude, in face sizes a
+second.
 """
 
 from __future__ import annotations

@@ -1,19 +1,16 @@
-"""Frozen wav2vec 2.0 encoders over a whole sound track, in overlapping chunks.
+"""Frozen wav2vec 2.0 encoders over a whole sound track.
 
-Letters: S samples between two frames (320) and R samples a frame sees (400), both from the convolutions; F
-    frames of a track; P frames of a forward pass; C frames of context on each side that are computed and
-    dropped.
+Letters: S samples between two frames (320) and R samples a frame sees (400), both from the convolutions; P frames of
+a pass through the transformer layers.
 
-Frame i sees samples [i S, i S + R); its time is the middle, (i S + R / 2) / 16000. Chunks begin at multiples
-of S, so a frame is the same in every chunk but for what lies beyond the chunk's ends. The first and the last
-chunk are as long as the others (they reach further inwards instead), so that no pass is padded. What the
-encoders normalise over time is
-normalised over the whole track, measured in a first pass over the file: the sound's mean and variance, and
-    where the first convolution has a norm over time (the base model), that norm too. So chunks keep their
-    loudness against each other, and only attention notices where a chunk ends.
+Frame i sees samples [i S, i S + R); its time is the middle, (i S + R / 2) / 16000. The convolutions run once over the
+track, piece by piece. The transformer layers run in overlapping passes, of which the outer frames are dropped.
 
-A track of digital silence gives finite features, valid ones (the encoder's answer to silence), and a fault
-row.
+What the encoders normalise over time is normalised over the whole track, measured in a first reading of the file: the
+sound's mean and variance and, where the first convolution has a norm over time (the base model), that norm too. So
+the pieces change nothing, and attention alone notices where a pass ends.
+
+A track of digital silence gives finite features, valid ones (the encoder's answer to silence), and a fault row.
 """
 
 from __future__ import annotations
@@ -49,6 +46,7 @@ SMALL: dict[str, Any] = {
     "num_conv_pos_embedding_groups": 4,
 }
 """A small configuration for random weights, whose hidden states still tell how loud the sound is."""
+_CPU_BATCH = 2
 _QUIETEST = 2.0**-15  # one step of 16-bit sound
 
 
@@ -60,8 +58,7 @@ class SpeechEncoder(Extractor):
 
     Attributes:
         licence: of the pretrained weights.
-        full: what the full-size configuration changes of the library's defaults (the base model), for random
-            weights.
+        full: what the full-size configuration changes of the library's defaults, for random weights.
         small: the same for the demo's size.
     """
 
@@ -129,30 +126,29 @@ class SpeechEncoder(Extractor):
         if self._norm is not None:
             self._norm.set(level, mean, scale)
         plan = plan_chunks((level.samples - self.field) // self.step + 1, self.pass_frames, self.context)
-        held: list[tuple[Chunk, np.ndarray]] = []
-        for chunk, samples in self._cut(reader, plan):
-            held.append((chunk, (samples - np.float32(mean)) * np.float32(scale)))
+        held: list[tuple[Chunk, torch.Tensor]] = []
+        for chunk, seen in zip(plan, _pieces(plan, self._convolved(reader, mean, scale)), strict=True):
+            held.append((chunk, seen))
             if len(held) == self.settings["batch"]:
                 yield from self._tracks(held)
                 held = []
         if held:
             yield from self._tracks(held)
 
-    def _cut(self, reader: AudioReader, plan: list[Chunk]) -> Iterator[tuple[Chunk, np.ndarray]]:
-        """Yield each chunk with its samples, holding no more of the track than a chunk needs."""
-        held, first = np.zeros(0, np.float32), 0  # first: the number of held[0] in the track
-        blocks = iter(reader)
-        for chunk in plan:
-            start = chunk.first * self.step
-            stop = (chunk.last - 1) * self.step + self.field
-            while first + len(held) < stop:
-                held = np.concatenate([held, next(blocks).samples])
-                keep = max(0, min(start - first, len(held)))
-                held, first = held[keep:], first + keep
-            yield chunk, held[start - first : stop - first]
+    @torch.inference_mode()
+    def _convolved(self, reader: AudioReader, mean: float, scale: float) -> Iterator[torch.Tensor]:
+        """Yield what the convolutions make of successive frames, (n, channels), a block of sound at a time."""
+        held = np.zeros(0, np.float32)
+        for block in reader:
+            held = np.concatenate([held, (block.samples - np.float32(mean)) * np.float32(scale)])
+            frames = (len(held) - self.field) // self.step + 1
+            if frames > 0:
+                piece = torch.from_numpy(held[: (frames - 1) * self.step + self.field]).to(self.device)
+                yield self._network.feature_extractor(piece[None])[0].T
+                held = held[frames * self.step :]
 
-    def _tracks(self, held: list[tuple[Chunk, np.ndarray]]) -> Iterator[Track]:
-        hidden = self.forward(np.stack([samples for _, samples in held]))
+    def _tracks(self, held: list[tuple[Chunk, torch.Tensor]]) -> Iterator[Track]:
+        hidden = self._contextual(torch.stack([seen for _, seen in held]))
         for (chunk, _), states in zip(held, hidden, strict=True):
             value = states[chunk.keep_first - chunk.first : chunk.keep_last - chunk.first].astype(self.dtype)
             frames = np.arange(chunk.keep_first, chunk.keep_last)
@@ -160,17 +156,27 @@ class SpeechEncoder(Extractor):
             yield Track(value, time, np.ones(len(value), bool), RATE / self.step)
 
     @torch.inference_mode()
-    def forward(self, samples: np.ndarray) -> np.ndarray:
-        """Return the last hidden states (B, P, D) float32 of scaled samples (B, N).
+    def _contextual(self, seen: torch.Tensor) -> np.ndarray:
+        """Return the last hidden states (B, P, D) float32 for what the convolutions made, (B, P, channels).
 
-        The convolutions run chunk by chunk on a CPU: batching gains nothing there, and they are where the
-            memory goes (their first layer makes 512 numbers of every five samples).
+        A pass is long enough to keep a CPU busy: there, more than two at once cost memory and save no time.
         """
-        inputs = torch.from_numpy(samples).to(self.device)
-        pieces = inputs.split(1) if self.device.type == "cpu" else [inputs]
-        extracted = torch.cat([self._network.feature_extractor(piece) for piece in pieces])
-        projected, _ = self._network.feature_projection(extracted.transpose(1, 2))
-        return self._network.encoder(projected).last_hidden_state.float().cpu().numpy()
+        states = []
+        for part in seen.split(_CPU_BATCH if self.device.type == "cpu" else len(seen)):
+            projected, _ = self._network.feature_projection(part)
+            states.append(self._network.encoder(projected).last_hidden_state.float().cpu().numpy())
+        return np.concatenate(states)
+
+
+def _pieces(plan: list[Chunk], blocks: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Yield the frames of each chunk, holding no more of the track than a chunk and a block."""
+    held, first = torch.empty(0), 0  # first: the number of held[0] in the track
+    for chunk in plan:
+        while first + len(held) < chunk.last:
+            block = next(blocks)
+            held = torch.cat([held, block]) if len(held) else block
+        held, first = held[chunk.first - first :], chunk.first
+        yield held[: chunk.last - chunk.first]
 
 
 class TrackNorm(torch.nn.Module):

@@ -73,8 +73,7 @@ def probe(path: Path | str) -> MediaInfo:
     """Read a media file's headers.
 
     Raises:
-        MediaError: if the file cannot be opened as media (absent, empty, cut before its index, no media at
-            all).
+        MediaError: if the file cannot be opened as media (absent, empty, cut before its index).
     """
     with opened(path) as container:
         zero = time_zero(container)
