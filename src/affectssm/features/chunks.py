@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def plan_chunks(frames: int, length: int, context: int) -> list[Chunk]:
     same = min(frames, -(-(frames + 2 * context * (count - 1)) // count))
     starts = [number * (frames - same) // max(1, count - 1) for number in range(count)]
     # the border between two chunks lies in the middle of what both compute
-    borders = [(left + same + right) // 2 for left, right in zip(starts[:-1], starts[1:], strict=True)]
+    borders = [(left + same + right) // 2 for left, right in pairwise(starts)]
     kept = [0, *borders, frames]
     return [
         Chunk(start, start + same, low, high)
