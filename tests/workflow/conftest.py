@@ -1,107 +1,33 @@
-"""A workplace: the workflow and a copy of the source in a folder of their own, run as a user would."""
+"""One finished road that every worker's tests copy."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-TABLE = "results/tables/noxi_ccc.csv"
-TINY = "tiny.yaml"
-
-
-class Workplace:
-    """A folder with the workflow, in which Snakemake is run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @classmethod
-    def make(cls, folder: Path) -> Workplace:
-        """Copy what a clone has."""
-        folder.mkdir(parents=True)
-        for name in ("Snakefile", "config.yaml"):
-            shutil.copy2(REPOSITORY / name, folder / name)
-        for name in ("workflow", "profiles", "envs", "src"):
-            shutil.copytree(
-                REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-            )
-        shutil.copy2(REPOSITORY / "tests" / "configs" / TINY, folder / TINY)
-        return cls(folder)
-
-    def clone(self, folder: Path) -> Workplace:
-        """Return a copy, results and Snakemake's memory included."""
-        shutil.copytree(self.folder, folder, symlinks=True)
-        return Workplace(folder)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment of a command here: this copy of the source comes first."""
-        scripts = str(Path(sys.executable).parent)
-        return os.environ | {
-            "PYTHONPATH": str(self.folder / "src"),
-            "PATH": scripts + os.pathsep + os.environ["PATH"],
-        }
-
-    def command(self, *arguments: str, config: str | Path = TINY) -> list[str]:
-        """Return the Snakemake command line."""
-        return ["snakemake", "--cores", "2", "--configfile", str(config), *arguments]
-
-    def snakemake(self, *arguments: str, config: str | Path = TINY, ok: bool = True) -> str:
-        """Run Snakemake and return what it says; fail the test unless it ends as expected."""
-        run = subprocess.run(
-            self.command(*arguments, config=config),
-            cwd=self.folder,
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=500,
-            check=False,
-        )
-        assert (run.returncode == 0) == ok, run.stdout
-        return run.stdout
-
-    def executed(self, *arguments: str, config: str | Path = TINY) -> list[tuple[str, str]]:
-        """Run (or with -n plan) and return (rule, first output) of each job."""
-        text = self.snakemake(*arguments, config=config)
-        found = re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):\n(?:    (?!output).*\n)*(?:    output: ([^,\n]+))?", text, re.M)
-        return [job for job in found if job[0] != "all"]
-
-    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line."""
-        return subprocess.run(
-            ["affectssm", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            text=True,
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-
-    def read(self, path: str) -> str:
-        """Return a file's text."""
-        return (self.folder / path).read_text(encoding="utf-8")
+from tests.workflow.workplace import TABLE, Workplace
 
 
-def rules(jobs: list[tuple[str, str]]) -> set[str]:
-    """The rules among jobs."""
-    return {rule for rule, _ in jobs}
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A whole run takes longer than a unit test may."""
+    for item in items:
+        if item.get_closest_marker("workflow"):
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")
-def road(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A workplace in which the tiny road was gone to its end. Do not change it: clone it."""
-    place = Workplace.make(tmp_path_factory.mktemp("road") / "clone")
-    place.snakemake(TABLE)
-    return place
+def road(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workplace:
+    """A workplace in which the tiny road was gone to its end, once for all workers. Clone it to change it."""
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+    folder, done = base / "road", base / "road.done"
+    with FileLock(base / "road.lock"):
+        if not done.exists():
+            Workplace.make(folder).snakemake(TABLE)
+            done.touch()
+    return Workplace(folder)
 
 
 @pytest.fixture

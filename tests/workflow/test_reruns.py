@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import TABLE, TINY, Workplace, rules
+from tests.workflow.workplace import TABLE, TINY, Workplace, rules
 
 pytestmark = pytest.mark.workflow
 

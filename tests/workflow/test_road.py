@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import TABLE, TINY, Workplace
+from tests.workflow.workplace import TABLE, TINY, Workplace
 
 pytestmark = pytest.mark.workflow
 
