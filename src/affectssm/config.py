@@ -147,8 +147,8 @@ class DAMambaSettings(Strict):
     heads: int = Field(ge=1, description="attention heads")
     dropout: float = Field(ge=0, lt=1, description="dropout")
     expand: int = Field(ge=1, description="expansion of a Mamba block (d_inner = expand * d)")
+    ffn: int = Field(ge=1, description="width of the feed-forward layers, as a multiple of d")
     d_conv: int = Field(4, ge=1, description="causal convolution width of a Mamba block")
-    ffn: int = Field(4, ge=1, description="width of the feed-forward layers, as a multiple of d")
     chunk: int = Field(16, ge=1, description="frames a chunk of the local attention")
     backbone: Literal["mamba", "transformer"] = Field(
         "mamba", description="global branch: SSM, or attention instead"

@@ -13,7 +13,7 @@ from affectssm.models.batch import DialogueBatch
 from affectssm.models.da_mamba import DAMamba
 from tests.models.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 
-SMALL = {"d_model": 8, "d_state": 2, "expand": 1, "blocks": 1, "heads": 2, "dropout": 0.0}
+SMALL = {"d_model": 8, "d_state": 2, "expand": 1, "ffn": 2, "blocks": 1, "heads": 2, "dropout": 0.0}
 
 
 def model(seed: int = 0, **changes) -> DAMamba:

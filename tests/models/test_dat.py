@@ -7,7 +7,7 @@ import torch
 
 from affectssm.config import DATSettings
 from affectssm.errors import ConfigError
-from affectssm.models.baselines.dat import DAT, window_norm
+from affectssm.models.baselines.dat import DAT, CueProjections
 from tests.models.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 
 SMALL = {"d_model": 8, "heads": 2, "dim_head": 4, "dim_head_cross": 4, "dropout": 0.0}
@@ -72,14 +72,25 @@ def test_nothing_valid_at_all_still_gives_finite_answers_and_gradients():
     assert all(p.grad is None or p.grad.isfinite().all() for p in built.parameters())
 
 
-def test_window_norm_standardises_the_valid_frames_of_each_window():
-    x = torch.randn(3, 20, 5) * torch.tensor([1.0, 10.0, 0.1])[:, None, None] + 4
-    valid = torch.rand(3, 20) > 0.3
-    normed = window_norm(x * valid[..., None], valid)
-    for window, mask in zip(normed, valid, strict=True):
-        torch.testing.assert_close(window[mask].mean(), torch.tensor(0.0), atol=1e-4, rtol=0)
-        torch.testing.assert_close(window[mask].var(correction=0), torch.tensor(1.0), atol=2e-3, rtol=0)
-        assert (window[~mask] == 0).all()
+def test_projections_equal_the_two_norms_written_out():
+    torch.manual_seed(0)
+    built = CueProjections(DIMS, 8)
+    for bias in built.biases.values():
+        torch.nn.init.normal_(bias)
+    batch = dialogue(3, missing=0.3)
+    normed = {}
+    for name, x in batch.target.items():
+        valid = batch.target_valid[name]
+        rows = [
+            (w[v] - w[v].mean()) / w[v].var(correction=0).add(1e-5).sqrt()
+            for w, v in zip(x, valid, strict=True)
+        ]
+        normed[name] = torch.zeros_like(x).index_put((valid,), torch.cat(rows))
+    joined = torch.nn.functional.layer_norm(torch.cat(list(normed.values()), dim=-1), (sum(DIMS.values()),))
+    parts = joined.split(list(DIMS.values()), dim=-1)
+    found = built(batch.target, batch.target_valid)
+    for (name, linear), part in zip(built.weights.items(), parts, strict=True):
+        torch.testing.assert_close(found[name], linear(part) + built.biases[name], atol=1e-4, rtol=1e-4)
 
 
 def test_selu_is_an_option():

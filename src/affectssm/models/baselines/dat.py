@@ -82,6 +82,53 @@ class TransformerLayer(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
+class CueProjections(nn.Module):
+    """Norm over the window, LayerNorm over all cues of a frame, then each cue's Linear to d.
+
+    For cue x and LayerNorm over the joined (x a + b), a and b one number a window:  W (x a + b - mean) / deviation + c
+    is  (a W x + (b - mean) W 1) / deviation + c. So the wide input is read for its sums and for W x, never copied;
+    LayerNorm has no weights of its own, W would absorb them.
+
+    Args:
+        dims: D_f by cue.
+        d_model: d.
+    """
+
+    EPS = 1e-5
+
+    def __init__(self, dims: Mapping[str, int], d_model: int) -> None:
+        super().__init__()
+        self.dims = dict(dims)
+        self.weights = nn.ModuleDict(
+            {name: nn.Linear(dim, d_model, bias=False) for name, dim in dims.items()}
+        )
+        self.biases = nn.ParameterDict({name: torch.zeros(d_model) for name in dims})
+
+    def forward(self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """features (B, L, D_f), zero where invalid, and valid (B, L) by name -> (B, L, d) by name."""
+        scales, shifts = {}, {}
+        total, squares = torch.zeros(()), torch.zeros(())
+        for name, dim in self.dims.items():
+            x, frames = features[name], valid[name].to(features[name].dtype)
+            sums = x.sum(dim=-1) * frames  # (B, L)
+            norms = torch.linalg.vector_norm(x, dim=-1).square() * frames
+            count = (frames.sum(dim=1, keepdim=True) * dim).clamp(min=1)
+            mean = sums.sum(dim=1, keepdim=True) / count  # (B, 1): over the valid frames of the window
+            variance = norms.sum(dim=1, keepdim=True) / count - mean.square()
+            a = scales[name] = torch.rsqrt(variance.clamp(min=0) + self.EPS)
+            b = shifts[name] = -mean * a * frames
+            total = total + a * sums + dim * b
+            squares = squares + a.square() * norms + 2 * a * b * sums + dim * b.square()
+        width = sum(self.dims.values())
+        mean = total / width  # (B, L): over all cues of the frame
+        deviation = (squares / width - mean.square()).clamp(min=0).add(self.EPS).sqrt().unsqueeze(-1)
+        projected = {}
+        for name, linear in self.weights.items():
+            level = (shifts[name] - mean).unsqueeze(-1) * linear.get_parameter("weight").sum(dim=1)
+            projected[name] = (linear(features[name]) * scales[name].unsqueeze(-1) + level) / deviation
+        return {name: x + self.biases[name] for name, x in projected.items()}
+
+
 class RoleEncoder(nn.Module):
     """The cues of one person to one sequence a modality group; target and partner have one each."""
 
@@ -90,13 +137,8 @@ class RoleEncoder(nn.Module):
         d, heads, positions, dropout = settings.d_model, settings.heads, settings.positions, settings.dropout
         dims = {name: dim for group in stacks.values() for name, dim in group.items()}
         self.groups = [list(group) for group in stacks.values()]
-        self.norm = nn.LayerNorm(sum(dims.values()))
-        self.project = nn.ModuleDict(
-            {
-                name: nn.Sequential(nn.Linear(dim, d), nn.Dropout(dropout), nn.GELU())
-                for name, dim in dims.items()
-            }
-        )
+        self.project = CueProjections(dims, d)
+        self.activate = nn.Sequential(nn.Dropout(dropout), nn.GELU())
         self.cues = nn.ModuleDict(
             {name: TransformerLayer(d, heads, settings.dim_head, d, positions, dropout) for name in dims}
         )
@@ -109,12 +151,8 @@ class RoleEncoder(nn.Module):
         self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor], mask: Tensor
     ) -> list[Tensor]:
         """features (B, L, D_f), valid (B, L), mask (B, L) -> a (B, L, n d) for each group of n cues."""
-        normed = [window_norm(features[name], valid[name]) for name in self.project]
-        parts = self.norm(torch.cat(normed, dim=-1)).split([x.shape[-1] for x in normed], dim=-1)
-        cues = {
-            name: self.cues[name](project(part), mask)
-            for (name, project), part in zip(self.project.items(), parts, strict=True)
-        }
+        projected = self.project(features, valid)
+        cues = {name: layer(self.activate(projected[name]), mask) for name, layer in self.cues.items()}
         joined = [torch.cat([cues[name] for name in group], dim=-1) for group in self.groups]
         return [layer(x, mask) for layer, x in zip(self.fused, joined, strict=True)]
 
@@ -182,18 +220,3 @@ class DAT(nn.Module):
         features = {name: x.flatten(0, 1) for name, x in batch.partners.items()}
         valid = {name: x.flatten(0, 1) for name, x in batch.partners_valid.items()}
         return self.partner(features, valid, mask.flatten(0, 1))
-
-
-def window_norm(x: Tensor, valid: Tensor, eps: float = 1e-5) -> Tensor:
-    """Zero mean and unit variance over the valid frames and all dimensions of a window; the others stay zero.
-
-    Args:
-        x: (B, L, D_f), zero where invalid.
-        valid: (B, L).
-    """
-    frames = valid.unsqueeze(-1).to(x.dtype)
-    count = (frames.sum(dim=(1, 2), keepdim=True) * x.shape[-1]).clamp(min=1)
-    mean = (x * frames).sum(dim=(1, 2), keepdim=True) / count
-    centred = (x - mean) * frames
-    variance = centred.square().sum(dim=(1, 2), keepdim=True) / count
-    return centred * torch.rsqrt(variance + eps)
