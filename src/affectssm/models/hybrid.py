@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from affectssm.config import DAMambaSettings
 from affectssm.models.attention import Attention
+from affectssm.models.dropout import WindowDropout
 from affectssm.ssm.mamba import BiMamba, mix_together
 
 
@@ -42,9 +43,9 @@ class HybridBlock(nn.Module):
             nn.Linear(d, hidden),
             nn.GELU(),
             nn.Linear(hidden, d),
-            nn.Dropout(settings.dropout),
+            WindowDropout(settings.dropout),
         )
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = WindowDropout(settings.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, L, d) and mask (B, L), True where a frame counts -> (B, L, d)."""
