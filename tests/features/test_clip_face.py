@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from affectssm.errors import ConfigError
 from affectssm.features.clip_face import ClipFace
 from tests.features.helpers import face_rows, run
 from tests.features.test_flow import moving_video
@@ -55,6 +56,11 @@ def test_a_lower_rate_takes_fewer_pictures_with_their_own_times(tmp_path: Path) 
     np.testing.assert_allclose(track.time, TIMES[[0, 5]], atol=1e-4)
     assert track.rate == 5.0
     assert run(extractor(fps=100.0), path, face_rows(tmp_path, BOXES, TIMES))[0].rate == 25.0
+
+
+def test_an_unknown_architecture_names_its_neighbours() -> None:
+    with pytest.raises(ConfigError, match="ViT-B-32"):
+        extractor(model="ViT-B32", size="full")
 
 
 def test_pretrained_weights_are_loaded_from_a_folder(tmp_path: Path) -> None:

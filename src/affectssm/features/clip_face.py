@@ -6,12 +6,14 @@ The image tower alone; its projected embedding, as it comes. A lower rate takes 
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
+from affectssm.errors import ConfigError
 from affectssm.features.base import Extractor, Source
 from affectssm.features.facebox import cut
 from affectssm.features.weights import Wanted, offline, ready, seed_of, seeded, verified_folder
@@ -61,7 +63,8 @@ class ClipFace(Extractor):
             with seeded(model):
                 if self.settings["size"] == "small":
                     return open_clip.CLIP(_SMALL_DIM, _SMALL, _NO_TEXT).visual
-                return open_clip.create_model(model, pretrained=None, pretrained_text=False).visual
+                known = _architecture(model)
+                return open_clip.CLIP(known["embed_dim"], known["vision_cfg"], _NO_TEXT).visual
         repository = str(open_clip.get_pretrained_cfg(model, tag).get("hf_hub", f"{model} {tag}")).strip("/")
         licence = LICENCES.get(tag, "see the repository")
         wanted = Wanted(f"{model}/{tag}", repository, licence, _FILES, self.settings["revision"])
@@ -99,3 +102,13 @@ class ClipFace(Extractor):
         """Return the embeddings (N, D) float32 of RGB crops (N, S, S, 3) uint8."""
         images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float().div_(255)
         return self._network(images.sub_(self._mean).div_(self._deviation)).float().cpu().numpy()
+
+
+def _architecture(model: str) -> dict[str, Any]:
+    known = open_clip.get_model_config(model)
+    if known is None:
+        near = difflib.get_close_matches(model, open_clip.list_models(), 3, 0.0)
+        raise ConfigError(
+            "features.clip_face.model", model, "an open-clip architecture", f"take one like {', '.join(near)}"
+        )
+    return known

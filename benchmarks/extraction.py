@@ -1,0 +1,358 @@
+"""How much the extractors cost beyond what they cannot avoid, and whether their memory grows with the media.
+
+    python benchmarks/extraction.py            # about six minutes on two cores
+    python benchmarks/extraction.py --quick    # a minute: proves that it runs
+
+Full-size encoders on random weights. For each network extractor the whole way from the file to the feature file is
+timed against plain decoding (PyAV alone) plus the network's bare forward passes on arrays that are ready: what any
+implementation has to pay. The three are interleaved, and medians over the rounds are compared. Memory is the peak
+resident set of child processes that extract one and ten minutes. Writes benchmarks/results/extraction.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+SIZE, FPS, RATE = (640, 360), 25, 16000
+SPEECH = {
+    "revision": "", "chunk_s": 10.0, "overlap_s": 0.75, "batch": 8, "int8": False,
+    "weights": "random", "size": "full", "weights_dir": "",
+}  # fmt: skip
+CLIP = {
+    "model": "ViT-B-32", "pretrained": "openai", "revision": "", "fps": 25.0, "batch": 8, "int8": False, "margin": 0.25,
+    "weights": "random", "size": "full", "weights_dir": "",
+}  # fmt: skip
+FLOW = {"size": 112, "grid": 4, "method": "dis_medium", "margin": 0.25}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "face_track": {"min_confidence": 0.5},
+    "wav2vec2": SPEECH | {"model": "facebook/wav2vec2-base-960h"},
+    "speech_emotion": SPEECH | {"model": "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"},
+    "clip_face": CLIP,
+    "optical_flow": FLOW,
+    "landmark_flow": FLOW,
+}
+NEED_FACES = ("clip_face", "optical_flow", "landmark_flow")
+
+
+def write_clip(path: Path, seconds: float) -> None:
+    """Write a moving face (scikit-image's photograph) at 640 x 360 with noise of changing loudness, H.264 and AAC."""
+    import cv2
+    from skimage.data import astronaut
+
+    photograph, rng = astronaut(), np.random.default_rng(0)
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "g": str(FPS)})
+        (video.width, video.height), video.pix_fmt = SIZE, "yuv420p"
+        sound = file.add_stream("aac", rate=RATE, layout="mono")
+        for index in range(round(seconds * FPS)):
+            place = np.array([[1, 0, 100 + 20 * np.sin(index / 9)], [0, 1, 40 + 10 * np.cos(index / 7)]])
+            picture = cv2.warpAffine(photograph, place, SIZE, borderMode=cv2.BORDER_REFLECT)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = index
+            file.mux(video.encode(frame))
+            loud = 0.1 * (1 + np.sin(index / 5)) * rng.standard_normal((1, RATE // FPS))
+            piece = av.AudioFrame.from_ndarray(loud.astype(np.float32), format="fltp", layout="mono")
+            piece.sample_rate, piece.pts = RATE, index * (RATE // FPS)
+            file.mux(sound.encode(piece))
+        file.mux(video.encode())
+        file.mux(sound.encode())
+
+
+def write_longer(path: Path, clip: Path, seconds: float, repeats: int) -> None:
+    """Write a clip's packets over and over: long media without encoding them."""
+    with av.open(str(path), "w") as file, av.open(str(clip)) as template:
+        copies = [file.add_stream_from_template(stream) for stream in template.streams]
+        last = [-1 << 60] * len(copies)
+        for turn in range(repeats):
+            with av.open(str(clip)) as source:
+                for packet in source.demux():
+                    number, shift = packet.stream.index, round(turn * seconds / packet.time_base)
+                    if packet.dts is None or packet.dts + shift <= last[number]:
+                        continue  # the sound is a little longer than the pictures
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    last[number], packet.stream = packet.dts, copies[number]
+                    file.mux(packet)
+
+
+def manifest_row(feature: str, media: Path) -> Any:
+    from affectssm.corpora.manifest import StreamRow
+    from affectssm.features.registry import spec
+
+    return StreamRow(
+        corpus="noxi", split="train", recording="001", participant="expert", kind=spec(feature).kind, path=media.name,
+        base="root", rate=FPS, frames=0, dim=0, duration_s=0.0, bytes=media.stat().st_size, checksum=media.name,
+        fold_group="001", language="", shard="s00",
+    )  # fmt: skip
+
+
+def extract(feature: str, media: Path, out: Path, **settings: Any) -> None:
+    """Run the whole job of a shard that holds one file; the face track lies beside ``out`` where one is needed."""
+    from affectssm.corpora.manifest import write_manifest
+    from affectssm.features.extract import extract_shard
+    from affectssm.store.card import make_card
+
+    manifest = out.with_suffix(".manifest.parquet")
+    write_manifest(manifest, [manifest_row(feature, media)], make_card("benchmark", ["affectssm.errors"], {}))
+    faces = media.with_suffix(".faces.h5") if feature in NEED_FACES else None
+    extract_shard(
+        feature, manifest, media.parent, None, "s00", SETTINGS[feature] | settings, faces, out,
+        out.with_suffix(".faults.parquet"),
+    )  # fmt: skip
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def from_file_to_file(extractor: Any, media: Path, folder: Path) -> None:
+    """Extract into a feature file with a network that is loaded already."""
+    from affectssm.features.base import Source
+    from affectssm.features.facebox import FaceRows
+    from affectssm.store.card import make_card
+    from affectssm.store.shards import ResumableShard, ShardReader
+
+    faces = None
+    if extractor.name in NEED_FACES:
+        faces = FaceRows(ShardReader(media.with_suffix(".faces.h5")), "001", "expert")
+    shard = ResumableShard(folder / "timed.h5", make_card("benchmark", ["affectssm.errors"], {}))
+    with shard.recording("001", str(time.monotonic_ns())) as part:
+        for block in extractor.extract(Source(manifest_row(extractor.name, media), media, faces)):
+            part.append("expert", block)
+    shard.finish()
+
+
+def plain_decoding(media: Path, kind: str) -> None:
+    """What a file costs with PyAV alone: RGB pictures, or 16 kHz mono sound."""
+    with av.open(str(media)) as container:
+        if kind == "video":
+            container.streams.video[0].thread_type = "AUTO"
+            for frame in container.decode(video=0):
+                frame.to_ndarray(format="rgb24")
+        else:
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+            for frame in container.decode(audio=0):
+                for piece in resampler.resample(frame):
+                    piece.to_ndarray()
+
+
+def bare_forward(feature: str, settings: dict[str, Any], seconds: float) -> Callable[[], None]:
+    """Return the library's own forward passes over as many frames as the media hold, without any overlap."""
+    import torch
+
+    from affectssm.features.registry import make
+
+    network = make(feature, settings)._network
+    device = next(network.parameters()).device
+    if feature == "clip_face":
+        frames = round(seconds * FPS)
+        inputs = list(torch.randn(frames, 3, 224, 224, device=device).split(settings["batch"]))
+    else:
+        length = round(settings["chunk_s"] * RATE)
+        inputs = list(
+            torch.randn(round(seconds * RATE) // length, length, device=device).split(settings["batch"])
+        )
+
+    def run() -> None:
+        with torch.inference_mode():
+            for batch in inputs:
+                network(batch)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return run
+
+
+def seconds_of(action: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def interleaved(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each action, after one round that does not count."""
+    for action in actions.values():
+        action()
+    taken: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            taken[name].append(seconds_of(action))
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def network_rows(
+    clip: Path, sound: Path, folder: Path, length: dict[str, float], rounds: int
+) -> Iterator[list[str]]:
+    from affectssm.features.registry import make
+
+    for feature, batch in (("wav2vec2", 8), ("speech_emotion", 8), ("clip_face", 8), ("clip_face", 32)):
+        kind = "video" if feature == "clip_face" else "audio"
+        media, seconds = (clip, length["video"]) if kind == "video" else (sound, length["audio"])
+        settings = SETTINGS[feature] | {"batch": batch}
+        extractor = make(feature, settings)
+        took = interleaved(
+            {
+                "whole": lambda extractor=extractor, media=media: from_file_to_file(extractor, media, folder),
+                "decode": lambda media=media, kind=kind: plain_decoding(media, kind),
+                "forward": bare_forward(feature, settings, seconds),
+            },
+            rounds,
+        )
+        ratio = took["whole"] / (took["decode"] + took["forward"])
+        print(f"{feature} batch {batch}: {ratio:.2f}", flush=True)
+        columns = [took["whole"], took["decode"], took["forward"]]
+        yield [
+            feature,
+            str(batch),
+            f"{seconds:g}",
+            *(f"{value:.2f}" for value in columns),
+            f"**{ratio:.2f}**",
+        ]
+
+
+def cpu_rows(clip: Path, folder: Path, seconds: float, rounds: int) -> Iterator[list[str]]:
+    from affectssm.features.registry import make
+
+    frames = seconds * FPS
+    for feature in ("face_track", "optical_flow", "landmark_flow"):
+        extractor = make(feature, SETTINGS[feature])
+        took = interleaved(
+            {
+                "whole": lambda extractor=extractor: from_file_to_file(extractor, clip, folder),
+                "decode": lambda: plain_decoding(clip, "video"),
+            },
+            rounds,
+        )
+        print(f"{feature}: {took['whole'] / frames * 1e3:.2f} ms a picture", flush=True)
+        each = [took["whole"] / frames * 1e3, took["decode"] / frames * 1e3]
+        yield [feature, *(f"{value:.2f}" for value in each), f"{took['whole'] / seconds:.3f}"]
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+def peak_of(feature: str, media: Path, out: Path, **settings: Any) -> float:
+    """Return the peak resident MB of a process that does one extraction."""
+    command = [sys.executable, __file__, "--child", feature, str(media), str(out), json.dumps(settings)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def child(feature: str, media: str, out: str, settings: str) -> None:
+    extract(feature, Path(media), Path(out), **json.loads(settings))
+    # the high-water mark of this very program; getrusage would count the parent's
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+
+
+def memory_rows(short: Path, long: Path) -> Iterator[list[str]]:
+    cases: list[tuple[str, dict[str, Any]]] = [
+        ("face_track", {}),
+        ("optical_flow", {}),
+        ("landmark_flow", {}),
+        ("clip_face", {"fps": 1.0, "batch": 8}),
+        ("wav2vec2", {"chunk_s": 20.0, "overlap_s": 1.5}),
+    ]
+    for feature, settings in cases:
+        suffix = ".faces.h5" if feature == "face_track" else f".{feature}.h5"
+        one, ten = (peak_of(feature, media, media.with_suffix(suffix), **settings) for media in (short, long))
+        print(f"{feature}: {one:.0f} MB, {ten:.0f} MB", flush=True)
+        yield [feature, f"{one:.0f}", f"{ten:.0f}", f"**{ten / one:.2f}**"]
+
+
+# -- report ------------------------------------------------------------------------------------------------------------
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="short media and one round; writes no result")
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        child(*given.child)
+        return
+    length = {"video": 2.0, "audio": 20.0} if given.quick else {"video": 6.4, "audio": 80.0}
+    rounds, minutes = (1, (0.1, 0.2)) if given.quick else (3, (1, 10))
+    began, load = time.monotonic(), os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clip, sound = folder / "clip.mp4", folder / "sound.mp4"
+        write_clip(clip, length["video"])
+        write_clip(sound, length["audio"])
+        extract("face_track", clip, clip.with_suffix(".faces.h5"))
+        networks = list(network_rows(clip, sound, folder, length, rounds))
+        others = list(cpu_rows(clip, folder, length["video"], rounds))
+        media = []
+        for count in minutes:
+            media.append(folder / f"{count}.mp4")
+            write_longer(media[-1], clip, length["video"], round(count * 60 / length["video"]))
+        memory = list(memory_rows(*media))
+    text = report(networks, others, memory, rounds, load, time.monotonic() - began)
+    print(text)
+    if not given.quick:
+        (HERE / "results").mkdir(exist_ok=True)
+        (HERE / "results" / "extraction.md").write_text(text, encoding="utf-8")
+
+
+def report(
+    networks: list[list[str]],
+    others: list[list[str]],
+    memory: list[list[str]],
+    rounds: int,
+    load: float,
+    took: float,
+) -> str:
+    import torch
+
+    device = (
+        torch.cuda.get_device_name(0)
+        if torch.cuda.is_available()
+        else f"CPU, {torch.get_num_threads()} threads"
+    )
+    return f"""# Extraction
+
+Measured by `python benchmarks/extraction.py` in {took / 60:.1f} minutes on {device}, torch {torch.__version__},
+Python {platform.python_version()}; load average at the start {load:.1f}. Interleaved medians of {rounds} rounds,
+full-size encoders on random weights, {SIZE[0]} x {SIZE[1]} H.264 at {FPS} pictures a second with AAC.
+
+## Network extractors
+
+From the file to the feature file, against plain decoding plus the library's own forward passes over the same frames
+without overlap (speech: passes of {SPEECH["chunk_s"]:g} s, {SPEECH["overlap_s"]:g} s of context on each side, the
+share the defaults have). Seconds; the target is a ratio of 1.25 at most.
+
+{table(["extractor", "batch", "media s", "file to file", "decoding", "bare forward", "ratio"], networks)}
+
+## Face tracking and flow
+
+{table(["extractor", "ms a picture", "of it decoding to RGB", "seconds a second of video"], others)}
+
+## Memory
+
+Peak resident MB of a process that extracts one file; the target is a ratio of 1.1 at most.
+
+{table(["extractor", "one minute", "ten minutes", "ratio"], memory)}
+"""
+
+
+if __name__ == "__main__":
+    main()
