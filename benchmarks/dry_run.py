@@ -31,15 +31,24 @@ SPLITS = {"noxi": ("train", "val", "test-base"), "noxi_add": ("test-additional",
 
 def rows_of(corpus: str, sessions: int, shards: int) -> list[StreamRow]:
     """Return manifest rows of a made-up corpus of dyads of twenty minutes."""
-    return [
-        StreamRow(
-            corpus, SPLITS[corpus][number % len(SPLITS[corpus])], f"{number:04d}", role, kind, f"{number:04d}/{role}.{kind}",
-            "root", 25.0, 30000, 1, 1200.0, 1, f"sha256:{number}", f"{number:04d}", "", shard_of(f"{number:04d}", shards),
-        )
-        for number in range(sessions)
-        for role in ("expert", "novice")
-        for kind in KINDS
-    ]  # fmt: skip
+    rows = []
+    for number in range(sessions):
+        name, split = f"{number:04d}", SPLITS[corpus][number % len(SPLITS[corpus])]
+        where = {"base": "root", "fold_group": name, "language": "", "shard": shard_of(name, shards)}
+        size = {
+            "rate": 25.0,
+            "frames": 30000,
+            "dim": 1,
+            "duration_s": 1200.0,
+            "bytes": 1,
+            "checksum": f"sha256:{number}",
+        }
+        rows += [
+            StreamRow(corpus, split, name, role, kind, f"{name}/{role}.{kind}", **where, **size)
+            for role in ("expert", "novice")
+            for kind in KINDS
+        ]
+    return rows
 
 
 def make_place(folder: Path, sessions: int, shards: int) -> None:
@@ -69,7 +78,9 @@ def make_place(folder: Path, sessions: int, shards: int) -> None:
 
 def main() -> None:
     """Time the dry run and print jobs and seconds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--shards", type=int, default=32)
     given = parser.parse_args()

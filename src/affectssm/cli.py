@@ -22,7 +22,9 @@ Handler = Callable[[argparse.Namespace], None]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; return 0, or 1 after saying what is wrong with the user's data or configuration."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
+    )
     try:
         arguments.handler(arguments)
     except AffectError as error:
@@ -44,14 +46,18 @@ def _parser() -> argparse.ArgumentParser:
     add("edition", help="demo, demo-tiny, demo-withheld or demo-tiny-withheld")
     add("--out", type=Path, required=True)
 
-    add = command("discover", _discover, "write the manifest, the fault table and the shard index of a corpus")
+    add = command(
+        "discover", _discover, "write the manifest, the fault table and the shard index of a corpus"
+    )
     add("corpus", help="noxi, noxi_add or mpiigi")
     add("--root", type=Path, required=True)
     add("--ground-truth", type=Path, help="folder with the withheld test labels")
     add("--settings", type=_json, default={}, help="corpora.<corpus> of the configuration, as JSON")
     add("--out", type=Path, required=True)
 
-    add = command("extract", _extract, "extract a feature of a shard; a killed job goes on with the next recording")
+    add = command(
+        "extract", _extract, "extract a feature of a shard; a killed job goes on with the next recording"
+    )
     add("feature")
     add("--manifest", type=Path, required=True)
     add("--root", type=Path, required=True)
@@ -84,7 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--predictions", type=Path, nargs="+", required=True)
     add("--manifests", type=Path, nargs="+", required=True)
     add("--missing", type=Path, required=True, help="participants that could not be predicted")
-    add("--features", type=Path, nargs="+", required=True, help="results/features/{corpus}-{edition} of each corpus")
+    add(
+        "--features",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="results/features/{corpus}-{edition} of each corpus",
+    )
     add("--settings", type=_json, required=True)
     add("--out", type=Path, required=True)
 
@@ -96,14 +108,28 @@ def _parser() -> argparse.ArgumentParser:
     add = command("table", _table, "build a table with its Markdown, provenance, faults and figure")
     add("table")
     add("--metrics", type=Path, nargs="+", required=True)
-    add("--corpora", type=Path, nargs="+", required=True, help="results/corpora/{corpus}-{edition} of each corpus")
+    add(
+        "--corpora",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="results/corpora/{corpus}-{edition} of each corpus",
+    )
     add("--fault-features", nargs="*", default=[], help="features whose fault rows belong to the table")
     add("--settings", type=_json, required=True)
     add("--out", type=Path, required=True)
 
-    add = command("export", _export, "write a task's windows, features and labels as Parquet or HDF5 for other tools")
+    add = command(
+        "export", _export, "write a task's windows, features and labels as Parquet or HDF5 for other tools"
+    )
     add("--windows", type=Path, required=True, help="a window index (results/windows/{task}/{part}.parquet)")
-    add("--features", type=Path, nargs="+", required=True, help="results/features/{corpus}-{edition} of each corpus")
+    add(
+        "--features",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="results/features/{corpus}-{edition} of each corpus",
+    )
     add("--source", choices=("extracted", "multimediate"), required=True)
     add("--clock-hz", type=int, choices=(25, 100), default=100)
     add("--format", choices=("parquet", "hdf5"), required=True)
@@ -112,13 +138,21 @@ def _parser() -> argparse.ArgumentParser:
     add = command("config", _config, "check a configuration, or write the files generated from the model")
     add("files", type=Path, nargs="*", help="YAML files, later ones over earlier ones")
     add("--write", action="store_true", help="write config.yaml, the JSON schema and the option reference")
-    add("--check", action="store_true", help="show how those files differ from the model, and fail if they do")
+    add(
+        "--check", action="store_true", help="show how those files differ from the model, and fail if they do"
+    )
     return parser
 
 
 def _run_arguments(add: Callable[..., Any]) -> None:
     add("--windows", type=Path, required=True, help="results/windows/{task}")
-    add("--features", type=Path, nargs="+", required=True, help="results/features/{corpus}-{edition} of each corpus")
+    add(
+        "--features",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="results/features/{corpus}-{edition} of each corpus",
+    )
     add("--settings", type=_json, required=True)
 
 

@@ -104,7 +104,9 @@ class Features(Strict):
         description="encoder weights; random (seeded) is for the demo"
     )
     size: Literal["full", "small"] = Field(description="encoder size; small only with random weights")
-    threads: int = Field(1, ge=1, description="CPU threads of a network extractor (sums may differ in the last digits)")
+    threads: int = Field(
+        1, ge=1, description="CPU threads of a network extractor (sums may differ in the last digits)"
+    )
     weights_dir: str = Field("weights", description="folder with pretrained weights, one folder a model")
     face_track: FaceSettings = Field(default_factory=FaceSettings, description="face tracking, shared")
     wav2vec2: SpeechEncoderSettings = Field(

@@ -20,7 +20,9 @@ class AffectError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        return f"{self.where}\n  found:    {self.found}\n  expected: {self.expected}\n  remedy:   {self.remedy}"
+        return (
+            f"{self.where}\n  found:    {self.found}\n  expected: {self.expected}\n  remedy:   {self.remedy}"
+        )
 
     def __reduce__(self) -> tuple:
         return type(self), (self.where, self.found, self.expected, self.remedy)

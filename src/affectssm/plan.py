@@ -243,14 +243,20 @@ class Plan:
 
     def training_windows(self, experiment: str) -> list[str]:
         """Return the window indexes an experiment learns from."""
-        return self.windows(experiment, "test") if self.adapts(experiment) else self.windows(experiment, "train", "val")
+        return (
+            self.windows(experiment, "test")
+            if self.adapts(experiment)
+            else self.windows(experiment, "train", "val")
+        )
 
     def base_checkpoint(self, experiment: str, seed: str) -> list[str]:
         """Return the checkpoint an adapted run continues from."""
         if not self.adapts(experiment):
             return []
         base = self.experiment(experiment).base
-        return [f"{self.results}/runs/{base.name}-{self.joint_edition}/{base.fold}/{seed}/checkpoint.safetensors"]
+        return [
+            f"{self.results}/runs/{base.name}-{self.joint_edition}/{base.fold}/{seed}/checkpoint.safetensors"
+        ]
 
     def run_arguments(self, experiment: str, seed: str) -> str:
         """Return the arguments that ``affectssm train`` and ``predict`` share."""
@@ -299,9 +305,7 @@ class Plan:
     def evaluation_arguments(self, experiment: str) -> str:
         """Return the arguments of ``affectssm evaluate`` that the rule's own files do not say."""
         settings = catalogue.evaluation_settings(self.config, self.experiment(experiment))
-        return _join(
-            "--features", *self.track_folders(), "--settings", json.dumps(settings, sort_keys=True)
-        )
+        return _join("--features", *self.track_folders(), "--settings", json.dumps(settings, sort_keys=True))
 
     def table_arguments(self, table: str) -> str:
         """Return the arguments of ``affectssm table`` that the rule's own files do not say."""

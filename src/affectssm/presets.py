@@ -75,7 +75,15 @@ TINY: dict[str, Any] = {
     "features": DEMO["features"],
     "experiments": {
         "seeds": [1],
-        "da_mamba": {"d_model": 8, "d_state": 2, "expand": 1, "ffn": 1, "blocks": 1, "heads": 2, "dropout": 0.0},
+        "da_mamba": {
+            "d_model": 8,
+            "d_state": 2,
+            "expand": 1,
+            "ffn": 1,
+            "blocks": 1,
+            "heads": 2,
+            "dropout": 0.0,
+        },
         "dat": {"d_model": 8, "heads": 2, "dim_head": 4, "dim_head_cross": 4, "dropout": 0.0},
         "training": {
             "learning_rate": 3e-3,

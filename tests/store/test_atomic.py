@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from affectssm.errors import DataError
 from affectssm.store.atomic import staged, write_json
 

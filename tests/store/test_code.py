@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from affectssm.store import code
 
 
@@ -37,7 +38,12 @@ def package(tmp_path, monkeypatch):
 def test_reaches_lazy_and_indirect_imports_but_not_the_ground_floor(package):
     _, fresh = package
     fresh()
-    assert code.reachable("affectssm.a") == {"affectssm.a", "affectssm.sub", "affectssm.sub.b", "affectssm.sub.c"}
+    assert code.reachable("affectssm.a") == {
+        "affectssm.a",
+        "affectssm.sub",
+        "affectssm.sub.b",
+        "affectssm.sub.c",
+    }
 
 
 @pytest.mark.parametrize(

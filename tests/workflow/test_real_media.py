@@ -19,7 +19,9 @@ from tests.workflow.workplace import REPOSITORY, TABLE, Workplace
 MEDIA = REPOSITORY.parent / "shared" / "media"
 pytestmark = [
     pytest.mark.workflow,
-    pytest.mark.skipif(not MEDIA.is_dir(), reason="needs the real media beside the repository (../shared/media)"),
+    pytest.mark.skipif(
+        not MEDIA.is_dir(), reason="needs the real media beside the repository (../shared/media)"
+    ),
 ]
 LANGER, SINGLE = "face/WolfgangLanger_Pexels.mp4", "face/single_face.mp4"
 SESSIONS = ("train/001", "train/002", "val/003", "test-base/004")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tests.workflow.workplace import TABLE, TINY, Workplace, rules
 
 pytestmark = pytest.mark.workflow
@@ -83,10 +84,16 @@ def test_a_new_session_reruns_its_shard_onward(lab, tmp_path):
 
     place, root = lab
     noxi = root / "noxi" / "train"
-    donor = next(path for path in sorted(noxi.iterdir()) if any(path.glob("*.egemapsv2.stream")) and len(list(path.glob("*annotation.csv"))) > 1)
+    donor = next(
+        path
+        for path in sorted(noxi.iterdir())
+        if any(path.glob("*.egemapsv2.stream")) and len(list(path.glob("*annotation.csv"))) > 1
+    )
     shutil.copytree(donor, noxi / "099")
     jobs = place.executed(TABLE, config="lab.yaml")
-    extracted = {Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output}
+    extracted = {
+        Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output
+    }
     assert extracted == {shard_of("099", 3)}
     assert not [output for rule, output in jobs if rule.startswith("extract") and "/mpiigi-" in output]
     assert {"train", "predict", "evaluate", "table"} <= rules(jobs)

@@ -10,7 +10,8 @@ import subprocess
 import time
 
 import pytest
-from tests.workflow.workplace import TABLE, TINY, Workplace
+
+from tests.workflow.workplace import TABLE, Workplace
 
 pytestmark = pytest.mark.workflow
 
@@ -55,7 +56,10 @@ def test_a_logged_line_runs_by_itself(road, tmp_path):
 def test_killed_twice_and_started_again_gives_the_same_table(road, tmp_path):
     place = Workplace.make(tmp_path / "killed")
     runs = place.folder / "results"
-    kill_when(place, lambda: any(runs.glob("features/*/wav2vec2/*.parts/*.h5")) or any(runs.glob("features/*/*/*.h5")))
+    kill_when(
+        place,
+        lambda: any(runs.glob("features/*/wav2vec2/*.parts/*.h5")) or any(runs.glob("features/*/*/*.h5")),
+    )
     parts = {path: path.stat().st_mtime_ns for path in runs.glob("features/*/*/*.h5")}
     kill_when(place, lambda: any(runs.glob("runs/*/*/.*.resume/*.ckpt")))
     place.snakemake("--unlock")
@@ -103,7 +107,9 @@ def test_a_wrong_configuration_is_one_clear_error(road, tmp_path, text, says):
 
 def test_an_empty_root_is_one_clear_error(copy, tmp_path):
     (tmp_path / "empty").mkdir()
-    (copy.folder / "empty.yaml").write_text(f"scale: tiny\ncorpora: {{noxi: {{root: {tmp_path / 'empty'}}}}}\n")
+    (copy.folder / "empty.yaml").write_text(
+        f"scale: tiny\ncorpora: {{noxi: {{root: {tmp_path / 'empty'}}}}}\n"
+    )
     said = copy.snakemake(TABLE, config="empty.yaml", ok=False)
     assert "remedy" in said and "Traceback (most recent call last)" not in said
     assert copy.read(TABLE), "what was computed before is still there"

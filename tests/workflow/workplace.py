@@ -69,7 +69,11 @@ class Workplace:
     def executed(self, *arguments: str, config: str | Path = TINY) -> list[tuple[str, str]]:
         """Run (or with -n plan) and return (rule, first output) of each job."""
         text = self.snakemake(*arguments, config=config)
-        found = re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):\n(?:    (?!output).*\n)*(?:    output: ([^,\n]+))?", text, re.M)
+        found = re.findall(
+            r"^(?:local)?(?:rule|checkpoint) (\w+):\n(?:    (?!output).*\n)*(?:    output: ([^,\n]+))?",
+            text,
+            re.M,
+        )
         return [job for job in found if job[0] != "all"]
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:

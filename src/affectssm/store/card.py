@@ -87,7 +87,10 @@ def read_card(path: Path | str) -> dict[str, Any] | None:
         text = reader(Path(path))
     except (OSError, ValueError) as error:
         raise DataError(
-            path, f"not readable: {error}", "a finished file of this workflow", "delete it and run the command again"
+            path,
+            f"not readable: {error}",
+            "a finished file of this workflow",
+            "delete it and run the command again",
         ) from error
     return json.loads(text) if text else None
 

@@ -56,7 +56,10 @@ def _file(name: str) -> Path | None:
     if parts[0] != PACKAGE:
         return None
     base = ROOT.joinpath(*parts[1:])
-    for candidate in (base.with_suffix(".py") if len(parts) > 1 else base / "__init__.py", base / "__init__.py"):
+    for candidate in (
+        base.with_suffix(".py") if len(parts) > 1 else base / "__init__.py",
+        base / "__init__.py",
+    ):
         if candidate.is_file():
             return candidate
     return None
@@ -73,7 +76,9 @@ def _tree(name: str) -> ast.Module:
 def _tree_hash(name: str) -> str:
     tree = _tree(name)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _docstring(node):
+        if isinstance(
+            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        ) and _docstring(node):
             node.body = node.body[1:]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 

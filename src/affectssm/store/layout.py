@@ -19,7 +19,9 @@ def shard_index(corpus_folder: Path) -> dict[str, dict[str, dict[str, str]]]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(path, f"not readable: {error}", "the shard index", "make the manifest first") from error
+        raise DataError(
+            path, f"not readable: {error}", "the shard index", "make the manifest first"
+        ) from error
 
 
 def corpus_of(folder: Path) -> str:

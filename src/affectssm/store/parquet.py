@@ -29,7 +29,9 @@ def write_parquet(
     def validate(written: Path) -> None:
         found = pq.read_metadata(written)
         if found.num_rows != table.num_rows:
-            raise DataError(path, f"{found.num_rows} rows after writing", f"{table.num_rows}", "run the command again")
+            raise DataError(
+                path, f"{found.num_rows} rows after writing", f"{table.num_rows}", "run the command again"
+            )
 
     with staged(path, validate) as temporary:
         pq.write_table(table, temporary)
@@ -45,7 +47,10 @@ def read_parquet(path: Path | str, columns: Sequence[str] | None = None) -> pa.T
         return pq.read_table(path, columns=None if columns is None else list(columns))
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
-            path, f"not readable as Parquet: {error}", "a finished file of this workflow", "delete it and run again"
+            path,
+            f"not readable as Parquet: {error}",
+            "a finished file of this workflow",
+            "delete it and run again",
         ) from error
 
 
