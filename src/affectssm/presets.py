@@ -55,9 +55,9 @@ DEMO: dict[str, Any] = {
             "ffn": 2,
             "blocks": 1,
             "heads": 2,
-            "dropout": 0.1,
+            "dropout": 0.0,
         },
-        "dat": {"d_model": 16, "heads": 2, "dim_head": 8, "dim_head_cross": 16, "dropout": 0.1},
+        "dat": {"d_model": 16, "heads": 2, "dim_head": 8, "dim_head_cross": 16, "dropout": 0.0},
         "training": {
             "learning_rate": 3e-3,
             "batch": 32,

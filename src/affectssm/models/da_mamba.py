@@ -29,7 +29,6 @@ from affectssm.config import DAMambaSettings
 from affectssm.models.attention import Attention, clock_code
 from affectssm.models.batch import MAX_PARTNERS, DialogueBatch, DialogueOutput
 from affectssm.models.cues import GroupEncoder, group_dims
-from affectssm.models.dropout import WindowDropout
 from affectssm.models.hybrid import HybridBlock, run_together
 
 
@@ -87,7 +86,7 @@ class PartnerContext(nn.Module):
         self.mamba = HybridBlock(settings, local=False)
         self.target_norm, self.context_norm = nn.LayerNorm(d), nn.LayerNorm(d)
         self.attention = Attention(d, settings.heads, reaction=True)
-        self.dropout = WindowDropout(settings.dropout)
+        self.dropout = nn.Dropout(settings.dropout)
 
     def forward(self, target: Tensor, partners: Tensor, mask: Tensor) -> Tensor:
         """target (B, L, d), partners (B, P, L, d), mask (B, P, L) -> (B, L, d), zero where nobody is there."""
@@ -132,7 +131,7 @@ class DAMamba(nn.Module):
         if settings.alignment and sorted(stacks) == ["audio", "visual"]:
             self.align.update({group: nn.Linear(d, d, bias=False) for group in stacks})
         self.score = nn.Sequential(
-            nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), WindowDropout(settings.dropout), nn.Linear(d, 1)
+            nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Dropout(settings.dropout), nn.Linear(d, 1)
         )
 
     def forward(self, batch: DialogueBatch) -> DialogueOutput:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from affectssm.config import DAMambaSettings
 from affectssm.models.attention import Attention
-from affectssm.models.dropout import WindowDropout
 from affectssm.ssm.mamba import BiMamba, mix_together
 
 
@@ -43,9 +42,9 @@ class HybridBlock(nn.Module):
             nn.Linear(d, hidden),
             nn.GELU(),
             nn.Linear(hidden, d),
-            WindowDropout(settings.dropout),
+            nn.Dropout(settings.dropout),
         )
-        self.dropout = WindowDropout(settings.dropout)
+        self.dropout = nn.Dropout(settings.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, L, d) and mask (B, L), True where a frame counts -> (B, L, d)."""
