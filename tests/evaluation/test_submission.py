@@ -12,9 +12,9 @@ DATASET = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigroupinteraction"}
 
 def test_every_test_session_is_there_with_every_line(tmp_path):
     paths = [write_predictions(tmp_path / f"{s}.parquet", s) for s in (1, 2)]
-    write_submission("da_mamba-extracted-demo", paths, tmp_path / "out")
+    write_submission("da_mamba+x-extracted-demo", paths, tmp_path / "out")
     index = json.loads((tmp_path / "out/index.json").read_text())["files"]
-    tags = [f"da_mamba-extracted-demo-{tag}" for tag in ("seed1", "seed2", "mean")]
+    tags = [f"da_mamba_x-extracted-demo-{tag}" for tag in ("seed1", "seed2", "mean")]
     expected = {
         f"{DATASET[corpus]}/{tag}/{recording}/{role}.engagement.pred.csv"
         for (corpus, split), recordings in WORLD.items()

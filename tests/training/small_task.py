@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affectssm.config import Config
 from affectssm.store.card import make_card
 from affectssm.store.shards import ResumableShard, Track
 from affectssm.timeline.index import Target, write_index
@@ -99,18 +100,8 @@ def _write_labels(path: Path, labelled: list, recordings: list, content: str) ->
 
 def run_settings(model: str = "da_mamba", variant: str = "", selection: str = "val", **training) -> dict:
     """Settings of a run of eight steps in four epochs."""
-    own = {
-        "da_mamba": {
-            "d_model": 8,
-            "d_state": 2,
-            "blocks": 1,
-            "heads": 2,
-            "dropout": 0.2,
-            "expand": 1,
-            "chunk": 16,
-        },
-        "dat": {"d_model": 8, "heads": 2, "dim_head": 4, "dim_head_cross": 4, "dropout": 0.2},
-    }
+    tiny = Config.model_validate({"scale": "tiny"}).experiments
+    own = getattr(tiny, model).model_dump() | {"dropout": 0.2}
     recipe = {
         "learning_rate": 3e-3, "weight_decay": 0.01, "batch": 4, "steps": 8, "steps_per_epoch": 2, "warmup_steps": 2,
         "clip_norm": 5.0, "ema_decay": 0.8, "ema_bias_correction": True, "lambda_ccc": 1.0, "lambda_align": 0.4,
@@ -127,6 +118,6 @@ def run_settings(model: str = "da_mamba", variant: str = "", selection: str = "v
         "seed": 1,
         "clock_hz": CLOCK_HZ,
         "groups": GROUPS,
-        "model_settings": own[model],
+        "model_settings": own,
         "training": recipe | training,
     }

@@ -4,8 +4,9 @@ from small_task import FRAMES, RECORDINGS, label, run_settings, write_task
 
 from affectssm.errors import DataError
 from affectssm.timeline.index import Target
+from affectssm.timeline.tracks import files_by_corpus
 from affectssm.training.control import ExchangedLabels, donors, fitted
-from affectssm.training.data import LABELS, files_by_corpus, open_windows, training_indexes
+from affectssm.training.data import LABELS, open_windows, training_indexes
 
 
 def targets(sizes):
@@ -25,12 +26,13 @@ def test_everyone_gets_labels_of_another_recording_and_none_is_lost(sizes, seed)
     assert all(people[i].recording != people[donor].recording for i, donor in enumerate(found))
 
 
-def test_the_seed_decides_and_one_recording_is_refused():
+def test_the_seed_decides_and_one_participant_is_refused():
     people = targets([2] * 10)
     np.testing.assert_array_equal(donors(people, 1), donors(people, 1))
     assert not np.array_equal(donors(people, 1), donors(people, 2))
-    with pytest.raises(DataError, match="1 recordings"):
-        donors(targets([4]), 0)
+    assert all(donor != i for i, donor in enumerate(donors(targets([4]), 0))), "neighbours, but never oneself"
+    with pytest.raises(DataError, match="single participant"):
+        donors(targets([1]), 0)
 
 
 def test_tracks_are_cropped_or_stretched():
@@ -52,3 +54,6 @@ def test_windows_carry_the_whole_track_of_their_donor(tmp_path):
         track = batch.label[rows][batch.label_valid[rows]].numpy()
         np.testing.assert_array_equal(track, label(*people[donor]))
         assert len(track) == FRAMES
+    before = exchanged.donors.copy()
+    exchanged.exchange(5)
+    assert not np.array_equal(exchanged.donors, before), "another exchange every epoch"

@@ -69,6 +69,8 @@ class Cell:
 def empty_reason(part: Part, expected: Expected, has_labels: bool, has_predictions: bool) -> str:
     """Why a part cannot be scored at all, or ""."""
     corpus, split = part
+    if corpus not in expected.shards:
+        return f"no {corpus} in this configuration"
     if not expected.recordings.get(part):
         return f"{corpus} has no {split} part"
     if not has_predictions:

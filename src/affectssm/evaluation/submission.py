@@ -38,6 +38,7 @@ def write_submission(experiment: str, predictions: Sequence[Path], out: Path) ->
             frame has no prediction.
     """
     runs = [read_run(path) for path in predictions]
+    experiment = experiment.replace("+", "_")  # the tag becomes the name of a folder
     tracks = {
         f"{experiment}-seed{run.seed}": _test_tracks(run, path)
         for run, path in zip(runs, predictions, strict=True)

@@ -1,8 +1,12 @@
-"""The label control: training participants exchange their whole label tracks.
+"""The label control: participants exchange their whole label tracks.
 
 Everything stays as it is (inputs, label distribution, autocorrelation) but for the tie between a person's
-behaviour and the label. A donor always sits in another recording: a partner's label does carry something of
-the target.
+behaviour and the label. The part that selects the epoch exchanges too, so that no true label is seen
+anywhere. A donor sits in another recording, for a partner's label does carry something of the target.
+
+The training part's exchange is drawn anew every epoch. A single one would tie pairs of tracks together for
+the whole training; what a model makes of so few accidental ties is a random reading of the inputs, which
+scores far from zero in either direction (CCC of +-0.2 on the demo) and says nothing about leaks.
 """
 
 from __future__ import annotations
@@ -21,32 +25,30 @@ from affectssm.timeline.clock import LABEL_HZ, ratio
 from affectssm.timeline.index import CENTRE, CONTEXT, Target, WindowIndex
 from affectssm.timeline.loader import WindowDataset
 from affectssm.timeline.tracks import TrackFiles
+from affectssm.training.seeds import mixed
 
 
 def donors(targets: Sequence[Target], seed: int) -> np.ndarray:
-    """Whose labels each target gets: (targets,) positions, a permutation; never of the same recording.
+    """Whose labels each target gets: (targets,) positions, a permutation; never its own.
 
-    The recordings are put in a random order and everyone looks ahead by the size of the largest.
+    The recordings are put in a random order and everyone looks ahead by the size of the largest, into another
+    recording. Only where one recording holds more than half of the participants can a donor be a neighbour.
 
     Raises:
-        DataError: when one recording holds half of the participants or more, so that this cannot be done.
+        DataError: for a single participant.
     """
-    order = sorted(
-        range(len(targets)), key=lambda i: (targets[i].corpus, targets[i].recording, targets[i].participant)
-    )
-    groups = [list(own) for _, own in groupby(order, key=lambda i: (targets[i].corpus, targets[i].recording))]
-    largest = max((len(own) for own in groups), default=0)
-    if len(targets) < 2 * largest or len(groups) < 2:
+    if len(targets) < 2:
         raise DataError(
-            "label control",
-            f"{len(targets)} participants in {len(groups)} recordings",
-            "at least two recordings of similar size",
-            "add training sessions, or leave out the control",
+            "label control", "a single participant", "two at least", "add sessions, or leave it out"
         )
+    order = sorted(range(len(targets)), key=lambda i: (targets[i].corpus, targets[i].recording))
+    groups = [list(own) for _, own in groupby(order, key=lambda i: (targets[i].corpus, targets[i].recording))]
+    largest = max(len(own) for own in groups)
+    step = largest if len(targets) >= 2 * largest else 1
     shuffled = np.random.default_rng([seed, len(targets)]).permutation(len(groups))
     line = np.array([i for g in shuffled for i in groups[g]])
     found = np.empty(len(targets), np.int64)
-    found[line] = np.roll(line, -largest)
+    found[line] = np.roll(line, -step)
     return found
 
 
@@ -63,16 +65,20 @@ class ExchangedLabels(Dataset):
     Args:
         dataset: the windows.
         labels: corpus -> files of the label feature.
-        seed: decides who gets whose labels.
+        seed: decides, with the epoch, who gets whose labels.
     """
 
     def __init__(self, dataset: WindowDataset, labels: Mapping[str, Sequence[Path]], seed: int) -> None:
-        self.dataset = dataset
-        self.donors = donors(dataset.index.targets, seed)
-        own = _label_tracks(dataset.index, labels)
-        targets = dataset.index.targets
+        self.dataset, self.seed = dataset, seed
+        self._own = _label_tracks(dataset.index, labels)
+        self.exchange(0)
+
+    def exchange(self, epoch: int) -> None:
+        """Draw the donors of an epoch."""
+        targets = self.dataset.index.targets
+        self.donors = donors(targets, mixed(self.seed, epoch))
         self._tracks = [
-            tuple(fitted(part, target.label_frames) for part in own[donor])
+            tuple(fitted(part, target.label_frames) for part in self._own[donor])
             for target, donor in zip(targets, self.donors, strict=True)
         ]
 
@@ -112,3 +118,6 @@ def _label_tracks(
         tracks.append((value, valid))
     files.close()
     return tracks
+
+
+Learned = WindowDataset | ExchangedLabels

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.errors import DataError
-from affectssm.store import layout
 from affectssm.store.shards import ShardReader
 from affectssm.timeline.index import Target, WindowIndex, read_windows
 from affectssm.timeline.loader import WindowDataset
+from affectssm.timeline.tracks import files_by_corpus
 from affectssm.timeline.windows import holdout
 
 LABELS = "engagement"  # the labels of train and val; those of the test parts are another feature
@@ -54,27 +54,6 @@ def labelled_sessions(windows: Path) -> WindowIndex:
     """The windows of MPIIGI's labelled part."""
     index = read_windows(windows / "test.parquet")
     return index.select(lambda target: (target.corpus, target.split) == ("mpiigi", "val"))
-
-
-def files_by_corpus(folders: Iterable[Path], feature: str, index: WindowIndex) -> dict[str, list[Path]]:
-    """The files of a feature that hold the recordings of an index: corpus -> paths.
-
-    Raises:
-        DataError: when a corpus of the index has no folder among ``folders``.
-    """
-    shards: dict[str, set[str]] = {}
-    for target in index.targets:
-        shards.setdefault(target.corpus, set()).add(target.shard)
-    folder_of = {layout.corpus_of(folder): folder for folder in folders}
-    absent = sorted(set(shards) - set(folder_of))
-    if absent:
-        raise DataError(
-            "--features", f"no folder of {', '.join(absent)}", "one of each corpus", "add the folder"
-        )
-    return {
-        corpus: [layout.track(folder_of[corpus], feature, shard) for shard in sorted(own)]
-        for corpus, own in shards.items()
-    }
 
 
 def open_windows(

@@ -131,7 +131,11 @@ def experiments_of(table: str, config: Config) -> list[Experiment]:
         found = [Experiment(model, "", source) for model in models for source in sources]
         if config.experiments.validation_rows or test_labels_withheld(config):
             found += [Experiment(model, "", source, "holdout") for model in models for source in sources]
-        if config.experiments.adapt_mpiigi and "da_mamba" in models:
+        if (
+            config.experiments.adapt_mpiigi
+            and "da_mamba" in models
+            and config.corpora.mpiigi.root != NO_CORPUS
+        ):
             found += [Experiment("da_mamba", "adapt_mpiigi", source) for source in sources]
         return found
     if table == "noxi_controls":

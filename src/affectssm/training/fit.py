@@ -13,9 +13,10 @@ from affectssm.errors import DataError
 from affectssm.models.registry import build_model, parameter_count
 from affectssm.store.card import make_card
 from affectssm.timeline.loader import WindowDataset
+from affectssm.timeline.tracks import files_by_corpus
 from affectssm.torchvision_ops import ensure_torchvision_ops
-from affectssm.training.control import ExchangedLabels
-from affectssm.training.data import LABELS, content_of, files_by_corpus, open_windows, training_indexes
+from affectssm.training.control import ExchangedLabels, Learned
+from affectssm.training.data import LABELS, content_of, open_windows, training_indexes
 from affectssm.training.registry import training_modules
 from affectssm.training.run_files import CHECKPOINT, write_checkpoint, write_config, write_history
 
@@ -53,28 +54,27 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
         features=made_of,
     )
     train = open_windows(settings, train_index, features)
-    select = open_windows(settings, select_index, features, train.dims)
-    scaler = train.scaler()
+    dims, scaler = train.dims, train.scaler()
+    select = open_windows(settings, select_index, features, dims)
     torch.manual_seed(settings["seed"])
-    model = build_model(settings["model"], settings["model_settings"], train.dims, settings["groups"])
+    model = build_model(settings["model"], settings["model_settings"], dims, settings["groups"])
     log.info(
         "%s seed %s: %s parameters, %s windows to learn from, %s to select on",
         settings["experiment"], settings["seed"], f"{parameter_count(model):,}", len(train), len(select),
     )  # fmt: skip
     module = DialogueModule(model, scaler, settings)
     state = KeepState(resume_folder(out_dir), card["id"])
-    learned_from: WindowDataset | ExchangedLabels = train
+    learned: Learned = train
+    selecting: Learned = select
     if settings["variant"] == "shuffled_labels":
-        learned_from = ExchangedLabels(
-            train, files_by_corpus(features, LABELS, train_index), settings["seed"]
-        )
-    run_epochs(module, settings, learned_from, select, state)
+        learned, selecting = (_exchanged(part, features, settings["seed"]) for part in (train, select))
+    run_epochs(module, settings, learned, selecting, state)
     if not module.best:
         raise DataError(
             windows, "no CCC in the selection part", "valid labels that vary", "look into its fault table"
         )
     found = {
-        "feature_dims": train.dims,
+        "feature_dims": dims,
         "parameters": parameter_count(model),
         "best_epoch": module.best_epoch,
         "best_val_ccc": module.best_ccc,
@@ -83,3 +83,7 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     write_history(out_dir / "history.csv", module.history, HISTORY)
     write_checkpoint(out_dir / CHECKPOINT, module.best, scaler, card)
     state.clear()
+
+
+def _exchanged(part: WindowDataset, features: Sequence[Path], seed: int) -> ExchangedLabels:
+    return ExchangedLabels(part, files_by_corpus(features, LABELS, part.index), seed)

@@ -16,13 +16,12 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from affectssm.timeline.loader import WindowDataset, batch_indices, in_order, make_loader
-from affectssm.training.control import ExchangedLabels
+from affectssm.timeline.loader import batch_indices, in_order, make_loader
+from affectssm.training.control import ExchangedLabels, Learned
 from affectssm.training.module import DialogueModule
 from affectssm.training.resume import KeepState
 
 log = logging.getLogger(__name__)
-Learned = WindowDataset | ExchangedLabels
 QUIET = (  # what Lightning says about decisions taken here on purpose, or about itself
     ".*does not have many workers.*",
     "You defined a `validation_step` but have no `val_dataloader`.*",
@@ -42,10 +41,12 @@ class Batches(Callback):
 
     def of_epoch(self, epoch: int) -> DataLoader:
         """A loader of the batches of an epoch; the last epoch may be short."""
+        if isinstance(self.dataset, ExchangedLabels):
+            self.dataset.exchange(epoch)
         first = epoch * self.recipe["steps_per_epoch"]
         steps = range(first, min(first + self.recipe["steps_per_epoch"], self.recipe["steps"]))
         batches = [batch_indices(len(self.dataset), self.recipe["batch"], self.seed, step) for step in steps]
-        return make_loader(self.dataset, batches, self.recipe["workers"])  # type: ignore[arg-type]
+        return _loader(self.dataset, batches, self.recipe)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, DialogueModule)
@@ -57,11 +58,15 @@ class Batches(Callback):
         log.info("%s loss %.4f%s", place, row["loss"], score)
 
 
+def _loader(dataset: Learned, batches: Sequence[Any], recipe: Mapping[str, Any]) -> DataLoader:
+    return make_loader(dataset, batches, recipe["workers"])  # type: ignore[arg-type]  # windows either way
+
+
 def run_epochs(
     module: DialogueModule,
     settings: Mapping[str, Any],
     learned: Learned,
-    select: WindowDataset | None,
+    select: Learned | None,
     state: KeepState,
 ) -> None:
     """Run the epochs that are left.
@@ -75,11 +80,7 @@ def run_epochs(
     """
     recipe = settings["training"]
     batches = Batches(learned, recipe, settings["seed"], select is not None)
-    validation = (
-        None
-        if select is None
-        else make_loader(select, in_order(len(select), recipe["batch"]), recipe["workers"])
-    )
+    validation = None if select is None else _loader(select, in_order(len(select), recipe["batch"]), recipe)
     with warnings.catch_warnings():
         for known in QUIET:
             warnings.filterwarnings("ignore", message=known)

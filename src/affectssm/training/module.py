@@ -27,13 +27,9 @@ from affectssm.training.losses import (
     valid_at_label_frames,
 )
 from affectssm.training.schedule import rate_factor
+from affectssm.training.seeds import mixed
 
 HISTORY = ("epoch", "step", "loss", "loss_ccc", "loss_align", "val_ccc", "learning_rate")
-
-
-def mixed(seed: int, step: int) -> int:
-    """A seed for one step of a run: the same after a resume, another for every step and seed."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class DialogueModule(LightningModule):
