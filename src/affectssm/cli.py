@@ -131,7 +131,6 @@ def _parser() -> argparse.ArgumentParser:
         help="results/features/{corpus}-{edition} of each corpus",
     )
     add("--source", choices=("extracted", "multimediate"), required=True)
-    add("--clock-hz", type=int, choices=(25, 100), default=100)
     add("--format", choices=("parquet", "hdf5"), required=True)
     add("--out", type=Path, required=True)
 
@@ -243,7 +242,7 @@ def _table(given: argparse.Namespace) -> None:
 def _export(given: argparse.Namespace) -> None:
     from affectssm.timeline.export import export
 
-    export(given.windows, given.features, given.source, given.clock_hz, given.format, given.out)
+    export(given.windows, given.features, given.source, given.format, given.out)
 
 
 def _config(given: argparse.Namespace) -> None:

@@ -3,52 +3,45 @@
 One file a target, ``{corpus}/{recording}/{participant}``, so that memory stays bounded and a killed export
 has lost one file at most. L clock frames, D columns, F label frames of the centre, P partners.
 
-Parquet: a row, and a row group, is a window. Columns: corpus, split, recording, participant, start (clock
-    frame), frame_valid [L], label [F], label.valid [F], and for each feature ``{feature}`` [L * D] with
-    ``{feature}.valid`` [L]; the same for each partner as ``partner{k}.{feature}``, with ``partner{k}`` naming
-    the person; null where a recording has no k-th partner. Lists are of fixed size and row-major; the field's
-    metadata
-``shape`` gives L,D.
+Parquet: a row, and a row group, is a window. Columns: corpus, split, recording, participant, start (clock frame),
+frame_valid [L], label [F], label.valid [F], and for each feature ``{feature}`` [L * D] with ``{feature}.valid`` [L];
+the same for each partner as ``partner{k}.{feature}``, with ``partner{k}`` naming the person; null where a recording
+has no k-th partner. Lists are of fixed size and row-major; the field's metadata ``shape`` gives L,D.
 
-HDF5: attributes corpus, split, recording, participant, partners (P), clock_hz; datasets start (W,),
-    frame_valid
-(W, L), label and label_valid (W, F), target/{feature} (W, L, D), target_valid/{feature} (W, L),
-partner/{feature} (W, P, L, D) and partner_valid/{feature} (W, P, L).
+HDF5: attributes corpus, split, recording, participant, partners (P), clock_hz; datasets start (W,), frame_valid (W, L),
+label and label_valid (W, F), target/{feature} (W, L, D), target_valid/{feature} (W, L), partner/{feature}
+(W, P, L, D) and partner_valid/{feature} (W, P, L).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from affectssm.corpora.manifest import is_test_split
-from affectssm.errors import ConfigError
 from affectssm.features.registry import GROUPS
-from affectssm.store import layout
 from affectssm.store.card import make_card
 from affectssm.store.ids import check_id
 from affectssm.timeline.export_hdf5 import write_hdf5
 from affectssm.timeline.export_parquet import write_parquet_windows
-from affectssm.timeline.index import Target, WindowIndex, read_windows
+from affectssm.timeline.index import read_windows
 from affectssm.timeline.loader import Shards, WindowDataset
+from affectssm.timeline.tracks import files_by_corpus
 
 WRITERS = {"parquet": write_parquet_windows, "hdf5": write_hdf5}
 SUFFIXES = {"parquet": ".parquet", "hdf5": ".h5"}
 LABELS = "engagement"  # test labels are opened by the evaluation alone
 
 
-def export(
-    windows: Path, folders: Iterable[Path], source: str, clock_hz: int, format: str, out: Path
-) -> list[Path]:
+def export(windows: Path, folders: Sequence[Path], source: str, format: str, out: Path) -> list[Path]:
     """Write ``{corpus}/{recording}/{participant}.parquet`` (or .h5) for each target of a window index.
 
     Args:
         windows: the window index.
         folders: ``results/features/{corpus}-{edition}`` of each corpus.
         source: extracted or multimediate.
-        clock_hz: the clock the windows are expected to be on.
         format: parquet or hdf5.
         out: folder of the files.
 
@@ -56,23 +49,15 @@ def export(
         The files, in the order of the index.
 
     Raises:
-        ConfigError: if the windows are on another clock.
         DataError: if a feature file is missing, or a file cannot be written.
     """
     index = read_windows(windows)
-    if index.clock_hz != clock_hz:
-        raise ConfigError(
-            windows,
-            f"windows on a clock of {index.clock_hz} Hz",
-            f"{clock_hz} Hz",
-            f"say --clock-hz {index.clock_hz}",
-        )
-    features, labels = find_files(
-        index, list(folders), [name for group in GROUPS[source].values() for name in group]
-    )
+    names = [name for group in GROUPS[source].values() for name in group]
+    features: dict[str, Shards] = {name: files_by_corpus(folders, name, index) for name in names}
+    labels = files_by_corpus(folders, LABELS, index.select(lambda target: not is_test_split(target.split)))
     dataset = WindowDataset(index, features, labels, cache_bytes=0)
     seats = max((len(target.partners) for target in index.targets), default=0)
-    settings = {"source": source, "clock_hz": clock_hz, "length": index.length, "format": format}
+    settings = {"source": source, "clock_hz": index.clock_hz, "length": index.length, "format": format}
     inputs = [path for shards in (*features.values(), labels) for paths in shards.values() for path in paths]
     card = make_card("export", ["affectssm.timeline.export"], settings, [windows, *inputs])
     order = np.argsort(index.target, kind="stable")
@@ -84,23 +69,3 @@ def export(
         WRITERS[format](path, dataset, numbers, seats, card)
         written.append(path)
     return written
-
-
-def find_files(
-    index: WindowIndex, folders: list[Path], features: list[str]
-) -> tuple[dict[str, Shards], Shards]:
-    """Return the feature files below ``folders`` that hold the index' recordings, and the files of their labels."""
-    tracks = layout.tracks(folders, features, _shards(index.targets))
-    labelled = _shards(target for target in index.targets if not is_test_split(target.split))
-    labels = layout.tracks(folders, [LABELS], labelled)
-    return (
-        {feature: {corpus: files[feature] for corpus, files in tracks.items()} for feature in features},
-        {corpus: files[LABELS] for corpus, files in labels.items()},
-    )
-
-
-def _shards(targets: Iterable[Target]) -> dict[str, set[str]]:
-    shards: dict[str, set[str]] = {}
-    for target in targets:
-        shards.setdefault(target.corpus, set()).add(target.shard)
-    return shards

@@ -10,9 +10,32 @@ import h5py
 import numpy as np
 
 from affectssm.errors import DataError
+from affectssm.store import layout
 from affectssm.store.shards import ShardReader, Track, TrackInfo
+from affectssm.timeline.index import WindowIndex
 
 Key = tuple[str, str, str]  # corpus, recording, participant
+
+
+def files_by_corpus(folders: Iterable[Path], feature: str, index: WindowIndex) -> dict[str, list[Path]]:
+    """The files of a feature that hold the recordings of an index: corpus -> paths.
+
+    Raises:
+        DataError: when a corpus of the index has no folder among ``folders``.
+    """
+    shards: dict[str, set[str]] = {}
+    for target in index.targets:
+        shards.setdefault(target.corpus, set()).add(target.shard)
+    folder_of = {layout.corpus_of(folder): folder for folder in folders}
+    absent = sorted(set(shards) - set(folder_of))
+    if absent:
+        raise DataError(
+            "--features", f"no folder of {', '.join(absent)}", "one of each corpus", "add the folder"
+        )
+    return {
+        corpus: [layout.track(folder_of[corpus], feature, shard) for shard in sorted(own)]
+        for corpus, own in shards.items()
+    }
 
 
 class TrackFiles:
