@@ -22,8 +22,8 @@ def place(tmp_path_factory) -> Workplace:
     settings = {
         "scale": "tiny",
         "features": {"sources": ["multimediate"]},
-        "experiments": {"models": ["da_mamba"], "adapt_mpiigi": False},
-        "corpora": {name: corpus for name in ("noxi", "noxi_add", "mpiigi")},
+        "experiments": {"models": ["da_mamba"], "adapt_mpiigi": True, "adapt_steps": 2},
+        "corpora": dict.fromkeys(("noxi", "noxi_add", "mpiigi"), corpus),
     }
     (found.folder / "lab.yaml").write_text(yaml.safe_dump(settings))
     found.snakemake(TABLE, config="lab.yaml")
@@ -33,6 +33,8 @@ def place(tmp_path_factory) -> Workplace:
 def test_test_cells_are_empty_and_say_why(place):
     rows = [row for row in csv.DictReader(place.read(TABLE).splitlines()) if row["source"] == "measured"]
     test, val = (next(row for row in rows if row["split"] == split) for split in ("test", "val"))
+    (adapted,) = [row for row in rows if "adapt" in row["method"]]
+    assert -1 <= float(adapted["mpiigi"]) <= 1
     assert test["noxi_base"] == test["noxi_add"] == test["mpiigi"] == test["global"] == ""
     assert "withheld" in test["note"]
     assert float(val["noxi_base"]) == pytest.approx(float(val["noxi_base"]))

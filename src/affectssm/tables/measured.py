@@ -15,6 +15,7 @@ from affectssm.store.parquet import read_parquet, read_parquet_card
 from affectssm.training.experiments import Experiment, parse_experiment
 
 NAMES = {"da_mamba": "DA-Mamba", "dat": "DAT"}
+ADAPTED = ", adapted to MPIIGI"
 SELECTION = {
     "val": "epoch selected on NoXi val",
     "holdout": "epoch selected on held-out training sessions",
@@ -106,7 +107,7 @@ def measured_row(
     experiment = measured.experiment
     groups = GROUPS[experiment.source]
     row = {
-        "method": NAMES[experiment.model],
+        "method": NAMES[experiment.model] + ADAPTED * (experiment.variant == "adapt_mpiigi"),
         "source": "measured",
         "data": data_of(measured, settings),
         "weights": weights_of(measured, settings),

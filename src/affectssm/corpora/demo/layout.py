@@ -152,6 +152,7 @@ _WHOLE = (
         "mpiigi", "val", "026", 20, _seats(2, 3, 4),
         specimens=(("subjectPos1", "empty_seat"), ("subjectPos2", "dino_2304")),
     ),
+    Session("mpiigi", "val", "027", 10, _seats(2, 3, 4), specimens=(("subjectPos1", "empty_seat"),)),
     Session("mpiigi", "test", "001", 10, _seats(1, 2, 3), specimens=(("subjectPos4", "visual_only"),)),
     Session("mpiigi", "test", "002", 20, _seats(1, 2, 3, 4), specimens=(("s", "scene_stream"),)),
 )  # fmt: skip
@@ -169,6 +170,7 @@ _TINY = (
     Session("noxi", "test-base", "010", TINY_S, language="French"),
     Session("noxi", "test-additional", "090", TINY_S, language="Italian"),
     Session("mpiigi", "val", "026", TINY_S, _seats(2, 3, 4), specimens=(("subjectPos1", "empty_seat"),)),
+    Session("mpiigi", "val", "027", TINY_S, _seats(2, 3, 4), specimens=(("subjectPos1", "empty_seat"),)),
     Session("mpiigi", "test", "001", TINY_S, _seats(1, 2, 3), specimens=(("subjectPos4", "visual_only"),)),
 )
 
