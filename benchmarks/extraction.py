@@ -1,12 +1,13 @@
 """How much the extractors cost beyond what they cannot avoid, and whether their memory grows with the media.
 
-    python benchmarks/extraction.py            # about six minutes on two cores
-    python benchmarks/extraction.py --quick    # a minute: proves that it runs
+    python benchmarks/extraction.py            # about seven minutes on two cores
+    python benchmarks/extraction.py --quick    # two minutes: proves that it runs
 
 Full-size encoders on random weights. For each network extractor the whole way from the file to the feature file is
 timed against plain decoding (PyAV alone) plus the network's bare forward passes on arrays that are ready: what any
-implementation has to pay. The three are interleaved, and medians over the rounds are compared. Memory is the peak
-resident set of child processes that extract one and ten minutes. Writes benchmarks/results/extraction.md.
+implementation has to pay. The three are interleaved, and medians over the rounds are compared, of wall time and, for
+machines that are shared, of CPU time. Memory is the peak resident set of child processes that extract one and ten
+minutes. One thread, unless --threads says otherwise. Writes benchmarks/results/extraction.md.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 SIZE, FPS, RATE = (640, 360), 25, 16000
 SPEECH = {
-    "revision": "", "chunk_s": 10.0, "overlap_s": 0.75, "batch": 8, "int8": False,
+    "revision": "", "chunk_s": 5.0, "overlap_s": 0.375, "batch": 8, "int8": False,
     "weights": "random", "size": "full", "weights_dir": "",
 }  # fmt: skip
 CLIP = {
@@ -154,9 +157,9 @@ def bare_forward(feature: str, settings: dict[str, Any], seconds: float) -> Call
     import torch
 
     from affectssm.features.registry import make
+    from affectssm.features.weights import ready
 
-    network = make(feature, settings)._network
-    device = next(network.parameters()).device
+    network, device = ready(make(feature, settings)._load(), settings["int8"])  # as the library has it
     if feature == "clip_face":
         frames = round(seconds * FPS)
         inputs = list(torch.randn(frames, 3, 224, 224, device=device).split(settings["batch"]))
@@ -176,21 +179,18 @@ def bare_forward(feature: str, settings: dict[str, Any], seconds: float) -> Call
     return run
 
 
-def seconds_of(action: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
-
-
-def interleaved(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each action, after one round that does not count."""
-    for action in actions.values():
-        action()
-    taken: dict[str, list[float]] = {name: [] for name in actions}
+def interleaved(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Return the median wall and CPU seconds of each action."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():
-            taken[name].append(seconds_of(action))
-    return {name: statistics.median(values) for name, values in taken.items()}
+            wall, cpu = time.perf_counter(), time.process_time()
+            action()
+            taken[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+    return {
+        name: (statistics.median(wall for wall, _ in each), statistics.median(cpu for _, cpu in each))
+        for name, each in taken.items()
+    }
 
 
 def network_rows(
@@ -202,43 +202,30 @@ def network_rows(
         kind = "video" if feature == "clip_face" else "audio"
         media, seconds = (clip, length["video"]) if kind == "video" else (sound, length["audio"])
         settings = SETTINGS[feature] | {"batch": batch}
-        extractor = make(feature, settings)
-        took = interleaved(
-            {
-                "whole": lambda extractor=extractor, media=media: from_file_to_file(extractor, media, folder),
-                "decode": lambda media=media, kind=kind: plain_decoding(media, kind),
-                "forward": bare_forward(feature, settings, seconds),
-            },
-            rounds,
-        )
-        ratio = took["whole"] / (took["decode"] + took["forward"])
-        print(f"{feature} batch {batch}: {ratio:.2f}", flush=True)
-        columns = [took["whole"], took["decode"], took["forward"]]
-        yield [
-            feature,
-            str(batch),
-            f"{seconds:g}",
-            *(f"{value:.2f}" for value in columns),
-            f"**{ratio:.2f}**",
-        ]
+        actions = {
+            "whole": partial(from_file_to_file, make(feature, settings), media, folder),
+            "decode": partial(plain_decoding, media, kind),
+            "forward": bare_forward(feature, settings, seconds),
+        }
+        took = interleaved(actions, rounds)
+        wall, cpu = (took["whole"][n] / (took["decode"][n] + took["forward"][n]) for n in (0, 1))
+        print(f"{feature} batch {batch}: {wall:.2f}, of CPU time {cpu:.2f}", flush=True)
+        columns = [f"{took[name][0]:.2f}" for name in actions]
+        yield [feature, str(batch), f"{seconds:g}", *columns, f"**{wall:.2f}**", f"{cpu:.2f}"]
 
 
 def cpu_rows(clip: Path, folder: Path, seconds: float, rounds: int) -> Iterator[list[str]]:
     from affectssm.features.registry import make
 
-    frames = seconds * FPS
     for feature in ("face_track", "optical_flow", "landmark_flow"):
-        extractor = make(feature, SETTINGS[feature])
-        took = interleaved(
-            {
-                "whole": lambda extractor=extractor: from_file_to_file(extractor, clip, folder),
-                "decode": lambda: plain_decoding(clip, "video"),
-            },
-            rounds,
-        )
-        print(f"{feature}: {took['whole'] / frames * 1e3:.2f} ms a picture", flush=True)
-        each = [took["whole"] / frames * 1e3, took["decode"] / frames * 1e3]
-        yield [feature, *(f"{value:.2f}" for value in each), f"{took['whole'] / seconds:.3f}"]
+        actions = {
+            "whole": partial(from_file_to_file, make(feature, SETTINGS[feature]), clip, folder),
+            "decode": partial(plain_decoding, clip, "video"),
+        }
+        took = interleaved(actions, rounds)
+        each = [number / seconds / FPS * 1e3 for number in (*took["whole"], took["decode"][0])]
+        print(f"{feature}: {each[0]:.2f} ms a picture", flush=True)
+        yield [feature, *(f"{number:.2f}" for number in each), f"{took['whole'][0] / seconds:.3f}"]
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -252,7 +239,7 @@ def peak_of(feature: str, media: Path, out: Path, **settings: Any) -> float:
 
 def child(feature: str, media: str, out: str, settings: str) -> None:
     extract(feature, Path(media), Path(out), **json.loads(settings))
-    # the high-water mark of this very program; getrusage would count the parent's
+    # the high-water mark of this very program (Linux); getrusage would count the parent's
     status = Path("/proc/self/status").read_text(encoding="ascii")
     print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 
@@ -262,14 +249,20 @@ def memory_rows(short: Path, long: Path) -> Iterator[list[str]]:
         ("face_track", {}),
         ("optical_flow", {}),
         ("landmark_flow", {}),
-        ("clip_face", {"fps": 1.0, "batch": 8}),
+        ("clip_face", {"fps": 0.5, "batch": 8}),
         ("wav2vec2", {"chunk_s": 20.0, "overlap_s": 1.5}),
     ]
-    for feature, settings in cases:
+
+    def pair(case: tuple[str, dict[str, Any]]) -> list[str]:
+        feature, settings = case
         suffix = ".faces.h5" if feature == "face_track" else f".{feature}.h5"
         one, ten = (peak_of(feature, media, media.with_suffix(suffix), **settings) for media in (short, long))
         print(f"{feature}: {one:.0f} MB, {ten:.0f} MB", flush=True)
-        yield [feature, f"{one:.0f}", f"{ten:.0f}", f"**{ten / one:.2f}**"]
+        return [feature, f"{one:.0f}", f"{ten:.0f}", f"**{ten / one:.2f}**"]
+
+    yield pair(cases[0])  # the others read its face track
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(pair, cases[1:])
 
 
 # -- report ------------------------------------------------------------------------------------------------------------
@@ -285,12 +278,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="short media and one round; writes no result")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         child(*given.child)
         return
-    length = {"video": 2.0, "audio": 20.0} if given.quick else {"video": 6.4, "audio": 80.0}
+    import torch
+
+    torch.set_num_threads(given.threads)
+    length = {"video": 2.0, "audio": 20.0} if given.quick else {"video": 3.84, "audio": 40.0}
     rounds, minutes = (1, (0.1, 0.2)) if given.quick else (3, (1, 10))
     began, load = time.monotonic(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
@@ -340,11 +337,11 @@ From the file to the feature file, against plain decoding plus the library's own
 without overlap (speech: passes of {SPEECH["chunk_s"]:g} s, {SPEECH["overlap_s"]:g} s of context on each side, the
 share the defaults have). Seconds; the target is a ratio of 1.25 at most.
 
-{table(["extractor", "batch", "media s", "file to file", "decoding", "bare forward", "ratio"], networks)}
+{table(["extractor", "batch", "media s", "file to file", "decoding", "bare forward", "ratio", "of CPU time"], networks)}
 
 ## Face tracking and flow
 
-{table(["extractor", "ms a picture", "of it decoding to RGB", "seconds a second of video"], others)}
+{table(["extractor", "ms a picture", "CPU ms", "of it decoding to RGB", "seconds a second of video"], others)}
 
 ## Memory
 

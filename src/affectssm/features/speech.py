@@ -74,7 +74,8 @@ class SpeechEncoder(Extractor):
         self._network: Any
         self._network, self.device = ready(self._load(), self.settings["int8"])
         config = self._network.config
-        self._norm = TrackNorm.put_into(self._network) if config.feat_extract_norm == "group" else None
+        first = self._network.feature_extractor.conv_layers[0]
+        self._norm = TrackNorm(first) if config.feat_extract_norm == "group" else None
         self.step = int(np.prod(config.conv_stride))
         self.field = 1 + sum(
             (kernel - 1) * int(np.prod(config.conv_stride[:layer]))
@@ -179,43 +180,31 @@ def _pieces(plan: list[Chunk], blocks: Iterator[torch.Tensor]) -> Iterator[torch
         yield held[: chunk.last - chunk.first]
 
 
-class TrackNorm(torch.nn.Module):
+class TrackNorm:
     """The norm over time of the first convolution, with the statistics of a whole track instead of a chunk's.
 
-    The convolution is linear, so its mean and variance over the track follow from those of the samples it
-    sees.
+    The convolution is linear: its mean and variance over the track follow from those of the samples it sees, and the
+    norm can be written into its weights, so that it costs nothing.
     """
 
-    mean: torch.Tensor
-    variance: torch.Tensor
+    def __init__(self, layer: Any) -> None:
+        """Take the norm out of the network's first layer."""
+        self._convolution, self._norm = layer.conv, layer.layer_norm
+        layer.layer_norm = torch.nn.Identity()
+        self._weight = self._convolution.weight.detach().cpu().double().numpy()  # (channels, 1, K)
+        gain, offset = self._norm.weight.detach(), self._norm.bias.detach()
+        self._gain, self._offset = gain.cpu().double().numpy(), offset.cpu().double().numpy()
+        self._convolution.bias = torch.nn.Parameter(torch.zeros_like(offset), requires_grad=False)
 
-    def __init__(self, convolution: torch.nn.Conv1d, norm: torch.nn.GroupNorm) -> None:
-        super().__init__()
-        self.norm = norm
-        kernels = convolution.weight.detach()[:, 0].cpu().double()  # (channels, K)
-        self._kernels = kernels.numpy()
-        self._bias = convolution.bias.detach().cpu().numpy() if convolution.bias is not None else 0.0
-        self.register_buffer("mean", torch.zeros(len(kernels), 1))
-        self.register_buffer("variance", torch.ones(len(kernels), 1))
-
-    @classmethod
-    def put_into(cls, network: Any) -> TrackNorm:
-        """Put such a norm in the place of a network's own."""
-        layer = network.feature_extractor.conv_layers[0]
-        layer.layer_norm = cls(layer.conv, layer.layer_norm).to(layer.conv.weight.device)
-        return layer.layer_norm
-
+    @torch.no_grad()
     def set(self, level: Level, mean: float, scale: float) -> None:
         """Take over the statistics of a track whose samples x enter as (x - mean) scale."""
-        seen = self._kernels @ (level.window_mean - mean) * scale + self._bias
-        spread = np.einsum("ck,kl,cl->c", self._kernels, level.window_cov, self._kernels) * scale**2
-        self.mean.copy_(torch.from_numpy(seen)[:, None])
-        self.variance.copy_(torch.from_numpy(np.maximum(spread, 0.0))[:, None])
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Normalise (B, channels, T)."""
-        scaled = (inputs - self.mean) * torch.rsqrt(self.variance + self.norm.eps)
-        return scaled * self.norm.weight[:, None] + self.norm.bias[:, None]
+        kernels = self._weight[:, 0]
+        seen = kernels @ (level.window_mean - mean) * scale  # a bias would cancel
+        spread = np.einsum("ck,kl,cl->c", kernels, level.window_cov, kernels) * scale**2
+        gain = self._gain / np.sqrt(np.maximum(spread, 0.0) + self._norm.eps)
+        self._convolution.weight.copy_(torch.from_numpy(self._weight * gain[:, None, None]))
+        self._convolution.bias.copy_(torch.from_numpy(self._offset - seen * gain))
 
 
 def _pretrained(folder: Path) -> torch.nn.Module:
