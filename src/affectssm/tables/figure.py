@@ -17,7 +17,7 @@ Row = Mapping[str, str]
 
 PUBLISHED, MEASURED = "#5f6368", ("#1a56a8", "#c4561b", "#2f7d4f", "#7a3e9d")
 DEMO_SHADE, INK = "#fff3c4", "#202124"
-DEMO_TEXT = "Shaded rows: DEMO DATA, made here with planted truth. Not comparable with the published rows."
+DEMO_TEXT = "shaded: DEMO DATA, made here with planted truth; not comparable with published numbers"
 
 
 def draw(
@@ -36,8 +36,9 @@ def draw(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    demo = any(row["data"] == "demo" for row in rows)
-    figure = Figure(figsize=(2.3 + 2.6 * len(metrics), 1.5 + 0.3 * len(rows)), dpi=150, layout="constrained")
+    figure = Figure(
+        figsize=(max(8.0, 2.3 + 2.6 * len(metrics)), 1.8 + 0.3 * len(rows)), dpi=150, layout="constrained"
+    )
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     colours = _colours(rows)
@@ -50,10 +51,6 @@ def draw(
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")
     _legend(figure, rows)
-    if demo:
-        figure.text(
-            0.995, 0.005, DEMO_TEXT, fontsize=7.5, ha="right", va="bottom", color="#8a5a00", fontweight="bold"
-        )
     # no software version or date in the metadata: the picture is the same bytes for the same table
     with staged(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
@@ -139,7 +136,12 @@ def _legend(figure: Figure, rows: Sequence[Row]) -> None:
         if any(row["source"] == "measured" and row["split"] == split for row in rows):
             label = f"measured here, {split} (mean over seeds, 95 % interval over recordings)"
             handles.append(_mark(marker, MEASURED[0], MEASURED[0], label))
-    figure.legend(handles=handles, loc="outside lower left", fontsize=7.5, frameon=False, ncols=1)
+    demo = any(row["data"] == "demo" for row in rows)
+    if demo:
+        handles.append(_mark("s", "#8a5a00", DEMO_SHADE, DEMO_TEXT))
+    legend = figure.legend(handles=handles, loc="outside lower left", fontsize=7.5, frameon=False, ncols=1)
+    if demo:
+        legend.get_texts()[-1].set(fontweight="bold", color="#8a5a00")
 
 
 def _mark(marker: str, edge: str, face: str, label: str) -> Line2D:
