@@ -42,7 +42,7 @@ CLIP = {
 }  # fmt: skip
 FLOW = {"size": 112, "grid": 4, "method": "dis_medium", "margin": 0.25}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "face_track": {"min_confidence": 0.5},
+    "face_track": {"min_confidence": 0.5, "zoom": 1},
     "wav2vec2": SPEECH | {"model": "facebook/wav2vec2-base-960h"},
     "speech_emotion": SPEECH | {"model": "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"},
     "clip_face": CLIP,

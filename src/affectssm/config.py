@@ -58,6 +58,12 @@ class FaceSettings(Strict):
     """Face tracking (MediaPipe short-range detection and mesh)."""
 
     min_confidence: float = Field(0.5, ge=0, le=1, description="confidence from which a detection is a face")
+    zoom: int = Field(
+        1,
+        ge=1,
+        le=8,
+        description="look for faces in squares of 1/zoom of the height; 1 misses faces under a fifth of it",
+    )
 
 
 class SpeechEncoderSettings(Strict):

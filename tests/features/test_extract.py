@@ -241,7 +241,7 @@ def test_faces_are_tracked_once_and_shared(tmp_path: Path) -> None:
     moving_video(tmp_path / "a.mp4", still)
     write_media(tmp_path / "none.mp4", audio=np.zeros(1600, np.float32))
     rows = corpus(tmp_path, {"001/expert": "a.mp4", "001/novice": "none.mp4"})
-    faces = extract(tmp_path, rows, "face_track", {"min_confidence": 0.5})
+    faces = extract(tmp_path, rows, "face_track", {"min_confidence": 0.5, "zoom": 1})
     assert faults(faces) == [("001", "expert", "no_face"), ("001", "novice", "unreadable_media")]
     flow = extract(tmp_path, rows, "optical_flow", FLOW_SETTINGS, faces=faces)
     assert faults(flow) == []  # the face track has said it
@@ -258,7 +258,9 @@ def test_a_cut_video_keeps_its_rows(tmp_path: Path) -> None:
         tmp_path / "a.mp4", regular(100, 25), size=(320, 240), options={"movflags": "faststart"}
     ).read_bytes()
     (tmp_path / "a.mp4").write_bytes(whole[: len(whole) * 2 // 3])
-    out = extract(tmp_path, corpus(tmp_path, {"001/expert": "a.mp4"}), "face_track", {"min_confidence": 0.5})
+    out = extract(
+        tmp_path, corpus(tmp_path, {"001/expert": "a.mp4"}), "face_track", {"min_confidence": 0.5, "zoom": 1}
+    )
     assert {code for *_, code in faults(out)} == {"truncated_media", "no_face"}
     with ShardReader(out) as reader:
         assert 20 < reader.info("001", "expert").rows < 100

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from affectssm.features.facebox import BOX, POINTS
-from affectssm.features.faces import FaceTrack, FaceTracker
+from affectssm.features.facebox import BOX, POINTS, Square
+from affectssm.features.faces import FaceTrack, FaceTracker, around, fits, tiles
 from tests.features.helpers import MEDIA, run
 
 real = pytest.mark.skipif(not MEDIA.is_dir(), reason=f"the real media of {MEDIA} are not here")
-SETTINGS = {"min_confidence": 0.5}
+SETTINGS = {"min_confidence": 0.5, "zoom": 1}
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,8 @@ def photograph() -> np.ndarray:
     return astronaut()
 
 
-def follow(pictures: list[np.ndarray]) -> list[np.ndarray | None]:
-    tracker = FaceTracker(0.5)
+def follow(pictures: list[np.ndarray], zoom: int = 1) -> list[np.ndarray | None]:
+    tracker = FaceTracker(0.5, zoom)
     try:
         return [tracker.follow(picture) for picture in pictures]
     finally:
@@ -47,6 +48,46 @@ def test_a_face_that_leaves_is_lost_and_found_again(photograph: np.ndarray) -> N
     pictures = [photograph] * 3 + [empty] * 2 + [photograph] * 3
     found = [row is not None for row in follow(pictures)]
     assert found[:3] == [True] * 3 and found[3:5] == [False] * 2 and found[-1]
+
+
+def test_a_distant_face_needs_a_zoom_and_is_followed(photograph: np.ndarray) -> None:
+    """A face of 57 pixels in a picture of full HD, as a camera that shows a whole person has it."""
+    small = cv2.resize(photograph, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    pictures = []
+    for step in range(24):
+        picture = np.full((1080, 1920, 3), 120, np.uint8)
+        left, top = 300 + 12 * step, 200 + 6 * step
+        picture[top : top + len(small), left : left + small.shape[1]] = small
+        pictures.append(picture)
+    assert all(row is None for row in follow(pictures))
+    rows = follow(pictures, zoom=4)
+    assert all(row is not None for row in rows)
+    middles = np.array([row[:2] + row[2:4] / 2 for row in rows if row is not None])
+    expected = np.array([[300 + 12 * step + 0.6 * 225, 200 + 6 * step + 0.6 * 120] for step in range(24)])
+    np.testing.assert_allclose(middles, expected, atol=8)
+    points = np.array([row[POINTS].reshape(-1, 2).mean(0) for row in rows if row is not None])
+    np.testing.assert_allclose(points, middles, atol=8)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "zoom"), [(1920, 1080, 4), (640, 360, 2), (300, 400, 1), (101, 999, 3)]
+)
+def test_the_squares_of_a_search_cover_the_picture(width: int, height: int, zoom: int) -> None:
+    seen = np.zeros((height, width), int)
+    for tile in tiles(width, height, zoom):
+        assert tile.left + tile.side <= width and tile.top + tile.side <= height
+        seen[tile.top : tile.top + tile.side, tile.left : tile.left + tile.side] += 1
+    assert seen.min() >= 1
+
+
+def test_a_region_is_kept_until_the_face_nears_its_border() -> None:
+    region = around(np.array([500.0, 400, 60, 80]), 1920, 1080)
+    assert region == Square(410, 320, 240)
+    assert fits(region, np.array([500.0, 400, 60, 80])) and fits(region, np.array([520.0, 420, 60, 80]))
+    assert not fits(region, np.array([580.0, 400, 60, 80])) and not fits(
+        region, np.array([500.0, 400, 30, 40])
+    )
+    assert around(np.array([0.0, 0, 60, 80]), 1920, 1080) == Square(0, 0, 240)
 
 
 @real
