@@ -116,7 +116,7 @@ def test_a_full_disk_is_noticed_before_hdf5_is(tmp_path, monkeypatch):
     shard = ResumableShard(tmp_path / "s00.h5", card())
     shard.write("001", "c1", {"expert": track()})
     with monkeypatch.context() as patch:
-        patch.setattr("affectssm.store.shards.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+        patch.setattr("affectssm.store.parts.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
         with pytest.raises(DataError, match="No space left on device"):
             shard.write("002", "c2", {"expert": track()})
         with pytest.raises(DataError, match="No space left on device"):
