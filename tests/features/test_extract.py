@@ -253,6 +253,14 @@ def test_faces_are_tracked_once_and_shared(tmp_path: Path) -> None:
         extract(tmp_path, rows, "optical_flow", FLOW_SETTINGS)
 
 
+def test_a_face_track_of_an_older_manifest_is_refused(tmp_path: Path) -> None:
+    moving_video(tmp_path / "a.mp4", np.zeros((3, 2), np.float32))
+    rows = corpus(tmp_path, {"001/expert": "a.mp4", "002/expert": "a.mp4"})
+    faces = extract(tmp_path, rows[:1], "face_track", {"min_confidence": 0.5, "zoom": 1})
+    with pytest.raises(DataError, match="without recording 002"):
+        extract(tmp_path, rows, "landmark_flow", FLOW_SETTINGS, faces=faces)
+
+
 def test_a_cut_video_keeps_its_rows(tmp_path: Path) -> None:
     whole = write_media(
         tmp_path / "a.mp4", regular(100, 25), size=(320, 240), options={"movflags": "faststart"}

@@ -74,7 +74,9 @@ def extract_shard(
     finally:
         if reader is not None:
             reader.close()
-    write_faults(faults_out, result.finish(), card)
+    # the parts go last: a job killed here has nothing to compute again
+    write_faults(faults_out, result.faults(), card)
+    result.finish()
 
 
 class _Job:
@@ -99,6 +101,11 @@ class _Job:
         """Return a hash of everything a recording's tracks are made of."""
         parts = [content_hash(rows)]
         if self.faces is not None:
+            if recording not in self.faces.recordings:
+                raise DataError(
+                    self.faces.path, f"without recording {recording}", "every recording of the shard",
+                    "make the face track again from this manifest",
+                )  # fmt: skip
             parts += [self.face_card, self.faces.content(recording)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 

@@ -94,12 +94,20 @@ class ResumableShard:
                 part.append(participant, track)
             part.faults.extend(faults)
 
+    def faults(self) -> list[Fault]:
+        """Return what was wrong with the recordings that are done."""
+        found: list[Fault] = []
+        for recording in sorted(set(self._written)):
+            with h5py.File(self._part(recording), "r", locking=False) as part:
+                found.extend(Fault(**row) for row in json_loads(part.attrs["faults"]))
+        return found
+
     def finish(self) -> list[Fault]:
         """Merge the parts into the final file, remove them and return all faults.
 
         The final card's id also covers the contents of the recordings, so that whatever is made of the file notices.
         """
-        faults: list[Fault] = []
+        faults = self.faults()
 
         def validate(written: Path) -> None:
             with ShardReader(written) as reader:
@@ -119,7 +127,6 @@ class ResumableShard:
                 with h5py.File(self._part(recording), "r", locking=False) as part:
                     group = file.create_group(recording)
                     group.attrs["content"] = contents[recording] = part.attrs["content"]
-                    faults.extend(Fault(**row) for row in json_loads(part.attrs["faults"]))
                     for participant in part:
                         part.copy(participant, group)
             card = self.card | {"extra": {**self.card["extra"], "contents": contents}}
