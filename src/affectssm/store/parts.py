@@ -110,7 +110,7 @@ def check_track(path: Path | str, name: str, group: h5py.Group) -> None:
     elif not np.isfinite(time).all():
         problem = "times that are not finite"
     else:
-        height = max(1, (1 << 24) // max(1, value.shape[1] * value.dtype.itemsize))
+        height = max(1, (1 << 22) // max(1, value.shape[1] * value.dtype.itemsize))
         if not all(np.isfinite(value[at : at + height]).all() for at in range(0, len(value), height)):
             problem = "values that are not finite"
     if problem:
