@@ -271,8 +271,12 @@ class Plan:
         )
 
     def training_code(self, experiment: str) -> str:
-        """Return the hash of the code that trains and predicts."""
+        """Return the hash of the code that trains."""
         return self.code(*catalogue.training_modules(self.experiment(experiment)))
+
+    def prediction_code(self, experiment: str) -> str:
+        """Return the hash of the code that predicts with a trained run."""
+        return self.code(*catalogue.prediction_modules(self.experiment(experiment)))
 
     def training_content(self, experiment: str) -> str:
         """Return a hash of all that an experiment learns from: recordings of its splits, extractors and their settings.

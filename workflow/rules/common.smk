@@ -139,6 +139,10 @@ def training_code(wildcards):
     return plan.training_code(wildcards.experiment)
 
 
+def prediction_code(wildcards):
+    return plan.prediction_code(wildcards.experiment)
+
+
 def training_content(wildcards):
     return plan.training_content(wildcards.experiment)
 

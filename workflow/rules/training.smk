@@ -50,7 +50,7 @@ rule predict:
         runtime=240,
     params:
         arguments=run_arguments,
-        code=training_code,
+        code=prediction_code,
     shell:
         "affectssm predict {params.arguments} --run results/runs/{wildcards.experiment}/{wildcards.fold}/{wildcards.seed} "
         "--out {output.predictions} > {log} 2>&1"
