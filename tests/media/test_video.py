@@ -70,6 +70,14 @@ def test_sampling_follows_the_clock_not_the_count(tmp_path: Path) -> None:
     assert len(times(path, fps=1000)) == len(shown)
 
 
+@pytest.mark.parametrize(("rate", "fps", "every"), [(30, 30, 1), (60, 30, 2), (60, 20, 3), (25, 100, 1)])
+def test_rounded_times_do_not_disturb_the_sampling(tmp_path: Path, rate: int, fps: float, every: int) -> None:
+    """Matroska rounds times to a millisecond."""
+    path = write_media(tmp_path / "a.mkv", regular(30, rate), fps=rate)
+    kept = [picture.index for picture in VideoReader(path, fps=fps)]
+    assert kept == list(range(0, 30, every))
+
+
 def test_the_first_of_several_streams_is_taken_and_said(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.mkv", regular(5, 25), video_streams=2)
     reader = VideoReader(path)

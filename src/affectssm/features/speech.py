@@ -46,7 +46,7 @@ SMALL: dict[str, Any] = {
     "num_conv_pos_embedding_groups": 4,
 }
 """A small configuration for random weights, whose hidden states still tell how loud the sound is."""
-_CPU_BATCH = 2
+_CPU_FRAMES = 1000
 _QUIETEST = 2.0**-15  # one step of 16-bit sound
 
 
@@ -160,10 +160,11 @@ class SpeechEncoder(Extractor):
     def _contextual(self, seen: torch.Tensor) -> np.ndarray:
         """Return the last hidden states (B, P, D) float32 for what the convolutions made, (B, P, channels).
 
-        A pass is long enough to keep a CPU busy: there, more than two at once cost memory and save no time.
+        Some 20 s keep a CPU busy: there, more at once cost memory and save no time.
         """
         states = []
-        for part in seen.split(_CPU_BATCH if self.device.type == "cpu" else len(seen)):
+        at_once = max(1, _CPU_FRAMES // seen.shape[1]) if self.device.type == "cpu" else len(seen)
+        for part in seen.split(at_once):
             projected, _ = self._network.feature_projection(part)
             states.append(self._network.encoder(projected).last_hidden_state.float().cpu().numpy())
         return np.concatenate(states)

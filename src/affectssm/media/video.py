@@ -59,7 +59,7 @@ class VideoReader:
 
     Args:
         path: the media file.
-        fps: where given, keep at most this many pictures a second: the first one in each n/fps..(n+1)/fps.
+        fps: where given, keep at most this many pictures a second: the first centred in each n/fps..(n+1)/fps.
         pixels: ``rgb24`` or ``gray``.
         size: (width, height) to scale to.
 
@@ -101,13 +101,13 @@ class VideoReader:
                     bad += 1
                     continue
                 index, last = index + 1, start
+                centre = start - zero + 0.5 / rate
                 if self.fps is not None:
-                    # a little tolerance against rounding, so that 25 of 50 pictures are every second one
-                    at = math.floor((start - zero) * self.fps + 1e-6)
-                    if at == slot:
+                    # by the centre: container times are rounded, and a start may fall on either side of a border
+                    if math.floor(centre * self.fps) == slot:
                         continue
-                    slot = at
-                yield Picture(index, start - zero + 0.5 / rate, self._pixels(frame))
+                    slot = math.floor(centre * self.fps)
+                yield Picture(index, centre, self._pixels(frame))
             self._look_back(
                 index + 1, bad, decoder.damaged, last + 1 / rate, declared_end(container, stream), rate
             )
