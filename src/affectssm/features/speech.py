@@ -47,6 +47,7 @@ SMALL: dict[str, Any] = {
 }
 """A small configuration for random weights, whose hidden states still tell how loud the sound is."""
 _CPU_FRAMES = 1000
+_BLOCK_S = 5.0  # the first convolutions make 512 numbers of every five samples
 _QUIETEST = 2.0**-15  # one step of 16-bit sound
 
 
@@ -117,7 +118,7 @@ class SpeechEncoder(Extractor):
         return _pretrained(folder)
 
     def extract(self, source: Source) -> Iterator[Track]:
-        reader = AudioReader(source.path)
+        reader = AudioReader(source.path, block_s=_BLOCK_S)
         config = self._network.config
         level = Level.of(reader, config.conv_kernel[0], config.conv_stride[0])
         source.notes.extend(reader.notes)
@@ -127,14 +128,21 @@ class SpeechEncoder(Extractor):
         if self._norm is not None:
             self._norm.set(level, mean, scale)
         plan = plan_chunks((level.samples - self.field) // self.step + 1, self.pass_frames, self.context)
+        at_once = self._at_once(plan)
         held: list[tuple[Chunk, torch.Tensor]] = []
         for chunk, seen in zip(plan, _pieces(plan, self._convolved(reader, mean, scale)), strict=True):
             held.append((chunk, seen))
-            if len(held) == self.settings["batch"]:
+            if len(held) == at_once:
                 yield from self._tracks(held)
                 held = []
         if held:
             yield from self._tracks(held)
+
+    def _at_once(self, plan: list[Chunk]) -> int:
+        """Return how many passes run together. Some 20 s keep a CPU busy: more would cost memory and save no time."""
+        if self.device.type != "cpu" or not plan:
+            return int(self.settings["batch"])
+        return max(1, min(self.settings["batch"], _CPU_FRAMES // plan[0].last))
 
     @torch.inference_mode()
     def _convolved(self, reader: AudioReader, mean: float, scale: float) -> Iterator[torch.Tensor]:
@@ -158,16 +166,9 @@ class SpeechEncoder(Extractor):
 
     @torch.inference_mode()
     def _contextual(self, seen: torch.Tensor) -> np.ndarray:
-        """Return the last hidden states (B, P, D) float32 for what the convolutions made, (B, P, channels).
-
-        Some 20 s keep a CPU busy: there, more at once cost memory and save no time.
-        """
-        states = []
-        at_once = max(1, _CPU_FRAMES // seen.shape[1]) if self.device.type == "cpu" else len(seen)
-        for part in seen.split(at_once):
-            projected, _ = self._network.feature_projection(part)
-            states.append(self._network.encoder(projected).last_hidden_state.float().cpu().numpy())
-        return np.concatenate(states)
+        """Return the last hidden states (B, P, D) float32 for what the convolutions made, (B, P, channels)."""
+        projected, _ = self._network.feature_projection(seen)
+        return self._network.encoder(projected).last_hidden_state.float().cpu().numpy()
 
 
 def _pieces(plan: list[Chunk], blocks: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
