@@ -51,5 +51,5 @@ lock: $(STAMP)
 	bash envs/lock.sh .venv/bin/python
 
 clean:
-	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@echo "results/ is kept: remove it yourself if you want it computed again"
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@echo "results/ and .snakemake (what made them) are kept: remove it yourself if you want it computed again"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from affectssm import __doc__ as summary_of_the_package
-from affectssm.errors import AffectError
+from affectssm.errors import AffectError, ConfigError
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -64,7 +64,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--ground-truth", type=Path)
     add("--shard", required=True)
     add("--faces", type=Path, help="the shard's face track, for features of the face")
-    add("--settings", type=_json, default={}, help="the feature's settings, as JSON")
+    add(
+        "--settings",
+        type=_json,
+        default={},
+        help="the feature's settings, as JSON; the demo's where not given",
+    )
+    add(
+        "--computing",
+        type=_json,
+        default={},
+        help="how it is computed: {feature: {batch, weights_dir}}, as JSON",
+    )
     add("--out", type=Path, required=True)
     add("--faults", type=Path, required=True)
 
@@ -102,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add = command("submission", _submission, "write predictions in the challenge's submission format")
     add("--predictions", type=Path, nargs="+", required=True)
-    add("--manifests", type=Path, nargs="+", required=True)
+    add("--missing", type=Path, required=True, help="participants that could not be predicted")
     add("--out", type=Path, required=True)
 
     add = command("table", _table, "build a table with its Markdown, provenance, faults and figure")
@@ -153,6 +164,7 @@ def _run_arguments(add: Callable[..., Any]) -> None:
         help="results/features/{corpus}-{edition} of each corpus",
     )
     add("--settings", type=_json, required=True)
+    add("--computing", type=_json_file, default={}, help="JSON file: {workers}, how it is computed")
 
 
 def _json(text: str) -> dict[str, Any]:
@@ -163,6 +175,13 @@ def _json(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise argparse.ArgumentTypeError(f"a JSON object is wanted, not {text}")
     return found
+
+
+def _json_file(path: str) -> dict[str, Any]:
+    try:
+        return _json(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from error
 
 
 def _demo(given: argparse.Namespace) -> None:
@@ -189,7 +208,7 @@ def _extract(given: argparse.Namespace) -> None:
         root=given.root,
         ground_truth=given.ground_truth,
         shard=given.shard,
-        settings=given.settings,
+        settings=given.settings | given.computing.get(given.feature, {}),
         faces=given.faces,
         out=given.out,
         faults_out=given.faults,
@@ -206,36 +225,70 @@ def _windows(given: argparse.Namespace) -> None:
     write_windows(given.task, by_corpus(given.manifests), given.source, clock_hz, given.part, given.out)
 
 
+def _run_settings(given: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a run, with how it is computed.
+
+    Raises:
+        ConfigError: if a part is missing.
+    """
+    wanted = (
+        "experiment",
+        "model",
+        "variant",
+        "source",
+        "selection",
+        "fold",
+        "seed",
+        "model_settings",
+        "training",
+    )
+    _need(given.settings, wanted)
+    recipe = given.settings["training"] | {"workers": given.computing.get("workers", 0)}
+    return given.settings | {"training": recipe}
+
+
+def _need(settings: dict[str, Any], keys: Sequence[str]) -> None:
+    missing = [key for key in keys if key not in settings]
+    if missing:
+        raise ConfigError(
+            "--settings", f"without {', '.join(missing)}", f"an object with {', '.join(keys)}",
+            "paste the line that Snakemake prints for this job (snakemake -n -p)",
+        )  # fmt: skip
+
+
 def _train(given: argparse.Namespace) -> None:
-    if given.settings["variant"] == "adapt_mpiigi":
+    settings = _run_settings(given)
+    if settings["variant"] == "adapt_mpiigi":
         from affectssm.training.adapt import adapt as train
     else:
         from affectssm.training.fit import fit as train
 
-    train(given.settings, given.windows, given.features, given.out)
+    train(settings, given.windows, given.features, given.out)
 
 
 def _predict(given: argparse.Namespace) -> None:
     from affectssm.training.predict import predict
 
-    predict(given.settings, given.run, given.windows, given.features, given.out)
+    predict(_run_settings(given), given.run, given.windows, given.features, given.out)
 
 
 def _evaluate(given: argparse.Namespace) -> None:
     from affectssm.evaluation.evaluate import evaluate
 
+    _need(given.settings, ("experiment", "split", "cells", "seeds", "bootstrap", "bootstrap_seed", "scorer"))
     evaluate(given.settings, given.predictions, given.features, given.manifests, given.missing, given.out)
 
 
 def _submission(given: argparse.Namespace) -> None:
     from affectssm.evaluation.submission import write_submission
 
-    write_submission(given.out.name, given.predictions, given.out)
+    write_submission(given.out.name, given.predictions, given.missing, given.out)
 
 
 def _table(given: argparse.Namespace) -> None:
     from affectssm.tables.build import build_table
 
+    _need(given.settings, ("table", "scale", "experiments", "demo", "seeds", "allow_incomplete"))
     build_table(given.table, given.settings, given.metrics, given.corpora, given.fault_features, given.out)
 
 

@@ -18,6 +18,7 @@ from affectssm.errors import ConfigError
 from affectssm.features import registry
 from affectssm.settings_io import load_config, slice_json
 from affectssm.store import layout
+from affectssm.store.atomic import write_text
 from affectssm.store.code import code_hash
 from affectssm.training import experiments as catalogue
 
@@ -53,7 +54,10 @@ class Plan:
         settings = self.settings_of(corpus)
         if settings.root in DEMO_EDITIONS:
             return settings.root
-        identity = settings.model_dump() | {"root": str(Path(settings.root).expanduser().resolve())}
+        # the test labels may arrive later: they change what is scored, not what was extracted and trained
+        identity = settings.model_dump(exclude={"ground_truth"}) | {
+            "root": str(Path(settings.root).expanduser().resolve())
+        }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
     def is_demo(self, corpus: str) -> bool:
@@ -137,7 +141,7 @@ class Plan:
 
     def feature_arguments(self, corpus: str, feature: str) -> str:
         """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
-        truth = self.ground_truth(corpus)
+        truth = self.ground_truth(corpus) if feature == "engagement_test" else None
         return _join(
             "--root",
             self.root(corpus),
@@ -147,8 +151,23 @@ class Plan:
         )
 
     def feature_settings(self, feature: str) -> str:
-        """Return an extractor's slice of the configuration, as JSON."""
-        return json.dumps(registry.settings_of(feature, self.config.features), sort_keys=True)
+        """Return what decides an extractor's values, as JSON."""
+        settings = registry.settings_of(feature, self.config.features)
+        return json.dumps(registry.decisive(settings), sort_keys=True)
+
+    def write_computing(self) -> None:
+        """Write how things are computed (batches, where weights lie, workers) to computing.json.
+
+        The rules name that file but do not depend on it: a change of it reruns nothing.
+        """
+        how: dict[str, Any] = {"workers": self.config.experiments.training.workers}
+        for feature in self.network_features:
+            settings = registry.settings_of(feature, self.config.features)
+            how[feature] = {name: settings[name] for name in registry.NOT_THE_RESULT if name in settings}
+        path = Path(self.results, "computing.json")
+        text = json.dumps(how, indent=2, sort_keys=True) + "\n"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
 
     def feature_code(self, feature: str) -> str:
         """Return the hash of the code that makes a feature."""
@@ -284,7 +303,9 @@ class Plan:
         The feature files themselves are not compared by time: a new test session in a shard retrains nothing.
         """
         parts = [self.split_content(corpus, TRAINING_SPLITS) for corpus in self.training_corpora(experiment)]
-        for feature in [*self.features_of(experiment), "engagement"]:
+        read = self.features_of(experiment)
+        behind = ["face_track"] if any(self.needs_faces(feature) for feature in read) else []
+        for feature in [*behind, *read, "engagement"]:
             parts += [feature, self.feature_code(feature), self.feature_settings(feature)]
         return _hash(parts)
 
@@ -294,6 +315,11 @@ class Plan:
         return [f"{folder}/{seed}/predictions.parquet" for seed in self.config.experiments.seeds]
 
     # -- tables ------------------------------------------------------------------------------------------------
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables there are."""
+        return catalogue.TABLES
 
     def metrics_of(self, table: str) -> list[str]:
         """Return the metrics a table is made of."""

@@ -14,6 +14,7 @@ PAPER: dict[str, Any] = {
         "weights": "pretrained",
         "size": "full",
         "clip_face": {"fps": 25.0},
+        "face_track": {"zoom": 4},
     },
     "experiments": {
         "seeds": [1, 2, 3],

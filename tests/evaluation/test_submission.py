@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from scored_world import FRAMES, ROLES, WORLD, predicted, write_predictions
+from scored_world import FRAMES, ROLES, WORLD, predicted, write_missing, write_predictions
 
 from affectssm.errors import DataError
 from affectssm.evaluation.submission import write_submission
@@ -12,8 +12,12 @@ DATASET = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigroupinteraction"}
 
 def test_every_test_session_is_there_with_every_line(tmp_path):
     paths = [write_predictions(tmp_path / f"{s}.parquet", s) for s in (1, 2)]
-    write_submission("da_mamba+x-extracted-demo", paths, tmp_path / "out")
-    index = json.loads((tmp_path / "out/index.json").read_text())["files"]
+    left_out = ("noxi", "test-base", "009", "expert", "no audio")
+    missing = write_missing(tmp_path, [left_out, ("noxi", "val", "005", "expert", "no audio")])
+    write_submission("da_mamba+x-extracted-demo", paths, missing, tmp_path / "out")
+    written = json.loads((tmp_path / "out/index.json").read_text())
+    index = written["files"]
+    assert [tuple(row.values()) for row in written["left_out"]] == [left_out]
     tags = [f"da_mamba_x-extracted-demo-{tag}" for tag in ("seed1", "seed2", "mean")]
     expected = {
         f"{DATASET[corpus]}/{tag}/{recording}/{role}.engagement.pred.csv"
@@ -40,7 +44,7 @@ def test_seeds_that_differ_in_what_they_predicted_are_refused(tmp_path):
         write_predictions(tmp_path / "2.parquet", 2, skip={("003", "expert")}),
     ]
     with pytest.raises(DataError, match="different participants"):
-        write_submission("x", paths, tmp_path / "out")
+        write_submission("x", paths, write_missing(tmp_path), tmp_path / "out")
     assert not (tmp_path / "out/index.json").exists()
 
 
@@ -49,4 +53,4 @@ def test_unsafe_ids_are_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(WORLD, ("noxi", "test-base"), ["../003"])
     path = write_predictions(tmp_path / "1.parquet", 1)
     with pytest.raises(DataError):
-        write_submission("x", [path], tmp_path / "out")
+        write_submission("x", [path], write_missing(tmp_path), tmp_path / "out")

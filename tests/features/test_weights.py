@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from affectssm.errors import ConfigError, DataError
-from affectssm.features.weights import Wanted, verified_folder
+from affectssm.features.weights import Wanted, loading, record, verified_folder
 
 MODEL = Wanted(
     "org/model", "org/model", "CC BY-NC-SA 4.0", ("config.json", "model.safetensors|pytorch_model.bin")
@@ -48,6 +48,8 @@ def test_the_missing_file_alone_is_named(weights: Path) -> None:
 def test_the_first_load_records_and_later_ones_verify(weights: Path) -> None:
     folder, entry = verified_folder(weights, MODEL)
     lock = weights / "org" / "model.lock.json"
+    assert not lock.exists(), "nothing has been loaded yet"
+    record(folder, entry)
     assert json.loads(lock.read_text()) == entry
     assert entry["revision"] == "" and entry["licence"] == "CC BY-NC-SA 4.0"
     assert verified_folder(weights, MODEL) == (folder, entry)
@@ -65,3 +67,16 @@ def test_the_revision_the_client_noted_is_recorded_and_compared(weights: Path) -
     with pytest.raises(ConfigError, match="revision ffff"):
         verified_folder(weights, asked)
     assert verified_folder(weights, MODEL)[1]["revision"] == REVISION
+
+
+def test_a_broken_download_is_one_clear_error_and_is_not_recorded(weights: Path) -> None:
+    folder, _ = verified_folder(weights, MODEL)
+    with pytest.raises(DataError, match="cannot be loaded: ValueError: torn"), loading(folder, MODEL):
+        raise ValueError("torn")
+    assert not (weights / "org" / "model.lock.json").exists()
+
+
+def test_a_lock_that_is_no_json_is_one_clear_error(weights: Path) -> None:
+    (weights / "org" / "model.lock.json").write_text("{")
+    with pytest.raises(DataError, match="not readable"):
+        verified_folder(weights, MODEL)

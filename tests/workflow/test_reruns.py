@@ -40,6 +40,14 @@ def test_editing_an_extractor_reruns_it_onward(copy):
     assert not rules(jobs) & {"demo_corpora", "manifest", "training_windows"}
 
 
+def test_editing_the_face_tracker_reruns_what_looks_at_faces_and_retrains(copy):
+    edit(copy, "features/faces.py")
+    jobs = copy.executed("-n", TABLE)
+    extracted = {output.split("/")[3] for rule, output in jobs if rule.startswith("extract")}
+    assert extracted == {"face_track", "clip_face", "optical_flow", "landmark_flow"}
+    assert "train" in rules(jobs)
+
+
 def test_comments_rerun_nothing(copy):
     path = copy.folder / "src" / "affectssm" / "models" / "da_mamba.py"
     path.write_text("# a comment\n" + path.read_text())

@@ -54,7 +54,11 @@ def test_submission_files_have_a_line_for_every_frame_of_every_test_seat(place):
         expected |= {key: label_frames(rows) for key, rows in seats.items()}
     dataset = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigroupinteraction"}
     for (corpus, recording, role), frames in expected.items():
-        own = [name for name in listed if name.startswith(dataset[corpus] + "/") and f"/{recording}/{role}." in name]
+        own = [
+            name
+            for name in listed
+            if name.startswith(dataset[corpus] + "/") and f"/{recording}/{role}." in name
+        ]
         assert len(own) == 2, "one of the only seed and one of the mean"
         for name in own:
             lines = (index.parent / name).read_text().split()

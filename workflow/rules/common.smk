@@ -6,6 +6,7 @@ from affectssm.plan import Plan
 
 try:
     plan = Plan(config)
+    plan.write_computing()
 except AffectError as error:
     raise WorkflowError(str(error))
 
@@ -14,6 +15,7 @@ wildcard_constraints:
     corpus_edition="|".join(plan.corpus_editions),
     edition="demo[a-z-]*",
     shard="s[0-9]+",
+    table="|".join(plan.tables),
     seed="[0-9]+",
     fold="[A-Za-z0-9_]+",
     source="extracted|multimediate",

@@ -30,7 +30,7 @@ rule evaluate:
 rule submission:
     input:
         predictions=predictions_of,
-        manifests=all_manifests,
+        missing=missing_of,
     output:
         index="results/submissions/{experiment}/index.json",
     log:
@@ -45,5 +45,5 @@ rule submission:
     params:
         code=plan.code("affectssm.evaluation.submission"),
     shell:
-        "affectssm submission --predictions {input.predictions} --manifests {input.manifests} "
+        "affectssm submission --predictions {input.predictions} --missing {input.missing} "
         "--out results/submissions/{wildcards.experiment} > {log} 2>&1"

@@ -28,7 +28,7 @@ rule extract:
         code=feature_code,
     shell:
         "affectssm extract {wildcards.feature} --manifest {input.manifest} --shard {wildcards.shard} "
-        "{params.arguments} {params.faces} --out {output.track} --faults {output.faults} > {log} 2>&1"
+        "{params.arguments} --computing results/computing.json {params.faces} --out {output.track} --faults {output.faults} > {log} 2>&1"
 
 
 # Face tracks, flows, the streams as they come and the labels: no network, no GPU.

@@ -26,7 +26,7 @@ rule train:
         content=training_content,
         code=training_code,
     shell:
-        "affectssm train {params.arguments} --fold {wildcards.fold} "
+        "affectssm train {params.arguments} --computing results/computing.json --fold {wildcards.fold} "
         "--out results/runs/{wildcards.experiment}/{wildcards.fold}/{wildcards.seed} > {log} 2>&1"
 
 
@@ -52,5 +52,5 @@ rule predict:
         arguments=run_arguments,
         code=prediction_code,
     shell:
-        "affectssm predict {params.arguments} --run results/runs/{wildcards.experiment}/{wildcards.fold}/{wildcards.seed} "
+        "affectssm predict {params.arguments} --computing results/computing.json --run results/runs/{wildcards.experiment}/{wildcards.fold}/{wildcards.seed} "
         "--out {output.predictions} > {log} 2>&1"

@@ -133,7 +133,10 @@ def _enter(
     barred: set[tuple[int, int]],
 ) -> None:
     hidden = entry.name.startswith(".") and not entry.name.startswith("..")
-    if hidden or len(parts) >= MAX_DEPTH or is_session_folder(parts, listing.root.name):
+    within = is_session_folder(parts, listing.root.name) and any(
+        file.parts[:-1] == parts for file in listing.files
+    )
+    if hidden or len(parts) >= MAX_DEPTH or within:
         return
     identity = _identity(entry)
     if identity in barred:

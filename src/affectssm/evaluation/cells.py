@@ -29,6 +29,7 @@ CELLS: dict[str, dict[str, Part]] = {
     },
     "val": {"noxi_base": ("noxi", "val"), "mpiigi": ("mpiigi", "val")},
 }
+TAIL = 25  # label frames
 METRICS = ("ccc", "ccc_participant")
 
 
@@ -77,7 +78,14 @@ def empty_reason(part: Part, expected: Expected, has_labels: bool, has_predictio
         why = sorted({reason for key, reason in expected.left_out.items() if key[:2] == part})
         return f"no features of this source for {corpus} {split}" + (f" ({'; '.join(why)})" if why else "")
     if not has_labels:
-        return f"labels of {corpus} {split} withheld"
+        left = [
+            f"{'/'.join(key[2:])} ({why})"
+            for key, why in sorted(expected.left_out.items())
+            if key[:2] == part
+        ]
+        return f"labels of {corpus} {split} withheld" + (
+            f", not predicted: {', '.join(left)}" if left else ""
+        )
     return ""
 
 
@@ -102,6 +110,7 @@ def score_cell(
     usable = [seat for seat in seats if all(seat in run.parts.get(part, {}) for run in runs)]
     for seat in (seat for seat in seats if seat not in usable):
         missing.append(f"{'/'.join(seat)} ({expected.left_out.get((*part, *seat), 'no predictions')})")
+    missing += _cut_short(part, usable, labels, runs)
     units = sorted({recording for recording, _ in usable})
     sums = np.zeros((len(runs), len(units), N_MOMENTS))
     participants = np.zeros((len(runs), len(units), 2))
@@ -118,6 +127,19 @@ def score_cell(
         "ccc_participant": resampled_mean(participants[..., 0], participants[..., 1], drawn),
     }
     return Cell(tuple(units), len(recordings), tuple(sorted(missing)), "", sums, participants, resampled)
+
+
+def _cut_short(
+    part: Part, seats: Sequence[Seat], labels: Mapping[Seat, Labels], runs: Sequence[Run]
+) -> list[str]:
+    """Name those whose predictions end more than a second before their labels do (a tail of some frames is common)."""
+    found = []
+    for seat in seats:
+        frames = min(len(run.parts[part][seat]) for run in runs)
+        wanted = len(labels[seat].value)
+        if frames < wanted - TAIL:
+            found.append(f"{'/'.join(seat)} ({frames} of {wanted} label frames)")
+    return found
 
 
 @dataclass(frozen=True)

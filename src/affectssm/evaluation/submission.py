@@ -19,18 +19,20 @@ from affectssm.evaluation.reading import Part, Run, Seat, read_run
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.ids import check_id
+from affectssm.store.parquet import read_parquet
 
 DATASETS = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigroupinteraction"}
 TEST_PARTS: tuple[Part, ...] = (("noxi", "test-base"), ("noxi_add", "test-additional"), ("mpiigi", "test"))
 DECIMALS = 6
 
 
-def write_submission(experiment: str, predictions: Sequence[Path], out: Path) -> None:
+def write_submission(experiment: str, predictions: Sequence[Path], missing: Path, out: Path) -> None:
     """Write the submission files of an experiment.
 
     Args:
         experiment: its name; the tags are ``{experiment}-seed{seed}`` and ``{experiment}-mean``.
         predictions: predictions.parquet of every seed.
+        missing: missing.parquet of the task; index.json lists those of the test parts who have no file, and why.
         out: folder of the submission.
 
     Raises:
@@ -53,9 +55,12 @@ def write_submission(experiment: str, predictions: Sequence[Path], out: Path) ->
         "evaluation/submission",
         ["affectssm.evaluation.submission"],
         {"experiment": experiment},
-        inputs=predictions,
+        inputs=[*predictions, missing],
     )
-    write_json(out / "index.json", {"files": index, "card": card})
+    left_out = [
+        row for row in read_parquet(missing).to_pylist() if (row["corpus"], row["split"]) in TEST_PARTS
+    ]
+    write_json(out / "index.json", {"files": index, "left_out": left_out, "card": card})
 
 
 def _test_tracks(run: Run, path: Path) -> dict[tuple[Part, Seat], NDArray[np.float64]]:

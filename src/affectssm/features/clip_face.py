@@ -16,7 +16,7 @@ import torch
 from affectssm.errors import ConfigError
 from affectssm.features.base import Extractor, Source
 from affectssm.features.facebox import cut
-from affectssm.features.weights import Wanted, offline, ready, seed_of, seeded, verified_folder
+from affectssm.features.weights import Wanted, loading, ready, record, seed_of, seeded, verified_folder
 from affectssm.media.video import VideoReader
 from affectssm.store.shards import Track
 from affectssm.torchvision_ops import ensure_torchvision_ops
@@ -69,8 +69,10 @@ class ClipFace(Extractor):
         licence = LICENCES.get(tag, "see the repository")
         wanted = Wanted(f"{model}/{tag}", repository, licence, _FILES, self.settings["revision"])
         folder, self._lock = verified_folder(self.settings["weights_dir"], wanted)
-        with offline():
-            return open_clip.create_model(f"local-dir:{folder}", require_pretrained=True).visual
+        with loading(folder, wanted):
+            tower = open_clip.create_model(f"local-dir:{folder}", require_pretrained=True).visual
+        record(folder, self._lock)
+        return tower
 
     def extract(self, source: Source) -> Iterator[Track]:
         assert source.faces is not None

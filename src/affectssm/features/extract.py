@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,9 @@ from affectssm.media.probe import MediaError
 from affectssm.store.card import card_id, make_card
 from affectssm.store.faults import Fault, write_faults
 from affectssm.store.ids import check_id
-from affectssm.store.shards import PartWriter, ResumableShard, ShardReader
+from affectssm.store.shards import PartWriter, ResumableShard, ShardReader, Track
 
 _LOG = logging.getLogger(__name__)
-_NOT_THE_RESULT = ("weights_dir", "batch")
-"""Settings that say where or how something is computed; the weights' hashes are in the card."""
 
 
 def extract_shard(
@@ -63,9 +61,15 @@ def extract_shard(
             f"feature {feature}", "no face track", "--faces", "give the shard's face_track file"
         )
     rows = [row for row in read_manifest(manifest) if row.shard == shard]
-    extractor = registry.make(feature, dict(settings))
-    decisive = {name: value for name, value in settings.items() if name not in _NOT_THE_RESULT}
-    card = make_card(f"features/{feature}", registry.modules_of(feature), decisive, **extractor.card())
+    settings = registry.completed(feature, settings)
+    if spec.network:
+        import torch
+
+        torch.set_num_threads(settings["threads"])
+    extractor = registry.make(feature, settings)
+    card = make_card(
+        f"features/{feature}", registry.modules_of(feature), registry.decisive(settings), **extractor.card()
+    )
     result = ResumableShard(out, card)
     reader = ShardReader(faces) if faces is not None and spec.needs_faces else None
     try:
@@ -119,7 +123,7 @@ class _Job:
             source.faces = FaceRows(self.faces, row.recording, row.participant)
         written = 0
         try:
-            for block in self.extractor.extract(source):
+            for block in _blocks(self.extractor, source):
                 part.append(row.participant, block)
                 written += len(block.time)
         except MediaError as error:
@@ -161,6 +165,19 @@ class _Job:
                 "restore the file, or make the manifest again",
             )
         return path
+
+
+def _blocks(extractor: Extractor, source: Source) -> Iterator[Track]:
+    """Yield an extractor's blocks; what cannot be read is that file's fault, not the disk's that is written to."""
+    try:
+        yield from extractor.extract(source)
+    except OSError as error:
+        raise MediaError(
+            source.path,
+            f"not readable: {error.strerror or error}",
+            "a file that can be read",
+            "restore the file",
+        ) from error
 
 
 def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,34 @@ def settings_of(feature: str, features: Features) -> dict[str, Any]:
     own = section.model_dump(mode="json") if section is not None else {}
     if not spec(feature).network:
         return own
-    return own | {"weights": features.weights, "size": features.size, "weights_dir": features.weights_dir}
+    shared = ("weights", "size", "threads", "weights_dir")
+    return own | {name: getattr(features, name) for name in shared}
+
+
+NOT_THE_RESULT = ("weights_dir", "batch")
+"""Settings that say where or how something is computed; the weights' hashes are in the card."""
+
+
+def decisive(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide a feature's values."""
+    return {name: value for name, value in settings.items() if name not in NOT_THE_RESULT}
+
+
+def completed(feature: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with the defaults of the demo where a key is not given.
+
+    Raises:
+        ConfigError: for a key the feature does not have.
+    """
+    from affectssm.settings_io import load_config
+
+    known = settings_of(feature, load_config({}).features)
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"settings of {feature}", ", ".join(unknown), f"some of {', '.join(known)}", "mend --settings"
+        )
+    return known | dict(settings)
 
 
 def make(feature: str, settings: dict[str, Any]) -> Extractor:

@@ -26,7 +26,7 @@ import torch
 from affectssm.errors import ConfigError, DataError
 from affectssm.features.base import Extractor, Source
 from affectssm.features.chunks import Chunk, Level, plan_chunks
-from affectssm.features.weights import Wanted, offline, ready, seed_of, seeded, verified_folder
+from affectssm.features.weights import Wanted, loading, ready, record, seed_of, seeded, verified_folder
 from affectssm.media.audio import RATE, AudioReader
 from affectssm.store.shards import Track
 from affectssm.torchvision_ops import ensure_torchvision_ops
@@ -113,9 +113,12 @@ class SpeechEncoder(Extractor):
                 return Wav2Vec2Model(Wav2Vec2Config(**changes))
         wanted = Wanted(model, model, self.licence, _FILES, self.settings["revision"])
         folder, self._lock = verified_folder(self.settings["weights_dir"], wanted)
-        preprocessor = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
-        self._scaled = bool(preprocessor.get("do_normalize", True))
-        return _pretrained(folder)
+        with loading(folder, wanted):
+            preprocessor = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+            self._scaled = bool(preprocessor.get("do_normalize", True))
+            network = _pretrained(folder)
+        record(folder, self._lock)
+        return network
 
     def extract(self, source: Source) -> Iterator[Track]:
         reader = AudioReader(source.path, block_s=_BLOCK_S)
@@ -215,8 +218,7 @@ def _pretrained(folder: Path) -> torch.nn.Module:
     Raises:
         DataError: if the files lack a part of the encoder.
     """
-    with offline():
-        loaded: Any = Wav2Vec2Model.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    loaded: Any = Wav2Vec2Model.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     network, report = loaded
     # only training masks frames
     missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affectssm.errors import ConfigError, DataError
+from affectssm.errors import AffectError, ConfigError, DataError
 from affectssm.store.atomic import write_json
 from affectssm.store.card import sha256
 
@@ -47,9 +47,11 @@ class Wanted:
 def verified_folder(weights_dir: Path | str, wanted: Wanted) -> tuple[Path, dict[str, Any]]:
     """Return the folder of a model's files and its lock entry (revision, licence, SHA-256 by file).
 
+    The lock is compared where there is one; :func:`record` writes it after the first load that worked.
+
     Raises:
         ConfigError: if a file is missing or the revision is another than the one asked for.
-        DataError: if a file is not the one that was loaded first, or the lock cannot be written.
+        DataError: if a file is not the one that was loaded first, or the lock cannot be read.
     """
     folder = Path(weights_dir) / wanted.model
     names = _present(folder, wanted)
@@ -69,11 +71,10 @@ def verified_folder(weights_dir: Path | str, wanted: Wanted) -> tuple[Path, dict
         "revision": revision,
         "sha256": hashes,
     }
-    lock = folder.with_name(folder.name + ".lock.json")
+    lock = _lock_of(folder)
     if not lock.is_file():
-        write_json(lock, entry)
         return folder, entry
-    known = json.loads(lock.read_text(encoding="utf-8"))
+    known = _read_lock(lock)
     changed = sorted(name for name in names if known["sha256"].get(name) != hashes[name])
     if changed:
         raise DataError(
@@ -83,6 +84,53 @@ def verified_folder(weights_dir: Path | str, wanted: Wanted) -> tuple[Path, dict
             f"restore the file, or delete {lock} to take the new weights on purpose",
         )
     return folder, known
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".lock.json")
+
+
+def _read_lock(lock: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(lock.read_text(encoding="utf-8"))
+        return known | {"sha256": dict(known["sha256"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            lock, f"not readable: {error!r}", "the hashes of the first load", "restore the file, or delete it"
+        ) from error
+
+
+def record(folder: Path, entry: dict[str, Any]) -> None:
+    """Write the lock of weights that have just been loaded for the first time.
+
+    Raises:
+        DataError: if it cannot be written.
+    """
+    if not _lock_of(folder).is_file():
+        write_json(_lock_of(folder), entry)
+
+
+@contextmanager
+def loading(folder: Path, wanted: Wanted) -> Iterator[None]:
+    """Turn what a library raises over broken weight files into one clear error.
+
+    Libraries raise whatever their file formats raise (SafetensorError, UnpicklingError, ValueError, KeyError, ...).
+
+    Raises:
+        DataError: for any error but those that are clear already.
+    """
+    try:
+        with offline():
+            yield
+    except AffectError:
+        raise
+    except Exception as error:
+        raise DataError(
+            folder,
+            f"cannot be loaded: {type(error).__name__}: {error}",
+            f"the files of {wanted.repository} as published",
+            _fetch(folder, wanted, wanted.revision),
+        ) from error
 
 
 def _present(folder: Path, wanted: Wanted) -> list[str]:

@@ -154,5 +154,5 @@ def _nobody(manifests: Mapping[str, Path], source: str) -> DataError:
         ", ".join(str(path) for path in manifests.values()),
         "no participant of a training split has all that is needed",
         f"{', '.join(NEEDED[source])} and annotation of one at least",
-        "look into the fault table beside the manifest, or take the other source of features",
+        "look into the fault table beside the manifest; without raw media set features.sources: [multimediate]",
     )

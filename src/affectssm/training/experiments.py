@@ -163,7 +163,7 @@ def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str,
         "clock_hz": config.timeline.clock_hz,
         "groups": GROUPS[experiment.source],
         "model_settings": {**model_settings, **VARIANTS[experiment.variant]},
-        "training": config.experiments.training.model_dump(),
+        "training": config.experiments.training.model_dump(exclude={"workers"}),  # how, not what
     }
     if experiment.variant == "adapt_mpiigi":
         base = experiment.base

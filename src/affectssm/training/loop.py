@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
@@ -93,7 +94,7 @@ def _trainer(recipe: Mapping[str, Any], epochs: int, callbacks: Sequence[Callbac
     """Lightning's trainer on one device, without its own checkpoints, logs and bars."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return Trainer(
-        accelerator="auto",
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",  # MPS has no float64, which CCC needs
         devices=1,
         max_epochs=epochs,
         reload_dataloaders_every_n_epochs=1,

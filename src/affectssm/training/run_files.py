@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -39,7 +40,10 @@ def write_checkpoint(
             )
 
     with staged(path, validate) as temporary:
-        save_file(tensors, temporary, metadata={"card": cards.dumps(card)})
+        try:
+            save_file(tensors, temporary, metadata={"card": cards.dumps(card)})
+        except SafetensorError as error:  # a full disk, which staged() words for the user
+            raise OSError(str(error)) from error
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Scaler]:

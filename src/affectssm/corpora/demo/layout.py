@@ -165,7 +165,9 @@ _BAD = (
 )
 _TINY = (
     _train("001", TINY_S, "French", _TOKENS, _LATIN1, _RANGE),
-    _train("013", TINY_S, "French"),  # a second one, so that one can be held out where the validation part is reported
+    _train(
+        "013", TINY_S, "French"
+    ),  # a second one, so that one can be held out where the validation part is reported
     Session("noxi", "val", "005", TINY_S, language="French"),
     Session("noxi", "test-base", "010", TINY_S, language="French"),
     Session("noxi", "test-additional", "090", TINY_S, language="Italian"),
