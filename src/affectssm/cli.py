@@ -72,9 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--computing",
-        type=_json,
+        type=_json_file,
         default={},
-        help="how it is computed: {feature: {batch, weights_dir}}, as JSON",
+        help="JSON file: {feature: {batch, weights_dir}}, how it is computed",
     )
     add("--out", type=Path, required=True)
     add("--faults", type=Path, required=True)
@@ -200,6 +200,7 @@ def _discover(given: argparse.Namespace) -> None:
 
 
 def _extract(given: argparse.Namespace) -> None:
+    from affectssm.features import registry
     from affectssm.features.extract import extract_shard
 
     extract_shard(
@@ -208,7 +209,7 @@ def _extract(given: argparse.Namespace) -> None:
         root=given.root,
         ground_truth=given.ground_truth,
         shard=given.shard,
-        settings=given.settings | given.computing.get(given.feature, {}),
+        settings=registry.completed(given.feature, given.settings | given.computing.get(given.feature, {})),
         faces=given.faces,
         out=given.out,
         faults_out=given.faults,

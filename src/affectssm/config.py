@@ -59,7 +59,6 @@ class FaceSettings(Strict):
 
     min_confidence: float = Field(0.5, ge=0, le=1, description="confidence from which a detection is a face")
     zoom: int = Field(
-        1,
         ge=1,
         le=8,
         description="look for faces in squares of 1/zoom of the height; 1 misses faces under a fifth of it",
@@ -114,7 +113,7 @@ class Features(Strict):
         1, ge=1, description="CPU threads of a network extractor (sums may differ in the last digits)"
     )
     weights_dir: str = Field("weights", description="folder with pretrained weights, one folder a model")
-    face_track: FaceSettings = Field(default_factory=FaceSettings, description="face tracking, shared")
+    face_track: FaceSettings = Field(description="face tracking, shared")
     wav2vec2: SpeechEncoderSettings = Field(
         default_factory=lambda: SpeechEncoderSettings(model="facebook/wav2vec2-base-960h"),
         description="wav2vec 2.0 speech embeddings",

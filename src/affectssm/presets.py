@@ -46,6 +46,7 @@ DEMO: dict[str, Any] = {
         "weights": "random",
         "size": "small",
         "clip_face": {"fps": 5.0},
+        "face_track": {"zoom": 1},
     },
     "experiments": {
         "seeds": [1, 2, 3],

@@ -45,7 +45,7 @@ def test_editing_one_extractor_is_not_editing_another() -> None:
 
 
 def test_settings_are_the_features_own() -> None:
-    features = Features(weights="random", size="small", clip_face={"fps": 5.0})
+    features = Features(weights="random", size="small", clip_face={"fps": 5.0}, face_track={"zoom": 1})
     assert registry.settings_of("optical_flow", features) == features.optical_flow.model_dump()
     assert registry.settings_of("clip", features) == {}
     speech = registry.settings_of("wav2vec2", features)

@@ -11,9 +11,7 @@ from tests.workflow.workplace import REPOSITORY
 
 def test_the_slurm_profile_speaks_of_rules_that_exist_and_gives_networks_a_gpu():
     text = "".join(path.read_text() for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
-    found = set(re.findall(r"^(?:rule|checkpoint) (\w+):", text, re.M)) | set(
-        re.findall(r"^use rule \w+ as (\w+)", text, re.M)
-    )
+    found = set(re.findall(r"^(?:(?:rule|checkpoint) |use rule \w+ as )(\w+)", text, re.M))
     profile = yaml.safe_load((REPOSITORY / "profiles/slurm/config.yaml").read_text())
     named = set(profile["set-resources"]) | set(profile.get("set-threads", {}))
     assert named <= found

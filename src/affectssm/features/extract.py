@@ -61,12 +61,11 @@ def extract_shard(
             f"feature {feature}", "no face track", "--faces", "give the shard's face_track file"
         )
     rows = [row for row in read_manifest(manifest) if row.shard == shard]
-    settings = registry.completed(feature, settings)
     if spec.network:
         import torch
 
-        torch.set_num_threads(settings["threads"])
-    extractor = registry.make(feature, settings)
+        torch.set_num_threads(settings.get("threads", 1))
+    extractor = registry.make(feature, dict(settings))
     card = make_card(
         f"features/{feature}", registry.modules_of(feature), registry.decisive(settings), **extractor.card()
     )
