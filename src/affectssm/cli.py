@@ -293,6 +293,16 @@ def _table(given: argparse.Namespace) -> None:
     build_table(given.table, given.settings, given.metrics, given.corpora, given.fault_features, given.out)
 
 
+def _place(given: argparse.Namespace) -> None:
+    import shutil
+
+    from affectssm.store.atomic import staged
+
+    for path in given.files:
+        with staged(given.out / path.name) as temporary:
+            shutil.copyfile(path, temporary)
+
+
 def _export(given: argparse.Namespace) -> None:
     from affectssm.timeline.export import export
 

@@ -16,6 +16,7 @@ wildcard_constraints:
     edition="demo[a-z-]*",
     shard="s[0-9]+",
     table="|".join(plan.tables),
+    joint=plan.joint_edition,
     seed="[0-9]+",
     fold="[A-Za-z0-9_]+",
     source="extracted|multimediate",
@@ -116,13 +117,11 @@ def tracks(corpora, features):
 
 def training_tracks(wildcards):
     corpora = plan.training_corpora(wildcards.experiment)
-    return ancient(
-        tracks(corpora, plan.features_of(wildcards.experiment) + ["engagement"])
-    )
+    return tracks(corpora, plan.features_of(wildcards.experiment) + ["engagement"])
 
 
 def training_windows_of(wildcards):
-    return [ancient(path) for path in plan.training_windows(wildcards.experiment)]
+    return plan.training_windows(wildcards.experiment)
 
 
 def base_checkpoint(wildcards):

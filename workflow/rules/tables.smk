@@ -1,11 +1,44 @@
 # Tables: published and measured rows side by side, with provenance, Markdown and a figure.
+# Each edition keeps its own; the one that was asked for last stands in results/tables itself,
+# so that switching between roots copies and computes nothing.
 
 
-rule table:
+rule edition_table:
     input:
         metrics=metrics_of,
         faults=faults_of,
         submissions=submissions_of,
+    output:
+        csv="results/tables/{joint}/{table}.csv",
+        markdown="results/tables/{joint}/{table}.md",
+        provenance="results/tables/{joint}/{table}.provenance.json",
+        faults="results/tables/{joint}/{table}.faults.csv",
+        figure="results/tables/{joint}/{table}.png",
+    log:
+        "results/logs/table/{joint}/{table}.log",
+    benchmark:
+        "results/benchmarks/table/{joint}/{table}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        arguments=table_arguments,
+        code=plan.code("affectssm.tables.build"),
+    shell:
+        "affectssm table {wildcards.table} {params.arguments} --metrics {input.metrics} "
+        "--out results/tables/{wildcards.joint} > {log} 2>&1"
+
+
+# Its input is known before any manifest is: through it Snakemake notices a change of root.
+rule table:
+    input:
+        csv=f"results/tables/{plan.joint_edition}/{{table}}.csv",
+        markdown=f"results/tables/{plan.joint_edition}/{{table}}.md",
+        provenance=f"results/tables/{plan.joint_edition}/{{table}}.provenance.json",
+        faults=f"results/tables/{plan.joint_edition}/{{table}}.faults.csv",
+        figure=f"results/tables/{plan.joint_edition}/{{table}}.png",
     output:
         csv=report(
             "results/tables/{table}.csv",
@@ -29,11 +62,7 @@ rule table:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        arguments=table_arguments,
-        code=plan.code("affectssm.tables.build"),
+        mem_mb=500,
+        runtime=5,
     shell:
-        "affectssm table {wildcards.table} {params.arguments} --metrics {input.metrics} "
-        "--out results/tables > {log} 2>&1"
+        "affectssm place {input} --out results/tables > {log} 2>&1"

@@ -1,4 +1,4 @@
-# Runs: one a (experiment, fold, seed). A run looks at the recordings it learns from; a new test session retrains nothing.
+# Runs: one a (experiment, fold, seed).
 
 
 rule train:
