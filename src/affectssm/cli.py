@@ -130,6 +130,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--settings", type=_json, required=True)
     add("--out", type=Path, required=True)
 
+    add = command("place", _place, "put the files of an edition's table where users look for them")
+    add("files", type=Path, nargs="+")
+    add("--out", type=Path, required=True)
+
     add = command(
         "export", _export, "write a task's windows, features and labels as Parquet or HDF5 for other tools"
     )
