@@ -1,6 +1,6 @@
 """How much the extractors cost beyond what they cannot avoid, and whether their memory grows with the media.
 
-    python benchmarks/extraction.py            # under eight minutes on two idle cores
+    python benchmarks/extraction.py            # eight minutes on two cores
     python benchmarks/extraction.py --quick    # a minute: proves that it runs
 
 Full-size encoders on random weights. For each network extractor the whole way from the file to the feature file is

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import resource
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -212,28 +212,21 @@ def test_an_unsafe_name_never_becomes_a_path(tmp_path: Path, sounds, loudness) -
             extract(tmp_path, [row_with(sounds[0], **changes)])
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # HDF5 says it for every chunk
-def test_a_write_that_fails_is_one_clear_error_and_loses_nothing(
-    tmp_path: Path, loudness, monkeypatch
+def test_a_full_disk_is_one_clear_error_and_loses_nothing(
+    tmp_path: Path, sounds, loudness, monkeypatch
 ) -> None:
-    wave = np.zeros(16000 * 4, np.float32)
-    for name in ("a", "b"):
-        write_media(tmp_path / f"{name}.wav", audio=wave[: 16000 if name == "a" else None], codec="pcm_s16le")
-    rows = corpus(tmp_path, {"001/expert": "a.wav", "002/expert": "b.wav"})
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    settings = {"dim": 20_000}  # 80 KB a row, ten rows a second
-    write_manifest(tmp_path / "manifest.parquet", rows, make_card("test", ["affectssm.errors"], {}))
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, before[1]))
-        with pytest.raises(DataError, match="writing failed"):
-            extract(tmp_path, rows, settings=settings)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    def usage(_: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=0 if any(path.name == "c.wav" for path in Loudness.seen) else 1 << 40)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("affectssm.store.parts.shutil.disk_usage", usage)
+        with pytest.raises(DataError, match="No space left on device"):
+            extract(tmp_path, sounds)
     parts = tmp_path / "out" / "wav2vec2" / "s00.h5.parts"
     assert [path.name for path in parts.iterdir()] == ["001.h5"]
     Loudness.seen.clear()
-    extract(tmp_path, rows, settings=settings)
-    assert [path.name for path in Loudness.seen] == ["b.wav"]
+    extract(tmp_path, sounds)
+    assert [path.name for path in Loudness.seen] == ["c.wav"]
 
 
 def test_faces_are_tracked_once_and_shared(tmp_path: Path) -> None:
