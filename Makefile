@@ -1,11 +1,11 @@
 # make demo    the built-in demo corpora, all the way to the printed table
 # make test    lint, type check and tests
-# Both create .venv when it is missing or the lock has changed. Also: environment, lint, lock, clean.
+# Both create .venv when it is missing or the lock has changed. Also: bench, environment, lint, lock, clean.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint environment lock clean
+.PHONY: demo test lint bench environment lock clean
 
 # Cores of the demo's workflow, processes of the tests.
 CORES ?= all
@@ -35,6 +35,10 @@ lint: $(STAMP)
 	snakefmt --check Snakefile workflow
 	mypy
 	snakemake --lint
+
+bench: $(STAMP)
+	python benchmarks/dry_run.py
+	python benchmarks/extraction.py
 
 environment: $(STAMP)
 
