@@ -63,7 +63,7 @@ DEMO: dict[str, Any] = {
         "training": {
             "learning_rate": 3e-3,
             "batch": 32,
-            "steps": 120,
+            "steps": 90,
             "steps_per_epoch": 30,
             "warmup_steps": 15,
             "ema_decay": 0.98,
