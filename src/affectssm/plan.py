@@ -300,7 +300,7 @@ class Plan:
     def training_content(self, experiment: str) -> str:
         """Return a hash of all that an experiment learns from: recordings of its splits, extractors and their settings.
 
-        The feature files themselves are not compared by time: a new test session in a shard retrains nothing.
+        A run also follows its feature files by time; this notices edits even where a file was not made anew.
         """
         parts = [self.split_content(corpus, TRAINING_SPLITS) for corpus in self.training_corpora(experiment)]
         read = self.features_of(experiment)
