@@ -4,9 +4,9 @@ Everything stays as it is (inputs, label distribution, autocorrelation) but for 
 behaviour and the label. The part that selects the epoch exchanges too, so that no true label is seen
 anywhere. A donor sits in another recording, for a partner's label does carry something of the target.
 
-The training part's exchange is drawn anew every epoch. A single one would tie pairs of tracks together for
-the whole training; what a model makes of so few accidental ties is a random reading of the inputs, which
-scores far from zero in either direction (CCC of +-0.2 on the demo) and says nothing about leaks.
+The training part's exchange is drawn anew for every batch. One that lasts ties pairs of tracks together, and
+what a model makes of a few accidental ties is a random reading of the inputs, which scores far from zero in
+either direction (CCC of +-0.2 on the demo) and says nothing about leaks.
 """
 
 from __future__ import annotations
@@ -65,22 +65,21 @@ class ExchangedLabels(Dataset):
     Args:
         dataset: the windows.
         labels: corpus -> files of the label feature.
-        seed: decides, with the epoch, who gets whose labels.
+        seed: decides who gets whose labels.
+        redraw: every batch has an exchange of its own, which follows from the seed and the batch's windows
+            alone; otherwise one exchange holds throughout.
     """
 
-    def __init__(self, dataset: WindowDataset, labels: Mapping[str, Sequence[Path]], seed: int) -> None:
-        self.dataset, self.seed = dataset, seed
+    def __init__(
+        self, dataset: WindowDataset, labels: Mapping[str, Sequence[Path]], seed: int, redraw: bool = False
+    ) -> None:
+        self.dataset, self.seed, self.redraw = dataset, seed, redraw
         self._own = _label_tracks(dataset.index, labels)
-        self.exchange(0)
 
-    def exchange(self, epoch: int) -> None:
-        """Draw the donors of an epoch."""
-        targets = self.dataset.index.targets
-        self.donors = donors(targets, mixed(self.seed, epoch))
-        self._tracks = [
-            tuple(fitted(part, target.label_frames) for part in self._own[donor])
-            for target, donor in zip(targets, self.donors, strict=True)
-        ]
+    def donors_of(self, windows: Sequence[int]) -> np.ndarray:
+        """Whose labels each target gets in a batch of these windows: (targets,) positions."""
+        step = windows if self.redraw else ()
+        return donors(self.dataset.index.targets, mixed(self.seed, *step))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -91,8 +90,12 @@ class ExchangedLabels(Dataset):
         index = self.dataset.index
         step = ratio(index.clock_hz)
         label, valid = torch.zeros_like(batch.label), torch.zeros_like(batch.label_valid)
-        for row, window in enumerate(batch.window.tolist()):
-            values, valids = self._tracks[index.target[window]]
+        windows = batch.window.tolist()
+        exchanged = self.donors_of(windows)
+        for row, window in enumerate(windows):
+            target = index.target[window]
+            length = index.targets[target].label_frames
+            values, valids = (fitted(part, length) for part in self._own[exchanged[target]])
             first = (int(index.start[window]) + CONTEXT) // step
             count = max(0, min(CENTRE // step, len(values) - first))
             label[row, :count] = torch.from_numpy(values[first : first + count])

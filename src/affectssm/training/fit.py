@@ -67,7 +67,8 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     learned: Learned = train
     selecting: Learned = select
     if settings["variant"] == "shuffled_labels":
-        learned, selecting = (_exchanged(part, features, settings["seed"]) for part in (train, select))
+        learned = _exchanged(train, features, settings["seed"], redraw=True)
+        selecting = _exchanged(select, features, settings["seed"], redraw=False)
     run_epochs(module, settings, learned, selecting, state)
     if not module.best:
         raise DataError(
@@ -85,5 +86,5 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     state.clear()
 
 
-def _exchanged(part: WindowDataset, features: Sequence[Path], seed: int) -> ExchangedLabels:
-    return ExchangedLabels(part, files_by_corpus(features, LABELS, part.index), seed)
+def _exchanged(part: WindowDataset, features: Sequence[Path], seed: int, redraw: bool) -> ExchangedLabels:
+    return ExchangedLabels(part, files_by_corpus(features, LABELS, part.index), seed, redraw)

@@ -18,7 +18,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from affectssm.timeline.loader import batch_indices, in_order, make_loader
-from affectssm.training.control import ExchangedLabels, Learned
+from affectssm.training.control import Learned
 from affectssm.training.module import DialogueModule
 from affectssm.training.resume import KeepState
 
@@ -42,8 +42,6 @@ class Batches(Callback):
 
     def of_epoch(self, epoch: int) -> DataLoader:
         """A loader of the batches of an epoch; the last epoch may be short."""
-        if isinstance(self.dataset, ExchangedLabels):
-            self.dataset.exchange(epoch)
         first = epoch * self.recipe["steps_per_epoch"]
         steps = range(first, min(first + self.recipe["steps_per_epoch"], self.recipe["steps"]))
         batches = [batch_indices(len(self.dataset), self.recipe["batch"], self.seed, step) for step in steps]
