@@ -50,10 +50,10 @@ def test_windows_carry_the_whole_track_of_their_donor(tmp_path):
     batch, own = exchanged[everything], plain[everything]
     assert batch.label_valid.equal(own.label_valid)
     people = [(c, r, seat) for c, _, r, seats, part in RECORDINGS if part == "train" for seat in seats]
-    for target, donor in enumerate(exchanged.donors_of(everything)):
+    for target, (donor, shift) in enumerate(zip(*exchanged.exchange(everything), strict=True)):
         rows = index.target == target
         track = batch.label[rows][batch.label_valid[rows]].numpy()
-        np.testing.assert_array_equal(track, label(*people[donor]))
+        np.testing.assert_array_equal(np.roll(track, -shift), label(*people[donor]))
         assert len(track) == FRAMES
 
 
@@ -63,8 +63,9 @@ def test_an_exchange_is_redrawn_for_every_batch_or_holds_throughout(tmp_path):
     plain = open_windows(run_settings(), index, features)
     labels = files_by_corpus(features, LABELS, index)
     batches = [range(start, start + 4) for start in range(20)]
-    redrawn = {tuple(ExchangedLabels(plain, labels, 3, redraw=True).donors_of(b)) for b in batches}
-    lasting = {tuple(ExchangedLabels(plain, labels, 3).donors_of(b)) for b in batches}
-    assert len(redrawn) > len(lasting) == 1
+    for part in (0, 1):  # donors, shifts
+        redrawn = {tuple(ExchangedLabels(plain, labels, 3, redraw=True).exchange(b)[part]) for b in batches}
+        lasting = {tuple(ExchangedLabels(plain, labels, 3).exchange(b)[part]) for b in batches}
+        assert len(redrawn) > len(lasting) == 1
     first, again = (ExchangedLabels(plain, labels, 3, redraw=True)[range(4)].label for _ in range(2))
     assert first.equal(again), "the same batch after a resume"

@@ -4,9 +4,10 @@ Everything stays as it is (inputs, label distribution, autocorrelation) but for 
 behaviour and the label. The part that selects the epoch exchanges too, so that no true label is seen
 anywhere. A donor sits in another recording, for a partner's label does carry something of the target.
 
-The training part's exchange is drawn anew for every batch. One that lasts ties pairs of tracks together, and
-what a model makes of a few accidental ties is a random reading of the inputs, which scores far from zero in
-either direction (CCC of +-0.2 on the demo) and says nothing about leaks.
+A donor's track is turned round in time by a random shift (its end goes on with its beginning), and for training
+both are drawn anew for every batch. A few slow tracks resemble each other by chance, frame by frame (r of +-0.4
+between two of the demo's). A model finds whatever such ties last through its training, reads engagement itself
+to make use of them, and scores far from zero in either direction, which says nothing about leaks.
 """
 
 from __future__ import annotations
@@ -52,6 +53,12 @@ def donors(targets: Sequence[Target], seed: int) -> np.ndarray:
     return found
 
 
+def shifts(targets: Sequence[Target], seed: int) -> np.ndarray:
+    """By how many label frames the track that each target gets is turned round in time: (targets,)."""
+    lengths = np.array([max(1, target.label_frames) for target in targets])
+    return np.random.default_rng([seed, len(targets), 1]).integers(lengths)
+
+
 def fitted(track: np.ndarray, length: int) -> np.ndarray:
     """A track of ``length`` frames: cropped when longer, stretched by repeating frames when shorter."""
     if len(track) >= length:
@@ -76,10 +83,11 @@ class ExchangedLabels(Dataset):
         self.dataset, self.seed, self.redraw = dataset, seed, redraw
         self._own = _label_tracks(dataset.index, labels)
 
-    def donors_of(self, windows: Sequence[int]) -> np.ndarray:
-        """Whose labels each target gets in a batch of these windows: (targets,) positions."""
-        step = windows if self.redraw else ()
-        return donors(self.dataset.index.targets, mixed(self.seed, *step))
+    def exchange(self, windows: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Whose labels each target gets in a batch of these windows, and by how much they are shifted."""
+        seed = mixed(self.seed, *(windows if self.redraw else ()))
+        targets = self.dataset.index.targets
+        return donors(targets, seed), shifts(targets, seed)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -91,11 +99,13 @@ class ExchangedLabels(Dataset):
         step = ratio(index.clock_hz)
         label, valid = torch.zeros_like(batch.label), torch.zeros_like(batch.label_valid)
         windows = batch.window.tolist()
-        exchanged = self.donors_of(windows)
+        donor, shift = self.exchange(windows)
         for row, window in enumerate(windows):
             target = index.target[window]
             length = index.targets[target].label_frames
-            values, valids = (fitted(part, length) for part in self._own[exchanged[target]])
+            values, valids = (
+                np.roll(fitted(part, length), shift[target]) for part in self._own[donor[target]]
+            )
             first = (int(index.start[window]) + CONTEXT) // step
             count = max(0, min(CENTRE // step, len(values) - first))
             label[row, :count] = torch.from_numpy(values[first : first + count])
