@@ -1,0 +1,104 @@
+"""Which backend computes a scan: the fastest that can, unless one is forced.
+
+A backend is a module with ``NAME``, ``why_not(asked)`` (None, or why it cannot run this) and the two scans
+``selective(asked)`` and ``coupled(asked)``, differentiable. What it needs is imported when it is first asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, cast
+
+from torch import Tensor
+
+from affectssm.ssm.arguments import Coupled, Selective
+
+# in the order in which they are asked
+_MODULES = {
+    "mamba_ssm": "affectssm.ssm.mamba_ssm_backend",
+    "triton": "affectssm.ssm.triton_backend",
+    "numba": "affectssm.ssm.numba_backend",
+    "reference": "affectssm.ssm.reference",
+}
+BACKENDS = tuple(_MODULES)
+_forced: list[str] = []
+_warned: set[str] = set()
+
+
+class Backend(Protocol):
+    """What every backend module has."""
+
+    NAME: str
+
+    def why_not(self, asked: Selective | Coupled) -> str | None:
+        """Why this cannot be computed here; None when it can."""
+
+    def selective(self, asked: Selective) -> tuple[Tensor, Tensor]:
+        """y (B, D, L) and the last state (B, D, N)."""
+
+    def coupled(self, asked: Coupled) -> tuple[Tensor, Tensor]:
+        """y (M, B, D, L) and the last states (M, B, D, N)."""
+
+
+class BackendError(RuntimeError):
+    """A backend that was asked for by name cannot run."""
+
+
+def backend(name: str) -> Backend:
+    """The backend of this name.
+
+    Raises:
+        BackendError: when there is none.
+    """
+    if name not in _MODULES:
+        raise BackendError(f"scan backend {name!r}: one of {', '.join(BACKENDS)} is wanted")
+    return cast(Backend, importlib.import_module(_MODULES[name]))
+
+
+def choose(asked: Selective | Coupled, name: str | None = None) -> Backend:
+    """The backend that computes this.
+
+    Args:
+        asked: the scan's arguments.
+        name: the backend to use; None: the one that ``use_backend`` forces, or the first that can.
+
+    Raises:
+        BackendError: when the named one cannot run this; the message says why.
+    """
+    forced = name or (_forced[-1] if _forced else None)
+    if forced is not None:
+        found = backend(forced)
+        if reason := found.why_not(asked):
+            raise BackendError(f"scan backend {forced!r} cannot run here: {reason}")
+        return found
+    for candidate in BACKENDS:
+        found = backend(candidate)
+        reason = found.why_not(asked)
+        if reason is None:
+            return found
+        _warn_once(candidate, reason, asked)
+    raise AssertionError("the reference can do everything")
+
+
+def _warn_once(candidate: str, reason: str, asked: Selective | Coupled) -> None:
+    """Say once that the CPU's fast backend is missing; that others do not fit is nobody's concern."""
+    if candidate == "numba" and "not installed" in reason and candidate not in _warned:
+        _warned.add(candidate)
+        warnings.warn(f"scans run on the slow reference backend: {reason}", RuntimeWarning, stacklevel=4)
+
+
+@contextmanager
+def use_backend(name: str | None) -> Iterator[None]:
+    """Force a backend for every scan inside; None (or ``auto``) leaves the choice as it is."""
+    if name in (None, "auto"):
+        yield
+        return
+    backend(name)
+    _forced.append(name)
+    try:
+        yield
+    finally:
+        _forced.pop()

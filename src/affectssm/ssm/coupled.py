@@ -1,0 +1,65 @@
+"""The coupled scan: state chains of several modalities that exchange their states (Coupled Mamba, eq. 6).
+
+Letters: M modalities, B batch, L steps, D channels, N states a channel. Per modality m, channel and state,
+
+    h^m_t = S^m_t p^m_(t-1) + delta^m_t B^m_t u^m_t       S^m_t = exp(delta^m_t A^m)       y^m_t = sum_n C^m_t h^m_t + D^m u^m_t
+
+and p is what the coupling makes of the previous states of all modalities:
+
+    mean   (1/M) sum_j h^j       stable: a mean of numbers below one; the default
+    sum    sum_j h^j             eq. 6 as printed; grows without bound where the decays add up to more than one
+    none   h^m                   M scans side by side
+    mix    sum_j W_mj h^j        learned weights, every row non-negative with sum one (the caller's softmax)
+
+With ``mean`` and ``sum`` p is the same for every modality, so one summed state is all that is carried.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from affectssm.ssm import arguments, backends
+
+
+def coupled_scan(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None = None,
+    z: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    delta_softplus: bool = False,
+    return_last_state: bool = False,
+    *,
+    coupling: str = "mean",
+    mix: Tensor | None = None,
+    reverse: bool = False,
+    discretisation: str = "mamba",
+    backend: str | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Run the coupled recurrence over the last axis.
+
+    Args:
+        u: inputs (M, B, D, L); delta: step sizes (M, B, D, L), before ``delta_bias`` and ``delta_softplus``.
+        A: decay rates (M, D, N); B, C: input and output projections (M, B, N, L).
+        D: skip (M, D); z: gate (M, B, D, L), the output is multiplied by silu(z); delta_bias: (M, D).
+        return_last_state: also return the states after the last step taken, (M, B, D, N).
+        coupling: ``mean``, ``sum``, ``none`` or ``mix``; mix: the weights W (M, M) of the last.
+        reverse: run from step L-1 to step 0.
+        discretisation, backend: as in ``selective_scan``.
+
+    Returns:
+        y (M, B, D, L) in u's dtype.
+
+    Raises:
+        ScanOverflowError: with ``sum``, when a state stops being finite; it names the step.
+        ValueError: when shapes do not fit together.
+        BackendError: when the backend asked for cannot run this.
+    """
+    asked = arguments.coupled(
+        u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse, discretisation, coupling, mix
+    )
+    y, state = backends.choose(asked, backend).coupled(asked)
+    return (y, state) if return_last_state else y

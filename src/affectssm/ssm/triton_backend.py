@@ -1,0 +1,3 @@
+"""placeholder"""
+NAME = "triton"
+def why_not(asked): return "triton is not installed"
