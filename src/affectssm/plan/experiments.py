@@ -1,0 +1,135 @@
+"""The tasks and experiments of a configuration: windows, runs, predictions and metrics."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+
+from affectssm.errors import ConfigError
+from affectssm.features import registry
+from affectssm.plan.features import FeaturePlan
+from affectssm.plan.text import shell_words, short_hash
+from affectssm.settings_io import slice_json
+from affectssm.training import experiments as catalogue
+
+TRAINING_SPLITS = ("train", "val")
+
+
+class ExperimentPlan(FeaturePlan):
+    """The experiments above the features."""
+
+    @cached_property
+    def joint_edition(self) -> str:
+        """The edition of tasks over all corpora: their common one, or a hash of the three."""
+        editions = [self.edition(corpus) for corpus in self.corpora]
+        return editions[0] if len(set(editions)) == 1 else short_hash(editions)[:8]
+
+    def task(self, experiment: str) -> str:
+        """Return the name of the task an experiment learns: engagement, on a source of features."""
+        return f"engagement-{self.experiment(experiment).source}-{self.joint_edition}"
+
+    def window_arguments(self, task: str) -> str:
+        """Return the arguments of ``affectssm windows``."""
+        return shell_words("--source", task.split("-")[1], "--settings", slice_json(self.config.timeline))
+
+    def windows(self, experiment: str, *parts: str) -> list[str]:
+        """Return window indexes of an experiment's task."""
+        return [f"{self.results}/windows/{self.task(experiment)}/{part}.parquet" for part in parts]
+
+    @cached_property
+    def _experiments(self) -> dict[str, catalogue.Experiment]:
+        return {
+            f"{experiment.name}-{self.joint_edition}": experiment
+            for table in catalogue.TABLES
+            for experiment in catalogue.experiments_of(table, self.config)
+        }
+
+    def experiment(self, name: str) -> catalogue.Experiment:
+        """Return an experiment of this configuration by its full name, which ends in the edition."""
+        try:
+            return self._experiments[name]
+        except KeyError:
+            raise ConfigError(
+                f"experiment {name}",
+                "no table of this configuration has it",
+                "one of " + ", ".join(self._experiments),
+                "mend the name, or set experiments and features.sources so that a table needs it",
+            ) from None
+
+    def experiments_of(self, table: str) -> list[str]:
+        """Return the full names of the experiments a table is made of."""
+        found = catalogue.experiments_of(table, self.config)
+        return [f"{experiment.name}-{self.joint_edition}" for experiment in found]
+
+    def adapts(self, experiment: str) -> bool:
+        """Whether an experiment continues from another one's runs, on MPIIGI."""
+        return self.experiment(experiment).variant == "adapt_mpiigi"
+
+    def training_corpora(self, experiment: str) -> tuple[str, ...]:
+        """Return the corpora an experiment learns from."""
+        return ("mpiigi",) if self.adapts(experiment) else ("noxi",)
+
+    def training_windows(self, experiment: str) -> list[str]:
+        """Return the window indexes an experiment learns from."""
+        return (
+            self.windows(experiment, "test")
+            if self.adapts(experiment)
+            else self.windows(experiment, "train", "val")
+        )
+
+    def base_checkpoint(self, experiment: str, seed: str) -> list[str]:
+        """Return the checkpoint an adapted run continues from."""
+        if not self.adapts(experiment):
+            return []
+        base = self.experiment(experiment).base
+        return [
+            f"{self.results}/runs/{base.name}-{self.joint_edition}/{base.fold}/{seed}/checkpoint.safetensors"
+        ]
+
+    def run_arguments(self, experiment: str, seed: str) -> str:
+        """Return the arguments that ``affectssm train`` and ``predict`` share."""
+        settings = catalogue.run_settings(self.config, self.experiment(experiment), int(seed))
+        return shell_words(
+            "--windows",
+            f"{self.results}/windows/{self.task(experiment)}",
+            "--features",
+            *self.track_folders(),
+            "--settings",
+            json.dumps(settings, sort_keys=True),
+        )
+
+    def training_code(self, experiment: str) -> str:
+        """Return the hash of the code that trains."""
+        return self.code(*catalogue.training_modules(self.experiment(experiment)))
+
+    def prediction_code(self, experiment: str) -> str:
+        """Return the hash of the code that predicts with a trained run."""
+        return self.code(*catalogue.prediction_modules(self.experiment(experiment)))
+
+    def training_content(self, experiment: str) -> str:
+        """Return a hash of all that an experiment learns from: recordings of its splits, extractors and their settings.
+
+        A run also follows its feature files by time; this notices edits even where a file was not made anew.
+        """
+        parts = [self.split_content(corpus, TRAINING_SPLITS) for corpus in self.training_corpora(experiment)]
+        read = self.features_of(experiment)
+        behind = ["face_track"] if any(self.needs_faces(feature) for feature in read) else []
+        for feature in [*behind, *read, "engagement"]:
+            parts += [feature, self.feature_code(feature), self.feature_settings(feature)]
+        return short_hash(parts)
+
+    def predictions_of(self, experiment: str) -> list[str]:
+        """Return the predictions of an experiment over its seeds."""
+        folder = f"{self.results}/runs/{experiment}/{self.experiment(experiment).fold}"
+        return [f"{folder}/{seed}/predictions.parquet" for seed in self.config.experiments.seeds]
+
+    def features_of(self, experiment: str) -> list[str]:
+        """Return the features an experiment reads, audio before visual."""
+        groups = registry.GROUPS[self.experiment(experiment).source]
+        return [feature for group in groups.values() for feature in group]
+
+    def features_behind(self, table: str) -> list[str]:
+        """Return every feature that is computed for a table, face track and labels included."""
+        read = {feature for name in self.experiments_of(table) for feature in self.features_of(name)}
+        faces = {"face_track"} if any(self.needs_faces(feature) for feature in read) else set()
+        return sorted(read | faces | {"engagement", "engagement_test"})

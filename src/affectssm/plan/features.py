@@ -1,0 +1,78 @@
+"""The features of a configuration: their files, their settings and their code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from affectssm.features import registry
+from affectssm.plan.corpora import CorpusPlan
+from affectssm.plan.text import shell_words
+from affectssm.store import layout
+from affectssm.store.atomic import write_text
+
+
+class FeaturePlan(CorpusPlan):
+    """The features above the corpora."""
+
+    def feature_content(self, corpus: str, shard: str, feature: str) -> str:
+        """Return the hash of the files a feature of a shard is made of."""
+        return self.shard_index(corpus)["shards"].get(shard, {}).get(registry.spec(feature).kind, "none")
+
+    def feature_arguments(self, corpus: str, feature: str) -> str:
+        """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
+        truth = self.ground_truth(corpus) if feature == "engagement_test" else None
+        return shell_words(
+            "--root",
+            self.root(corpus),
+            *(["--ground-truth", truth] if truth else []),
+            "--settings",
+            self.feature_settings(feature),
+        )
+
+    def feature_settings(self, feature: str) -> str:
+        """Return what decides an extractor's values, as JSON."""
+        settings = registry.settings_of(feature, self.config.features)
+        return json.dumps(registry.decisive(settings), sort_keys=True)
+
+    def write_computing(self) -> None:
+        """Write how things are computed (batches, where weights lie, workers) to computing.json.
+
+        The rules name that file but do not depend on it: a change of it reruns nothing.
+        """
+        how: dict[str, Any] = {"workers": self.config.experiments.training.workers}
+        for feature in self.network_features:
+            settings = registry.settings_of(feature, self.config.features)
+            how[feature] = {name: settings[name] for name in registry.NOT_THE_RESULT if name in settings}
+        path = Path(self.results, "computing.json")
+        text = json.dumps(how, indent=2, sort_keys=True) + "\n"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+
+    def feature_code(self, feature: str) -> str:
+        """Return the hash of the code that makes a feature."""
+        return self.code(*registry.modules_of(feature))
+
+    def needs_faces(self, feature: str) -> bool:
+        """Whether a feature reads the face track."""
+        return registry.spec(feature).needs_faces
+
+    @property
+    def network_features(self) -> list[str]:
+        """The features a network computes, which a GPU makes faster."""
+        return [name for name in registry.FEATURES if registry.spec(name).network]
+
+    @property
+    def cpu_features(self) -> list[str]:
+        """The features that need no network."""
+        return [name for name in registry.FEATURES if not registry.spec(name).network]
+
+    def feature_files(self, corpus: str, feature: str) -> list[str]:
+        """Return the files of a feature over a corpus's shards."""
+        folder = Path(self.results, "features", self.name(corpus))
+        return [str(layout.track(folder, feature, shard)) for shard in self.shards(corpus)]
+
+    def track_folders(self) -> list[str]:
+        """Return the folder of the feature files of each corpus."""
+        return [f"{self.results}/features/{name}" for name in self.corpus_editions]

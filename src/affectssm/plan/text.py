@@ -1,0 +1,17 @@
+"""What the pages of the plan share: short hashes and shell words."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Iterable
+
+
+def short_hash(parts: Iterable[str]) -> str:
+    """Return 16 hex digits over some texts."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def shell_words(*words: str) -> str:
+    """Return words as one would type them: quoted where they must be."""
+    return shlex.join(words)
