@@ -225,6 +225,13 @@ class Experiments(Strict):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         min_length=1, description="one run each; a cell is their mean"
     )
+    ablation_seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        min_length=1,
+        description="seeds of damamba_ablation, compared in pairs; runs of the same seed are shared",
+    )
+    ablation_source: Source = Field(
+        "multimediate", description="feature source of damamba_ablation (another where sources lacks it)"
+    )
     adapt_mpiigi: bool = Field(False, description="add rows adapted on MPIIGI, leaving one session out")
     validation_rows: bool = Field(
         False,

@@ -18,6 +18,7 @@ PAPER: dict[str, Any] = {
     },
     "experiments": {
         "seeds": [1, 2, 3],
+        "ablation_seeds": [1, 2, 3, 4, 5],
         "da_mamba": {
             "d_model": 384,
             "d_state": 16,
@@ -50,6 +51,7 @@ DEMO: dict[str, Any] = {
     },
     "experiments": {
         "seeds": [1, 2, 3],
+        "ablation_seeds": [1, 2, 3, 4, 5],
         "da_mamba": {
             "d_model": 32,
             "d_state": 4,
@@ -77,6 +79,7 @@ TINY: dict[str, Any] = {
     "features": DEMO["features"],
     "experiments": {
         "seeds": [1],
+        "ablation_seeds": [1, 2],
         "da_mamba": {
             "d_model": 8,
             "d_state": 2,

@@ -18,6 +18,7 @@ wildcard_constraints:
     table="|".join(plan.tables),
     joint=plan.joint_edition,
     seed="[0-9]+",
+    seeds="[0-9]+(-[0-9]+)*",
     fold="[A-Za-z0-9_]+",
     source="extracted|multimediate",
 
@@ -155,8 +156,16 @@ def prediction_windows_of(wildcards):
 # evaluation
 
 
+def seeds_of(wildcards):
+    return [int(seed) for seed in wildcards.seeds.split("-")]
+
+
 def predictions_of(wildcards):
-    return plan.predictions_of(wildcards.experiment)
+    return plan.predictions_of(wildcards.experiment, seeds_of(wildcards))
+
+
+def submitted_predictions(wildcards):
+    return plan.predictions_of(wildcards.experiment, plan.config.experiments.seeds)
 
 
 def labels_of(wildcards):
@@ -168,7 +177,7 @@ def missing_of(wildcards):
 
 
 def evaluation_arguments(wildcards):
-    return plan.evaluation_arguments(wildcards.experiment)
+    return plan.evaluation_arguments(wildcards.experiment, seeds_of(wildcards))
 
 
 # tables

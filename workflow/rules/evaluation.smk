@@ -1,4 +1,4 @@
-# Evaluation: the one place that opens the test labels.
+# Evaluation: the one place that opens the test labels. A table may have seeds of its own, so they are part of the name.
 
 
 rule evaluate:
@@ -8,11 +8,11 @@ rule evaluate:
         missing=missing_of,
         labels=labels_of,
     output:
-        metrics="results/metrics/{experiment}.parquet",
+        metrics="results/metrics/{experiment}/seeds-{seeds}.parquet",
     log:
-        "results/logs/evaluate/{experiment}.log",
+        "results/logs/evaluate/{experiment}/seeds-{seeds}.log",
     benchmark:
-        "results/benchmarks/evaluate/{experiment}.tsv"
+        "results/benchmarks/evaluate/{experiment}/seeds-{seeds}.tsv"
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -29,7 +29,7 @@ rule evaluate:
 # The predictions in the form the challenge's server takes; index.json is written last.
 rule submission:
     input:
-        predictions=predictions_of,
+        predictions=submitted_predictions,
         missing=missing_of,
     output:
         index="results/submissions/{experiment}/index.json",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 
 from affectssm.errors import ConfigError
@@ -10,7 +11,9 @@ from affectssm.features import registry
 from affectssm.plan.features import FeaturePlan
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.settings_io import slice_json
-from affectssm.training import experiments as catalogue
+from affectssm.tables import catalogue
+from affectssm.training import experiments
+from affectssm.training.experiments import Experiment
 
 TRAINING_SPLITS = ("train", "val")
 
@@ -37,14 +40,14 @@ class ExperimentPlan(FeaturePlan):
         return [f"{self.results}/windows/{self.task(experiment)}/{part}.parquet" for part in parts]
 
     @cached_property
-    def _experiments(self) -> dict[str, catalogue.Experiment]:
+    def _experiments(self) -> dict[str, Experiment]:
         return {
             f"{experiment.name}-{self.joint_edition}": experiment
             for table in catalogue.TABLES
             for experiment in catalogue.experiments_of(table, self.config)
         }
 
-    def experiment(self, name: str) -> catalogue.Experiment:
+    def experiment(self, name: str) -> Experiment:
         """Return an experiment of this configuration by its full name, which ends in the edition."""
         try:
             return self._experiments[name]
@@ -88,7 +91,7 @@ class ExperimentPlan(FeaturePlan):
 
     def run_arguments(self, experiment: str, seed: str) -> str:
         """Return the arguments that ``affectssm train`` and ``predict`` share."""
-        settings = catalogue.run_settings(self.config, self.experiment(experiment), int(seed))
+        settings = experiments.run_settings(self.config, self.experiment(experiment), int(seed))
         return shell_words(
             "--windows",
             f"{self.results}/windows/{self.task(experiment)}",
@@ -100,11 +103,11 @@ class ExperimentPlan(FeaturePlan):
 
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
-        return self.code(*catalogue.training_modules(self.experiment(experiment)))
+        return self.code(*experiments.training_modules(self.experiment(experiment)))
 
     def prediction_code(self, experiment: str) -> str:
         """Return the hash of the code that predicts with a trained run."""
-        return self.code(*catalogue.prediction_modules(self.experiment(experiment)))
+        return self.code(*experiments.prediction_modules(self.experiment(experiment)))
 
     def training_content(self, experiment: str) -> str:
         """Return a hash of all that an experiment learns from: recordings of its splits, extractors and their settings.
@@ -118,10 +121,17 @@ class ExperimentPlan(FeaturePlan):
             parts += [feature, self.feature_code(feature), self.feature_settings(feature)]
         return short_hash(parts)
 
-    def predictions_of(self, experiment: str) -> list[str]:
-        """Return the predictions of an experiment over its seeds."""
+    def predictions_of(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+        """Return the predictions of an experiment over some seeds."""
         folder = f"{self.results}/runs/{experiment}/{self.experiment(experiment).fold}"
-        return [f"{folder}/{seed}/predictions.parquet" for seed in self.config.experiments.seeds]
+        return [f"{folder}/{seed}/predictions.parquet" for seed in seeds]
+
+    def evaluation_arguments(self, experiment: str, seeds: Sequence[int]) -> str:
+        """Return the arguments of ``affectssm evaluate`` that the rule's own files do not say."""
+        settings = experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
+        return shell_words(
+            "--features", *self.track_folders(), "--settings", json.dumps(settings, sort_keys=True)
+        )
 
     def features_of(self, experiment: str) -> list[str]:
         """Return the features an experiment reads, audio before visual."""

@@ -6,7 +6,7 @@ import json
 
 from affectssm.plan.experiments import ExperimentPlan
 from affectssm.plan.text import shell_words
-from affectssm.training import experiments as catalogue
+from affectssm.tables import catalogue
 
 
 class TablePlan(ExperimentPlan):
@@ -18,8 +18,12 @@ class TablePlan(ExperimentPlan):
         return catalogue.TABLES
 
     def metrics_of(self, table: str) -> list[str]:
-        """Return the metrics a table is made of."""
-        return [f"{self.results}/metrics/{experiment}.parquet" for experiment in self.experiments_of(table)]
+        """Return the metrics a table is made of, over its own seeds."""
+        seeds = "-".join(map(str, catalogue.seeds_of(table, self.config)))
+        return [
+            f"{self.results}/metrics/{experiment}/seeds-{seeds}.parquet"
+            for experiment in self.experiments_of(table)
+        ]
 
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside a table whose test labels are withheld."""
@@ -27,13 +31,6 @@ class TablePlan(ExperimentPlan):
             return []
         tested = [name for name in self.experiments_of(table) if self.experiment(name).split == "test"]
         return [f"{self.results}/submissions/{experiment}/index.json" for experiment in tested]
-
-    def evaluation_arguments(self, experiment: str) -> str:
-        """Return the arguments of ``affectssm evaluate`` that the rule's own files do not say."""
-        settings = catalogue.evaluation_settings(self.config, self.experiment(experiment))
-        return shell_words(
-            "--features", *self.track_folders(), "--settings", json.dumps(settings, sort_keys=True)
-        )
 
     def table_arguments(self, table: str) -> str:
         """Return the arguments of ``affectssm table`` that the rule's own files do not say."""

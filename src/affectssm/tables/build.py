@@ -15,20 +15,21 @@ from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.faults import COLUMNS as FAULT_COLUMNS
 from affectssm.store.faults import Fault, read_faults
-from affectssm.tables import noxi_ccc, noxi_controls
-from affectssm.tables.figure import draw
-from affectssm.tables.measured import read_all, require_complete
-from affectssm.tables.page import Page
-from affectssm.tables.provenance import provenance
+from affectssm.tables import damamba_ablation, noxi_ccc, noxi_controls
+from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
 
-PAGES: dict[str, Callable[..., Page]] = {"noxi_ccc": noxi_ccc.page, "noxi_controls": noxi_controls.page}
+PAGES: dict[str, Callable[[Inputs], Page]] = {
+    "noxi_ccc": noxi_ccc.page,
+    "noxi_controls": noxi_controls.page,
+    "damamba_ablation": damamba_ablation.page,
+}
 
 
 def build_table(
     table: str,
     settings: Mapping[str, Any],
-    metrics: Sequence[Path],
+    files: Sequence[Path],
     corpora: Sequence[Path],
     fault_features: Sequence[str],
     out_dir: Path,
@@ -37,8 +38,8 @@ def build_table(
 
     Args:
         table: a key of PAGES.
-        settings: ``experiments.table_settings``.
-        metrics: metrics.parquet of every experiment of the table.
+        settings: ``catalogue.table_settings``.
+        files: what it is made of: metrics of every experiment, or a measurement.
         corpora: ``results/corpora/{corpus}-{edition}`` of every corpus.
         fault_features: the features whose faults belong to the table.
         out_dir: where the files go.
@@ -55,18 +56,16 @@ def build_table(
             f"table {table}", "no table of this name", f"one of {', '.join(PAGES)}", "mend the name"
         )
     csv_path = out_dir / f"{table}.csv"
-    rows = read_all(metrics, settings["experiments"], csv_path)
-    require_complete(rows, settings["allow_incomplete"], csv_path)
     faults = fault_tables(corpora, fault_features)
     found = collect_faults(faults)
-    page = PAGES[table](rows, settings, len(found), planted_oracle(corpora))
-    card = make_card("tables/build", ["affectssm.tables.build"], dict(settings), inputs=[*metrics, *faults])
+    page = PAGES[table](Inputs(files, settings, len(found), planted_oracle(corpora), csv_path))
+    card = make_card("tables/build", ["affectssm.tables.build"], dict(settings), inputs=[*files, *faults])
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
-    write_json(out_dir / f"{table}.provenance.json", provenance(rows, card))
+    write_json(out_dir / f"{table}.provenance.json", {"rows": page.origins, "card": card})
     write_text(
-        out_dir / f"{table}.md", as_markdown(page.title, page.intro, page.rows, page.keys, list(page.metrics))
+        out_dir / f"{table}.md", as_markdown(page.title, page.intro, page.rows, page.keys, page.numbers)
     )
-    draw(out_dir / f"{table}.png", page.title, page.rows, page.labels, page.metrics, "CCC")
+    page.draw(out_dir / f"{table}.png")
     write_text(csv_path, as_csv(page.rows, page.columns))
     return csv_path
 

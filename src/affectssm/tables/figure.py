@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affectssm.store.atomic import staged
+from affectssm.tables.page import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-
-Row = Mapping[str, str]
 
 PUBLISHED, MEASURED = "#5f6368", ("#1a56a8", "#c4561b", "#2f7d4f", "#7a3e9d")
 DEMO_SHADE, INK = "#fff3c4", "#202124"
@@ -21,17 +20,16 @@ DEMO_TEXT = "shaded: DEMO DATA, made here with planted truth; not comparable wit
 
 
 def draw(
-    path: Path, title: str, rows: Sequence[Row], labels: Sequence[str], metrics: Mapping[str, str], unit: str
+    title: str, rows: Sequence[Row], labels: Sequence[str], metrics: Mapping[str, str], path: Path
 ) -> None:
     """Write the figure as PNG.
 
     Args:
-        path: of the PNG.
         title: above the panels.
         rows: of the table, published rows first; as many as ``labels``.
         labels: what stands on the left of each row.
-        metrics: column of the table -> title of its panel.
-        unit: what the axes count.
+        metrics: column of the table, a CCC -> title of its panel.
+        path: of the PNG.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -46,7 +44,7 @@ def draw(
     for axis, (name, heading) in zip(axes, metrics.items(), strict=True):
         _panel(axis, rows, name, colours, limits)
         axis.set_title(heading, fontsize=10, color=INK)
-        axis.set_xlabel(unit, fontsize=8)
+        axis.set_xlabel("CCC", fontsize=8)
     axes[0].set_yticks(range(len(rows)), labels, fontsize=8)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")

@@ -6,11 +6,16 @@ lose what was planted in the demo (no such number is known for real data).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from affectssm.tables.measured import Measured, measured_row, metric_columns, number
-from affectssm.tables.page import Page, row_label
+from affectssm.tables.comparison import drop
+from affectssm.tables.figure import draw
+from affectssm.tables.measured import Measured, read_experiments
+from affectssm.tables.page import Inputs, Page, row_label, score_columns
+from affectssm.tables.provenance import origins
+from affectssm.tables.rows import measured_row, number
 
 METRIC = "noxi_base"
 SETTINGS = {
@@ -18,10 +23,7 @@ SETTINGS = {
     "shuffled_labels": "labels exchanged between participants",
     "no_partner": "without the partner",
 }
-COLUMNS = (
-    "method", "source", "data", "weights", "features", "split", "setting", *metric_columns(METRIC),
-    "drop", "planted_drop", "n_seeds", "n_units", "n_expected", "note",
-)  # fmt: skip
+COLUMNS = score_columns((METRIC,), ("setting",), ("drop", "planted_drop"))
 TITLE = "Controls: CCC on NoXi Base"
 INTRO = (
     "Mean over seeds ± sd over seeds [95 % bootstrap over recordings]. `drop` is the loss against the full "
@@ -29,29 +31,31 @@ INTRO = (
 )
 
 
-def page(
-    rows: Sequence[Measured], settings: Mapping[str, Any], faults: int, oracle: Mapping[str, Any] | None
-) -> Page:
+def page(inputs: Inputs) -> Page:
     """One row a setting and feature source."""
-    full = {m.experiment.source: m.cells[METRIC]["value"] for m in rows if not m.experiment.variant}
-    table = []
-    for measured in rows:
-        experiment = measured.experiment
-        row = measured_row(measured, settings, (METRIC,), faults) | {"setting": SETTINGS[experiment.variant]}
-        if experiment.variant:
-            row["drop"] = number(full[experiment.source] - measured.cells[METRIC]["value"])
-        if experiment.variant == "no_partner" and oracle is not None and row["data"] == "demo":
-            row["planted_drop"] = number(planted_drop(oracle, experiment.split))
-        table.append(row)
+    measured = read_experiments(inputs)
+    full = {one.experiment.source: one for one in measured if not one.experiment.variant}
+    rows = [_row(one, full[one.experiment.source], inputs) for one in measured]
     return Page(
         title=TITLE,
         intro=INTRO,
         columns=COLUMNS,
         keys=("method", "data", "features", "split", "setting", "drop", "planted_drop"),
-        metrics={METRIC: "NoXi Base"},
-        rows=table,
-        labels=[row_label(row, row["setting"]) for row in table],
+        numbers=(METRIC,),
+        rows=rows,
+        origins=origins(measured),
+        draw=partial(draw, TITLE, rows, [row_label(row) for row in rows], {METRIC: "NoXi Base"}),
     )
+
+
+def _row(one: Measured, full: Measured, inputs: Inputs) -> dict[str, str]:
+    experiment = one.experiment
+    row = measured_row(one, inputs, (METRIC,)) | {"setting": SETTINGS[experiment.variant]}
+    if experiment.variant:
+        row["drop"] = number(drop(full, one, METRIC).mean)
+    if experiment.variant == "no_partner" and inputs.oracle is not None and row["data"] == "demo":
+        row["planted_drop"] = number(planted_drop(inputs.oracle, experiment.split))
+    return row
 
 
 def planted_drop(oracle: Mapping[str, Any], split: str) -> float:

@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a table is made of.
+
+    Attributes:
+        files: metrics of experiments, or a measurement.
+        settings: ``catalogue.table_settings``.
+        faults: how many there are in the data behind the table.
+        oracle: what a perfect reader of the demo's latents scores; None where NoXi is an owner's.
+        where: the CSV to be written, for error messages.
+    """
+
+    files: Sequence[Path]
+    settings: Mapping[str, Any]
+    faults: int
+    oracle: Mapping[str, Any] | None
+    where: Path
 
 
 @dataclass(frozen=True)
@@ -14,24 +37,40 @@ class Page:
         title, intro: for people.
         columns: of the CSV.
         keys: the columns that name a row in the Markdown.
-        metrics: column -> heading of its panel in the figure.
+        numbers: the columns with numbers in the Markdown, shown with their sd and interval where there are any.
         rows: column -> text, published rows first.
-        labels: of the rows in the figure.
+        origins: where the measured rows come from, for the provenance file.
+        draw: writes the figure.
     """
 
     title: str
     intro: str
     columns: Sequence[str]
     keys: Sequence[str]
-    metrics: Mapping[str, str]
-    rows: Sequence[Mapping[str, str]]
-    labels: Sequence[str]
+    numbers: Sequence[str]
+    rows: Sequence[Row]
+    origins: Sequence[Mapping[str, Any]]
+    draw: Callable[[Path], None]
 
 
-def row_label(row: Mapping[str, str], variant: str = "") -> str:
-    """What stands beside a row in the figure."""
+def metric_columns(name: str) -> list[str]:
+    """The columns of one metric: value, sd, low, high."""
+    return [name, f"{name}_sd", f"{name}_low", f"{name}_high"]
+
+
+def score_columns(
+    metrics: Sequence[str], setting: Sequence[str] = (), compared: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The columns of a table of scores: who, in which ``setting``, the metrics, what is ``compared``, and over what."""
+    scores = [column for name in metrics for column in metric_columns(name)]
+    head = ("method", "source", "data", "weights", "features", "split")
+    return (*head, *setting, *scores, *compared, "n_seeds", "n_units", "n_expected", "note")
+
+
+def row_label(row: Row) -> str:
+    """What stands beside a row in a figure."""
+    setting = f", {row['setting']}" if row.get("setting") else ""
     if row["source"] == "published":
-        return row["method"]
-    setting = f", {variant}" if variant else ""
+        return row["method"] + setting
     split = "" if row["split"] == "test" else f", {row['split']}"
-    return f"{row['method']}{setting} ({row['features'].split(':')[0]}{split})"
+    return f"{row['method']}{setting} ({row['features'].partition(':')[0]}{split})"

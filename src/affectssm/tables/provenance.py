@@ -10,9 +10,9 @@ from affectssm.tables.measured import Measured
 _OF_A_CARD = ("id", "stage", "code", "settings", "inputs", "packages", "python", "host", "written", "wall_s")
 
 
-def provenance(rows: Sequence[Measured], table_card: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of ``{table}.provenance.json``."""
-    return {"rows": [_of_row(measured) for measured in rows], "card": dict(table_card)}
+def origins(rows: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Where each measured row comes from, for ``{table}.provenance.json``."""
+    return [_of_row(measured) for measured in rows]
 
 
 def _of_row(measured: Measured) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-Row = Mapping[str, str]
+from affectssm.tables.page import Row
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:

@@ -1,18 +1,17 @@
-"""The catalogue of experiments: which models, variants and feature sources a table needs, and what one run is
-told.
+"""Experiments by name: a model, a variant of it and a feature source; and what one run of it is told.
 
-Light on purpose (no torch): the workflow reads it when it builds its graph.
+Light on purpose (no torch): the workflow reads it when it builds its graph. Which experiments a table is made
+of is said in tables/catalogue.py.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config
+from affectssm.config import Config
 from affectssm.errors import ConfigError
 from affectssm.features.registry import GROUPS
 from affectssm.training import registry
@@ -26,12 +25,12 @@ ADAPT_FOLD = "loso"  # leave one session out: each is predicted by the run that 
 VARIANTS: dict[str, dict[str, Any]] = {
     "": {},
     "shuffled_labels": {},  # changes the labels of training, not the model
+    "no_modality": {"modality_fusion": False},
     "no_partner": {"partner_fusion": False},
+    "no_fusion": {"modality_fusion": False, "partner_fusion": False},
+    "transformer": {"backbone": "transformer"},
     "adapt_mpiigi": {},  # continues from the full model's runs
 }
-_OF_DA_MAMBA_ALONE = ("shuffled_labels", "no_partner", "adapt_mpiigi")
-
-TABLES = ("noxi_ccc", "noxi_controls")
 
 
 @dataclass(frozen=True)
@@ -105,53 +104,17 @@ def _all_experiments() -> list[Experiment]:
         for variant in VARIANTS
         for source in SOURCES
         for selection in ("val", "holdout")
-        if model == "da_mamba" or variant not in _OF_DA_MAMBA_ALONE
+        if model == "da_mamba" or not variant
     ]
 
 
-def test_labels_withheld(config: Config) -> bool:
-    """Whether some corpus has no test labels: a withheld demo, or a real root without ground truth."""
-    corpora = (config.corpora.noxi, config.corpora.noxi_add, config.corpora.mpiigi)
-    return any(
-        c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None
-        for c in corpora
-        if c.root != NO_CORPUS
-    )
-
-
-def experiments_of(table: str, config: Config) -> list[Experiment]:
-    """The experiments whose metrics a table is made of, in the order of its rows.
-
-    Raises:
-        ConfigError: for an unknown table.
-    """
-    sources = config.features.sources
-    if table == "noxi_ccc":
-        models = config.experiments.models
-        found = [Experiment(model, "", source) for model in models for source in sources]
-        if config.experiments.validation_rows or test_labels_withheld(config):
-            found += [Experiment(model, "", source, "holdout") for model in models for source in sources]
-        if (
-            config.experiments.adapt_mpiigi
-            and "da_mamba" in models
-            and config.corpora.mpiigi.root != NO_CORPUS
-        ):
-            found += [Experiment("da_mamba", "adapt_mpiigi", source) for source in sources]
-        return found
-    if table == "noxi_controls":
-        selection = "holdout" if test_labels_withheld(config) else "val"
-        variants = ("", "shuffled_labels", "no_partner")
-        return [
-            Experiment("da_mamba", variant, source, selection) for source in sources for variant in variants
-        ]
-    raise ConfigError(
-        f"table {table}", "no table of this name", f"one of {', '.join(TABLES)}", "mend the name"
-    )
+def model_settings(config: Config, experiment: Experiment) -> dict[str, Any]:
+    """Sizes and switches of the model as this experiment has them."""
+    return getattr(config.experiments, experiment.model).model_dump() | VARIANTS[experiment.variant]
 
 
 def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str, Any]:
     """What one run is told: everything that decides its result, and nothing else."""
-    model_settings = getattr(config.experiments, experiment.model).model_dump()
     settings: dict[str, Any] = {
         "experiment": experiment.name,
         "model": experiment.model,
@@ -162,7 +125,7 @@ def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str,
         "seed": seed,
         "clock_hz": config.timeline.clock_hz,
         "groups": GROUPS[experiment.source],
-        "model_settings": {**model_settings, **VARIANTS[experiment.variant]},
+        "model_settings": model_settings(config, experiment),
         "training": config.experiments.training.model_dump(exclude={"workers"}),  # how, not what
     }
     if experiment.variant == "adapt_mpiigi":
@@ -181,35 +144,13 @@ def prediction_modules(experiment: Experiment) -> tuple[str, ...]:
     return registry.prediction_modules(experiment.model)
 
 
-def evaluation_settings(config: Config, experiment: Experiment) -> dict[str, Any]:
-    """What the evaluation of an experiment is told."""
+def evaluation_settings(config: Config, experiment: Experiment, seeds: Sequence[int]) -> dict[str, Any]:
+    """What the evaluation of an experiment over some seeds is told."""
     return {
         "experiment": experiment.name,
         "split": experiment.split,
         "cells": list(experiment.cells),
         "source": experiment.source,
-        "seeds": list(config.experiments.seeds),
+        "seeds": list(seeds),
         **config.evaluation.model_dump(),
     }
-
-
-def table_settings(config: Config, table: str) -> dict[str, Any]:
-    """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
-    corpora = config.corpora.model_dump()
-    return {
-        "table": table,
-        "scale": config.scale,
-        "experiments": [e.name for e in experiments_of(table, config)],
-        "weights": config.features.weights,
-        "demo": sorted(name for name, corpus in corpora.items() if corpus["root"] in DEMO_EDITIONS),
-        "d_model": {model: getattr(config.experiments, model).d_model for model in MODELS},
-        "seeds": list(config.experiments.seeds),
-        "allow_incomplete": config.tables.allow_incomplete,
-        "published": _published_hash(table),
-    }
-
-
-def _published_hash(table: str) -> str:
-    """A hash of the published numbers, so that mending one rebuilds the table; "" where a table has none."""
-    file = resources.files("affectssm.tables").joinpath(f"published/{table}.csv")
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""

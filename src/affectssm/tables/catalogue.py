@@ -1,0 +1,115 @@
+"""Which tables there are, which experiments and seeds each is made of, and what its builder is told.
+
+Light on purpose (no torch): the workflow reads it when it builds its graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config
+from affectssm.errors import ConfigError
+from affectssm.training.experiments import MODELS, Experiment, model_settings
+
+CONTROLS = ("", "shuffled_labels", "no_partner")
+ABLATION = ("", "no_modality", "no_partner", "no_fusion", "transformer")
+
+
+def _noxi_ccc(config: Config) -> list[Experiment]:
+    models, sources = config.experiments.models, config.features.sources
+    found = [Experiment(model, "", source) for model in models for source in sources]
+    if config.experiments.validation_rows or test_labels_withheld(config):
+        found += [Experiment(model, "", source, "holdout") for model in models for source in sources]
+    adapts = config.experiments.adapt_mpiigi and config.corpora.mpiigi.root != NO_CORPUS
+    if adapts and "da_mamba" in models:
+        found += [Experiment("da_mamba", "adapt_mpiigi", source) for source in sources]
+    return found
+
+
+def _noxi_controls(config: Config) -> list[Experiment]:
+    sources, selection = config.features.sources, _selection(config)
+    return [Experiment("da_mamba", variant, source, selection) for source in sources for variant in CONTROLS]
+
+
+def _damamba_ablation(config: Config) -> list[Experiment]:
+    asked, sources = config.experiments.ablation_source, config.features.sources
+    source = asked if asked in sources else sources[0]
+    return [Experiment("da_mamba", variant, source, _selection(config)) for variant in ABLATION]
+
+
+_EXPERIMENTS: dict[str, Callable[[Config], list[Experiment]]] = {
+    "noxi_ccc": _noxi_ccc,
+    "noxi_controls": _noxi_controls,
+    "damamba_ablation": _damamba_ablation,
+}
+TABLES = tuple(_EXPERIMENTS)
+
+
+def experiments_of(table: str, config: Config) -> list[Experiment]:
+    """The experiments whose metrics a table is made of, in the order of its rows.
+
+    Raises:
+        ConfigError: for an unknown table.
+    """
+    if table not in TABLES:
+        raise ConfigError(
+            f"table {table}", "no table of this name", f"one of {', '.join(TABLES)}", "mend the name"
+        )
+    return _EXPERIMENTS[table](config)
+
+
+def seeds_of(table: str, config: Config) -> tuple[int, ...]:
+    """The seeds of a table's experiments: the ablation compares in pairs and has more of its own."""
+    return config.experiments.ablation_seeds if table == "damamba_ablation" else config.experiments.seeds
+
+
+def _selection(config: Config) -> str:
+    """Where test labels are withheld the validation part is reported, which then must not select."""
+    return "holdout" if test_labels_withheld(config) else "val"
+
+
+def test_labels_withheld(config: Config) -> bool:
+    """Whether some corpus has no test labels: a withheld demo, or a real root without ground truth."""
+    corpora = (config.corpora.noxi, config.corpora.noxi_add, config.corpora.mpiigi)
+    return any(
+        c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None
+        for c in corpora
+        if c.root != NO_CORPUS
+    )
+
+
+def table_settings(config: Config, table: str) -> dict[str, Any]:
+    """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
+    corpora, experiments = config.corpora.model_dump(), experiments_of(table, config)
+    return {
+        "table": table,
+        "scale": config.scale,
+        "experiments": [e.name for e in experiments],
+        "weights": config.features.weights,
+        "demo": sorted(name for name, corpus in corpora.items() if corpus["root"] in DEMO_EDITIONS),
+        "d_model": {model: getattr(config.experiments, model).d_model for model in MODELS},
+        "switches": {e.name: _switches(config, e) for e in experiments if e.model == "da_mamba"},
+        "seeds": list(seeds_of(table, config)),
+        "allow_incomplete": config.tables.allow_incomplete,
+        "published": _published_hash(table),
+    }
+
+
+def _switches(config: Config, experiment: Experiment) -> dict[str, bool]:
+    """The columns by which DA-Mamba's ablation tells its rows apart."""
+    settings = model_settings(config, experiment)
+    return {
+        "mamba": settings["backbone"] == "mamba",
+        "transformer": settings["backbone"] == "transformer",
+        "modality_fusion": settings["modality_fusion"],
+        "partner_fusion": settings["partner_fusion"],
+    }
+
+
+def _published_hash(table: str) -> str:
+    """A hash of the published numbers, so that mending one rebuilds the table; "" where a table has none."""
+    file = resources.files("affectssm.tables").joinpath(f"published/{table}.csv")
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""

@@ -1,0 +1,101 @@
+"""Rows of a table that were computed here, described so that nothing is passed off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from affectssm.features.registry import GROUPS
+from affectssm.tables.measured import Measured, missing_units
+from affectssm.tables.page import Inputs, metric_columns
+from affectssm.training.experiments import Experiment
+
+METHODS = {"da_mamba": "DA-Mamba", "dat": "DAT"}
+ADAPTED = ", adapted to MPIIGI"
+SELECTION = {
+    "val": "epoch selected on NoXi val",
+    "holdout": "epoch selected on held-out training sessions",
+    "adapt_mpiigi": "adapted on labelled MPIIGI sessions, leaving one session out",
+}
+FEW_UNITS = 5
+DECIMALS = 4
+
+
+def number(value: float | None) -> str:
+    """A number with fixed decimals, so that the CSV is the same bytes every time; "" where there is none."""
+    if value is None or not math.isfinite(value):
+        return ""
+    text = f"{value:.{DECIMALS}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def measured_row(
+    measured: Measured, inputs: Inputs, metrics: Sequence[str], remarks: Sequence[str] = ()
+) -> dict[str, str]:
+    """One measured row of a table, as text; ``remarks`` come first in its note."""
+    settings = inputs.settings
+    experiment = measured.experiment
+    groups = GROUPS[experiment.source]
+    row = {
+        "method": METHODS[experiment.model] + ADAPTED * (experiment.variant == "adapt_mpiigi"),
+        "source": "measured",
+        "data": data_of(measured, settings),
+        "weights": weights_of(measured, settings),
+        "features": f"{experiment.source}: " + "+".join(f for group in groups.values() for f in group),
+        "split": experiment.split,
+    }
+    for name in metrics:
+        cell = measured.cells.get(name, {})
+        for column, key in zip(metric_columns(name), ("value", "sd", "low", "high"), strict=True):
+            row[column] = number(cell.get(key))
+    own = [measured.cells[name] for name in experiment.cells if name in metrics]
+    row["n_seeds"] = str(max(cell["n_seeds"] for cell in own))
+    row["n_units"] = str(sum(cell["n_used"] for cell in own))
+    row["n_expected"] = str(sum(cell["n_expected"] for cell in own))
+    row["note"] = "; ".join([*remarks, *notes(measured, settings, metrics, inputs.faults)])
+    return row
+
+
+def data_of(measured: Measured, settings: Mapping[str, Any]) -> str:
+    """``demo`` as soon as one of the row's corpora is one."""
+    return "demo" if measured.corpora & set(settings["demo"]) else "real"
+
+
+def weights_of(measured: Measured, settings: Mapping[str, Any]) -> str:
+    """Of the encoders behind the features; owners' streams come from pretrained ones, the demo's do not."""
+    if measured.experiment.source == "extracted":
+        return settings["weights"]
+    return "random" if data_of(measured, settings) == "demo" else "pretrained"
+
+
+def notes(measured: Measured, settings: Mapping[str, Any], metrics: Sequence[str], faults: int) -> list[str]:
+    """What a reader must know about a measured row."""
+    experiment = measured.experiment
+    found = [f"{settings['scale']} scale, d={settings['d_model'][experiment.model]}"]
+    demo = sorted(measured.corpora & set(settings["demo"]))
+    if demo:
+        partly = "" if set(demo) == measured.corpora else f" ({', '.join(demo)})"
+        found.append(f"demo data{partly}: says nothing about the papers' numbers")
+        if experiment.source == "multimediate":
+            found.append("streams simulated")
+    found.append(SELECTION[experiment.variant if experiment.variant in SELECTION else experiment.selection])
+    for name in metrics:
+        found += _cell_notes(name, measured, experiment)
+    if gaps := missing_units(measured):
+        found.append("incomplete, without " + ", ".join(gaps))
+    if faults:
+        found.append(f"{faults} faults in the data, listed beside the table")
+    return found
+
+
+def _cell_notes(name: str, measured: Measured, experiment: Experiment) -> list[str]:
+    cell = measured.cells.get(name)
+    if cell is None:
+        return [f"{name}: no {experiment.split} part of this experiment"]
+    if cell["reason"]:
+        return [f"{name}: {cell['reason']}"]
+    if not math.isfinite(cell["value"]):
+        return [f"{name}: CCC undefined (constant predictions and labels)"]
+    few = name in experiment.cells and cell["n_used"] < FEW_UNITS
+    return [f"{name}: over {cell['n_used']} recording{'s' * (cell['n_used'] != 1)} only"] if few else []
