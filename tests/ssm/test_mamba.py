@@ -1,4 +1,4 @@
-"""BiMamba: both directions for real, standard initialisation, one scan for several, invisible masked frames."""
+"""BiMamba: both directions for real, initialisations, invisible masked frames."""
 
 from __future__ import annotations
 
@@ -8,37 +8,50 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from affectssm.ssm import mamba
-from affectssm.ssm.mamba import BiMamba, mix_together
-from affectssm.ssm.scan import selective_scan
+from affectssm.ssm.mamba import BiMamba
 
 
 def mixer(bidirectional=True, seed=0, **sizes) -> BiMamba:
     torch.manual_seed(seed)
-    return BiMamba(**{"d_model": 6, "d_state": 3, "expand": 2} | sizes, bidirectional=bidirectional).double()
+    built = BiMamba(**{"d_model": 6, "d_state": 3, "expand": 2} | sizes, bidirectional=bidirectional)
+    return built.double()
 
 
-def one_direction(m: BiMamba, k: int, x: torch.Tensor) -> torch.Tensor:
-    """Direction k on x (1, L, d), written step by step as Mamba's own block does it; y before gate and projection."""
-    inner = m.in_proj(x)[..., : m.d_inner].transpose(1, 2)
-    kernel = m.conv_weight[:, k].T.unsqueeze(1)
-    u = F.silu(F.conv1d(F.pad(inner, (kernel.shape[-1] - 1, 0)), kernel, m.conv_bias[k], groups=m.d_inner))
-    rank, b, c = (m.x_proj[k] @ u).split([m.dt_rank, m.d_state, m.d_state], dim=1)
-    A = -m.A_log[k].exp()
-    return selective_scan(
-        u, m.dt_proj[k] @ rank, A, b, c, m.D[k], delta_bias=m.dt_bias[k], delta_softplus=True
-    )
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_is_the_gated_mean_of_a_forward_and_a_backward_pass():
-    m, x = mixer(), torch.randn(1, 11, 6, dtype=torch.float64)
-    gate = F.silu(m.in_proj(x)[..., m.d_inner :])
-    y = 0.5 * (one_direction(m, 0, x) + one_direction(m, 1, x.flip(1)).flip(2))
-    torch.testing.assert_close(m(x), m.out_proj(y.transpose(1, 2) * gate))
+def one_direction(both: BiMamba, k: int) -> BiMamba:
+    """The mixer of the past with the weights that direction k has."""
+    alone = mixer(bidirectional=False)
+    own = {
+        name: value[:, k : k + 1] if name == "conv_weight" else value[k : k + 1]
+        for name, value in both.state_dict().items()
+        if "." not in name
+    }
+    alone.load_state_dict(both.state_dict() | own)
+    return alone
+
+
+@pytest.mark.parametrize("length", [1, 2, 11])
+def test_is_the_mean_of_a_mixer_of_the_past_and_one_of_the_reversed_sequence(length):
+    both = mixer()
+    past, future = one_direction(both, 0), one_direction(both, 1)
+    mask = torch.ones(2, length, dtype=torch.bool)
+    mask[:, length // 2 + 1 :: 3] = False
+    for hidden in (None, mask):
+        x, y = (draw(2, length, 6).requires_grad_() for _ in range(2))
+        turned = None if hidden is None else hidden.flip(1)
+        expected = 0.5 * (past(y, hidden) + future(y.flip(1), turned).flip(1))
+        found = both(x, hidden)
+        torch.testing.assert_close(found, expected)
+        found.square().sum().backward()
+        expected.square().sum().backward()
+        torch.testing.assert_close(x.grad, y.grad)
 
 
 def test_unidirectional_sees_the_past_only_and_bidirectional_both():
-    x = torch.randn(1, 10, 6, dtype=torch.float64)
+    x = draw(1, 10, 6)
     changed = x.clone()
     changed[:, 5] += 1.0
     for bidirectional in (False, True):
@@ -56,47 +69,73 @@ def test_initialisation_is_mambas_in_both_directions():
         assert 9e-4 <= direction.min() < 2e-3 and 0.05 < direction.max() <= 0.101
     torch.testing.assert_close(m.A_log.exp(), torch.arange(1.0, 9.0).expand(2, 128, 8))
     assert torch.equal(m.D, torch.ones(2, 128))
+    for weight, fan_in in ((m.conv_weight, 4), (m.conv_bias, 4), (m.x_proj, 128), (m.dt_proj, 4)):
+        assert 0.95 < weight.abs().max() * fan_in**0.5 <= 1 and weight.mean().abs() < 0.1
 
 
-def test_every_parameter_is_used():
-    m = mixer()
-    m(torch.randn(2, 7, 6, dtype=torch.float64)).square().sum().backward()
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_charon_initialisation_forgets_within_a_few_frames(bidirectional):
+    torch.manual_seed(0)
+    m = BiMamba(d_model=256, d_state=8, expand=1, bidirectional=bidirectional, init="charon")
+    rates, steps = -m.A_log.exp(), F.softplus(m.dt_bias)
+    assert abs(rates.mean() + 1) < 1e-3 and abs(rates.std() - 0.01) < 1e-3
+    assert abs(steps.mean() - math.log(2)) < 2e-3 and abs(m.dt_bias.std() - 0.02) < 3e-3
+    assert abs(m.dt_proj.std() - 0.02) < 1e-3
+    assert abs(m.conv_weight.std() / math.sqrt(2 / (256 * 4)) - 1) < 0.1
+    assert abs(m.out_proj.weight.std() / math.sqrt(2 / (256 + 256)) - 1) < 0.02
+    assert torch.equal(m.D, torch.ones_like(m.D))
+
+
+def test_an_unknown_initialisation_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"'xavier'.*mamba, charon"):
+        BiMamba(4, init="xavier")
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_every_parameter_is_used(bidirectional, masked):
+    m = mixer(bidirectional)
+    mask = torch.ones(2, 7, dtype=torch.bool)
+    mask[0, 4] = not masked
+    m(draw(2, 7, 6), mask).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in m.parameters())
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("seed", range(5))
-def test_masked_frames_do_not_influence_valid_ones(bidirectional, seed):
-    m = mixer(bidirectional)
-    rng = torch.Generator().manual_seed(seed)
-    x = torch.randn(3, 12, 6, generator=rng, dtype=torch.float64)
-    mask = torch.rand(3, 12, generator=rng) > 0.4
-    other = torch.where(
-        mask.unsqueeze(-1), x, 100 * torch.randn(3, 12, 6, generator=rng, dtype=torch.float64)
-    )
-    torch.testing.assert_close(m(x, mask)[mask], m(other, mask)[mask])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rubbish", [100.0, math.nan])
+def test_masked_frames_do_not_influence_valid_ones(bidirectional, dtype, rubbish):
+    m = mixer(bidirectional).to(dtype)
+    mask = torch.rand(3, 12, generator=torch.Generator().manual_seed(1)) > 0.4
+    x = draw(3, 12, 6).to(dtype)
+    other = torch.where(mask.unsqueeze(-1), x, rubbish)
+    x.requires_grad_()
+    other.requires_grad_()
+    found, expected = m(other, mask), m(x, mask)
+    assert torch.equal(found, expected)
+    gradients = []
+    for source, y in ((x, expected), (other, found)):
+        gradients.append(torch.autograd.grad(y[mask].square().sum(), [source, *m.parameters()]))
+    assert all(torch.equal(one, two) for one, two in zip(*gradients, strict=True))
+    assert not gradients[0][0][~mask].any()
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_padding_at_either_end_changes_nothing(bidirectional):
-    m, x = mixer(bidirectional), torch.randn(2, 9, 6, dtype=torch.float64)
-    padded = torch.cat([torch.randn(2, 4, 6), x, torch.randn(2, 3, 6)], dim=1)
+    m, x = mixer(bidirectional), draw(2, 9, 6)
+    padded = torch.cat([draw(2, 4, 6, seed=1), x, draw(2, 3, 6, seed=2)], dim=1)
     mask = torch.zeros(2, 16, dtype=torch.bool)
     mask[:, 4:13] = True
     torch.testing.assert_close(m(padded, mask)[:, 4:13], m(x))
 
 
-def test_mixers_together_equal_mixers_apart_in_one_scan(monkeypatch):
-    first, second = mixer(seed=0), mixer(seed=1)
-    x, y = torch.randn(2, 2, 9, 6, dtype=torch.float64)
-    mask = torch.rand(2, 9) > 0.3
-    apart = [first(x, mask), second(y, mask)]
-    calls = []
-    monkeypatch.setattr(mamba, "selective_scan", lambda *a: calls.append(1) or selective_scan(*a))
-    together = mix_together([first, second], [x, y], mask)
-    assert len(calls) == 1
-    for one, other in zip(together, apart, strict=True):
-        torch.testing.assert_close(one, other)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_masked_frame_between_two_is_as_if_time_stood_still(bidirectional):
+    """With a convolution of one frame nothing else sees how far apart two frames are."""
+    m, x = mixer(bidirectional, d_conv=1), draw(2, 9, 6)
+    mask = torch.ones(2, 9, dtype=torch.bool)
+    mask[:, [2, 3, 6]] = False
+    torch.testing.assert_close(m(x, mask)[:, mask[0]], m(x[:, mask[0]]))
 
 
 def test_parameter_count_is_mambas():

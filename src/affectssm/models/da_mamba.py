@@ -19,7 +19,7 @@ B windows, P seats, M = B * (1 + P) people, L frames, d width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -29,7 +29,7 @@ from affectssm.config import DAMambaSettings
 from affectssm.models.attention import Attention, clock_code
 from affectssm.models.batch import MAX_PARTNERS, DialogueBatch, DialogueOutput
 from affectssm.models.cues import GroupEncoder, group_dims
-from affectssm.models.hybrid import HybridBlock, run_together
+from affectssm.models.hybrid import HybridBlock
 
 
 class PersonEncoder(nn.Module):
@@ -65,7 +65,7 @@ class PersonEncoder(nn.Module):
         """embedded (stacks, M, L, d), mask (M, L) -> person (M, L, d), {group: (M, L, d)}."""
         xs = list(embedded)
         for layer in self.layers:
-            xs = run_together(cast(Sequence[HybridBlock], layer), xs, mask)
+            xs = [block(x, mask) for block, x in zip(cast(nn.ModuleList, layer), xs, strict=True)]
         xs = [norm(x) for norm, x in zip(self.norms, xs, strict=True)]
         groups = dict(zip(self.names, xs, strict=True))
         if self.cross:

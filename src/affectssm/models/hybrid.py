@@ -8,14 +8,12 @@ gate a channel, 1/2 at first; without local attention the global branch stands a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from affectssm.config import DAMambaSettings
 from affectssm.models.attention import Attention
-from affectssm.ssm.mamba import BiMamba, mix_together
+from affectssm.ssm.mamba import BiMamba
 
 
 def _global_branch(settings: DAMambaSettings) -> BiMamba | Attention:
@@ -48,23 +46,9 @@ class HybridBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, L, d) and mask (B, L), True where a frame counts -> (B, L, d)."""
-        return run_together([self], [x], mask)[0]
-
-    def combine(self, x: Tensor, normed: Tensor, mixed: Tensor, mask: Tensor | None) -> Tensor:
-        """Everything after the global branch: x, LN x and Global(LN x), each (B, L, d) -> (B, L, d)."""
+        normed = self.norm(x)
+        mixed = self.mixer(normed, mask)
         if self.local is not None:
             mixed = torch.lerp(mixed, self.local(normed, mask), torch.sigmoid(self.gate))
         x = x + self.dropout(mixed)
         return x + self.feed_forward(x)
-
-
-def run_together(blocks: Sequence[HybridBlock], xs: Sequence[Tensor], mask: Tensor | None) -> list[Tensor]:
-    """Run blocks of equal settings side by side, each on its own (B, L, d); their scans share one time loop."""
-    normed = [block.norm(x) for block, x in zip(blocks, xs, strict=True)]
-    mambas = [block.mixer for block in blocks if isinstance(block.mixer, BiMamba)]
-    if len(mambas) == len(blocks):
-        mixed = mix_together(mambas, normed, mask)
-    else:
-        mixed = [block.mixer(x, mask) for block, x in zip(blocks, normed, strict=True)]
-    rows = zip(blocks, xs, normed, mixed, strict=True)
-    return [block.combine(x, own, from_afar, mask) for block, x, own, from_afar in rows]
