@@ -18,7 +18,7 @@ COUPLINGS = ("mean", "sum", "none", "mix")
 
 @dataclass(frozen=True)
 class Selective:
-    """The arguments of one selective scan: shapes are checked, B and C have groups, ``reverse`` has one entry a group."""
+    """The arguments of one selective scan, checked; B and C have groups, ``reverse`` has one entry a group."""
 
     u: Tensor  # (B, D, L)
     delta: Tensor  # (B, D, L)

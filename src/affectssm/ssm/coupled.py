@@ -2,7 +2,8 @@
 
 Letters: M modalities, B batch, L steps, D channels, N states a channel. Per modality m, channel and state,
 
-    h^m_t = S^m_t p^m_(t-1) + delta^m_t B^m_t u^m_t       S^m_t = exp(delta^m_t A^m)       y^m_t = sum_n C^m_t h^m_t + D^m u^m_t
+    h^m_t = S^m_t p^m_(t-1) + delta^m_t B^m_t u^m_t       S^m_t = exp(delta^m_t A^m)
+    y^m_t = sum_n C^m_t h^m_t + D^m u^m_t
 
 and p is what the coupling makes of the previous states of all modalities:
 

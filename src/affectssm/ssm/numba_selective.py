@@ -1,10 +1,8 @@
 """Numba kernels of the selective scan, forward and backward.
 
-Letters: B batch, L steps, D channels, N states, G groups, W = D / G channels of a group. A *block* is 16 neighbouring
-channels of a group, one number a lane; the last block of a group may be partly empty. A *chunk* is ``every`` steps.
-
-All arrays come with time before channels: u, delta, z, y (B, L, D), B and C (B, G, L, N), A (D, N). Their strides are
-free; where the channels are neighbours in memory, 16 of them are read at once.
+Letters: B batch, L steps, D channels, N states, G groups, W = D / G channels of a group; blocks, chunks and tiles as
+in numba_tiles, where a block lies within a group. All arrays come with time before channels: u, delta, z, y
+(B, L, D), B and C (B, G, L, N), A (D, N).
 
 The forward pass keeps the state at the beginning of every chunk. The backward pass goes through the chunks from the
 last to the first, runs each again from its kept state, and then back through it.
@@ -15,258 +13,291 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from affectssm.ssm.numba_vectors import (
-    LANES,
-    exp2,
-    fma,
-    load,
-    load3,
-    sigmoid,
-    softplus,
-    splat,
-    store,
-    store3,
-    total,
+from affectssm.ssm.numba_tiles import (
+    FOUR,
+    LOG2_E,
+    ONE,
+    ZERO,
+    add_to,
+    gains_of,
+    gate_slopes,
+    input_slopes,
+    open_gate,
+    read_projection,
+    read_row,
+    read_states,
+    read_tile,
+    step_sizes,
+    step_slopes,
+    sum_lanes,
+    write_states,
+    write_tile,
 )
+from affectssm.ssm.numba_vectors import LANES, exp2, fma, load, splat, spread, store
 
-LOG2_E = np.float32(1.4426950408889634)
-_TILE, _NUMBERS = types.float32[::1], types.float32[:, :, :]
-_PROJECTION = types.float32[:, :, :, :]
+_FLAT, _ROWS, _TIMED = types.float32[::1], types.float32[:, :], types.float32[:, :, :]
+_PROJECTED, _PARTIAL = types.float32[:, :, :, :], types.float32[:, :, :, :, :]
 _FLAGS, _INT = types.boolean[::1], types.intp
-_ITEM = np.dtype(np.float32).itemsize
-
-
-@njit(nogil=True, cache=True)
-def read_tile(source, b, first, turn, steps, channel, width, tile):
-    """Steps of a block, (B, L, D) -> tile (steps, 16); empty lanes are zero."""
-    if width == LANES and source.strides[2] == _ITEM:
-        for i in range(steps):
-            store(tile, i * LANES, load3(source, b, first + turn * i, channel))
-        return
-    for i in range(steps):
-        t = first + turn * i
-        for lane in range(width):
-            tile[i * LANES + lane] = source[b, t, channel + lane]
-        for lane in range(width, LANES):
-            tile[i * LANES + lane] = np.float32(0)
-
-
-@njit(nogil=True, cache=True)
-def write_tile(tile, target, b, first, turn, steps, channel, width):
-    """The other way round; empty lanes are left out."""
-    if width == LANES and target.strides[2] == _ITEM:
-        for i in range(steps):
-            store3(target, b, first + turn * i, channel, load(tile, i * LANES))
-        return
-    for i in range(steps):
-        t = first + turn * i
-        for lane in range(width):
-            target[b, t, channel + lane] = tile[i * LANES + lane]
-
-
-@njit(nogil=True, cache=True)
-def read_rates(A, channel, width, states, scale, tile):
-    """scale * A of a block, (D, N) -> tile (N, 16)."""
-    for n in range(states):
-        for lane in range(LANES):
-            tile[n * LANES + lane] = scale * A[channel + lane, n] if lane < width else np.float32(0)
-
-
-@njit(nogil=True, cache=True)
-def read_row(values, channel, width, tile):
-    """Numbers a channel, (D,) -> tile (16,)."""
-    for lane in range(LANES):
-        tile[lane] = values[channel + lane] if lane < width else np.float32(0)
-
-
-@njit(nogil=True, cache=True)
-def step_sizes(dt, steps, bias, has_softplus):
-    """Add the bias (16,) to a tile of step sizes and apply softplus, in place."""
-    offset = load(bias, 0)
-    for i in range(steps):
-        size = load(dt, i * LANES) + offset
-        store(dt, i * LANES, softplus(size) if has_softplus else size)
-
-
-@njit(
-    types.void(
-        _NUMBERS, _NUMBERS, types.float32[:, :], _PROJECTION, _PROJECTION, _TILE, _TILE, _NUMBERS, _FLAGS, _FLAGS,
-        _INT, _NUMBERS, _NUMBERS, _TILE, _INT, _INT,
-    ),
-    nogil=True, cache=True,
+_INPUTS = (
+    _TIMED, _TIMED, _ROWS, _PROJECTED, _PROJECTED, _FLAT, _FLAT, _TIMED, _FLAGS, _FLAGS, _INT,
 )  # fmt: skip
-def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, y, last, kept, begin, end):
-    """Blocks ``begin`` to ``end`` of all B * G * blocks: outputs y, last states (B, D, N), kept states.
+_compiled = {"nogil": True, "cache": True}
 
-    flags: softplus, gate z, keep states. kept: (B, G, blocks, chunks, N, 16), flat.
+
+@njit(**_compiled)
+def _chunk(sizes, gains, rates, into, out, steps, h, y):
+    """Add the states' outputs to y (steps, 16); h (N, 16) goes on. rates are in powers of two."""
+    fours = len(h) // LANES
+    for n in range(0, fours, FOUR):
+        at = n * LANES
+        r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
+        h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
+        for i in range(steps):
+            size, gain, summed = load(sizes, i * LANES), load(gains, i * LANES), load(y, i * LANES)
+            k = i * fours + n
+            h0 = fma(exp2(size * r0), h0, gain * spread(into, k))
+            h1 = fma(exp2(size * r1), h1, gain * spread(into, k + 1))
+            h2 = fma(exp2(size * r2), h2, gain * spread(into, k + 2))
+            h3 = fma(exp2(size * r3), h3, gain * spread(into, k + 3))
+            summed = fma(h1, spread(out, k + 1), fma(h0, spread(out, k), summed))
+            store(y, i * LANES, fma(h3, spread(out, k + 3), fma(h2, spread(out, k + 2), summed)))
+        store(h, at, h0)
+        store(h, at + 16, h1)
+        store(h, at + 32, h2)
+        store(h, at + 48, h3)
+
+
+@njit(**_compiled)
+def _chunk_again(sizes, gains, rates, into, steps, h, hs, decays):
+    """All states and decays of a chunk from its first states h: (fours, steps + 1, 4, 16) and (fours, steps, 4, 16)."""
+    fours = len(h) // LANES
+    for n in range(0, fours, FOUR):
+        at = n * LANES
+        r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
+        h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
+        for i in range(steps):
+            size, gain = load(sizes, i * LANES) * splat(LOG2_E), load(gains, i * LANES)
+            k, state, decay = (
+                i * fours + n,
+                (n * (steps + 1) + i * FOUR) * LANES,
+                (n * steps + i * FOUR) * LANES,
+            )
+            store(hs, state, h0)
+            store(hs, state + 16, h1)
+            store(hs, state + 32, h2)
+            store(hs, state + 48, h3)
+            a0, a1, a2, a3 = exp2(size * r0), exp2(size * r1), exp2(size * r2), exp2(size * r3)
+            store(decays, decay, a0)
+            store(decays, decay + 16, a1)
+            store(decays, decay + 32, a2)
+            store(decays, decay + 48, a3)
+            h0 = fma(a0, h0, gain * spread(into, k))
+            h1 = fma(a1, h1, gain * spread(into, k + 1))
+            h2 = fma(a2, h2, gain * spread(into, k + 2))
+            h3 = fma(a3, h3, gain * spread(into, k + 3))
+        end = (n * (steps + 1) + steps * FOUR) * LANES
+        store(hs, end, h0)
+        store(hs, end + 16, h1)
+        store(hs, end + 32, h2)
+        store(hs, end + 48, h3)
+
+
+@njit(**_compiled)
+def _outputs(hs, out, steps, fours, y):
+    """Add the outputs of known states to y (steps, 16)."""
+    for n in range(fours):
+        for i in range(steps):
+            state = load(hs, ((n - n % FOUR) * (steps + 1) + (i + 1) * FOUR + n % FOUR) * LANES)
+            store(y, i * LANES, fma(state, spread(out, i * fours + n), load(y, i * LANES)))
+
+
+@njit(**_compiled)
+def _back(outer, size, gain, rate, b, c, decay, before, after, dh, drate, dgain, dsize, dinto, dout, here):
+    """Back through one state's step, from ``after`` to ``before``."""
+    slope = fma(outer, c, dh)
+    store(dout, here, fma(outer, after, load(dout, here)))
+    store(dinto, here, fma(slope, gain, load(dinto, here)))
+    dgain = fma(slope, b, dgain)
+    dh = slope * decay
+    slope = dh * before
+    return dh, fma(slope, size, drate), dgain, fma(slope, rate, dsize)
+
+
+@njit(**_compiled)
+def _chunk_back(
+    slopes, sizes, gains, rates, into, out, steps, hs, decays, dh, drates, dinto, dout, dgains, dsizes
+):
+    """Back through a chunk; dh goes on, all other gradients are added to."""
+    fours = len(dh) // LANES
+    for n in range(0, fours, FOUR):
+        at = n * LANES
+        r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
+        d0, d1, d2, d3 = load(dh, at), load(dh, at + 16), load(dh, at + 32), load(dh, at + 48)
+        e0, e1, e2, e3 = load(drates, at), load(drates, at + 16), load(drates, at + 32), load(drates, at + 48)
+        s = (n * (steps + 1) + steps * FOUR) * LANES
+        h0, h1, h2, h3 = load(hs, s), load(hs, s + 16), load(hs, s + 32), load(hs, s + 48)
+        for i in range(steps - 1, -1, -1):
+            outer, size, gain = load(slopes, i * LANES), load(sizes, i * LANES), load(gains, i * LANES)
+            dg, ds = load(dgains, i * LANES), load(dsizes, i * LANES)
+            k, s, j = i * fours + n, (n * (steps + 1) + i * FOUR) * LANES, (n * steps + i * FOUR) * LANES
+            p0, p1, p2, p3 = load(hs, s), load(hs, s + 16), load(hs, s + 32), load(hs, s + 48)
+            d0, e0, dg, ds = _back(
+                outer, size, gain, r0, spread(into, k), spread(out, k), load(decays, j),
+                p0, h0, d0, e0, dg, ds, dinto, dout, j,
+            )  # fmt: skip
+            d1, e1, dg, ds = _back(
+                outer, size, gain, r1, spread(into, k + 1), spread(out, k + 1), load(decays, j + 16),
+                p1, h1, d1, e1, dg, ds, dinto, dout, j + 16,
+            )  # fmt: skip
+            d2, e2, dg, ds = _back(
+                outer, size, gain, r2, spread(into, k + 2), spread(out, k + 2), load(decays, j + 32),
+                p2, h2, d2, e2, dg, ds, dinto, dout, j + 32,
+            )  # fmt: skip
+            d3, e3, dg, ds = _back(
+                outer, size, gain, r3, spread(into, k + 3), spread(out, k + 3), load(decays, j + 48),
+                p3, h3, d3, e3, dg, ds, dinto, dout, j + 48,
+            )  # fmt: skip
+            h0, h1, h2, h3 = p0, p1, p2, p3
+            store(dgains, i * LANES, dg)
+            store(dsizes, i * LANES, ds)
+        store(dh, at, d0)
+        store(dh, at + 16, d1)
+        store(dh, at + 32, d2)
+        store(dh, at + 48, d3)
+        store(drates, at, e0)
+        store(drates, at + 16, e1)
+        store(drates, at + 32, e2)
+        store(drates, at + 48, e3)
+
+
+@njit(types.void(*_INPUTS, _INT, _TIMED, _TIMED, _FLAT, _INT, _INT), **_compiled)
+def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, last, kept, begin, end):
+    """Units ``begin`` to ``end`` of all B * G * splits: outputs y, last states (B, D, N), kept states.
+
+    A unit is a part of the blocks of a group. flags: softplus, gate z, keep states. kept: (B, G, blocks, chunks,
+    N in fours, 16), flat.
     """
     has_softplus, has_gate, keep = flags[0], flags[1], flags[2]
     length, groups, states = u.shape[1], B.shape[1], B.shape[3]
-    width_of_group = u.shape[2] // groups
-    blocks = (width_of_group + LANES - 1) // LANES
-    chunks = (length + every - 1) // every
-    dt, x = np.empty(every * LANES, np.float32), np.empty(every * LANES, np.float32)
-    out, gate = np.empty(every * LANES, np.float32), np.empty(every * LANES, np.float32)
-    rates, h = np.empty(states * LANES, np.float32), np.empty(states * LANES, np.float32)
-    skip, offset = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    for unit in range(begin, end):
-        b, g, block = unit // (groups * blocks), (unit // blocks) % groups, unit % blocks
-        channel = g * width_of_group + block * LANES
-        width = min(LANES, width_of_group - block * LANES)
-        turn = -1 if reverse[g] else 1
-        read_rates(A, channel, width, states, LOG2_E, rates)
-        read_row(D, channel, width, skip)
-        read_row(bias, channel, width, offset)
-        h[:] = 0
-        for c in range(chunks):
-            steps = min(every, length - c * every)
-            first = length - 1 - c * every if reverse[g] else c * every
-            if keep:
-                kept[(unit * chunks + c) * states * LANES : (unit * chunks + c + 1) * states * LANES] = h
-            read_tile(delta, b, first, turn, steps, channel, width, dt)
-            read_tile(u, b, first, turn, steps, channel, width, x)
-            step_sizes(dt, steps, offset, has_softplus)
-            for i in range(steps):
-                t = first + turn * i
-                size, value = load(dt, i * LANES), load(x, i * LANES)
-                gain = size * value
-                sum_ = load(skip, 0) * value
-                for n in range(states):
-                    decay = exp2(size * load(rates, n * LANES))
-                    state = fma(decay, load(h, n * LANES), gain * splat(B[b, g, t, n]))
-                    store(h, n * LANES, state)
-                    sum_ = fma(state, splat(C[b, g, t, n]), sum_)
-                store(out, i * LANES, sum_)
-            if has_gate:
-                read_tile(z, b, first, turn, steps, channel, width, gate)
-                for i in range(steps):
-                    value = load(gate, i * LANES)
-                    store(out, i * LANES, load(out, i * LANES) * value * sigmoid(value))
-            write_tile(out, y, b, first, turn, steps, channel, width)
-        for n in range(states):
-            for lane in range(width):
-                last[b, channel + lane, n] = h[n * LANES + lane]
-
-
-@njit(
-    types.void(
-        _NUMBERS, _NUMBERS, types.float32[:, :], _PROJECTION, _PROJECTION, _TILE, _TILE, _NUMBERS, _FLAGS, _FLAGS,
-        _INT, _TILE, _NUMBERS, _NUMBERS, _INT,
-        _NUMBERS, _NUMBERS, types.float32[:, :, :, ::1], types.float32[:, :, :, :, :], types.float32[:, :, :, :, :],
-        types.float32[:, :, ::1], types.float32[:, :, ::1], _NUMBERS, _INT, _INT, _INT,
-    ),
-    nogil=True, cache=True,
-)  # fmt: skip
-def backward(
-    u, delta, A, B, C, D, bias, z, flags, reverse, every, kept, dy, dlast, splits,
-    du, ddelta, dA, dB, dC, dD, dbias, dz, part, begin, end,
-):  # fmt: skip
-    """Units ``begin`` to ``end`` of all B * G * splits; a unit is a part of the blocks of a group.
-
-    dlast: gradient of the last states (B, D, N). dA (parts, G * blocks, N, 16), dD and dbias (parts, G * blocks, 16)
-    are summed up at ``part``; dB, dC (splits, B, G, L, N) are written.
-    """
-    has_softplus, has_gate = flags[0], flags[1]
-    length, groups, states = u.shape[1], B.shape[1], B.shape[3]
-    width_of_group = u.shape[2] // groups
-    blocks = (width_of_group + LANES - 1) // LANES
-    chunks = (length + every - 1) // every
-    row = states * LANES
-    raw, dt, x = np.empty(every * LANES, np.float32), np.empty(every * LANES, np.float32), np.empty(every * LANES, np.float32)
-    grad, gate, dgate = np.empty(every * LANES, np.float32), np.empty(every * LANES, np.float32), np.empty(every * LANES, np.float32)
-    hs, decays = np.empty((every + 1) * row, np.float32), np.empty(every * row, np.float32)
-    into, out = np.empty(every * row, np.float32), np.empty(every * row, np.float32)
-    rates, dh = np.empty(blocks * row, np.float32), np.empty(blocks * row, np.float32)
-    drate, skip, offset = np.empty(row, np.float32), np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    fours = FOUR * ((states + FOUR - 1) // FOUR)
+    width_of_group, row = u.shape[2] // groups, fours * LANES
+    blocks, chunks = (width_of_group + LANES - 1) // LANES, (length + every - 1) // every
+    raw, sizes, x, gains, out, gate = np.empty((6, every * LANES), np.float32)
+    b_, c_ = np.empty((2, every * fours), np.float32)
+    rates, h = np.empty((2, blocks, row), np.float32)
+    skip, offset = np.empty((2, LANES), np.float32)
     for unit in range(begin, end):
         b, g, split = unit // (groups * splits), (unit // splits) % groups, unit % splits
         turn = -1 if reverse[g] else 1
         low, high = split * blocks // splits, (split + 1) * blocks // splits
         for block in range(low, high):
-            channel = g * width_of_group + block * LANES
-            width = min(LANES, width_of_group - block * LANES)
-            read_rates(A, channel, width, states, np.float32(1), rates[block * row :])
-            read_rates(dlast[b], channel, width, states, np.float32(1), dh[block * row :])
+            channel, width = g * width_of_group + block * LANES, min(LANES, width_of_group - block * LANES)
+            read_states(A, channel, width, LOG2_E, rates[block])
+        h[:] = ZERO
+        for c in range(chunks):
+            steps = min(every, length - c * every)
+            first = length - 1 - c * every if reverse[g] else c * every
+            read_projection(B[b, g], first, turn, steps, b_)
+            read_projection(C[b, g], first, turn, steps, c_)
+            for block in range(low, high):
+                channel, width = (
+                    g * width_of_group + block * LANES,
+                    min(LANES, width_of_group - block * LANES),
+                )
+                if keep:
+                    position = (((b * groups + g) * blocks + block) * chunks + c) * row
+                    kept[position : position + row] = h[block]
+                read_row(D, channel, width, skip)
+                read_row(bias, channel, width, offset)
+                read_tile(delta, b, first, turn, steps, channel, width, raw)
+                read_tile(u, b, first, turn, steps, channel, width, x)
+                step_sizes(raw, offset, has_softplus, steps, sizes)
+                gains_of(sizes, x, skip, steps, gains, out)
+                _chunk(sizes, gains, rates[block], b_, c_, steps, h[block], out)
+                if has_gate:
+                    read_tile(z, b, first, turn, steps, channel, width, gate)
+                    open_gate(gate, steps, out)
+                write_tile(out, y, b, first, turn, steps, channel, width)
+        for block in range(low, high):
+            channel, width = g * width_of_group + block * LANES, min(LANES, width_of_group - block * LANES)
+            write_states(h[block], last[b], channel, width)
+
+
+@njit(
+    types.void(
+        *_INPUTS, _INT, _FLAT, _TIMED, _TIMED,
+        _TIMED, _TIMED, types.float32[:, :, ::1], _PARTIAL, _PARTIAL, types.float32[:, :, ::1],
+        types.float32[:, :, ::1], _TIMED, _INT, _INT, _INT,
+    ),
+    **_compiled,
+)  # fmt: skip
+def backward(
+    u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, kept, dy, dlast,
+    du, ddelta, dA, dB, dC, dD, dbias, dz, part, begin, end,
+):  # fmt: skip
+    """Units ``begin`` to ``end`` of all B * G * splits, as in ``forward``.
+
+    dlast: gradient of the last states (B, D, N). dA (parts, G * blocks, N in fours * 16), dD and dbias
+    (parts, G * blocks, 16) are added to at ``part``; dB, dC (splits, B, G, L, N) are written.
+    """
+    has_softplus, has_gate = flags[0], flags[1]
+    length, groups, states = u.shape[1], B.shape[1], B.shape[3]
+    fours = FOUR * ((states + FOUR - 1) // FOUR)
+    width_of_group, row = u.shape[2] // groups, fours * LANES
+    blocks, chunks = (width_of_group + LANES - 1) // LANES, (length + every - 1) // every
+    raw, sizes, x, gains, slopes, gate, out, dgains = np.empty((8, every * LANES), np.float32)
+    b_, c_ = np.empty((2, every * fours), np.float32)
+    h = np.empty(row, np.float32)
+    hs = np.empty((every + 1) * row, np.float32)
+    decays, dinto, dout = np.empty((3, every * row), np.float32)
+    rates, dh = np.empty((2, blocks, row), np.float32)
+    skip, offset = np.empty((2, LANES), np.float32)
+    for unit in range(begin, end):
+        b, g, split = unit // (groups * splits), (unit // splits) % groups, unit % splits
+        turn = -1 if reverse[g] else 1
+        low, high = split * blocks // splits, (split + 1) * blocks // splits
+        for block in range(low, high):
+            channel, width = g * width_of_group + block * LANES, min(LANES, width_of_group - block * LANES)
+            read_states(A, channel, width, ONE, rates[block])
+            read_states(dlast[b], channel, width, ONE, dh[block])
         for c in range(chunks - 1, -1, -1):
             steps = min(every, length - c * every)
             first = length - 1 - c * every if reverse[g] else c * every
-            into[: steps * row] = 0
-            out[: steps * row] = 0
+            read_projection(B[b, g], first, turn, steps, b_)
+            read_projection(C[b, g], first, turn, steps, c_)
+            dinto[: steps * row] = ZERO
+            dout[: steps * row] = ZERO
             for block in range(low, high):
-                channel = g * width_of_group + block * LANES
-                width = min(LANES, width_of_group - block * LANES)
+                channel, width = (
+                    g * width_of_group + block * LANES,
+                    min(LANES, width_of_group - block * LANES),
+                )
                 own = g * blocks + block
                 read_row(D, channel, width, skip)
                 read_row(bias, channel, width, offset)
                 read_tile(delta, b, first, turn, steps, channel, width, raw)
                 read_tile(u, b, first, turn, steps, channel, width, x)
-                read_tile(dy, b, first, turn, steps, channel, width, grad)
-                dt[: steps * LANES] = raw[: steps * LANES]
-                step_sizes(dt, steps, offset, has_softplus)
-                # the chunk again
+                read_tile(dy, b, first, turn, steps, channel, width, slopes)
+                step_sizes(raw, offset, has_softplus, steps, sizes)
                 position = (((b * groups + g) * blocks + block) * chunks + c) * row
-                hs[:row] = kept[position : position + row]
-                for i in range(steps):
-                    t = first + turn * i
-                    size = load(dt, i * LANES)
-                    gain = size * load(x, i * LANES)
-                    scaled = size * splat(LOG2_E)
-                    for n in range(states):
-                        decay = exp2(scaled * load(rates, block * row + n * LANES))
-                        store(decays, i * row + n * LANES, decay)
-                        state = fma(decay, load(hs, i * row + n * LANES), gain * splat(B[b, g, t, n]))
-                        store(hs, (i + 1) * row + n * LANES, state)
+                h[:] = kept[position : position + row]
+                gains_of(sizes, x, skip, steps, gains, out)
+                _chunk_again(sizes, gains, rates[block], b_, steps, h, hs, decays)
                 if has_gate:
                     read_tile(z, b, first, turn, steps, channel, width, gate)
-                    for i in range(steps):
-                        t = first + turn * i
-                        sum_ = load(skip, 0) * load(x, i * LANES)
-                        for n in range(states):
-                            sum_ = fma(load(hs, (i + 1) * row + n * LANES), splat(C[b, g, t, n]), sum_)
-                        value, outer = load(gate, i * LANES), load(grad, i * LANES)
-                        open_ = sigmoid(value)
-                        slope = open_ * (splat(np.float32(1)) + value * (splat(np.float32(1)) - open_))
-                        store(dgate, i * LANES, outer * sum_ * slope)
-                        store(grad, i * LANES, outer * value * open_)
-                    write_tile(dgate, dz, b, first, turn, steps, channel, width)
-                # and back through it
-                drate[:] = 0
-                dskip, doffset = splat(np.float32(0)), splat(np.float32(0))
-                for i in range(steps - 1, -1, -1):
-                    t = first + turn * i
-                    outer, size, value = load(grad, i * LANES), load(dt, i * LANES), load(x, i * LANES)
-                    gain = size * value
-                    dgain, dsize = splat(np.float32(0)), splat(np.float32(0))
-                    for n in range(states):
-                        here = i * row + n * LANES
-                        slope = fma(outer, splat(C[b, g, t, n]), load(dh, block * row + n * LANES))
-                        store(out, here, fma(outer, load(hs, here + row), load(out, here)))
-                        store(into, here, fma(slope, gain, load(into, here)))
-                        dgain = fma(slope, splat(B[b, g, t, n]), dgain)
-                        slope = slope * load(decays, here)
-                        store(dh, block * row + n * LANES, slope)
-                        slope = slope * load(hs, here)
-                        dsize = fma(slope, load(rates, block * row + n * LANES), dsize)
-                        store(drate, n * LANES, fma(slope, size, load(drate, n * LANES)))
-                    dsize = fma(dgain, value, dsize)
-                    if has_softplus:
-                        dsize = dsize * sigmoid(load(raw, i * LANES) + load(offset, 0))
-                    doffset = doffset + dsize
-                    dskip = fma(outer, value, dskip)
-                    store(raw, i * LANES, dsize)
-                    store(x, i * LANES, fma(dgain, size, outer * load(skip, 0)))
+                    _outputs(hs, c_, steps, fours, out)
+                    gate_slopes(gate, out, steps, slopes)
+                    write_tile(gate, dz, b, first, turn, steps, channel, width)
+                out[:] = ZERO
+                dgains[:] = ZERO
+                _chunk_back(
+                    slopes, sizes, gains, rates[block], b_, c_, steps, hs, decays,
+                    dh[block], dA[part, own], dinto, dout, dgains, out,
+                )  # fmt: skip
+                input_slopes(slopes, sizes, x, skip, steps, dgains, out, dD[part, own])
                 write_tile(x, du, b, first, turn, steps, channel, width)
-                write_tile(raw, ddelta, b, first, turn, steps, channel, width)
-                for lane in range(LANES):
-                    for n in range(states):
-                        dA[part, own, n, lane] += drate[n * LANES + lane]
-                store(skip, 0, dskip)
-                store(offset, 0, doffset)
-                for lane in range(LANES):
-                    dD[part, own, lane] += skip[lane]
-                    dbias[part, own, lane] += offset[lane]
-            for i in range(steps):
-                t = first + turn * i
-                for n in range(states):
-                    dB[split, b, g, t, n] = total(load(into, i * row + n * LANES))
-                    dC[split, b, g, t, n] = total(load(out, i * row + n * LANES))
+                store(offset, 0, step_slopes(raw, offset, has_softplus, steps, out))
+                add_to(dbias[part, own], offset)
+                write_tile(out, ddelta, b, first, turn, steps, channel, width)
+            sum_lanes(dinto, 1, 0, first, turn, steps, dB[split, b, g])
+            sum_lanes(dout, 1, 0, first, turn, steps, dC[split, b, g])

@@ -22,7 +22,13 @@ _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _VECTOR, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 _CONTRACT = ("contract",)
 # 2^f = 1 + f q(f) on [-1/2, 1/2]; least maximal relative error with 2^0 = 1 kept exact: 9e-8
-_EXP2 = (0.6931469775965888, 0.24022242081841716, 0.05550733745645629, 0.009671512862272018, 0.0013264727080383024)
+_EXP2 = (
+    0.6931469775965888,
+    0.24022242081841716,
+    0.05550733745645629,
+    0.009671512862272018,
+    0.0013264727080383024,
+)
 _LOG2_E = 1.4426950408889634
 _LARGEST = 127.0  # 2^127 is the largest power of two of float32, 2^-126 the smallest that is not denormal
 _SMALLEST = -126.0
@@ -49,7 +55,7 @@ def _operator(function: Callable, instruction: str) -> None:
 
     @infer_global(function)
     class _Cases(ConcreteTemplate):
-        cases = [signature(lanes, lanes, lanes)]
+        cases = (signature(lanes, lanes, lanes),)
 
     @lower_builtin(function, lanes, lanes)
     def _lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -152,6 +158,17 @@ def splat(typing: Any, number: Any) -> Any:
 
 
 @intrinsic
+def spread(typing: Any, array: Any, i: Any) -> Any:
+    """The number at position i of a one-dimensional float32 array, in all lanes."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = _element(context, builder, sig.args[0], args[0], args[1:])
+        return _splat(builder, builder.load(builder.bitcast(pointer, _FLOAT.as_pointer()), align=4))
+
+    return lanes(array, types.intp), codegen
+
+
+@intrinsic
 def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c, rounded once."""
 
@@ -184,6 +201,8 @@ def _element(context: Any, builder: Any, kind: Any, array: Any, indices: Any) ->
     view = context.make_array(kind)(context, builder, array)
     address = builder.ptrtoint(view.data, ir.IntType(64))
     strides = cgutils.unpack_tuple(builder, view.strides)
+    if kind.layout == "C":  # known now, so that no multiplication is left for the loop
+        strides[-1] = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
     for index, stride in zip(indices, strides, strict=True):
         address = builder.add(address, builder.mul(index, stride))
     return builder.inttoptr(address, _VECTOR.as_pointer())

@@ -56,8 +56,6 @@ def selective_scan(
         ValueError: when shapes do not fit together.
         BackendError: when the backend asked for cannot run this.
     """
-    asked = arguments.selective(
-        u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse, discretisation
-    )
+    asked = arguments.selective(u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse, discretisation)
     y, state = backends.choose(asked, backend).selective(asked)
     return (y, state) if return_last_state else y

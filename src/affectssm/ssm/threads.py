@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import count, pairwise
 
 import torch
 
@@ -21,7 +21,7 @@ def ranges(units: int, parts: int) -> list[tuple[int, int]]:
     """At most ``parts`` neighbouring ranges that cover 0 to ``units``."""
     parts = max(1, min(units, parts))
     edges = [units * i // parts for i in range(parts + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def run(work: Callable[[int, int, int], None], parts: list[tuple[int, int]]) -> None:

@@ -1,0 +1,43 @@
+"""Kernel modules with a cache that knows all of their sources.
+
+Numba keeps compiled functions by the file they stand in and does not notice an edit of another file that they call.
+Here the cache lies in a folder named after all the sources, beside them where that can be written and in the user's
+cache otherwise (``NUMBA_CACHE_DIR`` goes before both).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+_HERE = Path(__file__).parent
+
+
+@cache
+def kernels(name: str) -> ModuleType:
+    """Import ``affectssm.ssm.{name}``, compiling it or loading what was compiled before."""
+    from numba import config
+
+    given = config.CACHE_DIR
+    config.CACHE_DIR = str(_folder(given))
+    try:
+        return importlib.import_module(f"affectssm.ssm.{name}")
+    finally:
+        config.CACHE_DIR = given
+
+
+def _folder(given: str) -> Path:
+    sources = hashlib.sha256()
+    for path in sorted(_HERE.glob("numba_*.py")):
+        sources.update(path.read_bytes())
+    name = f"numba-{sources.hexdigest()[:12]}"
+    if given:
+        return Path(given) / name
+    beside = _HERE / "__pycache__"
+    if os.access(beside if beside.is_dir() else _HERE, os.W_OK):
+        return beside / name
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "affectssm" / name
