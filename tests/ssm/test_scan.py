@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.signal import cont2discrete
 
+from affectssm.ssm.reference import discretise
 from affectssm.ssm.scan import selective_scan
 
 
@@ -105,3 +107,32 @@ def test_takes_transposed_views():
         k: v if k == "A" else v.transpose(-1, -2).contiguous().transpose(-1, -2) for k, v in required.items()
     }
     torch.testing.assert_close(selective_scan(**views, **optional), selective_scan(**required, **optional))
+
+
+@pytest.mark.parametrize(("rule", "method"), [("zoh", "zoh"), ("bilinear", "bilinear")])
+def test_other_discretisations_are_those_of_the_textbook(rule, method):
+    """scipy discretises x' = a x + b u; its bilinear input matrix is the same as dt / (1 - dt a / 2)."""
+    for rate, dt in ((-0.7, 0.3), (-5.0, 1.2), (-1e-9, 0.5)):
+        decay, gain, *_ = cont2discrete([np.array([[x]]) for x in (rate, 1.0, 1.0, 0.0)], dt, method)
+        found = discretise(torch.tensor(dt).double(), torch.tensor(rate).double(), rule)
+        np.testing.assert_allclose([float(t) for t in found], [decay[0, 0], gain[0, 0]], rtol=1e-7)
+
+
+def test_zoh_without_decay_adds_up():
+    ones = torch.ones(1, 1, 4)
+    y = selective_scan(ones, ones, torch.zeros(1, 2), *[torch.ones(1, 2, 4)] * 2, discretisation="zoh")
+    torch.testing.assert_close(y[0, 0], 2 * torch.arange(1.0, 5.0))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_reverse_is_the_scan_of_the_turned_signals(groups):
+    required, optional = arguments(groups)
+    turned = {k: v if k in ("A", "D", "delta_bias") else v.flip(-1) for k, v in (required | optional).items()}
+    expected = selective_scan(**turned, delta_softplus=True).flip(-1)
+    torch.testing.assert_close(
+        selective_scan(**required, **optional, delta_softplus=True, reverse=True), expected
+    )
+    if groups == 2:  # both directions in one call
+        forward = selective_scan(**required, **optional, delta_softplus=True)
+        both = selective_scan(**required, **optional, delta_softplus=True, reverse=(False, True))
+        torch.testing.assert_close(both, torch.cat([forward[:, :3], expected[:, 3:]], dim=1))

@@ -1,0 +1,133 @@
+"""The coupled scan against the sequential rule in numpy, its reduction to one scan, and its stability."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from affectssm.ssm.coupled import coupled_scan
+
+M, B, D, L, N = 3, 2, 4, 11, 5
+COUPLINGS = ("mean", "sum", "none", "mix")
+
+
+def arguments(length=L, seed=0, dtype=torch.float64):
+    rng = torch.Generator().manual_seed(seed)
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=rng, dtype=torch.float64).to(dtype)
+
+    return {
+        "u": draw(M, B, D, length),
+        "delta": draw(M, B, D, length).abs() * 0.3,
+        "A": -torch.rand(M, D, N, generator=rng, dtype=torch.float64).to(dtype) - 0.5,
+        "B": draw(M, B, N, length),
+        "C": draw(M, B, N, length),
+        "D": draw(M, D),
+        "z": draw(M, B, D, length),
+    }
+
+
+def weights(coupling):
+    return torch.softmax(torch.randn(M, M, dtype=torch.float64), dim=1) if coupling == "mix" else None
+
+
+def sequential(given, coupling, mix):
+    """h^m_t = S^m_t p_(t-1) + dt B x, one step, modality, batch element and channel at a time."""
+    u, delta, A, into, out, skip, z = (np.asarray(given[k]) for k in ("u", "delta", "A", "B", "C", "D", "z"))
+    couple = {
+        "mean": np.full((M, M), 1 / M),
+        "sum": np.ones((M, M)),
+        "none": np.eye(M),
+        "mix": None if mix is None else mix.numpy(),
+    }[coupling]
+    y = np.zeros_like(u)
+    for b in range(u.shape[1]):
+        for d in range(u.shape[2]):
+            h = np.zeros((M, N))
+            for t in range(u.shape[3]):
+                p = couple @ h
+                for m in range(M):
+                    dt = delta[m, b, d, t]
+                    h[m] = np.exp(dt * A[m, d]) * p[m] + dt * into[m, b, :, t] * u[m, b, d, t]
+                    y[m, b, d, t] = h[m] @ out[m, b, :, t] + skip[m, d] * u[m, b, d, t]
+    return y * z / (1 + np.exp(-z))
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_equals_the_sequential_rule(coupling):
+    given, mix = arguments(), weights(coupling)
+    found = coupled_scan(**given, coupling=coupling, mix=mix)
+    np.testing.assert_allclose(found, sequential(given, coupling, mix), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_gradients(coupling):
+    given, mix = arguments(length=4), weights(coupling)
+    tensors = [t.requires_grad_() for t in (*given.values(), *([] if mix is None else [mix]))]
+
+    def scan(*values):
+        named = dict(zip(given, values, strict=False))
+        return coupled_scan(**named, coupling=coupling, mix=None if mix is None else values[-1])
+
+    assert torch.autograd.gradcheck(scan, tensors)
+
+
+def test_the_summed_state_follows_one_scan():
+    """facts: s_t = (sum_m S_t^m) s_(t-1) + sum_m B_t^m x_t^m for the rule as printed (Coupled Mamba, eq. 6)."""
+    given = {k: v for k, v in arguments().items() if k not in ("D", "z")}
+    _, last = coupled_scan(**given, coupling="sum", return_last_state=True)
+    s = torch.zeros(B, D, N, dtype=torch.float64)
+    for t in range(L):
+        dt = given["delta"][..., t, None]
+        decay = torch.exp(dt * given["A"][:, None])
+        s = decay.sum(0) * s + (dt * given["B"][:, :, None, :, t] * given["u"][..., t, None]).sum(0)
+    torch.testing.assert_close(last.sum(0), s)
+
+
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+def test_mean_stays_finite_over_ten_thousand_steps(backend):
+    rng = torch.Generator().manual_seed(0)
+    length = 10_000
+    u, delta = torch.randn(2, M, 1, 2, length, generator=rng)
+    rates = -torch.arange(1, 5).float().expand(M, 2, 4)
+    into, out = torch.randn(2, M, 1, 4, length, generator=rng)
+    y, last = coupled_scan(
+        u, delta - 4, rates, into, out, delta_softplus=True, return_last_state=True, backend=backend
+    )
+    assert torch.isfinite(y).all() and last.abs().max() < 10
+
+
+def test_sum_refuses_and_names_the_step():
+    given = arguments(length=400, dtype=torch.float32) | {"A": torch.full((M, D, N), -1e-3)}
+    with pytest.raises(ArithmeticError, match=r"not finite at step \d+ of 400.*mean") as error:
+        coupled_scan(**given, coupling="sum", backend="reference")
+    step = error.value.step
+    assert 50 < step < 120  # three decays near one: threefold growth a step, and float32 ends at 3e38
+    until = {k: v[..., :step] if v.dim() == 4 else v for k, v in given.items()}
+    assert torch.isfinite(
+        coupled_scan(**until, coupling="sum", backend="reference", return_last_state=True)[1]
+    ).all()
+
+
+def test_reverse_is_the_scan_of_the_turned_signals():
+    given = arguments()
+    turned = {k: v.flip(-1) if v.dim() == 4 else v for k, v in given.items()}
+    torch.testing.assert_close(coupled_scan(**given, reverse=True), coupled_scan(**turned).flip(-1))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"coupling": "product"},
+        {"coupling": "mix"},
+        {"mix": torch.eye(M)},
+        {"A": torch.zeros(M, D)},
+        {"B": torch.zeros(M, B, N, L + 1)},
+        {"delta": torch.zeros(M, B, D + 1, L)},
+    ],
+)
+def test_wrong_arguments_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"wanted|wants"):
+        coupled_scan(**(arguments() | wrong))

@@ -1,0 +1,138 @@
+"""The numba kernels against the float64 reference: values and all gradients, whatever the shape."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from scan_cases import Case, cases, disagreements, run, tensors
+
+from affectssm.ssm import numba_cache, threads
+from affectssm.ssm.coupled import coupled_scan
+from affectssm.ssm.scan import selective_scan
+
+RELATIVE, ABSOLUTE = 1e-5, 1e-7
+PROPERTY = settings(max_examples=60, deadline=None, derandomize=True)
+LONG = Case(0, 1, 1, 300, 700, 8, frozenset({"D", "delta_softplus", "last"}), (True,) * 5, 3)
+
+
+@PROPERTY
+@given(cases())
+def test_selective_scan_agrees_with_the_reference(case):
+    expected = run(case, "reference", torch.float64)
+    assert not disagreements(run(case, "numba", torch.float32), expected, RELATIVE, ABSOLUTE)
+
+
+@PROPERTY
+@given(cases(coupled=True))
+def test_coupled_scan_agrees_with_the_reference(case):
+    for coupling in ("mean", "none"):
+        expected = run(case, "reference", torch.float64, coupling=coupling)
+        found = run(case, "numba", torch.float32, coupling=coupling)
+        assert not disagreements(found, expected, RELATIVE, ABSOLUTE), coupling
+
+
+def test_many_chunks_and_several_units_a_row():
+    expected = run(LONG, "reference", torch.float64)
+    assert not disagreements(run(LONG, "numba", torch.float32), expected, RELATIVE, ABSOLUTE)
+
+
+def test_the_number_of_threads_changes_no_bit():
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for number in (1, 2, 5):
+            torch.set_num_threads(number)
+            found.append(run(LONG, "numba", torch.float32))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(other[name].equal(values) for name, values in found[0].items())
+
+
+def test_an_error_in_a_thread_is_not_lost():
+    def work(part, begin, end):
+        if part == 3:
+            raise ValueError("part 3")
+
+    with pytest.raises(ValueError, match="part 3"):
+        threads.run(work, threads.ranges(8, 8))
+
+
+@pytest.mark.parametrize("units", [1, 5, 16, 100])
+def test_parts_cover_every_unit_once(units):
+    parts = threads.ranges(units, 16)
+    assert len(parts) <= 16
+    assert [unit for begin, end in parts for unit in range(begin, end)] == list(range(units))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_keeps_a_float32_state(dtype):
+    halved = {name: None if t is None else t.to(dtype) for name, t in tensors(LONG).items()}
+    given = halved | {"A": tensors(LONG)["A"]}
+    y, last = selective_scan(**given, delta_softplus=True, return_last_state=True, backend="numba")
+    exact = {name: None if t is None else t.double() for name, t in given.items()}
+    expected, state = selective_scan(
+        **exact, delta_softplus=True, return_last_state=True, backend="reference"
+    )
+    assert y.dtype == dtype and last.dtype == torch.float32
+    torch.testing.assert_close(last.double(), state, rtol=1e-4, atol=1e-4)
+    assert (y.double() - expected).abs().max() <= 1e-2 * expected.abs().max()
+
+
+def test_a_zero_step_leaves_the_state_alone_to_the_last_bit():
+    given = tensors(LONG)
+    given["delta"] = given["delta"].abs()
+    given["delta"][..., 50:] = 0
+    _, last = selective_scan(**given, return_last_state=True, backend="numba")
+    short = {k: v[..., :50] if k in ("u", "delta", "B", "C") else v for k, v in given.items()}
+    _, before = selective_scan(**short, return_last_state=True, backend="numba")
+    assert last.equal(before)
+
+
+def test_growing_and_vanishing_decays_stay_numbers():
+    ones = torch.ones(1, 1, 4)
+    rates = torch.tensor([[0.5, -1e4]])
+    for backend in ("numba", "reference"):
+        y = selective_scan(ones, ones, rates, torch.ones(1, 2, 4), torch.ones(1, 2, 4), backend=backend)
+        grown = 1 + 1.6487213 * (1 + 1.6487213 * (1 + 1.6487213))
+        torch.testing.assert_close(y[0, 0, -1].item(), grown + 1, rtol=1e-5, atol=0)
+
+
+def test_nothing_is_kept_without_gradients():
+    given = tensors(LONG)
+    with torch.no_grad():
+        y = selective_scan(**given, delta_softplus=True, backend="numba")
+    assert y.grad_fn is None
+    with_gradient = selective_scan(
+        **{k: v if v is None else v.requires_grad_() for k, v in given.items()},
+        delta_softplus=True,
+        backend="numba",
+    )
+    assert with_gradient.detach().equal(y)
+
+
+def test_sum_refuses_at_the_step_of_the_reference():
+    case = Case(3, 2, 1, 20, 300, 5, frozenset(), (False,) * 5, 7)
+    given = tensors(case)
+    given["delta"] = given["delta"] / 50  # decays near one: the sum of three grows
+    steps = []
+    for backend in ("reference", "numba"):
+        with pytest.raises(ArithmeticError, match="mean") as error:
+            coupled_scan(**given, coupling="sum", backend=backend)
+        steps.append(error.value.step)
+    assert abs(steps[0] - steps[1]) <= 1 and 20 < steps[0] < 300
+    short = {k: v[..., : steps[0] // 2] if k in ("u", "delta", "B", "C") else v for k, v in given.items()}
+    expected = coupled_scan(**{k: v if v is None else v.double() for k, v in short.items()}, coupling="sum")
+    found = coupled_scan(**short, coupling="sum", backend="numba")
+    assert (found.double() - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+def test_the_cache_knows_every_source(tmp_path, monkeypatch):
+    for name in ("numba_a.py", "numba_b.py"):
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(numba_cache, "_HERE", tmp_path)
+    before = numba_cache._folder("")
+    (tmp_path / "numba_b.py").write_text("2")
+    assert numba_cache._folder("") != before
+    assert numba_cache._folder(str(tmp_path / "given")).parent == tmp_path / "given"
