@@ -114,7 +114,7 @@ def test_other_discretisations_are_those_of_the_textbook(rule, method):
     """scipy discretises x' = a x + b u; its bilinear input matrix is the same as dt / (1 - dt a / 2)."""
     for rate, dt in ((-0.7, 0.3), (-5.0, 1.2), (-1e-9, 0.5)):
         decay, gain, *_ = cont2discrete([np.array([[x]]) for x in (rate, 1.0, 1.0, 0.0)], dt, method)
-        found = discretise(torch.tensor(dt).double(), torch.tensor(rate).double(), rule)
+        found = discretise(*torch.tensor([dt, rate], dtype=torch.float64), rule)
         np.testing.assert_allclose([float(t) for t in found], [decay[0, 0], gain[0, 0]], rtol=1e-7)
 
 
