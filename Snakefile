@@ -13,6 +13,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/timeline.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/memory.smk"
 include: "workflow/rules/tables.smk"
 
 

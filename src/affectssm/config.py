@@ -254,6 +254,25 @@ class Evaluation(Strict):
     )
 
 
+class Memory(Strict):
+    """One training step, by model and window length."""
+
+    lengths: tuple[Annotated[int, Field(ge=64)], ...] = Field(
+        (64, 96, 128, 192), min_length=1, description="window lengths in frames"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
+    scale: Literal["auto", "paper", "demo", "tiny"] = Field(
+        "auto", description="whose sizes are measured; auto: paper on a GPU, demo on a CPU"
+    )
+    batch: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="windows; null: the batch of that scale"
+    )
+    limit_gb: float = Field(8.0, gt=0, description="GB a step may take on a CPU; beyond, it is out of memory")
+    gpu_limit_gb: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="GB a step may take on a GPU (24: the paper's card); null: all it has"
+    )
+
+
 class Tables(Strict):
     """The tables."""
 
@@ -271,6 +290,7 @@ class Config(Strict):
     timeline: Timeline = Field(default_factory=Timeline, description="the common time line")
     experiments: Experiments = Field(description="models, seeds and the recipe")
     evaluation: Evaluation = Field(description="scoring")
+    memory: Memory = Field(default_factory=Memory, description="the memory measurement (damamba_memory)")
     tables: Tables = Field(default_factory=Tables, description="the tables")
 
     @model_validator(mode="before")

@@ -193,13 +193,13 @@ def submissions_of(wildcards):
 
 def faults_of(wildcards):
     """Every fault table behind a table: of discovery and of every feature."""
-    features = plan.features_behind(wildcards.table)
+    corpora = plan.corpora_behind(wildcards.table)
     found = [
         file.removesuffix(".h5") + ".faults.parquet"
-        for file in tracks(plan.corpora, features)
+        for file in tracks(corpora, plan.features_behind(wildcards.table))
     ]
     return [
-        f"results/corpora/{name}/faults.parquet" for name in plan.corpus_editions
+        f"results/corpora/{plan.name(corpus)}/faults.parquet" for corpus in corpora
     ] + found
 
 

@@ -141,5 +141,7 @@ class ExperimentPlan(FeaturePlan):
     def features_behind(self, table: str) -> list[str]:
         """Return every feature that is computed for a table, face track and labels included."""
         read = {feature for name in self.experiments_of(table) for feature in self.features_of(name)}
+        if not read:
+            return []
         faces = {"face_track"} if any(self.needs_faces(feature) for feature in read) else set()
         return sorted(read | faces | {"engagement", "engagement_test"})

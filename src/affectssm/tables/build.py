@@ -15,7 +15,7 @@ from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.faults import COLUMNS as FAULT_COLUMNS
 from affectssm.store.faults import Fault, read_faults
-from affectssm.tables import damamba_ablation, noxi_ccc, noxi_controls
+from affectssm.tables import damamba_ablation, damamba_memory, noxi_ccc, noxi_controls
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
 
@@ -23,6 +23,7 @@ PAGES: dict[str, Callable[[Inputs], Page]] = {
     "noxi_ccc": noxi_ccc.page,
     "noxi_controls": noxi_controls.page,
     "damamba_ablation": damamba_ablation.page,
+    "damamba_memory": damamba_memory.page,
 }
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config
+from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config, Scale
 from affectssm.errors import ConfigError
+from affectssm.features.registry import GROUPS
 from affectssm.training.experiments import MODELS, Experiment, model_settings
 
 CONTROLS = ("", "shuffled_labels", "no_partner")
@@ -45,11 +46,14 @@ _EXPERIMENTS: dict[str, Callable[[Config], list[Experiment]]] = {
     "noxi_controls": _noxi_controls,
     "damamba_ablation": _damamba_ablation,
 }
-TABLES = tuple(_EXPERIMENTS)
+MEASUREMENTS = ("damamba_memory",)  # made of what is measured here, without corpora
+TABLES = (*_EXPERIMENTS, *MEASUREMENTS)
+# of the streams the challenge distributes: DA-Mamba's input, in DAT's code
+STREAM_DIMS = {"egemapsv2": 88, "w2vbert2": 1024, "clip": 512, "openface2": 714, "openpose": 139}
 
 
 def experiments_of(table: str, config: Config) -> list[Experiment]:
-    """The experiments whose metrics a table is made of, in the order of its rows.
+    """The experiments whose metrics a table is made of, in the order of its rows; none for a measurement.
 
     Raises:
         ConfigError: for an unknown table.
@@ -58,7 +62,7 @@ def experiments_of(table: str, config: Config) -> list[Experiment]:
         raise ConfigError(
             f"table {table}", "no table of this name", f"one of {', '.join(TABLES)}", "mend the name"
         )
-    return _EXPERIMENTS[table](config)
+    return [] if table in MEASUREMENTS else _EXPERIMENTS[table](config)
 
 
 def seeds_of(table: str, config: Config) -> tuple[int, ...]:
@@ -107,6 +111,30 @@ def _switches(config: Config, experiment: Experiment) -> dict[str, bool]:
         "modality_fusion": settings["modality_fusion"],
         "partner_fusion": settings["partner_fusion"],
     }
+
+
+def memory_settings(config: Config) -> dict[str, Any]:
+    """What the memory measurement is told: the sizes of every scale it may have to take.
+
+    Where that is the scale of the configuration the sizes are the user's, else those of the scale.
+    """
+    asked = config.memory
+    scales: tuple[Scale, ...] = ("paper", "demo") if asked.scale == "auto" else (asked.scale,)
+    return {
+        **asked.model_dump(mode="json"),
+        "models": list(MODELS),
+        "clock_hz": config.timeline.clock_hz,
+        "groups": GROUPS["multimediate"],
+        "feature_dims": STREAM_DIMS,
+        "sizes": {scale: _sizes(config, scale) for scale in scales},
+    }
+
+
+def _sizes(config: Config, scale: Scale) -> dict[str, Any]:
+    own = config if scale == config.scale else Config.model_validate({"scale": scale})
+    sizes = own.experiments.model_dump(include={*MODELS, "training"})
+    del sizes["training"]["workers"]  # how, not what
+    return sizes
 
 
 def _published_hash(table: str) -> str:

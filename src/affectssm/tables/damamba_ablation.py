@@ -50,7 +50,7 @@ def page(inputs: Inputs) -> Page:
         numbers=("drop", *METRICS),
         rows=rows,
         origins=origins(measured),
-        draw=partial(draw, TITLE, rows, [row_label(row) for row in rows], PANELS),
+        draw=partial(draw, TITLE, rows, [row_label(row).partition(", ")[2] for row in rows], PANELS),
     )
 
 

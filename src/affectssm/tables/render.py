@@ -25,15 +25,16 @@ def as_markdown(
 
     ``a: b+c`` is shortened to ``a``, which the notes spell out, so that the table fits a terminal.
     """
-    header = ["", *keys, *metrics, "units"]
+    over = ["units"] if any(row.get("n_units") for row in rows) else []
+    header = ["", *keys, *metrics, *over]
     numbered: dict[str, int] = {}
     body = []
     for row in rows:
         note = row.get("note", "")
         mark = str(numbered.setdefault(note, len(numbered) + 1)) if note else ""
         shown = [row.get(key, "").partition(":")[0] for key in keys]
-        units = f"{row['n_units']}/{row['n_expected']}" if row.get("n_units") else ""
-        body.append([mark, *shown, *(cell_text(row, name) for name in metrics), units])
+        units = [f"{row['n_units']}/{row['n_expected']}" if row.get("n_units") else "" for _ in over]
+        body.append([mark, *shown, *(cell_text(row, name) for name in metrics), *units])
     lines = [f"# {title}", "", intro, "", *_aligned([header, *body])]
     if numbered:
         lines += ["", "Notes:", "", *(f"{number}. {note}" for note, number in numbered.items())]

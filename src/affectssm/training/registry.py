@@ -17,3 +17,8 @@ def training_modules(model: str, variant: str = "") -> tuple[str, ...]:
 def prediction_modules(model: str) -> tuple[str, ...]:
     """The modules whose code decides what a trained run predicts."""
     return "affectssm.training.predict", _MODELS[model]
+
+
+def memory_modules() -> tuple[str, ...]:
+    """The modules whose code decides what a training step is measured to take."""
+    return "affectssm.training.memory", "affectssm.training.memory_step", *_MODELS.values()

@@ -1,0 +1,155 @@
+"""What the subcommands do with their arguments: each imports its stage, and nothing else, when it is called."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from affectssm.errors import ConfigError
+
+
+def demo(given: Namespace) -> None:
+    from affectssm.corpora.demo.write import write_demo
+
+    write_demo(given.edition, given.out)
+
+
+def discover(given: Namespace) -> None:
+    from affectssm.config import CorpusSettings
+    from affectssm.corpora.discover import discover_corpus
+    from affectssm.settings_io import validate
+
+    settings = validate(CorpusSettings, given.settings, "--settings")
+    discover_corpus(given.corpus, given.root, given.ground_truth, settings, given.out)
+
+
+def extract(given: Namespace) -> None:
+    from affectssm.features import registry
+    from affectssm.features.extract import extract_shard
+
+    extract_shard(
+        feature=given.feature,
+        manifest=given.manifest,
+        root=given.root,
+        ground_truth=given.ground_truth,
+        shard=given.shard,
+        settings=registry.completed(given.feature, given.settings | given.computing.get(given.feature, {})),
+        faces=given.faces,
+        out=given.out,
+        faults_out=given.faults,
+    )
+
+
+def windows(given: Namespace) -> None:
+    from affectssm.config import Timeline
+    from affectssm.settings_io import validate
+    from affectssm.store.layout import by_corpus
+    from affectssm.timeline.windows import write_windows
+
+    clock_hz = validate(Timeline, given.settings, "--settings").clock_hz
+    write_windows(given.task, by_corpus(given.manifests), given.source, clock_hz, given.part, given.out)
+
+
+def _run_settings(given: Namespace) -> dict[str, Any]:
+    """The settings of a run, with how it is computed.
+
+    Raises:
+        ConfigError: if a part is missing.
+    """
+    wanted = (
+        "experiment",
+        "model",
+        "variant",
+        "source",
+        "selection",
+        "fold",
+        "seed",
+        "model_settings",
+        "training",
+    )
+    _need(given.settings, wanted)
+    recipe = given.settings["training"] | {"workers": given.computing.get("workers", 0)}
+    return given.settings | {"training": recipe}
+
+
+def _need(settings: dict[str, Any], keys: Sequence[str]) -> None:
+    missing = [key for key in keys if key not in settings]
+    if missing:
+        raise ConfigError(
+            "--settings", f"without {', '.join(missing)}", f"an object with {', '.join(keys)}",
+            "paste the line that Snakemake prints for this job (snakemake -n -p)",
+        )  # fmt: skip
+
+
+def train(given: Namespace) -> None:
+    settings = _run_settings(given)
+    if settings["variant"] == "adapt_mpiigi":
+        from affectssm.training.adapt import adapt as train
+    else:
+        from affectssm.training.fit import fit as train
+
+    train(settings, given.windows, given.features, given.out)
+
+
+def predict(given: Namespace) -> None:
+    from affectssm.training.predict import predict
+
+    predict(_run_settings(given), given.run, given.windows, given.features, given.out)
+
+
+def evaluate(given: Namespace) -> None:
+    from affectssm.evaluation.evaluate import evaluate
+
+    _need(given.settings, ("experiment", "split", "cells", "seeds", "bootstrap", "bootstrap_seed", "scorer"))
+    evaluate(given.settings, given.predictions, given.features, given.manifests, given.missing, given.out)
+
+
+def submission(given: Namespace) -> None:
+    from affectssm.evaluation.submission import write_submission
+
+    write_submission(given.out.name, given.predictions, given.missing, given.out)
+
+
+def table(given: Namespace) -> None:
+    from affectssm.tables.build import build_table
+
+    _need(given.settings, ("table", "scale", "experiments", "demo", "seeds", "allow_incomplete"))
+    build_table(given.table, given.settings, given.metrics, given.corpora, given.fault_features, given.out)
+
+
+def memory(given: Namespace) -> None:
+    from affectssm.training.memory import measure
+
+    _need(
+        given.settings, ("models", "lengths", "device", "scale", "batch", "sizes", "groups", "feature_dims")
+    )
+    measure(given.settings, given.out)
+
+
+def place(given: Namespace) -> None:
+    import shutil
+
+    from affectssm.store.atomic import staged
+
+    for path in given.files:
+        with staged(given.out / path.name) as temporary:
+            shutil.copyfile(path, temporary)
+
+
+def export(given: Namespace) -> None:
+    from affectssm.timeline.export import export
+
+    export(given.windows, given.features, given.source, given.format, given.out)
+
+
+def config(given: Namespace) -> None:
+    from affectssm import settings_docs, settings_io
+
+    if given.write:
+        for path in settings_docs.write_generated():
+            print(f"wrote {path}")
+    elif given.check:
+        settings_docs.check_generated()
+    else:
+        print(settings_io.slice_json(settings_io.load_config(given.files)))

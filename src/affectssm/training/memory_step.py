@@ -1,0 +1,155 @@
+"""The child process of memory.py: builds a model, trains it for two steps and says what that took at its peak.
+
+Asked on standard input, answered on standard output, both JSON. What is measured is all that a step needs beyond what
+the process held before it: weights, gradients, the optimiser's state, the weights' average, the batch and the
+activations. A step on a small batch comes first, so that libraries and compiled kernels are there before the count
+begins; two steps, because the optimiser makes its state in the first.
+
+On CUDA that is ``torch.cuda.max_memory_allocated``; on a CPU the peak of the resident memory over what was resident
+before, under a limit on the process's data (RLIMIT_DATA).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import platform
+import resource
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from affectssm.models.registry import parameter_count
+from affectssm.ssm import arguments, backends
+from affectssm.training.memory_work import SEATS, build, train
+
+WARM_UP_WINDOWS = 2
+STATUS, CLEAR, SCORE = (Path("/proc/self", name) for name in ("status", "clear_refs", "oom_score_adj"))
+REFUSED = ("can't allocate memory", "out of memory", "not enough memory", "Cannot allocate memory")
+
+
+def main() -> None:
+    """Answer one question; ends with status 0 also where memory ran out in an orderly way."""
+    asked = json.load(sys.stdin)
+    there = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(there if asked["device"] == "auto" else asked["device"])
+    recipe = recipe_of(asked, device)
+    found = facts(asked, recipe, device)
+    say(found)
+    take = on_gpu if device.type == "cuda" else on_cpu
+    try:
+        say({"peak_bytes": take(recipe, found["limit_gb"])})
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or any(sign in str(error) for sign in REFUSED)):
+            raise
+        limit = "all the GPU has" if found["limit_gb"] is None else f"{found['limit_gb']:g} GB"
+        say({"why": f"allocation refused beyond {limit}"})
+
+
+def say(found: Mapping[str, Any]) -> None:
+    """One line of the answer; the parent keeps what was said before a kill."""
+    print(json.dumps(found), flush=True)
+
+
+def recipe_of(asked: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """Settings of the run whose step is measured, as training would be told, with length and device."""
+    scale = asked["scale"] if asked["scale"] != "auto" else "paper" if device.type == "cuda" else "demo"
+    sizes = asked["sizes"][scale]
+    model_settings = dict(sizes[asked["model"]])
+    if "positions" in model_settings:  # learned, as many as the longest window
+        model_settings["positions"] = max(model_settings["positions"], asked["length"])
+    training = dict(sizes["training"])
+    training["batch"] = asked["batch"] or training["batch"]
+    return {
+        "model": asked["model"],
+        "model_settings": model_settings,
+        "training": training,
+        "scale": scale,
+        "seed": 0,
+        "device": device,
+        "length": asked["length"],
+        "clock_hz": asked["clock_hz"],
+        "groups": asked["groups"],
+        "feature_dims": asked["feature_dims"],
+    }
+
+
+def facts(asked: Mapping[str, Any], recipe: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """What is known before anything is allocated."""
+    with torch.device("meta"):
+        parameters = parameter_count(build(recipe))
+    windows, length = recipe["training"]["batch"], recipe["length"]
+    values = SEATS * windows * length * sum(recipe["feature_dims"].values())
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU ({platform.machine()})"
+    return {
+        "model": asked["model"],
+        "length": length,
+        "device": name,
+        "kind": device.type,
+        "scale": recipe["scale"],
+        "batch": windows,
+        "d_model": recipe["model_settings"]["d_model"],
+        "features": list(recipe["feature_dims"]),
+        "positions_of_dat": asked["sizes"][recipe["scale"]]["dat"]["positions"],
+        "backend": scan_backend(asked["sizes"][recipe["scale"]]["da_mamba"]["d_state"], device),
+        "parameters": parameters,
+        "input_bytes": 4 * values,
+        "limit_gb": asked["gpu_limit_gb"] if device.type == "cuda" else asked["limit_gb"],
+    }
+
+
+def scan_backend(d_state: int, device: torch.device) -> str:
+    """The backend that a scan of both directions gets here."""
+    u, shared = torch.ones(1, 2, 2, device=device), torch.ones(1, 2, d_state, 2, device=device)
+    both = arguments.selective(
+        u, u, -shared[0, :, :, 0], shared, shared, None, None, None, False, (False, True), "mamba"
+    )
+    return backends.choose(both).NAME
+
+
+def on_gpu(recipe: Mapping[str, Any], limit_gb: float | None) -> int:
+    """Bytes allocated at the peak, weights included."""
+    device = recipe["device"]
+    train(recipe, WARM_UP_WINDOWS)
+    gc.collect()
+    torch.cuda.empty_cache()
+    if limit_gb is not None:
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit_gb * 1e9 / total), device)
+    torch.cuda.reset_peak_memory_stats(device)
+    train(recipe, recipe["training"]["batch"])
+    return torch.cuda.max_memory_allocated(device)
+
+
+def on_cpu(recipe: Mapping[str, Any], limit_gb: float) -> int:
+    """Bytes resident at the peak, beyond those resident before."""
+    with suppress(OSError):
+        SCORE.write_text("1000")  # where the machine runs out, this process goes and no other
+    torch.set_num_threads(recipe["training"]["threads"])
+    train(recipe, WARM_UP_WINDOWS)
+    gc.collect()
+    with suppress(OSError):
+        CLEAR.write_text("5")  # the peak counts from here
+    before = held("VmRSS")
+    limit = held("VmData") + round(limit_gb * 1e9)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    train(recipe, recipe["training"]["batch"])
+    return held("VmHWM") - before
+
+
+def held(what: str) -> int:
+    """Bytes of the process by the kernel's name; where there is no /proc, its largest resident size so far."""
+    try:
+        lines = STATUS.read_text().splitlines()
+    except OSError:
+        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return largest * (1 if sys.platform == "darwin" else 1024)
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(what + ":"))
+
+
+if __name__ == "__main__":
+    main()

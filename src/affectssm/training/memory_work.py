@@ -1,0 +1,64 @@
+"""What is measured: two training steps of a fresh model on a dialogue of random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from affectssm.models.registry import build_model
+from affectssm.timeline.batch import NativeBatch
+from affectssm.timeline.clock import ratio
+from affectssm.timeline.scaler import Scaler
+from affectssm.torchvision_ops import ensure_torchvision_ops
+from affectssm.training.losses import CENTRE
+
+SEATS = 2  # the target and one partner: a dialogue
+STEPS = 2  # the optimiser makes its state in the first
+
+
+def build(recipe: Mapping[str, Any]) -> torch.nn.Module:
+    """A fresh model of the recipe's sizes."""
+    return build_model(recipe["model"], recipe["model_settings"], recipe["feature_dims"], recipe["groups"])
+
+
+def train(recipe: Mapping[str, Any], windows: int) -> None:
+    """Train a fresh model for two steps on windows of random numbers."""
+    ensure_torchvision_ops()
+    from affectssm.training.module import DialogueModule
+
+    device, dims = recipe["device"], recipe["feature_dims"]
+    torch.manual_seed(recipe["seed"])
+    scaler = Scaler({n: torch.zeros(d) for n, d in dims.items()}, {n: torch.ones(d) for n, d in dims.items()})
+    module = DialogueModule(build(recipe).to(device), scaler.to(device), recipe)
+    optimizer = module.configure_optimizers()["optimizer"]
+    batch = random_windows(recipe, windows).to(device)
+    for step in range(STEPS):  # in Lightning's order: gradients live until the next loss is there
+        loss = module.training_step(batch, step)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), recipe["training"]["clip_norm"])
+        optimizer.step()
+        module.on_train_batch_end(None, batch, step)
+
+
+def random_windows(recipe: Mapping[str, Any], windows: int) -> NativeBatch:
+    """Windows of a dialogue, every frame valid: native rows at the labels' rate and their places on the clock."""
+    length, step = recipe["length"], ratio(recipe["clock_hz"])
+    rows = -(-length // step) + 1
+    at = (torch.arange(length) / step).expand(SEATS, windows, length)
+    labels = (CENTRE.stop - CENTRE.start) // step
+    everywhere = torch.ones(SEATS, windows, length, dtype=torch.bool)
+    dims = recipe["feature_dims"]
+    return NativeBatch(
+        rows={name: torch.randn(SEATS, windows, rows, dim) for name, dim in dims.items()},
+        index=dict.fromkeys(dims, at.floor().long()),
+        phase=dict.fromkeys(dims, (at % 1.0).contiguous()),
+        valid=dict.fromkeys(dims, everywhere),
+        partner_present=torch.ones(windows, SEATS - 1, dtype=torch.bool),
+        frame_valid=everywhere[0],
+        label=torch.rand(windows, labels),
+        label_valid=torch.ones(windows, labels, dtype=torch.bool),
+        window=torch.arange(windows),
+    )

@@ -1,0 +1,126 @@
+"""Peak memory of a training step: what is counted, and what counts as out of memory."""
+
+import json
+import signal
+import sys
+
+import pytest
+
+from affectssm.config import Config
+from affectssm.corpora.measure import DIMS
+from affectssm.errors import DataError
+from affectssm.models.registry import parameter_count
+from affectssm.store.code import reachable
+from affectssm.tables.catalogue import STREAM_DIMS, memory_settings
+from affectssm.training import memory
+from affectssm.training.memory import measure, measure_step, read_outcome
+from affectssm.training.memory_work import SEATS, build, random_windows
+from affectssm.training.registry import memory_modules
+
+ASKED = {"model": "dat", "length": 96}
+FACTS = json.dumps({"model": "dat", "length": 96, "parameters": 7})
+
+
+def settings(**given):
+    return memory_settings(Config.model_validate({"memory": {"device": "cpu", "scale": "tiny"} | given}))
+
+
+def step(model, length, **given):
+    return measure_step({**settings(**given), "model": model, "length": length})
+
+
+def recipe(model="da_mamba", length=64, windows=3):
+    told = settings()
+    sizes = told["sizes"]["tiny"]
+    return {
+        "model": model,
+        "model_settings": sizes[model],
+        "feature_dims": told["feature_dims"],
+        "groups": told["groups"],
+        "clock_hz": 100,
+        "length": length,
+    }
+
+
+def test_the_streams_are_as_the_challenge_distributes_them():
+    assert {name: dims[0] for name, dims in DIMS.items()} == STREAM_DIMS
+    assert sum(STREAM_DIMS.values()) == 2477
+
+
+def test_windows_are_those_a_loader_makes():
+    frames = random_windows(recipe(length=66), 3).interpolate(None)
+    assert frames.length == 66 and frames.size == 3 and frames.seats == SEATS - 1
+    assert {name: value.shape[-1] for name, value in frames.target.items()} == STREAM_DIMS
+    assert frames.frame_valid.all() and frames.partner_present.all()
+    assert all(value.isfinite().all() for value in frames.target.values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident sizes by the kernel's account")
+def test_a_step_is_measured_and_grows_with_the_window():
+    short, long = (step("da_mamba", length, batch=4) for length in (64, 256))
+    assert short["kind"] == "cpu" and short["scale"] == "tiny" and short["batch"] == 4
+    assert short["parameters"] == parameter_count(build(recipe()))
+    assert short["input_bytes"] == 4 * SEATS * 4 * 64 * 2477
+    assert short["peak_bytes"] > short["input_bytes"], "the batch is part of it"
+    assert 2 < long["peak_bytes"] / short["peak_bytes"] < 6
+
+
+def test_dats_positions_are_extended_to_the_window_and_counted():
+    short, long = (step("dat", length, batch=2) for length in (64, 192))
+    told = settings()["sizes"]["tiny"]["dat"]
+    a_position = sum(
+        module.position.shape[1]
+        for module in build(recipe("dat")).modules()
+        if getattr(module, "position", None) is not None
+    )
+    assert (short["positions_of_dat"], told["positions"]) == (96, 96)
+    assert long["parameters"] - short["parameters"] == (192 - 96) * a_position
+    assert long["peak_bytes"] > short["peak_bytes"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit on data is the kernel's")
+def test_beyond_the_limit_is_an_entry(tmp_path):
+    measure(settings(limit_gb=0.002, lengths=[64]), tmp_path / "memory.json")
+    found = json.loads((tmp_path / "memory.json").read_text())
+    assert [row["model"] for row in found["rows"]] == ["da_mamba", "dat"]
+    for row in found["rows"]:
+        assert row["peak_bytes"] is None and "refused beyond 0.002 GB" in row["why"]
+        assert row["parameters"] > 0
+    assert found["card"]["settings"]["limit_gb"] == 0.002
+
+
+def test_a_process_the_kernel_killed_is_out_of_memory():
+    found = read_outcome(ASKED, -signal.SIGKILL, FACTS + "\n", "")
+    assert found["peak_bytes"] is None and "signal 9" in found["why"] and found["parameters"] == 7
+
+
+def test_a_library_that_gave_up_is_out_of_memory():
+    found = read_outcome(ASKED, -signal.SIGABRT, FACTS, "terminate called ...\n  what():  std::bad_alloc\n")
+    assert found["peak_bytes"] is None and found["why"] == "allocation refused"
+
+
+def test_any_other_end_is_an_error_that_names_the_step():
+    with pytest.raises(DataError, match=r"dat at 96 frames(.|\n)*ModuleNotFoundError"):
+        read_outcome(ASKED, 1, "", "Traceback ...\nModuleNotFoundError: no module\n")
+
+
+def test_a_wrong_setting_is_no_memory_problem(monkeypatch):
+    told = settings(lengths=[64])
+    told["feature_dims"] = {}
+    with pytest.raises(DataError, match="da_mamba at 64"):
+        measure(told, None)
+
+
+def test_sizes_are_the_users_where_the_scale_is():
+    own = {"scale": "demo", "experiments": {"da_mamba": {"d_model": 48}}, "memory": {"scale": "auto"}}
+    sizes = memory_settings(Config.model_validate(own))["sizes"]
+    assert sizes["demo"]["da_mamba"]["d_model"] == 48
+    assert sizes["paper"] == memory_settings(Config.model_validate({"scale": "paper"}))["sizes"]["paper"]
+    assert sizes["paper"]["training"]["batch"] == 128
+    assert "workers" not in sizes["demo"]["training"]
+
+
+def test_the_measurement_follows_the_models_and_the_scan():
+    code = reachable(*memory_modules())
+    assert {"affectssm.models.da_mamba", "affectssm.models.baselines.dat", "affectssm.ssm.scan"} <= code
+    assert memory.CHILD in code and "affectssm.training.module" in code
