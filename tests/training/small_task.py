@@ -105,7 +105,7 @@ def run_settings(model: str = "da_mamba", variant: str = "", selection: str = "v
     recipe = {
         "learning_rate": 3e-3, "weight_decay": 0.01, "batch": 4, "steps": 8, "steps_per_epoch": 2, "warmup_steps": 2,
         "clip_norm": 5.0, "ema_decay": 0.8, "ema_bias_correction": True, "lambda_ccc": 1.0, "lambda_align": 0.4,
-        "temperature": 0.07, "negatives": 16, "threads": 1, "workers": 0,
+        "temperature": 0.07, "negatives": 16, "scan_backend": "auto", "threads": 1, "workers": 0,
     }  # fmt: skip
     name = f"{model}{'+' + variant if variant else ''}-multimediate{'-holdout' if selection == 'holdout' else ''}"
     return {

@@ -6,26 +6,19 @@ A backend is a module with ``NAME``, ``why_not(asked)`` (None, or why it cannot 
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, cast
+from typing import Protocol
 
 from torch import Tensor
 
+from affectssm.ssm import mamba_ssm_backend, numba_backend, reference, triton_backend
 from affectssm.ssm.arguments import Coupled, Selective
 
-# in the order in which they are asked
-_MODULES = {
-    "mamba_ssm": "affectssm.ssm.mamba_ssm_backend",
-    "triton": "affectssm.ssm.triton_backend",
-    "numba": "affectssm.ssm.numba_backend",
-    "reference": "affectssm.ssm.reference",
-}
-BACKENDS = tuple(_MODULES)
 _forced: list[str] = []
 _warned: set[str] = set()
+_ran: set[str] = set()
 
 
 class Backend(Protocol):
@@ -43,6 +36,13 @@ class Backend(Protocol):
         """y (M, B, D, L) and the last states (M, B, D, N)."""
 
 
+# in the order in which they are asked
+_MODULES: dict[str, Backend] = {
+    module.NAME: module for module in (mamba_ssm_backend, triton_backend, numba_backend, reference)
+}
+BACKENDS = tuple(_MODULES)
+
+
 class BackendError(RuntimeError):
     """A backend that was asked for by name cannot run."""
 
@@ -55,7 +55,7 @@ def backend(name: str) -> Backend:
     """
     if name not in _MODULES:
         raise BackendError(f"scan backend {name!r}: one of {', '.join(BACKENDS)} is wanted")
-    return cast(Backend, importlib.import_module(_MODULES[name]))
+    return _MODULES[name]
 
 
 def choose(asked: Selective | Coupled, name: str | None = None) -> Backend:
@@ -73,11 +73,13 @@ def choose(asked: Selective | Coupled, name: str | None = None) -> Backend:
         found = backend(forced)
         if reason := found.why_not(asked):
             raise BackendError(f"scan backend {forced!r} cannot run here: {reason}")
+        _ran.add(forced)
         return found
     for candidate in BACKENDS:
         found = backend(candidate)
         reason = found.why_not(asked)
         if reason is None:
+            _ran.add(candidate)
             return found
         _warn_once(candidate, reason, asked)
     raise AssertionError("the reference can do everything")
@@ -102,3 +104,8 @@ def use_backend(name: str | None) -> Iterator[None]:
         yield
     finally:
         _forced.pop()
+
+
+def ran() -> list[str]:
+    """The backends that have computed something in this process."""
+    return sorted(_ran)

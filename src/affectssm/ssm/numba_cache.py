@@ -1,4 +1,4 @@
-"""Kernel modules with a cache that knows all of their sources.
+"""A cache of compiled kernels that knows all of their sources.
 
 Numba keeps compiled functions by the file they stand in and does not notice an edit of another file that they call.
 Here the cache lies in a folder named after all the sources, beside them where that can be written and in the user's
@@ -8,24 +8,23 @@ cache otherwise (``NUMBA_CACHE_DIR`` goes before both).
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 _HERE = Path(__file__).parent
 
 
-@cache
-def kernels(name: str) -> ModuleType:
-    """Import ``affectssm.ssm.{name}``, compiling it or loading what was compiled before."""
+@contextmanager
+def own_cache() -> Iterator[None]:
+    """Kernel modules that are imported inside use that cache."""
     from numba import config
 
     given = config.CACHE_DIR
     config.CACHE_DIR = str(_folder(given))
     try:
-        return importlib.import_module(f"affectssm.ssm.{name}")
+        yield
     finally:
         config.CACHE_DIR = given
 

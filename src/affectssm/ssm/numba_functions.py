@@ -15,7 +15,10 @@ from torch.autograd.function import once_differentiable
 
 from affectssm.ssm import threads
 from affectssm.ssm.arguments import ScanOverflowError
-from affectssm.ssm.numba_cache import kernels
+from affectssm.ssm.numba_cache import own_cache
+
+with own_cache():
+    from affectssm.ssm import numba_coupled, numba_selective
 
 LANES, FOUR = 16, 4
 PARTS = 16  # in how many parts a gradient that is summed over the batch is summed
@@ -56,9 +59,8 @@ class SelectiveScan(torch.autograd.Function):
         kept = _kept(u, ctx, batch * groups, length, _fours(states))
         y, last = torch.empty_like(u), u.new_empty(batch, channels, states)
         outputs = array(y, 0, 2, 1), array(last), kept.numpy()
-        run = kernels("numba_selective").forward
         threads.run(
-            lambda part, begin, end: run(*inputs, *outputs, begin, end),
+            lambda part, begin, end: numba_selective.forward(*inputs, *outputs, begin, end),
             threads.ranges(batch * groups * ctx.splits, 4 * PARTS),
         )
         ctx.save_for_backward(u, delta, A, B, C, D, z, bias, kept)
@@ -85,8 +87,9 @@ class SelectiveScan(torch.autograd.Function):
             array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA), array(dB, 0, 1, 2, 4, 3),
             array(dC, 0, 1, 2, 4, 3), array(dD), array(dbias), array(dz, 0, 2, 1),
         )  # fmt: skip
-        run = kernels("numba_selective").backward
-        threads.run(lambda part, begin, end: run(*given, *found, part, begin, end), parts)
+        threads.run(
+            lambda part, begin, end: numba_selective.backward(*given, *found, part, begin, end), parts
+        )
 
         def of_channels(sums: Tensor, n: int) -> Tensor:
             """(parts, G * blocks, n or more * 16) -> (D, n)."""
@@ -131,9 +134,8 @@ class CoupledScan(torch.autograd.Function):
         broken = np.full(batch * ctx.splits, length, np.int64)
         inputs = _coupled_inputs(ctx, (u, delta, A, B, C, D, z, bias))
         outputs = array(y, 0, 1, 3, 2), array(last), kept.numpy(), broken
-        run = kernels("numba_coupled").forward
         threads.run(
-            lambda part, begin, end: run(*inputs, *outputs, begin, end),
+            lambda part, begin, end: numba_coupled.forward(*inputs, *outputs, begin, end),
             threads.ranges(batch * ctx.splits, 4 * PARTS),
         )
         if (step := int(broken.min())) < length:
@@ -162,8 +164,7 @@ class CoupledScan(torch.autograd.Function):
             array(du, 0, 1, 3, 2), array(ddelta, 0, 1, 3, 2), array(dA), array(dB, 0, 1, 2, 4, 3),
             array(dC, 0, 1, 2, 4, 3), array(dD), array(dbias), array(dz, 0, 1, 3, 2),
         )  # fmt: skip
-        run = kernels("numba_coupled").backward
-        threads.run(lambda part, begin, end: run(*given, *found, part, begin, end), parts)
+        threads.run(lambda part, begin, end: numba_coupled.backward(*given, *found, part, begin, end), parts)
 
         def of_channels(sums: Tensor, n: int) -> Tensor:
             """(parts, blocks, M * n or more * 16) -> (M, D, n)."""

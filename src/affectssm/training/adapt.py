@@ -25,6 +25,7 @@ from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.data import content_of, labelled_sessions, open_windows
 from affectssm.training.registry import training_modules
 from affectssm.training.run_files import CHECKPOINT, load_model, write_checkpoint, write_config, write_history
+from affectssm.training.scans import scans_of, with_backends
 
 if TYPE_CHECKING:
     from affectssm.training.resume import KeepState
@@ -79,7 +80,7 @@ def adapt(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], 
     _, scaler, config = load_model(base)
     write_config(out_dir / "config.yaml", {**config, **settings, "folds": sessions})
     write_history(out_dir / "history.csv", history, HISTORY)
-    write_checkpoint(out_dir / CHECKPOINT, weights, scaler, card)
+    write_checkpoint(out_dir / CHECKPOINT, weights, scaler, with_backends(card))
     shutil.rmtree(resume_folder(out_dir), ignore_errors=True)
 
 
@@ -105,5 +106,6 @@ def _tune(
     recipe["warmup_steps"] = min(recipe["warmup_steps"], steps // 10)
     own = {**settings, "training": recipe}
     module = DialogueModule(model.train(), scaler, own)
-    run_epochs(module, own, open_windows(settings, index, features, config["feature_dims"]), None, state)
+    with scans_of(recipe):
+        run_epochs(module, own, open_windows(settings, index, features, config["feature_dims"]), None, state)
     return module.average.weights(module.model), module.history

@@ -19,6 +19,7 @@ from affectssm.training.control import ExchangedLabels, Learned
 from affectssm.training.data import LABELS, content_of, open_windows, training_indexes
 from affectssm.training.registry import training_modules
 from affectssm.training.run_files import CHECKPOINT, write_checkpoint, write_config, write_history
+from affectssm.training.scans import scans_of, with_backends
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     if settings["variant"] == "shuffled_labels":
         learned = _exchanged(train, features, settings["seed"], redraw=True)
         selecting = _exchanged(select, features, settings["seed"], redraw=False)
-    run_epochs(module, settings, learned, selecting, state)
+    with scans_of(recipe):
+        run_epochs(module, settings, learned, selecting, state)
     if not module.best:
         raise DataError(
             windows, "no CCC in the selection part", "valid labels that vary", "look into its fault table"
@@ -82,7 +84,7 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     }
     write_config(out_dir / "config.yaml", {**settings, **found})
     write_history(out_dir / "history.csv", module.history, HISTORY)
-    write_checkpoint(out_dir / CHECKPOINT, module.best, scaler, card)
+    write_checkpoint(out_dir / CHECKPOINT, module.best, scaler, with_backends(card))
     state.clear()
 
 

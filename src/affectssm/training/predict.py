@@ -25,6 +25,7 @@ from affectssm.timeline.stitch import PREDICTIONS, Stitcher
 from affectssm.training.data import labelled_sessions, open_windows
 from affectssm.training.registry import prediction_modules
 from affectssm.training.run_files import CHECKPOINT, load_model, read_config
+from affectssm.training.scans import scans_of, with_backends
 
 log = logging.getLogger(__name__)
 PARTS = ("val", "test")  # window files; test holds all that neither trains nor selects
@@ -91,7 +92,7 @@ def predict_windows(
     recipe = settings["training"]
     batches = in_order(len(dataset), recipe["batch"])
     stitcher = Stitcher(index)
-    with torch.inference_mode():
+    with scans_of(recipe), torch.inference_mode():
         for number, batch in enumerate(make_loader(dataset, batches, recipe["workers"]), start=1):
             moved = batch.to(device)
             stitcher.add(moved, model(moved.interpolate(scaler)).prediction)
@@ -113,4 +114,9 @@ def write_predictions(
         seed=settings["seed"],
         run=read_card(run_dir / CHECKPOINT),
     )
-    write_parquet(out, pa.concat_tables(tables) if tables else PREDICTIONS.empty_table(), PREDICTIONS, card)
+    write_parquet(
+        out,
+        pa.concat_tables(tables) if tables else PREDICTIONS.empty_table(),
+        PREDICTIONS,
+        with_backends(card),
+    )
