@@ -39,6 +39,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	python benchmarks/dry_run.py
 	python benchmarks/extraction.py
+	python benchmarks/scan.py
 
 environment: $(STAMP)
 
