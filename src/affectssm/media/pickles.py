@@ -1,0 +1,264 @@
+"""Pickles of other people, read without running anything in them.
+
+A pickle is a program. Here it may build numbers, texts, plain containers and NumPy arrays of plain numbers and
+texts, and nothing else: every other name it asks for is refused, by name, before anything is called. The file's
+instructions are walked through once beforehand, so that one that would only fill the memory is refused as well.
+NumPy's own unpickling never runs: arrays are put together here from their shape, type and bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import pickletools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectssm.errors import DataError
+from affectssm.media.probe import MediaError
+
+MAX_BYTES = 4 << 30
+MAX_DEPTH = 100
+_DTYPE = re.compile(r"[<>=|]?(?:[biufc]\d{1,2}|[SUV]\d{0,8}|[?O]|O[48])")
+_FOREIGN = {"INST", "OBJ", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER"}
+_DAMAGED = (
+    pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, ImportError,
+    MemoryError, OverflowError, RecursionError, UnicodeError,
+)  # fmt: skip
+
+
+class UnsafePickleError(MediaError):
+    """A pickle that asks for more than arrays and plain containers; nothing of it was run."""
+
+
+def read_pickle(path: Path | str, max_bytes: int = MAX_BYTES) -> Any:
+    """Return what a pickle of arrays and plain containers holds; text of Python 2 is read as latin-1.
+
+    Raises:
+        UnsafePickleError: if it asks for a function or class that is not on the list, or is over ``max_bytes``.
+        MediaError: if it cannot be read or is damaged.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise _unsafe(path, f"{size} bytes", f"at most {max_bytes} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, error.strerror or str(error)) from error
+    try:
+        _walk_through(path, data)
+        return _finished(_Unpickler(path, io.BytesIO(data)).load(), {}, 0)
+    except DataError:
+        raise
+    except _DAMAGED as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def _walk_through(path: Path, data: bytes) -> None:
+    """Look at every instruction without following it."""
+    for count, (code, argument, _) in enumerate(pickletools.genops(data)):
+        if code.name in _FOREIGN:
+            raise _unsafe(path, f"the instruction {code.name}", "arrays and plain containers")
+        if code.name == "GLOBAL":
+            module, _, name = str(argument).partition(" ")
+            if (module, name) not in _ALLOWED:
+                raise _refused(path, module, name)
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(str(argument)) > count:
+            # a place far beyond what was built makes the reader reserve memory up to it
+            raise _unsafe(path, f"memory place {argument} after {count} instructions", "places in order")
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, path: Path, data: io.BytesIO) -> None:
+        super().__init__(data, encoding="latin1", fix_imports=False)
+        self._path = path
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise _refused(self._path, module, name)
+        return _ALLOWED[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise _unsafe(self._path, "a persistent id", "arrays and plain containers")
+
+
+class _Kind:
+    """Stands for an array's type while the pickle is read; its state is looked at, not obeyed."""
+
+    def __init__(self, name: Any, *_: Any) -> None:
+        name = name.decode("latin-1") if isinstance(name, bytes) else name
+        if not isinstance(name, str) or not _DTYPE.fullmatch(name):
+            raise ValueError(f"an array type {name!r}")
+        self.dtype = np.dtype(name)
+
+    def __setstate__(self, state: tuple) -> None:
+        order, inner, names, fields, size = state[1:6]
+        if inner is not None or names is not None or fields is not None:
+            raise ValueError("an array of records")
+        if self.dtype.kind in "SUV" and isinstance(size, int) and 0 <= size <= 1 << 24:
+            unit = 4 if self.dtype.kind == "U" else 1
+            self.dtype = np.dtype(f"{self.dtype.kind}{size // unit}")
+        if order in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array:
+    """Stands for an array while the pickle is read."""
+
+    value: np.ndarray | None = None
+    items: list | None = None
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, kind, fortran, raw = state
+        if not isinstance(kind, _Kind) or not all(isinstance(n, int) and n >= 0 for n in shape):
+            raise ValueError(f"an array of shape {shape!r} and type {kind!r}")
+        raw = raw.encode("latin-1") if isinstance(raw, str) else raw
+        self.value = _from_bytes(kind.dtype, tuple(shape), bool(fortran), raw)
+        self.items = raw if isinstance(raw, list) else None
+
+
+def _from_bytes(dtype: np.dtype, shape: tuple[int, ...], fortran: bool, raw: Any) -> np.ndarray:
+    count = math.prod(shape)
+    order: Any = "F" if fortran else "C"
+    if dtype.hasobject:
+        if not isinstance(raw, list) or len(raw) != count:
+            raise ValueError("an array of objects whose list does not fit its shape")
+        return np.empty(shape, object, order)
+    if not isinstance(raw, bytes | bytearray) or len(raw) != count * dtype.itemsize:
+        raise ValueError(f"an array of shape {shape} and type {dtype} whose bytes do not fit")
+    return np.frombuffer(raw, dtype).reshape(shape, order=order).copy(order="K")
+
+
+class _NdArray:
+    """Named by pickles as the class to rebuild; never called."""
+
+
+def _reconstruct(kind: Any, shape: Any, _code: Any) -> _Array:
+    if kind is not _NdArray or math.prod(shape) != 0:
+        raise ValueError("an array that is not built from nothing")
+    return _Array()
+
+
+def _frombuffer(raw: Any, kind: Any, shape: Any, order: Any) -> _Array:
+    array = _Array()
+    array.__setstate__((1, shape, kind, order == "F", bytes(raw)))
+    return array
+
+
+def _scalar(kind: Any, raw: Any = None) -> Any:
+    if not isinstance(kind, _Kind) or kind.dtype.hasobject:
+        raise ValueError("a scalar of no plain type")
+    raw = raw.encode("latin-1") if isinstance(raw, str) else raw
+    return _from_bytes(kind.dtype, (), False, raw)[()]
+
+
+def _encode(text: Any, encoding: Any = "latin1") -> bytes:
+    """What Python 2 compatible pickles write bytes with."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "iso-8859-1"):
+        raise ValueError(f"bytes encoded as {encoding!r}")
+    return text.encode("latin-1")
+
+
+def _bytes() -> bytes:
+    """What Python 2 compatible pickles write no bytes with."""
+    return b""
+
+
+def _set(items: Any) -> set:
+    return set(_listed(items))
+
+
+def _frozenset(items: Any) -> frozenset:
+    return frozenset(_listed(items))
+
+
+def _listed(items: Any) -> list:
+    if not isinstance(items, list):
+        raise ValueError("a set that is not made of a list")
+    return items
+
+
+_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "ndarray"): _NdArray,
+    ("numpy", "dtype"): _Kind,
+    ("_codecs", "encode"): _encode,
+    **{
+        (module, name): made
+        for module in ("builtins", "__builtin__")
+        for name, made in (("bytes", _bytes), ("set", _set), ("frozenset", _frozenset))
+    },
+    **{
+        (f"numpy.{core}.{module}", name): made
+        for core in ("core", "_core")
+        for module, name, made in (
+            ("multiarray", "_reconstruct", _reconstruct),
+            ("multiarray", "scalar", _scalar),
+            ("numeric", "_frombuffer", _frombuffer),
+        )
+    },
+}
+
+
+def _finished(value: Any, done: dict[int, Any], depth: int) -> Any:
+    """Return a value with arrays in the place of what stood for them; each shared part once."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"containers nested over {MAX_DEPTH} deep")
+    if not isinstance(value, list | tuple | dict | set | frozenset | _Array | _Kind | type):
+        return value
+    if id(value) in done:
+        return done[id(value)][0]
+    made: Any
+    if isinstance(value, _Array):
+        made = _finished_array(value, done, depth)
+    elif isinstance(value, list):
+        made = []
+        done[id(value)] = (made, value)  # a list may hold itself
+        made.extend(_finished(item, done, depth + 1) for item in value)
+    elif isinstance(value, dict):
+        made = {}
+        done[id(value)] = (made, value)
+        made.update(
+            (_finished(key, done, depth + 1), _finished(item, done, depth + 1)) for key, item in value.items()
+        )
+    elif isinstance(value, tuple | set | frozenset):
+        made = type(value)(_finished(item, done, depth + 1) for item in value)
+    elif isinstance(value, _Kind):
+        made = value.dtype
+    else:
+        raise ValueError("a bare class")
+    done[id(value)] = (made, value)
+    return made
+
+
+def _finished_array(array: _Array, done: dict[int, Any], depth: int) -> np.ndarray:
+    if array.value is None:
+        raise ValueError("an array that was begun and never filled")
+    if array.items is not None:
+        for place, item in enumerate(array.items):
+            array.value.flat[place] = _finished(item, done, depth + 1)
+    return array.value
+
+
+def _refused(path: Path, module: str, name: str) -> UnsafePickleError:
+    return _unsafe(path, f"a pickle that asks for {module}.{name}", "NumPy arrays and plain containers only")
+
+
+def _unsafe(path: Path, found: str, expected: str) -> UnsafePickleError:
+    return UnsafePickleError(
+        path, found, expected, "nothing in it was run; take the file from the owner's download, and no other"
+    )
+
+
+def _damaged(path: Path, found: str) -> MediaError:
+    return MediaError(
+        path,
+        f"not readable as a pickle: {found}",
+        "a whole pickle of arrays",
+        "copy the file again from the owner's download",
+    )
