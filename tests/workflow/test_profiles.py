@@ -19,5 +19,6 @@ def test_the_slurm_profile_speaks_of_rules_that_exist_and_gives_networks_a_gpu()
         "extract",
         "train",
         "predict",
+        "memory",
     }
     assert "resources" not in profile, "a limit for the whole cluster would run one GPU job at a time"
