@@ -1,0 +1,101 @@
+"""BiMamba-TTA (Jia et al., NeurIPS 2025): a multimodal network of bidirectional Mambas for bio-signals.
+
+    every modality: three-branch temporal encoder with a BiMamba over time -> (T_i, S); a head of its own
+    the encoders' channels one below the other (sum of T_i, S) -> BiMamba over the channels -> head
+
+In the inter-modal BiMamba the sequence runs over channels and the S steps are its width, so the modalities enrich one
+another in both directions. Where the paper's text and the released code differ, the code is followed (mean of two
+directions inside the block, Mamba's discretisation), except that the released block runs one direction although it
+holds the parameters of both: ``bidirectional: false`` is that behaviour, without the dead parameters. The heads give
+logits; the released ones give probabilities, on which a cross-entropy would be taken twice.
+
+Other modalities than DEAP's are new ones of the same kind; the order in which they are given is the order in which
+the inter-modal BiMamba meets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import nn
+
+from affectssm.models.signals import SignalOutput, Signals, check_channels
+from affectssm.models.temporal_encoder import Branch, TemporalEncoder
+from affectssm.physio_settings import BiMambaTTASettings
+from affectssm.ssm.mamba import BiMamba
+
+RELEASED = 22_431  # parameters of the DEAP configuration, in the paper and counted from the released code
+DEAP = {"eeg": 32, "eog": 2, "emg": 2}  # channels in that configuration: 512 samples at 128 Hz
+
+
+class BiMambaTTA(nn.Module):
+    """The model.
+
+    Args:
+        settings: sizes and switches.
+        channels: channels C_m of every modality, in order.
+        rate: sampling rate in Hz.
+        samples: samples L a segment.
+        classes: N.
+        formulation: ``auto`` or ``plain``, how the first convolutions are computed (affectssm.models.pooled_filters).
+
+    Raises:
+        ConfigError: for no modality, an odd number of channels with hemispheres, or too short segments.
+    """
+
+    Settings = BiMambaTTASettings
+
+    def __init__(
+        self,
+        settings: BiMambaTTASettings,
+        channels: Mapping[str, int],
+        rate: float,
+        samples: int,
+        classes: int = 2,
+        formulation: str = "auto",
+    ) -> None:
+        super().__init__()
+        check_channels(channels)
+        encoders = {
+            name: TemporalEncoder(settings, name, count, rate, samples, formulation)
+            for name, count in channels.items()
+        }
+        self.encoders = nn.ModuleDict(encoders)
+        self.heads = nn.ModuleDict(
+            {
+                name: head(encoder.width * encoder.steps, settings.dropout, classes)
+                for name, encoder in encoders.items()
+            }
+        )
+        width, steps = sum(e.width for e in encoders.values()), next(iter(encoders.values())).steps
+        self.fusion = BiMamba(
+            steps,
+            settings.inter_d_state,
+            settings.inter_d_conv,
+            settings.expand,
+            bidirectional=settings.bidirectional,
+        )
+        self.head = head(width * steps, settings.dropout, classes)
+
+    def forward(self, signals: Signals) -> SignalOutput:
+        """Logits of B segments: signals (B, C_m, L) by modality -> (B, N), and every modality's own."""
+        features = {name: encoder(signals[name]) for name, encoder in self.encoders.items()}  # (B, T_i, S)
+        alone = {name: self.heads[name](h) for name, h in features.items()}
+        return SignalOutput(self.head(self.fusion(torch.cat(list(features.values()), dim=1))), alone)
+
+    def roles(self) -> dict[str, list[nn.Module]]:
+        """The modules an adaptation method may ask for (affectssm.models.signals.HasRoles)."""
+        encoders = [cast(TemporalEncoder, encoder) for encoder in self.encoders.values()]
+        return {
+            "first_conv": [cast(Branch, branch).temporal for e in encoders for branch in e.branches],
+            "intra_out": [e.mixer.out_proj for e in encoders],
+            "fusion_in": [self.fusion.in_proj],
+            "fusion_out": [self.fusion.out_proj],
+        }
+
+
+def head(inputs: int, dropout: float, classes: int) -> nn.Sequential:
+    """(B, T, S) -> logits (B, N)."""
+    return nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(inputs, classes))

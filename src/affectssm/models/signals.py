@@ -1,0 +1,69 @@
+"""What goes into a model of bio-signals, what comes out, and what it is trained with.
+
+In: ``{modality: (B, C_m, L)}``, B segments of L samples, standardised a channel. Out: logits over N classes, and where
+the model has them, logits of every modality alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from affectssm.errors import ConfigError
+
+Signals = Mapping[str, Tensor]
+
+
+@dataclass
+class SignalOutput:
+    """A model's answer."""
+
+    logits: Tensor  # (B, N)
+    modalities: dict[str, Tensor] = field(default_factory=dict)  # modality -> (B, N); empty: no such heads
+
+
+class HasRoles(Protocol):
+    """A model that says which of its modules play a part that an adaptation method asks for."""
+
+    def roles(self) -> dict[str, list[nn.Module]]:
+        """Role -> modules: ``first_conv``, ``intra_out``, ``fusion_in``, ``fusion_out``."""
+        ...
+
+
+def classification_loss(
+    output: SignalOutput, labels: Tensor, auxiliary: float | Mapping[str, float] = 0.0
+) -> Tensor:
+    """L_task + sum_i alpha_i L_i: the mean negative log-likelihood of the joint and of every modality's prediction.
+
+    Args:
+        output: of a model.
+        labels: (B,) class numbers.
+        auxiliary: alpha, one for all modalities or by name.
+    """
+    loss = functional.cross_entropy(output.logits, labels)
+    for name, logits in output.modalities.items():
+        alpha = auxiliary[name] if isinstance(auxiliary, Mapping) else auxiliary
+        loss = loss + alpha * functional.cross_entropy(logits, labels)
+    return loss
+
+
+def check_channels(channels: Mapping[str, int]) -> None:
+    """Refuse a set of modalities no model can be built for.
+
+    Raises:
+        ConfigError: when there is none, or one has no channel.
+    """
+    if not channels or min(channels.values()) < 1:
+        raise ConfigError(
+            "modalities", str(dict(channels)), "at least one, each with a channel", "name the modalities"
+        )
+
+
+def side_by_side(signals: Signals, channels: Mapping[str, int]) -> Tensor:
+    """All channels of all modalities in the model's order: (B, sum of C_m, L)."""
+    return torch.cat([signals[name] for name in channels], dim=1)

@@ -1,0 +1,158 @@
+"""The three-branch temporal encoder of one modality, as in BiMamba-TTA's released code (github mikasa-s/BiM-TTA).
+
+    branch (one a temporal window of K samples): convolution over time -> BatchNorm -> LeakyReLU -> mean over P samples
+        -> one convolution over the channels, or global and hemispheric ones -> BatchNorm -> LeakyReLU
+    branches one behind the other along time -> BiMamba over time, added to its input -> dropout
+        -> convolution -> mean over a few steps
+
+The kernels and P are given in seconds and scale with the sampling rate. A kernel of even length leaves one sample more
+than went in; the mean drops what does not fill P samples, the BatchNorm before it counts it.
+
+B segments, C channels, L samples, T width, M = T // 2, S steps.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from affectssm.errors import ConfigError
+from affectssm.models.pooled_filters import pooled_filters
+from affectssm.physio_settings import BiMambaTTASettings
+from affectssm.ssm.mamba import BiMamba
+
+
+def separable(inputs: int, outputs: int, rows: int, stride: int = 1) -> nn.Sequential:
+    """A convolution over ``rows`` channels, by feature and then across features, and LeakyReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, inputs, (rows, 1), (stride, 1), groups=inputs),
+        nn.Conv2d(inputs, outputs, 1),
+        nn.LeakyReLU(),
+    )
+
+
+class Hemispheres(nn.Module):
+    """Channels joined over the whole head and over either half, the three results joined: (B, M, C, S) -> (B, T, 1, S).
+
+    Raises:
+        ConfigError: for an odd number of channels.
+    """
+
+    def __init__(self, inputs: int, outputs: int, channels: int) -> None:
+        super().__init__()
+        if channels % 2:
+            raise ConfigError(
+                "hemispheres",
+                f"{channels} channels",
+                "an even number, the left half first",
+                "leave a midline channel out, or the modality out of `hemispheres`",
+            )
+        self.whole = separable(inputs, inputs, channels)
+        self.halves = separable(inputs, inputs, channels // 2, stride=channels // 2)
+        self.norm = nn.BatchNorm2d(inputs)
+        self.join = separable(inputs, outputs, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.join(self.norm(torch.cat([self.whole(x), self.halves(x)], dim=2)))
+
+
+class Branch(nn.Module):
+    """One temporal window: (B, C, L) -> (B, T, steps).
+
+    Args:
+        channels: C.
+        width: T.
+        kernel: K in samples.
+        pool: P in samples.
+        hemispheres: whether the channels are a left and a right half.
+        formulation: see affectssm.models.pooled_filters.
+    """
+
+    def __init__(
+        self, channels: int, width: int, kernel: int, pool: int, hemispheres: bool, formulation: str
+    ) -> None:
+        super().__init__()
+        middle = width // 2
+        self.pool, self.formulation = pool, formulation
+        self.temporal = nn.Conv2d(1, middle, (1, kernel), padding=(0, kernel // 2))
+        self.norm = nn.BatchNorm2d(middle)
+        self.spatial = (
+            Hemispheres(middle, width, channels) if hemispheres else nn.Conv2d(middle, width, (channels, 1))
+        )
+        self.spatial_norm = nn.BatchNorm2d(width)
+        self.activation = nn.LeakyReLU()
+
+    def steps(self, samples: int) -> int:
+        """Steps that come out of ``samples`` samples."""
+        kernel = self.temporal.kernel_size[1]
+        return (samples + 2 * (kernel // 2) - kernel + 1) // self.pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        slope = self.activation.negative_slope
+        filtered = pooled_filters(x, self.temporal, self.norm, self.pool, slope, self.formulation)
+        return self.activation(self.spatial_norm(self.spatial(filtered))).squeeze(2)
+
+
+class TemporalEncoder(nn.Module):
+    """One modality: (B, C, L) -> (B, T, S).
+
+    Args:
+        settings: sizes.
+        modality: its name, which decides its width and whether it has hemispheres.
+        channels: C.
+        rate: sampling rate in Hz.
+        samples: L.
+        formulation: of the temporal convolutions.
+
+    Raises:
+        ConfigError: when windows or segments are too short for a step.
+    """
+
+    def __init__(
+        self,
+        settings: BiMambaTTASettings,
+        modality: str,
+        channels: int,
+        rate: float,
+        samples: int,
+        formulation: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.width = settings.widths.of(modality)
+        kernels = [int(seconds * rate) for seconds in settings.windows_s]
+        pool, halves = int(settings.pool_s * rate), modality in settings.hemispheres
+        if min(*kernels, pool) < 1:
+            raise _too_short(modality, f"{min(*kernels, pool)} samples at {rate:g} Hz")
+        branches = [Branch(channels, self.width, k, pool, halves, formulation) for k in kernels]
+        self.branches = nn.ModuleList(branches)
+        self.mixer = BiMamba(
+            self.width,
+            settings.d_state,
+            settings.d_conv,
+            settings.expand,
+            bidirectional=settings.bidirectional,
+        )
+        self.dropout = nn.Dropout(settings.dropout)
+        self.smooth = nn.Sequential(
+            nn.Conv1d(self.width, self.width, settings.smooth_steps, padding=settings.smooth_steps // 2),
+            nn.AvgPool1d(settings.smooth_pool),
+        )
+        steps = sum(branch.steps(samples) for branch in branches)
+        kernel = settings.smooth_steps
+        self.steps = (steps + 2 * (kernel // 2) - kernel + 1) // settings.smooth_pool
+        if self.steps < 1:
+            raise _too_short(modality, f"{samples} samples, {steps} steps before the last mean")
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.cat([branch(x) for branch in self.branches], dim=-1).transpose(1, 2)  # (B, steps, T)
+        h = self.dropout(h + self.mixer(h))
+        return self.smooth(h.transpose(1, 2))
+
+
+def _too_short(modality: str, found: str) -> ConfigError:
+    return ConfigError(
+        f"the encoder of {modality}",
+        found,
+        "segments of at least one step and windows of at least one sample",
+        "use longer segments, a higher rate or shorter means",
+    )
