@@ -37,6 +37,20 @@ def small(
     return built
 
 
+def trained(dtype=torch.float64) -> BiMambaTTA:
+    """A small model whose answers differ from sample to sample as a trained one's do."""
+    built = small(dtype=dtype).eval()
+    with torch.no_grad():
+        out = built(segments(64, seed=99, dtype=dtype))
+        heads = [(built.head, out.logits), *zip(built.heads.values(), out.modalities.values(), strict=True)]
+        for head, logits in heads:
+            margin = logits[:, 1] - logits[:, 0]
+            head[2].weight.mul_(1.5 / margin.std())
+            head[2].bias.copy_(1.5 / margin.std() * head[2].bias)
+            head[2].bias[0] += 1.5 * margin.mean() / margin.std()
+    return built
+
+
 def planted(size: int, seed: int) -> tuple[dict[str, Tensor], Tensor]:
     """Segments whose class is whether the left half of the EEG swings more slowly than the right, and their labels."""
     noise = segments(size, seed=seed)

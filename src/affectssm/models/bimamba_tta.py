@@ -93,6 +93,7 @@ class BiMambaTTA(nn.Module):
             "intra_out": [e.mixer.out_proj for e in encoders],
             "fusion_in": [self.fusion.in_proj],
             "fusion_out": [self.fusion.out_proj],
+            "modality_heads": list(self.heads.children()),
         }
 
 

@@ -31,7 +31,7 @@ class HasRoles(Protocol):
     """A model that says which of its modules play a part that an adaptation method asks for."""
 
     def roles(self) -> dict[str, list[nn.Module]]:
-        """Role -> modules: ``first_conv``, ``intra_out``, ``fusion_in``, ``fusion_out``."""
+        """Role -> modules: ``first_conv``, ``intra_out``, ``fusion_in``, ``fusion_out``, ``modality_heads``."""
         ...
 
 

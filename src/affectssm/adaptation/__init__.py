@@ -1,0 +1,1 @@
+"""Test-time adaptation: methods behind one interface, streams, missing-data masks."""

@@ -1,0 +1,108 @@
+"""BiM-TTA (Jia et al., NeurIPS 2025): two-level entropy filter and mutual information sharing.
+
+In each of up to T rounds over a batch, of the samples not used yet those are used that are sure together (entropy of
+the joint prediction at most gamma_m) and need several modalities (weighted entropy of the modalities' own predictions
+at least gamma_u); so every sample takes part in one update at most. The thresholds are the samples' mean plus, or less,
+beta_t times twice the entropies' variance. It changes the first convolutions, the input projection of the
+inter-modal BiMamba and the BatchNorms' scale and shift.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from affectssm.adaptation import losses, selection
+from affectssm.adaptation.method import Method
+from affectssm.models.signals import SignalOutput, Signals
+from affectssm.physio_settings import BiMTTASettings
+
+
+def beta(settings: BiMTTASettings, round_: int) -> float:
+    """beta_t of round t = 1 to T.
+
+    ``closed`` is what the authors run, beta + (1 - beta) t / T. ``recursion`` is what they print,
+    beta_t = beta_(t-1) + (1 - beta_(t-1)) t / T, which is near one in half the rounds; they agree at t = 1 and t = T.
+    """
+    if settings.beta_form == "closed":
+        return settings.beta + (1 - settings.beta) * round_ / settings.iterations
+    value = settings.beta
+    for t in range(1, round_ + 1):
+        value += (1 - value) * t / settings.iterations
+    return value
+
+
+def two_level(joint: Tensor, alone: Sequence[Tensor], mu: Sequence[float], spread: float) -> Tensor:
+    """Which samples are sure together and unsure by modality.
+
+    Args:
+        joint: (n,) entropies of the joint prediction.
+        alone: (n,) entropies of every modality's own.
+        mu: weight of every modality.
+        spread: beta_t times the multiple of the variances (unbiased; 0 for a single sample, which then passes).
+
+    Returns:
+        (n,) bool.
+    """
+    weighted = sum((m * e for m, e in zip(mu, alone, strict=True)), torch.zeros_like(joint))
+    variances = [m * _variance(e) for m, e in zip(mu, alone, strict=True)]
+    sure = joint <= joint.mean() + spread * _variance(joint)
+    rich = weighted >= weighted.mean() - spread * torch.stack(variances).sum()
+    return sure & rich
+
+
+def _variance(x: Tensor) -> Tensor:
+    return x.var() if len(x) > 1 else x.new_zeros(())
+
+
+class BiMTTA(Method):
+    """See the module."""
+
+    name = "bim_tta"
+    needs = ("norms", "first_conv", "fusion_in", "modality_heads")
+
+    def collect(self) -> selection.Parameters:
+        roles = selection.roles(self.model)
+        parts = [*roles["first_conv"], *roles["fusion_in"], *selection.norms(self.model)]
+        return selection.parameters(self.model, parts)
+
+    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+        left = torch.ones(len(output.logits), dtype=torch.bool, device=output.logits.device)
+        updates, used = 0, 0
+        for round_ in range(1, self.settings.bim_tta.iterations + 1):
+            if not left.any():
+                break
+            chosen = left.clone()
+            chosen[left] = self._filter(_rows(signals, left), round_)
+            if chosen.any():
+                left &= ~chosen
+                made = self.step(self.loss(self.model(_rows(signals, chosen))))
+                updates, used = updates + made, used + made * int(chosen.sum())
+        return updates, used
+
+    def loss(self, output: SignalOutput) -> Tensor:
+        """Mean over the samples of alpha (Ent + lambda L_mis), alpha with its gradient."""
+        own, p = self.settings.bim_tta, output.logits.softmax(dim=1)
+        entropies = losses.entropy_of(p)
+        weights = losses.confidence(entropies, own.entropy_margin * math.log(p.shape[1]))
+        alone = [logits.softmax(dim=1) for logits in output.modalities.values()]
+        return (
+            weights * (entropies + own.mutual_weight * losses.mutual_information_sharing(p, alone))
+        ).mean()
+
+    def _filter(self, signals: Signals, round_: int) -> Tensor:
+        """Which of these samples pass in a round, by the model as it is now."""
+        own = self.settings.bim_tta
+        with torch.no_grad():
+            output = self.model(signals)
+        alone = {name: losses.entropy_of(x.softmax(dim=1)) for name, x in output.modalities.items()}
+        joint = losses.entropy_of(output.logits.softmax(dim=1))
+        spread = own.variance_weight * beta(own, round_)
+        return two_level(joint, list(alone.values()), [own.mu.of(name) for name in alone], spread)
+
+
+def _rows(signals: Signals, chosen: Tensor) -> Signals:
+    return {name: x[chosen] for name, x in signals.items()}

@@ -1,0 +1,28 @@
+"""READ (Yang et al., ICLR 2024): the sure become surer, the unsure are left alone, and classes stay balanced.
+
+It changes query, key and value of the one attention that fuses two modalities. The inter-modal BiMamba has none; its
+input and output projections take that place.
+"""
+
+from __future__ import annotations
+
+from affectssm.adaptation import losses, selection
+from affectssm.adaptation.method import Method
+from affectssm.models.signals import SignalOutput, Signals
+
+
+class READ(Method):
+    """See the module."""
+
+    name = "read"
+    needs = ("fusion_in", "fusion_out")
+
+    def collect(self) -> selection.Parameters:
+        roles = selection.roles(self.model)
+        return selection.parameters(self.model, [*roles["fusion_in"], *roles["fusion_out"]])
+
+    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+        own, logits = self.settings.read, output.logits
+        loss = losses.confidence_aware(logits, own.log_gamma).mean()
+        made = self.step(loss - own.balance_weight * losses.balance(logits))
+        return made, made * len(logits)

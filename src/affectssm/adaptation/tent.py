@@ -1,0 +1,25 @@
+"""Tent (Wang et al., ICLR 2021): the mean entropy of a batch falls, by scale and shift of the BatchNorms.
+
+Its code forces the test batch's statistics and scores before the update; here ``bn_stats`` and ``predict`` decide that
+for all methods alike. Its BatchNorms are 2-D alone, here of any dimension.
+"""
+
+from __future__ import annotations
+
+from affectssm.adaptation import losses, selection
+from affectssm.adaptation.method import Method
+from affectssm.models.signals import SignalOutput, Signals
+
+
+class Tent(Method):
+    """See the module."""
+
+    name = "tent"
+    needs = ("norms",)
+
+    def collect(self) -> selection.Parameters:
+        return selection.parameters(self.model, selection.norms(self.model))
+
+    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+        made = self.step(losses.entropy(output.logits).mean())
+        return made, made * len(output.logits)
