@@ -1,0 +1,153 @@
+"""Missing-data masks: drawn once, saved, the same for every method.
+
+A mask says what of a segment is there. Units are modalities (the headline), channels or single sample points; what is
+missing is set to zero after standardisation, so to the mean of the training. Every unit gets one uniform number,
+drawn from (seed, segment) alone, and is missing where that number is below the ratio: so a segment's mask does not
+depend on which other segments there are, and what is missing at a ratio is missing at every higher one. Where a
+segment would lose everything, the unit with the highest number stays; the share really missing is therefore below the
+ratio where units are few, and the file states it.
+
+U units a segment: modalities in the order given, or their channels, or the samples of their channels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from affectssm.errors import ConfigError, DataError
+from affectssm.models.signals import Signals
+from affectssm.store.card import make_card
+from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
+
+Unit = Literal["modality", "channel", "sample"]
+SCHEMA = pa.schema([("segment", pa.string()), ("present", pa.list_(pa.bool_()))])
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What is there, segment by segment."""
+
+    segments: tuple[str, ...]
+    present: np.ndarray  # (n, U) bool
+    channels: dict[str, int]
+    samples: int
+    unit: Unit
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the units that are missing."""
+        return float(1 - self.present.mean())
+
+    def apply(self, signals: Signals, segments: Sequence[str]) -> dict[str, Tensor]:
+        """The signals (B, C_m, L) of these segments with zeros where something is missing.
+
+        Raises:
+            DataError: for a segment without a mask.
+        """
+        rows = {name: row for row, name in enumerate(self.segments)}
+        lacking = [name for name in segments if name not in rows]
+        if lacking:
+            raise DataError(
+                "missing-data masks",
+                f"no mask for segment {lacking[0]} and {len(lacking) - 1} more",
+                "one for every segment",
+                "draw the masks again",
+            )
+        kept = torch.from_numpy(self.present[[rows[name] for name in segments]])
+        parts = kept.split(units_by_modality(self.unit, self.channels, self.samples), dim=1)
+        return {
+            name: x.masked_fill(~self._shaped(part, name).to(x.device), 0)
+            for (name, x), part in zip(_ordered(signals, self.channels), parts, strict=True)
+        }
+
+    def _shaped(self, part: Tensor, modality: str) -> Tensor:
+        if self.unit == "sample":
+            return part.unflatten(1, (self.channels[modality], self.samples))
+        return part.unsqueeze(2)
+
+
+def _ordered(signals: Signals, channels: Mapping[str, int]) -> list[tuple[str, Tensor]]:
+    return [(name, signals[name]) for name in channels]
+
+
+def units_by_modality(unit: Unit, channels: Mapping[str, int], samples: int) -> list[int]:
+    """How many units every modality has."""
+    return [{"modality": 1, "channel": count, "sample": count * samples}[unit] for count in channels.values()]
+
+
+def draw(
+    segments: Sequence[str],
+    channels: Mapping[str, int],
+    samples: int,
+    ratio: float,
+    seed: int,
+    unit: Unit = "modality",
+) -> Masks:
+    """Draw the masks of all segments.
+
+    Args:
+        segments: ids, each once.
+        channels: C_m of every modality.
+        samples: L.
+        ratio: probability that a unit is missing.
+        seed: of the draw.
+        unit: what goes missing as a whole.
+
+    Raises:
+        ConfigError: for a ratio outside 0 to 1, or a segment named twice.
+    """
+    if not 0 <= ratio <= 1:
+        raise ConfigError("missing ratio", str(ratio), "0 to 1", "mend the ratio")
+    if len(set(segments)) < len(segments):
+        raise ConfigError("missing-data masks", "a segment twice", "every segment once", "mend the index")
+    count = sum(units_by_modality(unit, channels, samples))
+    present = np.empty((len(segments), count), dtype=bool)
+    for row, segment in enumerate(segments):
+        numbers = _generator(seed, unit, segment).random(count)
+        present[row] = numbers >= ratio
+        present[row, numbers.argmax()] = True
+    return Masks(tuple(segments), present, dict(channels), samples, unit)
+
+
+def _generator(seed: int, unit: str, segment: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}\0{unit}\0{segment}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "little"))
+
+
+def write_masks(
+    path: Path | str, masks: Masks, ratio: float, seed: int, inputs: Sequence[Path | str] = ()
+) -> None:
+    """Save masks with a card that says how they were drawn."""
+    settings: dict[str, Any] = {
+        "ratio": ratio, "seed": seed, "unit": masks.unit, "channels": masks.channels, "samples": masks.samples,
+    }  # fmt: skip
+    card = make_card("adaptation/missing", [__name__], settings, inputs, missing_share=masks.missing_share)
+    columns = {"segment": list(masks.segments), "present": list(masks.present)}
+    write_parquet(path, columns, SCHEMA, card)
+
+
+def read_masks(path: Path | str) -> Masks:
+    """Read saved masks.
+
+    Raises:
+        DataError: if the file is absent, not Parquet or carries no card of masks.
+    """
+    table, card = read_parquet(path), read_parquet_card(path)
+    if card is None or card.get("stage") != "adaptation/missing":
+        raise DataError(
+            path, "no card of missing-data masks", "a file of write_masks", "draw the masks again"
+        )
+    given = card["settings"]
+    channels = {name: int(count) for name, count in given["channels"].items()}
+    flat = table["present"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    present = flat.reshape(len(table), -1)
+    return Masks(tuple(table["segment"].to_pylist()), present, channels, given["samples"], given["unit"])
