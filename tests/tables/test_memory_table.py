@@ -28,7 +28,7 @@ def measured(model, length, peak, why="", **more):
         "d_model": 384,
         "features": ["egemapsv2", "clip"],
         "positions_of_dat": 96,
-        "backend": "triton",
+        "scan_backends": ["triton"] if model == "da_mamba" else [],
         "parameters": 28_700_000,
         "input_bytes": GB // 4,
         "limit_gb": 24.0,

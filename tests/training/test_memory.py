@@ -58,6 +58,7 @@ def test_windows_are_those_a_loader_makes():
 @pytest.mark.skipif(sys.platform != "linux", reason="resident sizes by the kernel's account")
 def test_a_step_is_measured_and_grows_with_the_window():
     short, long = (step("da_mamba", length, batch=4) for length in (64, 256))
+    assert len(short["scan_backends"]) == 1
     assert short["kind"] == "cpu" and short["scale"] == "tiny" and short["batch"] == 4
     assert short["parameters"] == parameter_count(build(recipe()))
     assert short["input_bytes"] == 4 * SEATS * 4 * 64 * 2477

@@ -107,7 +107,7 @@ def _notes(found: Mapping[str, Any], dat: int | None) -> list[str]:
     if found["why"]:
         notes.append(f"out of memory: {found['why']}")
     if found["model"] == "da_mamba":
-        notes.append(f"scan backend {found['backend']}")
+        notes += [f"scan backend {name}" for name in found["scan_backends"]]
         if dat is None:
             notes.append("DAT did not fit: no reduction")
     elif found["length"] > found["positions_of_dat"]:

@@ -81,7 +81,7 @@ def read_outcome(asked: Mapping[str, Any], code: int, said: str, complained: str
     Raises:
         DataError: when it ended for another reason than memory.
     """
-    found: dict[str, Any] = {"peak_bytes": None, "why": ""}
+    found: dict[str, Any] = {"peak_bytes": None, "why": "", "scan_backends": []}
     for line in said.splitlines():
         found |= json.loads(line)
     if code == -signal.SIGKILL:
@@ -89,9 +89,9 @@ def read_outcome(asked: Mapping[str, Any], code: int, said: str, complained: str
     if code and any(sign in complained for sign in SIGNS):
         return found | {"peak_bytes": None, "why": "allocation refused"}
     if code:
-        last = complained.strip().splitlines()[-1:] or [f"exit status {code}"]
+        last = "\n".join(complained.strip().splitlines()[-4:]) or f"exit status {code}"
         raise DataError(
-            f"memory of {asked['model']} at {asked['length']} frames", last[0], "a training step",
+            f"memory of {asked['model']} at {asked['length']} frames", last, "a training step",
             "run affectssm memory with these settings by hand",
         )  # fmt: skip
     return found

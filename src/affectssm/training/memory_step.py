@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from affectssm.models.registry import parameter_count
-from affectssm.ssm import arguments, backends
+from affectssm.ssm import backends
 from affectssm.training.memory_work import SEATS, build, train
 
 WARM_UP_WINDOWS = 2
@@ -95,27 +95,16 @@ def facts(asked: Mapping[str, Any], recipe: Mapping[str, Any], device: torch.dev
         "d_model": recipe["model_settings"]["d_model"],
         "features": list(recipe["feature_dims"]),
         "positions_of_dat": asked["sizes"][recipe["scale"]]["dat"]["positions"],
-        "backend": scan_backend(asked["sizes"][recipe["scale"]]["da_mamba"]["d_state"], device),
         "parameters": parameters,
         "input_bytes": 4 * values,
         "limit_gb": asked["gpu_limit_gb"] if device.type == "cuda" else asked["limit_gb"],
     }
 
 
-def scan_backend(d_state: int, device: torch.device) -> str:
-    """The backend that a scan of both directions gets here."""
-    u, shared = torch.ones(1, 2, 2, device=device), torch.ones(1, 2, d_state, 2, device=device)
-    both = arguments.selective(
-        u, u, -shared[0, :, :, 0], shared, shared, None, None, None, False, (False, True), "mamba"
-    )
-    return backends.choose(both).NAME
-
-
 def on_gpu(recipe: Mapping[str, Any], limit_gb: float | None) -> int:
     """Bytes allocated at the peak, weights included."""
     device = recipe["device"]
-    train(recipe, WARM_UP_WINDOWS)
-    gc.collect()
+    warm_up(recipe)
     torch.cuda.empty_cache()
     if limit_gb is not None:
         total = torch.cuda.get_device_properties(device).total_memory
@@ -130,8 +119,7 @@ def on_cpu(recipe: Mapping[str, Any], limit_gb: float) -> int:
     with suppress(OSError):
         SCORE.write_text("1000")  # where the machine runs out, this process goes and no other
     torch.set_num_threads(recipe["training"]["threads"])
-    train(recipe, WARM_UP_WINDOWS)
-    gc.collect()
+    warm_up(recipe)
     with suppress(OSError):
         CLEAR.write_text("5")  # the peak counts from here
     before = held("VmRSS")
@@ -139,6 +127,13 @@ def on_cpu(recipe: Mapping[str, Any], limit_gb: float) -> int:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     train(recipe, recipe["training"]["batch"])
     return held("VmHWM") - before
+
+
+def warm_up(recipe: Mapping[str, Any]) -> None:
+    """A step on a small batch; says which scan backends it ran on."""
+    train(recipe, WARM_UP_WINDOWS)
+    gc.collect()
+    say({"scan_backends": backends.ran()})
 
 
 def held(what: str) -> int:

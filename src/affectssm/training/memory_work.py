@@ -13,6 +13,7 @@ from affectssm.timeline.clock import ratio
 from affectssm.timeline.scaler import Scaler
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.losses import CENTRE
+from affectssm.training.scans import scans_of
 
 SEATS = 2  # the target and one partner: a dialogue
 STEPS = 2  # the optimiser makes its state in the first
@@ -34,13 +35,14 @@ def train(recipe: Mapping[str, Any], windows: int) -> None:
     module = DialogueModule(build(recipe).to(device), scaler.to(device), recipe)
     optimizer = module.configure_optimizers()["optimizer"]
     batch = random_windows(recipe, windows).to(device)
-    for step in range(STEPS):  # in Lightning's order: gradients live until the next loss is there
-        loss = module.training_step(batch, step)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(module.parameters(), recipe["training"]["clip_norm"])
-        optimizer.step()
-        module.on_train_batch_end(None, batch, step)
+    with scans_of(recipe["training"]):
+        for step in range(STEPS):  # in Lightning's order: gradients live until the next loss is there
+            loss = module.training_step(batch, step)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(module.parameters(), recipe["training"]["clip_norm"])
+            optimizer.step()
+            module.on_train_batch_end(None, batch, step)
 
 
 def random_windows(recipe: Mapping[str, Any], windows: int) -> NativeBatch:
