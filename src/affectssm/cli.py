@@ -59,13 +59,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add = command("demo", commands.demo, "write small corpora in the owners' formats, with planted truth")
-    add("edition", help="demo, demo-tiny, demo-withheld or demo-tiny-withheld")
+    add(
+        "edition",
+        help="demo, demo-tiny, demo-withheld or demo-tiny-withheld (dialogues); physio, physio-tiny or "
+        "physio-original (bio-signals)",
+    )
     _out(add)
 
     add = command(
         "discover", commands.discover, "write the manifest, the fault table and the shard index of a corpus"
     )
-    add("corpus", help="noxi, noxi_add or mpiigi")
+    add("corpus", help="noxi, noxi_add, mpiigi, deap or mahnob")
     add("--root", type=Path, required=True)
     add("--ground-truth", type=Path, help="folder with the withheld test labels")
     add("--settings", type=_json, default={}, help="corpora.<corpus> of the configuration, as JSON")

@@ -10,17 +10,21 @@ from affectssm.errors import ConfigError
 
 
 def demo(given: Namespace) -> None:
-    from affectssm.corpora.demo.write import write_demo
+    from affectssm.corpora.demo import physio_layout
+
+    if given.edition in physio_layout.EDITIONS:
+        from affectssm.corpora.demo.physio import write_physio_demo as write_demo
+    else:
+        from affectssm.corpora.demo.write import write_demo
 
     write_demo(given.edition, given.out)
 
 
 def discover(given: Namespace) -> None:
-    from affectssm.config import CorpusSettings
-    from affectssm.corpora.discover import discover_corpus
+    from affectssm.corpora.discover import discover_corpus, settings_class
     from affectssm.settings_io import validate
 
-    settings = validate(CorpusSettings, given.settings, "--settings")
+    settings = validate(settings_class(given.corpus), given.settings, "--settings")
     discover_corpus(given.corpus, given.root, given.ground_truth, settings, given.out)
 
 

@@ -36,8 +36,33 @@ class CorpusSettings(Strict):
     )
 
 
+class TrialCorpusSettings(Strict):
+    """Where one corpus of trials of bio-signals lies."""
+
+    root: str = Field(
+        "demo", description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or demo, demo-tiny"
+    )
+    shards: int = Field(2, ge=1, le=256, description="how many shards the subjects are spread over")
+    checksum: Literal["sha256", "mtime"] = Field(
+        "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
+    )
+
+    @property
+    def ground_truth(self) -> None:
+        """No labels are withheld."""
+        return None
+
+
+class DeapSettings(TrialCorpusSettings):
+    """Where DEAP lies, and which of its editions is read."""
+
+    variant: Literal["preprocessed", "original"] = Field(
+        "preprocessed", description="the owner's preprocessed .dat files, or the original .bdf recordings"
+    )
+
+
 class Corpora(Strict):
-    """The corpora of the dialogue tables."""
+    """The corpora of the tables."""
 
     noxi: CorpusSettings = Field(default_factory=CorpusSettings, description="NoXi")
     noxi_add: CorpusSettings = Field(
@@ -46,6 +71,8 @@ class Corpora(Strict):
     mpiigi: CorpusSettings = Field(
         default_factory=lambda: CorpusSettings(shards=1), description="MPIIGroupInteraction"
     )
+    deap: DeapSettings = Field(default_factory=DeapSettings, description="DEAP")
+    mahnob: TrialCorpusSettings = Field(default_factory=TrialCorpusSettings, description="MAHNOB-HCI")
 
     @model_validator(mode="after")
     def _noxi_trains(self) -> Corpora:

@@ -14,7 +14,7 @@ import pytest
 from trees import MM25, ROWS, SETTINGS, dyad, label, stream, streams
 
 from affectssm.corpora.demo.write import write_demo
-from affectssm.corpora.discover import CORPORA, discover_corpus, label_frames, listing_fingerprint
+from affectssm.corpora.discover import discover_corpus, label_frames, listing_fingerprint
 from affectssm.corpora.manifest import StreamRow, read_manifest, shard_of
 from affectssm.errors import ConfigError
 from affectssm.store.card import read_card
@@ -149,12 +149,12 @@ def test_fingerprint_is_quick_and_its_import_light(tmp_path):
 
 def test_every_specimen_of_the_demo_is_found_and_nothing_else(tmp_path):
     write_demo("demo-tiny", tmp_path / "demo")
-    write = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigi"}
+    folders = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigi"}
     found = set()
-    for corpus in CORPORA:
+    for corpus, folder in folders.items():
         manifest = discover_corpus(
             corpus,
-            tmp_path / "demo" / write[corpus],
+            tmp_path / "demo" / folder,
             tmp_path / "demo/ground_truth",
             SETTINGS,
             tmp_path / corpus,

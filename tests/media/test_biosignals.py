@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from affectssm.media.biosignals import SignalFile
-from affectssm.media.probe import MediaError
+from affectssm.media.probe import CutFileError, MediaError
 
 PHYSIO = Path(__file__).resolve().parents[3] / "shared" / "media" / "physio"
 real = pytest.mark.skipif(not PHYSIO.is_dir(), reason="needs the real signals (../shared/media/physio)")
@@ -174,7 +174,7 @@ def test_voltages_are_microvolts_and_other_units_stay(tmp_path: Path) -> None:
 
 def test_a_file_cut_in_half_says_where(small: Path) -> None:
     small.write_bytes(small.read_bytes()[: small.stat().st_size // 2])
-    with pytest.raises(MediaError, match="4 of 10 records, cut after 4 s"):
+    with pytest.raises(CutFileError, match="4 of 10 records, cut after 4 s"):
         SignalFile(small)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from affectssm.media.pickles import UnsafePickleError, read_pickle
-from affectssm.media.probe import MediaError
+from affectssm.media.pickles import read_pickle
+from affectssm.media.probe import MediaError, UnsafeFileError
 
 SEGMENTS = Path(__file__).resolve().parents[3] / "shared/media/sentiment/mosei_segments_valid.pkl"
 
@@ -91,7 +91,7 @@ def test_a_pickle_that_would_run_a_command_is_refused_by_name_and_runs_nothing(
 
     mark = tmp_path / "ran"
     bomb = pickle.dumps({"data": np.zeros(3), "labels": Command(os.system, f"touch {mark}")}, protocol)
-    with pytest.raises(UnsafePickleError, match=r"asks for (posix|os|nt)\.system"):
+    with pytest.raises(UnsafeFileError, match=r"asks for (posix|os|nt)\.system"):
         read_pickle(written(tmp_path, bomb))
     assert not mark.exists()
 
@@ -110,7 +110,7 @@ def test_a_pickle_that_would_run_a_command_is_refused_by_name_and_runs_nothing(
     ],
 )
 def test_everything_else_is_refused_by_name(tmp_path: Path, data: bytes, named: str) -> None:
-    with pytest.raises(UnsafePickleError, match=named):
+    with pytest.raises(UnsafeFileError, match=named):
         read_pickle(written(tmp_path, data))
 
 
@@ -128,9 +128,9 @@ def test_allowed_names_cannot_be_called_for_anything_else(tmp_path: Path) -> Non
 
 
 def test_a_pickle_that_would_only_fill_the_memory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnsafePickleError, match="memory place 4294967280"):
+    with pytest.raises(UnsafeFileError, match="memory place 4294967280"):
         read_pickle(written(tmp_path, b"\x80\x02]r" + struct.pack("<I", 0xFFFFFFF0) + b"."))
-    with pytest.raises(UnsafePickleError, match=r"40 bytes\n.*at most 20"):
+    with pytest.raises(UnsafeFileError, match=r"40 bytes\n.*at most 20"):
         read_pickle(written(tmp_path, b"x" * 40), max_bytes=20)
     promised = pickle.dumps(np.zeros(4), 2).replace(b"K\x04\x85", b"J\xff\xff\xff\x7f\x85")
     with pytest.raises(MediaError, match="bytes do not fit"):

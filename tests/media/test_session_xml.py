@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from affectssm.media.probe import MediaError
+from affectssm.media.probe import MediaError, UnsafeFileError
 from affectssm.media.session_xml import read_session_xml
 
 SESSION = """<?xml version="1.0" encoding="utf-8"?>
@@ -55,7 +55,7 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE s [<!ENTITY a "{}">{}]><session><subject 
     ids=["laughs", "external", "doctype"],
 )
 def test_entities_are_refused_before_they_are_expanded(tmp_path: Path, text: str) -> None:
-    with pytest.raises(MediaError, match="nothing was expanded"):
+    with pytest.raises(UnsafeFileError, match="nothing was expanded"):
         read_session_xml(written(tmp_path, text))
 
 

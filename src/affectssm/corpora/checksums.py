@@ -23,10 +23,13 @@ def with_checksums(
     rows: list[StreamRow], bases: Mapping[str, Path], method: Literal["sha256", "mtime"], log: FaultLog
 ) -> list[StreamRow]:
     """Rows with their checksum; a file that cannot be read to its end is reported and its row left out."""
+    files = {(row.base, row.path): row for row in rows}  # many trials may lie in one file
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
-        checksums = list(pool.map(partial(_checksum, bases=bases, method=method), rows))
+        checksums = pool.map(partial(_checksum, bases=bases, method=method), files.values())
+        found = dict(zip(files, checksums, strict=True))
     kept = []
-    for row, (checksum, reason) in zip(rows, checksums, strict=True):
+    for row in rows:
+        checksum, reason = found[row.base, row.path]
         if checksum:
             kept.append(replace(row, checksum=checksum))
         else:

@@ -7,37 +7,66 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from affectssm.corpora.listing import listing_fingerprint
 from affectssm.corpora.manifest import label_frames
 from affectssm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from affectssm.config import CorpusSettings
+    from affectssm.config import CorpusSettings, TrialCorpusSettings
     from affectssm.corpora.manifest import Manifest
 
-__all__ = ["CORPORA", "discover_corpus", "discoverer", "label_frames", "listing_fingerprint"]
+__all__ = [
+    "CORPORA",
+    "discover_corpus",
+    "discoverer",
+    "label_frames",
+    "listing_fingerprint",
+    "settings_class",
+]
 
-CORPORA = ("noxi", "noxi_add", "mpiigi")
+CORPORA = ("noxi", "noxi_add", "mpiigi", "deap", "mahnob")
 
 
-def discoverer(corpus: str) -> Callable[[Path, Path | None, CorpusSettings], Manifest]:
+def discoverer(corpus: str) -> Callable[[Path, Path | None, Any], Manifest]:
     """The `discover(root, ground_truth, settings)` of a corpus.
 
     Raises:
         ConfigError: no such corpus.
     """
-    from affectssm.corpora import mpiigi, noxi, noxi_add
+    from affectssm.corpora import deap, mahnob, mpiigi, noxi, noxi_add
 
-    table = {"noxi": noxi.discover, "noxi_add": noxi_add.discover, "mpiigi": mpiigi.discover}
+    table: dict[str, Callable[[Path, Path | None, Any], Manifest]] = {
+        "noxi": noxi.discover,
+        "noxi_add": noxi_add.discover,
+        "mpiigi": mpiigi.discover,
+        "deap": deap.discover,
+        "mahnob": mahnob.discover,
+    }
     if corpus not in table:
         raise ConfigError("corpus", repr(corpus), f"one of {', '.join(CORPORA)}", "name one of these")
     return table[corpus]
 
 
+def settings_class(corpus: str) -> type[CorpusSettings | TrialCorpusSettings]:
+    """The settings of a corpus.
+
+    Raises:
+        ConfigError: no such corpus.
+    """
+    from affectssm.config import CorpusSettings, DeapSettings, TrialCorpusSettings
+
+    discoverer(corpus)
+    return {"deap": DeapSettings, "mahnob": TrialCorpusSettings}.get(corpus, CorpusSettings)
+
+
 def discover_corpus(
-    corpus: str, root: Path, ground_truth: Path | None, settings: CorpusSettings, out_dir: Path
+    corpus: str,
+    root: Path,
+    ground_truth: Path | None,
+    settings: CorpusSettings | TrialCorpusSettings,
+    out_dir: Path,
 ) -> Manifest:
     """Discover a corpus and write manifest.parquet, faults.parquet and shards.json into `out_dir`.
 

@@ -21,7 +21,10 @@ SPLIT_FOLDER = re.compile(
     r"(?P<split>train|val|test-base|test-additional|test)",
     re.IGNORECASE,
 )
-RELEVANT = (".stream", ".stream~", ".annotation.csv", ".wav", ".mp4")
+RELEVANT = (
+    ".stream", ".stream~", ".annotation.csv", ".wav", ".mp4",  # dialogues
+    ".dat", ".bdf", "session.xml", "participant_ratings.csv",  # trials of bio-signals
+)  # fmt: skip
 MAX_DEPTH = 12
 
 
@@ -44,6 +47,7 @@ class Listing:
     """Files of the kinds a corpus consists of, folders right below split folders, and what cannot be read."""
 
     root: Path
+    names: tuple[str, ...] = RELEVANT
     files: list[Entry] = field(default_factory=list)
     sessions: list[tuple[str, ...]] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
@@ -66,13 +70,13 @@ def check_root(root: Path, what: str) -> None:
     )
 
 
-def walk(root: Path, skip: Path | None = None) -> Listing:
-    """List a root once, in sorted order.
+def walk(root: Path, skip: Path | None = None, names: tuple[str, ...] = RELEVANT) -> Listing:
+    """List the files of a root whose names end in one of `names`, once and in sorted order.
 
     Folders below a session folder are not entered, nor hidden ones, nor `skip` (the ground-truth root, where
     it lies inside).
     """
-    listing = Listing(root)
+    listing = Listing(root, names)
     barred = {_identity(skip)} if skip is not None and skip.is_dir() else set()
     _walk(listing, root, (), barred | {_identity(root)})
     return listing
@@ -118,7 +122,7 @@ def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tu
         try:
             if entry.is_dir():
                 _enter(listing, entry, parts, above, barred)
-            elif entry.name.endswith(RELEVANT):
+            elif entry.name.endswith(listing.names):
                 stat = entry.stat()
                 listing.files.append(Entry((*parts, entry.name), stat.st_size, stat.st_mtime_ns))
         except OSError as error:  # a dangling link, a folder without rights

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from affectssm.store.faults import FaultLog
 
 STREAM_KINDS = ("egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
-KINDS = ("video", "audio", "annotation", *STREAM_KINDS)
+SIGNAL_KINDS = ("eeg", "eog", "emg", "ecg", "gsr")
+KINDS = ("video", "audio", "annotation", *STREAM_KINDS, *SIGNAL_KINDS, "ratings")
 BASES = ("root", "ground_truth")
 LABEL_HZ = 25.0
 
@@ -27,10 +28,10 @@ class StreamRow:
     """One stream of one participant.
 
     Attributes:
-        corpus: noxi, noxi_add or mpiigi.
-        split: train, val, test-base, test-additional or test.
-        recording: session id.
-        participant: role, e.g. expert or subjectPos2.
+        corpus: noxi, noxi_add, mpiigi, deap or mahnob.
+        split: train, val, test-base, test-additional or test; all where the owner splits nothing.
+        recording: session id; of a corpus of trials, the trial.
+        participant: role, e.g. expert or subjectPos2; of a corpus of trials, the subject.
         kind: one of KINDS.
         path: POSIX path relative to the base; for SSI streams the header file (its body is `path + "~"`).
         base: root, or ground_truth for a test label that lies under the separate ground-truth root.
@@ -40,9 +41,11 @@ class StreamRow:
         duration_s: seconds.
         bytes: size on disk, the SSI body included.
         checksum: "sha256:..." of the content, or "mtime:..." of size and modification time.
-        fold_group: what must never be split between folds (the recording).
+        fold_group: what must never be split between folds (the recording; of a corpus of trials, the subject).
         language: as the corpus names it, "" where it does not.
         shard: name of the shard the recording falls into.
+        start_s: where the recording begins in the file.
+        baseline_s: how much of it comes before the stimulus.
     """
 
     corpus: str
@@ -61,6 +64,8 @@ class StreamRow:
     fold_group: str
     language: str
     shard: str
+    start_s: float = 0.0
+    baseline_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,8 @@ _SPECS = (
         Spec(kind, f"{_HERE}.multimediate:Stream", kind)
         for kind in ("egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
     ),
+    *(Spec(kind, f"{_HERE}.physio:Signals", kind) for kind in ("eeg", "eog", "emg", "ecg", "gsr")),
+    Spec("ratings", f"{_HERE}.physio:Ratings", "ratings"),
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation"),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.media.probe import MediaError
+from affectssm.media.probe import CutFileError, MediaError
 
 _FIXED = 256  # bytes of the part that does not depend on the channels; as many again a channel
 _MAX_CHANNELS = 2048
@@ -66,7 +66,8 @@ def read_signal_header(path: Path) -> SignalHeader:
     """Read a header and compare it with the file's size.
 
     Raises:
-        MediaError: if the file is absent, is neither EDF nor BDF, or ends before its header says.
+        MediaError: if the file is absent, is neither EDF nor BDF, or has a header that cannot be.
+        CutFileError: if it ends before its header says.
     """
     try:
         size = path.stat().st_size
@@ -136,7 +137,7 @@ def _check_size(path: Path, header: SignalHeader, size: int) -> int:
             "save the recording again with the recorder's software, or leave it out",
         )
     if size < whole:
-        raise MediaError(
+        raise CutFileError(
             path,
             f"{size} bytes: {held} of {header.records} records, cut after {held * header.record_s:g} s",
             f"{whole} bytes ({header.records * header.record_s:g} s), as the header says",

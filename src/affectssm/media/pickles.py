@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from affectssm.errors import DataError
-from affectssm.media.probe import MediaError
+from affectssm.media.probe import MediaError, UnsafeFileError
 
 MAX_BYTES = 4 << 30
 MAX_DEPTH = 100
@@ -32,15 +32,11 @@ _DAMAGED = (
 )  # fmt: skip
 
 
-class UnsafePickleError(MediaError):
-    """A pickle that asks for more than arrays and plain containers; nothing of it was run."""
-
-
 def read_pickle(path: Path | str, max_bytes: int = MAX_BYTES) -> Any:
     """Return what a pickle of arrays and plain containers holds; text of Python 2 is read as latin-1.
 
     Raises:
-        UnsafePickleError: if it asks for a function or class that is not on the list, or is over ``max_bytes``.
+        UnsafeFileError: if it asks for a function or class that is not on the list, or is over ``max_bytes``.
         MediaError: if it cannot be read or is damaged.
     """
     path = Path(path)
@@ -245,12 +241,12 @@ def _finished_array(array: _Array, done: dict[int, Any], depth: int) -> np.ndarr
     return array.value
 
 
-def _refused(path: Path, module: str, name: str) -> UnsafePickleError:
+def _refused(path: Path, module: str, name: str) -> UnsafeFileError:
     return _unsafe(path, f"a pickle that asks for {module}.{name}", "NumPy arrays and plain containers only")
 
 
-def _unsafe(path: Path, found: str, expected: str) -> UnsafePickleError:
-    return UnsafePickleError(
+def _unsafe(path: Path, found: str, expected: str) -> UnsafeFileError:
+    return UnsafeFileError(
         path, found, expected, "nothing in it was run; take the file from the owner's download, and no other"
     )
 

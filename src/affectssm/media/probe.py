@@ -26,6 +26,14 @@ class MediaError(DataError):
     """A media file that cannot be used; the rest of its corpus can."""
 
 
+class UnsafeFileError(MediaError):
+    """A file that asks for more than data; nothing in it was run or expanded."""
+
+
+class CutFileError(MediaError):
+    """A file that ends before its header says."""
+
+
 @dataclass(frozen=True)
 class MediaNote:
     """Something odd about a media file; becomes a row of the fault table (``code`` is one of its codes)."""

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from affectssm.media.probe import MediaError
+from affectssm.media.probe import MediaError, UnsafeFileError
 
 MAX_BYTES = 1 << 20
 FELT = {"valence": "feltVlnc", "arousal": "feltArsl", "dominance": "feltCtrl", "predictability": "feltPred"}
@@ -46,7 +46,8 @@ def read_session_xml(path: Path | str) -> SessionXml:
     """Read a session.xml; document types and entities are refused before anything is expanded.
 
     Raises:
-        MediaError: if the file is absent, over a megabyte, no XML, with a document type, or no session.
+        UnsafeFileError: for a document type or entities.
+        MediaError: if the file is absent, over a megabyte, no XML, or no session.
     """
     path = Path(path)
     try:
@@ -58,7 +59,7 @@ def read_session_xml(path: Path | str) -> SessionXml:
         found = (
             f"XML with a document type or entities ({type(error).__name__}), of which nothing was expanded"
         )
-        raise _error(path, found) from error
+        raise _error(path, found, UnsafeFileError) from error
     except (ParseError, ValueError, LookupError) as error:
         raise _error(path, f"no XML that reads: {error}") from error
     except OSError as error:
@@ -96,7 +97,7 @@ def _felt(attributes: Mapping[str, str]) -> tuple[dict[str, float], dict[str, st
     return felt, unusable
 
 
-def _error(path: Path, found: str) -> MediaError:
-    return MediaError(
+def _error(path: Path, found: str, kind: type[MediaError] = MediaError) -> MediaError:
+    return kind(
         path, found, "a session.xml of MAHNOB-HCI: <session ...><subject id=.../>...", "copy the file again"
     )

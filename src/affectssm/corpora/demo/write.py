@@ -8,16 +8,13 @@ file.
 from __future__ import annotations
 
 import multiprocessing
-import os
-import shutil
-import uuid
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from affectssm.corpora.demo import layout, texts, truth
 from affectssm.corpora.demo.layout import Session
+from affectssm.corpora.demo.whole import written_whole
 from affectssm.corpora.demo.world import World
-from affectssm.errors import DataError
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card, sha256
 
@@ -37,36 +34,8 @@ def write_demo(edition: str, out: Path) -> None:
         DataError: if ``out`` holds something else, or cannot be written.
     """
     recordings = layout.sessions(edition)
-    out = Path(out)
-    _refuse_foreign(out)
-    mark = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    temporary, former = (out.with_name(f".{out.name}.{mark}.{end}") for end in ("tmp", "old"))
-    try:
-        _write_all(edition, recordings, temporary)
-        if out.exists():
-            out.rename(former)
-        temporary.rename(out)
-    except OSError as error:
-        raise DataError(
-            out,
-            f"writing the demo corpora failed: {error.strerror or error}",
-            "a folder with room and the right to write",
-            "free space or mend the rights, then run the same command again",
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
-
-
-def _refuse_foreign(out: Path) -> None:
-    foreign = sorted({path.name for path in out.iterdir()} - CONTENT) if out.is_dir() else []
-    if foreign:
-        raise DataError(
-            out,
-            f"a folder that also holds {foreign[0]}",
-            "no folder, or an earlier demo",
-            "name another folder",
-        )
+    with written_whole(Path(out), CONTENT) as folder:
+        _write_all(edition, recordings, folder)
 
 
 def _write_all(edition: str, recordings: tuple[Session, ...], out: Path) -> None:

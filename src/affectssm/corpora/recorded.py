@@ -1,0 +1,77 @@
+"""What a recorder's BDF must be for a trial to be cut from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from affectssm.corpora.signals import LEADS, electrodes
+from affectssm.media.biosignals import SignalFile
+from affectssm.media.probe import CutFileError, MediaError
+from affectssm.store.faults import FaultLog
+
+
+def checked_file(
+    path: Path, corpus: str, subject: str, recording: str, rate: float, log: FaultLog
+) -> SignalFile | None:
+    """Open a recording; None, and a fault, where it cannot be used."""
+    try:
+        file = SignalFile(path)
+        fastest = file.status.rate
+    except MediaError as error:
+        log.add(
+            "truncated_media" if isinstance(error, CutFileError) else "unreadable_file",
+            recording=recording,
+            participant=subject,
+            found=error.found,
+            expected=error.expected,
+            action="quarantined",
+        )
+        return None
+    if file.header.surplus:
+        log.add(
+            "stream_long_body",
+            recording=recording,
+            participant=subject,
+            found=f"{file.header.surplus} bytes after the last record",
+            expected="as many bytes as the header says",
+            action="ignored",
+        )
+    if fastest != rate:
+        log.add(
+            "stream_rate_decided",
+            recording=recording,
+            participant=subject,
+            found=f"{fastest:g} Hz",
+            expected=f"{rate:g} Hz as {corpus} is described; the header's rate was taken",
+            action="decided",
+        )
+    return file
+
+
+def checked_kinds(
+    file: SignalFile, corpus: str, subject: str, recording: str, log: FaultLog
+) -> tuple[dict[str, int], float]:
+    """Return the modalities a file has all channels of (modality -> leads), and the rate of all of them."""
+    dims: dict[str, int] = {}
+    rate = file.status.rate
+    for kind, leads in LEADS[corpus].items():
+        try:
+            channels = file.find(electrodes(leads))
+            slower = [channel for channel in channels if channel.rate != rate]
+            if slower:
+                raise MediaError(
+                    file.path, f"{slower[0].label} at {slower[0].rate:g} Hz", f"{rate:g} Hz as the status", ""
+                )
+        except MediaError as error:
+            log.add(
+                "channel_missing",
+                recording=recording,
+                participant=subject,
+                stream=kind,
+                found=error.found,
+                expected=error.expected,
+                action="quarantined",
+            )
+            continue
+        dims[kind] = len(leads)
+    return dims, rate

@@ -1,0 +1,133 @@
+"""What discovery has in common for corpora of trials: rows of a trial, stray files, roots without a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from affectssm.config import TrialCorpusSettings
+from affectssm.corpora.checksums import with_checksums
+from affectssm.corpora.listing import Entry, Listing
+from affectssm.corpora.manifest import KINDS, Manifest, StreamRow, shard_of
+from affectssm.corpora.signals import RATINGS
+from affectssm.errors import DataError
+from affectssm.store.faults import FaultLog
+from affectssm.store.ids import is_id
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial that can be used.
+
+    Attributes:
+        recording, participant: its id and its subject.
+        signals: the file its signals lie in; ``ratings`` the one its ratings lie in.
+        dims: modality -> channels.
+        rate: Hz.
+        start_s: where its baseline begins in the file.
+        baseline_s, stimulus_s: seconds before and after the stimulus begins.
+    """
+
+    recording: str
+    participant: str
+    signals: Entry
+    ratings: Entry
+    dims: Mapping[str, int]
+    rate: float
+    start_s: float
+    baseline_s: float
+    stimulus_s: float
+
+
+def rows_of(corpus: str, trial: Trial, shards: int) -> list[StreamRow]:
+    """Return a trial's rows, one a modality and one for the ratings.
+
+    All trials of a subject fall into one shard: they lie in one file, which one job then reads.
+    """
+    seconds = trial.baseline_s + trial.stimulus_s
+    sizes = {
+        kind: (trial.signals, trial.rate, round(seconds * trial.rate), dim)
+        for kind, dim in trial.dims.items()
+    }
+    sizes["ratings"] = (trial.ratings, 0.0, 1, len(RATINGS))
+    return [
+        StreamRow(
+            corpus=corpus,
+            split="all",
+            recording=trial.recording,
+            participant=trial.participant,
+            kind=kind,
+            path=entry.rel,
+            base="root",
+            rate=rate,
+            frames=frames,
+            dim=dim,
+            duration_s=seconds,
+            bytes=entry.size,
+            checksum="",
+            fold_group=trial.participant,
+            language="",
+            shard=shard_of(trial.participant, shards),
+            start_s=trial.start_s,
+            baseline_s=trial.baseline_s,
+        )
+        for kind, (entry, rate, frames, dim) in sizes.items()
+    ]
+
+
+def manifest_of(
+    corpus: str,
+    listing: Listing,
+    trials: Iterable[Trial],
+    settings: TrialCorpusSettings,
+    log: FaultLog,
+    pattern: str,
+) -> Manifest:
+    """Return the manifest of the trials found.
+
+    Raises:
+        DataError: if there is none.
+    """
+    for rel, reason in listing.unreadable:
+        log.add("unreadable_file", stream=rel, found=reason, expected="a readable file", action="ignored")
+    rows = [row for trial in trials for row in rows_of(corpus, trial, settings.shards)]
+    rows = with_checksums(rows, {"root": listing.root}, settings.checksum, log)
+    if not rows:
+        raise _no_trial(corpus, listing, log, pattern)
+    return Manifest(sorted(rows, key=_order), log)
+
+
+def note_strays(entries: Iterable[Entry], log: FaultLog) -> None:
+    """Report files that are none of the corpus; they are left alone."""
+    for entry in entries:
+        log.add("stray_file", found=entry.rel, expected="files of the corpus only", action="ignored")
+
+
+def first_of(entries: list[Entry], participant: str, log: FaultLog) -> Entry:
+    """Return the first of several files for one thing, in the order of their paths, and report the others."""
+    if len(entries) > 1:
+        log.add(
+            "duplicate_stream",
+            participant=participant if is_id(participant) else "",
+            found=", ".join(entry.rel for entry in entries),
+            expected=f"one file; {entries[0].rel} was taken",
+            action="decided",
+        )
+    return entries[0]
+
+
+def _order(row: StreamRow) -> tuple[str, str, int]:
+    return row.recording, row.participant, KINDS.index(row.kind)
+
+
+def _no_trial(corpus: str, listing: Listing, log: FaultLog, pattern: str) -> DataError:
+    top = sorted(entry.name for entry in listing.root.iterdir() if entry.name.isprintable())
+    found = f"no trial that can be used; the folder holds {', '.join(top[:5]) or 'nothing'}"
+    found += "".join(f"; {row.code}: {row.found}" for row in log.rows[:3] if row.action == "quarantined")
+    return DataError(
+        listing.root,
+        found,
+        f"files that look like {pattern}",
+        f"let corpora.{corpus}.root name the folder the owner's archives were unpacked into; set it to none if "
+        "you do not hold this corpus",
+    )
