@@ -67,7 +67,7 @@ def tensors(case: Case) -> dict[str, Tensor | None]:
 
     signal = (*lead, channels, case.length)
     softplus = "delta_softplus" in case.options
-    return {
+    found = {
         "u": timed(*signal),
         "delta": timed(*signal, uniform=0.0 if softplus else 5.0),
         "A": -4 * torch.rand(*lead_of_rows, channels, case.states, generator=rng),
@@ -79,12 +79,17 @@ def tensors(case: Case) -> dict[str, Tensor | None]:
         if "delta_bias" in case.options
         else None,
     }
+    if "mix" in case.options:
+        found["mix"] = torch.rand(case.modalities, case.modalities, generator=rng).softmax(dim=1)
+    return found
 
 
-def run(case: Case, backend: str, dtype: torch.dtype, **more: str) -> dict[str, Tensor]:
-    """Outputs and all gradients, by name, with fixed random gradients of the outputs."""
+def run(
+    case: Case, backend: str, dtype: torch.dtype, rounding: torch.dtype = torch.float32, **more: str
+) -> dict[str, Tensor]:
+    """Outputs and all gradients, by name, with fixed random gradients of the outputs; tensors are rounded first."""
     given = {
-        name: None if t is None else t.detach().to(dtype).requires_grad_()
+        name: None if t is None else t.detach().to(rounding).to(dtype).requires_grad_()
         for name, t in tensors(case).items()
     }
     softplus, reverse = "delta_softplus" in case.options, "reverse" in case.options
