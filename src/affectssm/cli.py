@@ -91,6 +91,16 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _out(add)
     add("--faults", type=Path, required=True)
 
+    add = command(
+        "epochs", commands.epochs, "cut a shard's trials of bio-signals into epochs, with their index"
+    )
+    add("--manifest", type=Path, required=True)
+    add("--features", type=Path, required=True, help="results/features/{corpus}-{edition}")
+    add("--shard", required=True)
+    add("--settings", type=_json, default={}, help="the epochs' settings, as JSON")
+    _out(add)
+    add("--index", type=Path, required=True, help="the index to write (.parquet, beside --out)")
+
     add = command("windows", commands.windows, "write the window indexes of a task")
     add("task")
     add("--part", choices=("training", "prediction"), required=True)

@@ -45,6 +45,15 @@ def extract(given: Namespace) -> None:
     )
 
 
+def epochs(given: Namespace) -> None:
+    from affectssm.settings_io import validate
+    from affectssm.timeline.epochs import write_epochs
+    from affectssm.trial_settings import EpochSettings
+
+    settings = validate(EpochSettings, given.settings, "--settings")
+    write_epochs(given.manifest, given.features, given.shard, settings, given.out, given.index)
+
+
 def windows(given: Namespace) -> None:
     from affectssm.config import Timeline
     from affectssm.settings_io import validate

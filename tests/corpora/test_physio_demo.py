@@ -60,7 +60,10 @@ def test_every_specimen_is_found_and_nothing_else(
     faults = list(manifest.faults.rows)
     for kind in KINDS[corpus]:
         with extracted(kind, demos / edition, corpus, tmp_path) as reader:
-            assert set(reader.recordings) == {row.recording for row in manifest.rows if row.kind == kind}
+            tracks = reader.keys()
+            assert {name for name, _ in tracks} == {
+                row.recording for row in manifest.rows if row.kind == kind
+            }
         faults += read_faults(tmp_path / f"{kind}.faults.parquet")
     found = {(fault.participant, fault.recording, fault.code) for fault in faults}
     with (demos / edition / "truth/specimens.csv").open(newline="") as file:

@@ -123,7 +123,8 @@ def _order(row: StreamRow) -> tuple[str, str, int]:
 def _no_trial(corpus: str, listing: Listing, log: FaultLog, pattern: str) -> DataError:
     top = sorted(entry.name for entry in listing.root.iterdir() if entry.name.isprintable())
     found = f"no trial that can be used; the folder holds {', '.join(top[:5]) or 'nothing'}"
-    found += "".join(f"; {row.code}: {row.found}" for row in log.rows[:3] if row.action == "quarantined")
+    bad = [row for row in log.rows if row.action == "quarantined"]
+    found += "".join(f"; {row.code}: {row.found}" for row in bad[:3])
     return DataError(
         listing.root,
         found,

@@ -1,0 +1,195 @@
+"""Epochs: trials of bio-signals cut into stretches of equal length at one rate, with an index of them.
+
+Epoch k of a trial covers [k, k + 1) * length seconds after its stimulus began; what is left at the end is not used.
+``{shard}.h5`` holds ``{modality}/value`` (E, C, L) float32, not yet standardised, and ``{shard}.parquet`` a row an
+epoch: where it lies, subject, trial, start, which modalities it has, and the trial's valence and arousal (NaN where
+there is no rating). A modality of which a sample of the epoch is not valid is one the epoch does not have: zeros.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pyarrow as pa
+
+from affectssm.corpora.manifest import SIGNAL_KINDS, StreamRow, content_hash, read_manifest
+from affectssm.corpora.signals import RATINGS
+from affectssm.errors import DataError
+from affectssm.store import layout
+from affectssm.store.atomic import staged
+from affectssm.store.card import dumps, make_card
+from affectssm.store.parquet import write_parquet
+from affectssm.store.parts import CHUNK_BYTES, created
+from affectssm.store.shards import ShardReader, Track
+from affectssm.timeline.signal_filters import bridged, filtered, resampled
+from affectssm.trial_settings import EpochSettings
+
+DIMENSIONS = ("valence", "arousal")
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("corpus", "shard", "subject", "trial")]
+    + [("epoch", pa.int32()), ("row", pa.int64()), ("start_s", pa.float64())]
+    + [(kind, pa.bool_()) for kind in SIGNAL_KINDS]
+    + [(name, pa.float32()) for name in DIMENSIONS]
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A modality of a trial: epochs (E, C, L) float32, and which of them it is there in (E,)."""
+
+    value: np.ndarray
+    there: np.ndarray
+
+
+def cut(row: StreamRow, track: Track, settings: EpochSettings) -> Cut:
+    """Cut one modality of a trial.
+
+    Args:
+        row: its row of the manifest.
+        track: its samples, at seconds since the stimulus began.
+        settings: how.
+    """
+    rate, length = settings.rate_hz, round(settings.length_s * settings.rate_hz)
+    onset = int(np.searchsorted(track.time, 0.0))
+    count = int((len(track.time) - onset) / track.rate / settings.length_s + 1e-6)
+    value = bridged(track.value.astype(np.float64), track.valid)
+    if settings.recorded == "filtered" and row.path.endswith(".bdf"):
+        value = filtered(row.kind, value, track.rate)
+    there = _whole(track.valid[onset:], track.rate * settings.length_s, count)
+    if settings.baseline == "subtracted":
+        rest = track.valid & (track.time < 0) & (track.time >= -settings.baseline_s)
+        there &= rest.any()
+        value = value - (value[rest].mean(axis=0) if rest.any() else 0.0)
+    value, onset = resampled(value, track.rate, rate, onset)
+    stretch = value[onset : onset + count * length]
+    if len(stretch) < count * length:  # a sample that the change of rate has rounded away
+        stretch = np.pad(stretch, ((0, count * length - len(stretch)), (0, 0)), mode="edge")
+    epochs = stretch.reshape(count, length, value.shape[1]).transpose(0, 2, 1)
+    return Cut(np.where(there[:, None, None], epochs, 0).astype(np.float32), there)
+
+
+def _whole(valid: np.ndarray, step: float, count: int) -> np.ndarray:
+    """Which epochs have valid samples only."""
+    borders = np.rint(np.arange(count + 1) * step).astype(int)
+    return np.array([valid[a:b].all() for a, b in pairwise(borders)], bool)
+
+
+def write_epochs(
+    manifest: Path, features: Path, shard: str, settings: EpochSettings, out: Path, index_out: Path
+) -> None:
+    """Cut the trials of a shard.
+
+    Args:
+        manifest: the corpus's manifest.
+        features: ``results/features/{corpus}-{edition}`` with the tracks of its modalities and ratings.
+        shard: the shard's name.
+        settings: how.
+        out: ``{shard}.h5`` to write; ``index_out`` the index beside it, which is written last.
+
+    Raises:
+        DataError: if a track is absent, or nothing can be written.
+    """
+    rows = [row for row in read_manifest(manifest) if row.shard == shard]
+    kinds = [kind for kind in SIGNAL_KINDS if any(row.kind == kind for row in rows)]
+    files = {kind: layout.track(features, kind, shard) for kind in (*kinds, "ratings")}
+    card = make_card(
+        "epochs",
+        ["affectssm.timeline.epochs"],
+        settings.model_dump(mode="json"),
+        inputs=files.values(),
+        content=content_hash(rows),
+        shard=shard,
+    )
+    readers = {kind: ShardReader(path) for kind, path in files.items()}
+    try:
+        index = _write_values(out, rows, kinds, readers, settings, card)
+    finally:
+        for reader in readers.values():
+            reader.close()
+    write_parquet(index_out, index, SCHEMA, card)
+
+
+def _write_values(
+    out: Path,
+    rows: list[StreamRow],
+    kinds: list[str],
+    readers: Mapping[str, ShardReader],
+    settings: EpochSettings,
+    card: Mapping[str, Any],
+) -> dict[str, list]:
+    """Write the values, trial by trial; return the columns of the index."""
+    index: dict[str, list] = {name: [] for name in SCHEMA.names}
+    trials: dict[tuple[str, str], dict[str, StreamRow]] = defaultdict(dict)
+    for row in rows:
+        trials[row.participant, row.recording][row.kind] = row
+    length = round(settings.length_s * settings.rate_hz)
+
+    def validate(written: Path) -> None:
+        with h5py.File(written, "r", locking=False) as file:
+            counts = {kind: len(file[kind]["value"]) for kind in kinds}
+        if set(counts.values()) - {len(index["row"])}:
+            raise DataError(out, f"{counts} epochs", f"{len(index['row'])} each", "run the command again")
+
+    with staged(out, validate) as temporary, created(temporary) as file:
+        for kind in kinds:
+            _create(file, kind, {row.dim for row in rows if row.kind == kind}, length, out)
+        for (subject, recording), by_kind in sorted(trials.items()):
+            cuts = {
+                kind: cut(by_kind[kind], readers[kind].track(recording, subject), settings)
+                for kind in kinds
+                if kind in by_kind and (recording, subject) in readers[kind]
+            }
+            count = min((len(found.there) for found in cuts.values()), default=0)
+            known = readers["ratings"].track(recording, subject).value[0] if count else ()
+            ratings = {name: float(known[RATINGS.index(name)]) or np.nan for name in DIMENSIONS if count}
+            for kind in kinds:
+                _append(file[kind]["value"], cuts.get(kind), count)
+            _index(index, rows[0], (subject, recording), count, cuts, ratings, settings.length_s)
+        file.attrs["card"] = dumps(card)
+        file.attrs["rate_hz"] = settings.rate_hz
+    return index
+
+
+def _create(file: h5py.File, kind: str, dims: set[int], length: int, out: Path) -> None:
+    if len(dims) != 1:
+        raise DataError(
+            out, f"{kind} of {sorted(dims)} channels", "one number of channels", "make the manifest again"
+        )
+    dim = dims.pop()
+    chunk = max(1, CHUNK_BYTES // (4 * dim * length))
+    file.create_group(kind).create_dataset(
+        "value", (0, dim, length), np.float32, maxshape=(None, dim, length), chunks=(chunk, dim, length)
+    )
+
+
+def _append(value: h5py.Dataset, found: Cut | None, count: int) -> None:
+    value.resize(len(value) + count, 0)  # what is not written reads as zeros
+    if found is not None and count:
+        value[len(value) - count :] = found.value[:count]
+
+
+def _index(
+    index: dict[str, list],
+    row: StreamRow,
+    names: tuple[str, str],
+    count: int,
+    cuts: Mapping[str, Cut],
+    ratings: Mapping[str, float],
+    length_s: float,
+) -> None:
+    first = len(index["row"])
+    for epoch in range(count):
+        values = {
+            "corpus": row.corpus, "shard": row.shard, "subject": names[0], "trial": names[1], "epoch": epoch,
+            "row": first + epoch, "start_s": epoch * length_s, **ratings,
+        }  # fmt: skip
+        values |= {kind: kind in cuts and bool(cuts[kind].there[epoch]) for kind in SIGNAL_KINDS}
+        for name, value in values.items():
+            index[name].append(value)
