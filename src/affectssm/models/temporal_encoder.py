@@ -13,6 +13,8 @@ B segments, C channels, L samples, T width, M = T // 2, S steps.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -57,23 +59,18 @@ class Hemispheres(nn.Module):
 
 
 class Branch(nn.Module):
-    """One temporal window: (B, C, L) -> (B, T, steps).
+    """One temporal window: convolution and norm over time, and what follows once they have been averaged.
 
     Args:
         channels: C.
         width: T.
         kernel: K in samples.
-        pool: P in samples.
         hemispheres: whether the channels are a left and a right half.
-        formulation: see affectssm.models.pooled_filters.
     """
 
-    def __init__(
-        self, channels: int, width: int, kernel: int, pool: int, hemispheres: bool, formulation: str
-    ) -> None:
+    def __init__(self, channels: int, width: int, kernel: int, hemispheres: bool) -> None:
         super().__init__()
         middle = width // 2
-        self.pool, self.formulation = pool, formulation
         self.temporal = nn.Conv2d(1, middle, (1, kernel), padding=(0, kernel // 2))
         self.norm = nn.BatchNorm2d(middle)
         self.spatial = (
@@ -82,14 +79,13 @@ class Branch(nn.Module):
         self.spatial_norm = nn.BatchNorm2d(width)
         self.activation = nn.LeakyReLU()
 
-    def steps(self, samples: int) -> int:
+    def steps(self, samples: int, pool: int) -> int:
         """Steps that come out of ``samples`` samples."""
         kernel = self.temporal.kernel_size[1]
-        return (samples + 2 * (kernel // 2) - kernel + 1) // self.pool
+        return (samples + 2 * (kernel // 2) - kernel + 1) // pool
 
-    def forward(self, x: Tensor) -> Tensor:
-        slope = self.activation.negative_slope
-        filtered = pooled_filters(x, self.temporal, self.norm, self.pool, slope, self.formulation)
+    def forward(self, filtered: Tensor) -> Tensor:
+        """(B, M, C, steps), filtered over time and averaged -> (B, T, steps)."""
         return self.activation(self.spatial_norm(self.spatial(filtered))).squeeze(2)
 
 
@@ -102,7 +98,7 @@ class TemporalEncoder(nn.Module):
         channels: C.
         rate: sampling rate in Hz.
         samples: L.
-        formulation: of the temporal convolutions.
+        formulation: of the temporal convolutions (affectssm.models.pooled_filters).
 
     Raises:
         ConfigError: when windows or segments are too short for a step.
@@ -120,10 +116,10 @@ class TemporalEncoder(nn.Module):
         super().__init__()
         self.width = settings.widths.of(modality)
         kernels = [int(seconds * rate) for seconds in settings.windows_s]
-        pool, halves = int(settings.pool_s * rate), modality in settings.hemispheres
-        if min(*kernels, pool) < 1:
-            raise _too_short(modality, f"{min(*kernels, pool)} samples at {rate:g} Hz")
-        branches = [Branch(channels, self.width, k, pool, halves, formulation) for k in kernels]
+        self.pool, self.formulation = int(settings.pool_s * rate), formulation
+        if min(*kernels, self.pool) < 1:
+            raise _too_short(modality, f"{min(*kernels, self.pool)} samples at {rate:g} Hz")
+        branches = [Branch(channels, self.width, k, modality in settings.hemispheres) for k in kernels]
         self.branches = nn.ModuleList(branches)
         self.mixer = BiMamba(
             self.width,
@@ -137,14 +133,19 @@ class TemporalEncoder(nn.Module):
             nn.Conv1d(self.width, self.width, settings.smooth_steps, padding=settings.smooth_steps // 2),
             nn.AvgPool1d(settings.smooth_pool),
         )
-        steps = sum(branch.steps(samples) for branch in branches)
+        steps = sum(branch.steps(samples, self.pool) for branch in branches)
         kernel = settings.smooth_steps
         self.steps = (steps + 2 * (kernel // 2) - kernel + 1) // settings.smooth_pool
         if self.steps < 1:
             raise _too_short(modality, f"{samples} samples, {steps} steps before the last mean")
 
     def forward(self, x: Tensor) -> Tensor:
-        h = torch.cat([branch(x) for branch in self.branches], dim=-1).transpose(1, 2)  # (B, steps, T)
+        branches = [cast(Branch, branch) for branch in self.branches]
+        layers = [(branch.temporal, branch.norm) for branch in branches]
+        slope = branches[0].activation.negative_slope
+        filtered = pooled_filters(x, layers, self.pool, slope, self.formulation)
+        parts = [branch(f) for branch, f in zip(branches, filtered, strict=True)]
+        h = torch.cat(parts, dim=-1).transpose(1, 2)  # (B, steps, T)
         h = self.dropout(h + self.mixer(h))
         return self.smooth(h.transpose(1, 2))
 
