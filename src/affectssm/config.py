@@ -188,7 +188,10 @@ class DAMambaSettings(Strict):
         "mamba", description="global branch: SSM, or attention instead"
     )
     local_attention: bool = Field(True, description="chunked local attention beside the global branch")
-    modality_fusion: bool = Field(True, description="separate stacks for the audio and the visual group")
+    modality_fusion: bool = Field(
+        True,
+        description="fuse the audio and the visual group; otherwise each has a score and their mean counts",
+    )
     partner_fusion: bool = Field(True, description="context from the partners; off: the target alone")
     seats: Literal["exchangeable", "ordered"] = Field(
         "exchangeable", description="several partners: in any order alike, or joined and numbered by seat"

@@ -67,23 +67,37 @@ def test_every_switch_gives_a_model_whose_every_parameter_learns(changes):
 def test_switches_change_the_parameters_they_name(changes):
     names = {name for name, _ in model(**changes).named_parameters()}
     has = {
-        "partner_fusion": any(n.startswith("context.") for n in names),
+        "partner_fusion": any(".context." in n for n in names),
         "local_attention": any(".local." in n for n in names),
         "cross_attention": any(".cross." in n for n in names),
         "alignment": any(n.startswith("align.") for n in names),
-        "modality_fusion": any(n.startswith("encoder.groups.1.") for n in names),
+        "modality_fusion": any(n.startswith("encoder.fuse.") for n in names),
     }
     expected = {name: changes.get(name, True) for name in has}
-    if not expected["modality_fusion"]:  # one stack: nothing to attend to across, nothing to align
-        expected["cross_attention"] = expected["alignment"] = False
+    if not expected["modality_fusion"]:  # groups that stay apart do not attend to each other either
+        expected["cross_attention"] = False
     assert has == expected
     assert any(n.endswith("A_log") for n in names) == (changes.get("backbone") != "transformer")
 
 
-def test_without_fusion_of_modalities_or_alignment_there_are_no_embeddings():
-    for changes in ({"modality_fusion": False}, {"alignment": False}):
-        out = model(**changes)(dialogue())
-        assert out.audio is None and out.visual is None
+def test_without_alignment_there_are_no_embeddings():
+    out = model(alignment=False)(dialogue())
+    assert out.audio is None and out.visual is None
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_without_fusion_the_groups_add_up_and_do_not_interact(fused):
+    built, batch = model(modality_fusion=fused), dialogue(2, 2)
+
+    def answered(**scales):
+        changed = {name: x * scales.get(name, 1.0) for name, x in batch.target.items()}
+        return answer(built, replace(batch, target=changed))
+
+    audio, visual = (names[0] for names in GROUPS.values())
+    both = answered(**{audio: 3.0, visual: 3.0}) - answered(**{visual: 3.0})
+    alone = answered(**{audio: 3.0}) - answered()
+    assert alone.abs().max() > 1e-4
+    assert torch.allclose(both, alone, atol=1e-6) != fused
 
 
 def test_without_partner_fusion_partners_do_not_matter():
@@ -124,9 +138,9 @@ def test_partners_are_exchangeable_unless_seated():
 
 def test_a_single_partner_is_the_same_either_way():
     built, ordered = model(), model(seats="ordered")
-    state = {name: value for name, value in built.state_dict().items() if name != "context.seat"}
+    state = {name: value for name, value in built.state_dict().items() if name != "heads.0.context.seat"}
     ordered.load_state_dict(state, strict=False)
-    ordered.context.seat.data[:1] = built.context.seat.data
+    ordered.heads[0].context.seat.data[:1] = built.heads[0].context.seat.data
     batch = dialogue(2, 1)
     torch.testing.assert_close(answer(built, batch), answer(ordered, batch))
 

@@ -55,10 +55,8 @@ class GroupEncoder(nn.Module):
         return self.combine(torch.cat(parts, dim=-1))
 
 
-def group_dims(
-    feature_dims: Mapping[str, int], groups: Mapping[str, list[str]], separate: bool
-) -> dict[str, dict[str, int]]:
-    """Feature dimensions by stack: one stack a non-empty modality group, or, not ``separate``, one for all cues.
+def group_dims(feature_dims: Mapping[str, int], groups: Mapping[str, list[str]]) -> dict[str, dict[str, int]]:
+    """Feature dimensions by stack: one stack a non-empty modality group.
 
     Raises:
         ConfigError: when a group names a feature without dimension, or no group names any.
@@ -71,7 +69,4 @@ def group_dims(
             f"modality groups made of the features at hand: {', '.join(sorted(feature_dims)) or 'none'}",
             "compute the missing features, or take them out of the groups",
         )
-    stacks = {group: {name: feature_dims[name] for name in names} for group, names in groups.items() if names}
-    return (
-        stacks if separate else {"all": {name: dim for dims in stacks.values() for name, dim in dims.items()}}
-    )
+    return {group: {name: feature_dims[name] for name in names} for group, names in groups.items() if names}

@@ -35,8 +35,7 @@ from affectssm.models.hybrid import HybridBlock
 class PersonEncoder(nn.Module):
     """One person's cues to one sequence, and the embeddings of the modality groups before they are fused.
 
-    With ``modality_fusion`` off all cues share one stack: then there are no group embeddings, no cross-attention
-    between groups and nothing to align.
+    With ``modality_fusion`` off the groups stay apart: one sequence each, without cross-attention.
     """
 
     def __init__(self, settings: DAMambaSettings, stacks: dict[str, dict[str, int]]) -> None:
@@ -48,21 +47,22 @@ class PersonEncoder(nn.Module):
             nn.ModuleList(HybridBlock(settings) for _ in stacks) for _ in range(settings.blocks)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(d) for _ in stacks)
-        pair = sorted(stacks) == ["audio", "visual"]
+        pair = settings.modality_fusion and sorted(stacks) == ["audio", "visual"]
         light = settings.heads * max(1, d // (2 * settings.heads))
         self.cross = nn.ModuleList(
             Attention(d, settings.heads, light, settings.chunk)
             for _ in stacks
             if pair and settings.cross_attention
         )
-        self.fuse = nn.Linear(len(stacks) * d, d)
+        self.fuse = nn.Linear(len(stacks) * d, d) if settings.modality_fusion else None
+        self.sequences = 1 if settings.modality_fusion else len(stacks)
 
     def embed(self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> Tensor:
         """features (..., L, D_f) and valid (..., L) by name -> (stacks, ..., L, d)."""
         return torch.stack([group(features, valid) for group in self.groups])
 
-    def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """embedded (stacks, M, L, d), mask (M, L) -> person (M, L, d), {group: (M, L, d)}."""
+    def forward(self, embedded: Tensor, mask: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """embedded (stacks, M, L, d), mask (M, L) -> the person's sequences (M, L, d), {group: (M, L, d)}."""
         xs = list(embedded)
         for layer in self.layers:
             xs = [block(x, mask) for block, x in zip(cast(nn.ModuleList, layer), xs, strict=True)]
@@ -71,7 +71,7 @@ class PersonEncoder(nn.Module):
         if self.cross:
             others = reversed(xs)
             xs = [x + cross(x, mask, other) for cross, x, other in zip(self.cross, xs, others, strict=True)]
-        return self.fuse(torch.cat(xs, dim=-1)), groups
+        return ([self.fuse(torch.cat(xs, dim=-1))] if self.fuse is not None else xs), groups
 
 
 class PartnerContext(nn.Module):
@@ -105,8 +105,27 @@ class PartnerContext(nn.Module):
         return self.dropout(heard) * keys.any(dim=1)[:, None, None]
 
 
+class Head(nn.Module):
+    """From people's sequences to the target's engagement: what it hears from its partners is added, then an MLP."""
+
+    def __init__(self, settings: DAMambaSettings) -> None:
+        super().__init__()
+        d = settings.d_model
+        self.context = PartnerContext(settings) if settings.partner_fusion else None
+        self.score = nn.Sequential(
+            nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Dropout(settings.dropout), nn.Linear(d, 1)
+        )
+
+    def forward(self, people: Tensor, mask: Tensor) -> Tensor:
+        """people (B, 1 + P, L, d), the target first, mask (B, 1 + P, L) -> engagement (B, L) in (0, 1)."""
+        target = people[:, 0]
+        if self.context is not None and people.shape[1] > 1:
+            target = target + self.context(target, people[:, 1:], mask[:, 1:])
+        return torch.sigmoid(self.score(target).squeeze(-1))
+
+
 class DAMamba(nn.Module):
-    """The model.
+    """The model. With ``modality_fusion`` off every modality group has a head of its own; their mean is the answer.
 
     Args:
         settings: sizes and switches.
@@ -124,30 +143,26 @@ class DAMamba(nn.Module):
     ) -> None:
         super().__init__()
         d = settings.d_model
-        stacks = group_dims(feature_dims, groups, separate=settings.modality_fusion)
+        stacks = group_dims(feature_dims, groups)
         self.encoder = PersonEncoder(settings, stacks)
-        self.context = PartnerContext(settings) if settings.partner_fusion else None
+        self.hears_partners = settings.partner_fusion
+        self.heads = nn.ModuleList(Head(settings) for _ in range(self.encoder.sequences))
         self.align = nn.ModuleDict()
         if settings.alignment and sorted(stacks) == ["audio", "visual"]:
             self.align.update({group: nn.Linear(d, d, bias=False) for group in stacks})
-        self.score = nn.Sequential(
-            nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Dropout(settings.dropout), nn.Linear(d, 1)
-        )
 
     def forward(self, batch: DialogueBatch) -> DialogueOutput:
         """Engagement of the target at every frame. Frames outside the recording are answered, without meaning."""
         embedded = self.encoder.embed(batch.target, batch.target_valid).unsqueeze(2)  # (stacks, B, 1, L, d)
         mask = batch.frame_valid.unsqueeze(1)  # (B, 1, L)
-        if self.context is not None and batch.seats:
+        if self.hears_partners and batch.seats:
             partners = self.encoder.embed(batch.partners, batch.partners_valid)  # (stacks, B, P, L, d)
             embedded = torch.cat([embedded, partners], dim=2)
             mask = torch.cat([mask, mask & batch.partner_present.unsqueeze(-1)], dim=1)  # (B, 1 + P, L)
-        people, groups = self.encoder(embedded.flatten(1, 2), mask.flatten(0, 1))
-        people = people.unflatten(0, mask.shape[:2])  # (B, 1 + P, L, d)
-        target = people[:, 0]
-        if self.context is not None and batch.seats:
-            target = target + self.context(target, people[:, 1:], mask[:, 1:])
-        prediction = torch.sigmoid(self.score(target).squeeze(-1))
+        sequences, groups = self.encoder(embedded.flatten(1, 2), mask.flatten(0, 1))
+        people = [sequence.unflatten(0, mask.shape[:2]) for sequence in sequences]  # (B, 1 + P, L, d) each
+        scores = [head(own, mask) for head, own in zip(self.heads, people, strict=True)]
+        prediction = torch.stack(scores).mean(0)
         aligned = {
             group: head(groups[group].unflatten(0, mask.shape[:2])[:, 0])
             for group, head in self.align.items()

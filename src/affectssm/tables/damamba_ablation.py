@@ -22,11 +22,11 @@ SETTINGS = {
     "transformer": "Transformer backbone",
 }
 ALONE = "no partner fusion: the target alone"
-TOGETHER = "no modality fusion: the cues of both groups share one stack, nothing is aligned"
+APART = "no modality fusion: each modality group hears partners and scores on its own, and the mean counts"
 INSTEAD = {
-    "no_modality": (TOGETHER,),
+    "no_modality": (APART,),
     "no_partner": (ALONE,),
-    "no_fusion": (TOGETHER, ALONE),
+    "no_fusion": (APART, ALONE),
     "transformer": ("the same blocks with attention over the window in place of the SSM; not DAT",),
 }
 COLUMNS = score_columns(METRICS, ("setting", *SWITCHES), ("drop", "drop_sd", "drop_n", "drop_of"))

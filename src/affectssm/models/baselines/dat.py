@@ -175,7 +175,7 @@ class DAT(nn.Module):
         self, settings: DATSettings, feature_dims: Mapping[str, int], groups: Mapping[str, list[str]]
     ) -> None:
         super().__init__()
-        d, stacks = settings.d_model, group_dims(feature_dims, groups, separate=True)
+        d, stacks = settings.d_model, group_dims(feature_dims, groups)
         self.positions = settings.positions
         self.target, self.partner = RoleEncoder(settings, stacks), RoleEncoder(settings, stacks)
         self.cross = nn.ModuleList(
