@@ -123,7 +123,7 @@ class _Bank(torch.autograd.Function):
         steps = ctx.windows.steps
         for begin, end, products in _parts(ctx.windows, given):
             for number, (samples, z) in enumerate(products):
-                g = outward[number][begin * steps : end * steps].expand(-1, pool, -1).flatten(1)
+                g = outward[number][begin * steps : end * steps].repeat(1, pool, 1).flatten(1)
                 torch.ops.aten.leaky_relu_backward.grad_input(g, z, ctx.slope, False, grad_input=g)
                 of_given[number].addmm_(samples.mT, g)
                 of_given[len(gradients) + number] += g.sum(dim=0)
