@@ -93,7 +93,8 @@ def test_reset_restores_bit_for_bit_and_the_second_run_equals_the_first(name, bn
         changed = [k for k, v in model.state_dict().items() if not torch.equal(v, before[k])]
         if name != "none":
             assert set(changed) - set(method.collect()) <= {k for k in before if "num_batches" in k}
-            assert len(set(method.collect()) - set(changed)) <= 1  # one step may undo another to the bit
+            still = {k for k in set(method.collect()) - set(changed) if not k.endswith("temporal.bias")}
+            assert len(still) <= 1  # one step may undo another; batch statistics take a bias away
             assert all(done.updates for done in runs[-1])
         method.reset()
         assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
