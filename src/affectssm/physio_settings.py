@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from affectssm.settings_base import Strict
 
@@ -49,6 +49,55 @@ class BiMambaTTASettings(Strict):
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout")
     bidirectional: bool = Field(True, description="both directions; off: the past only, as released")
     auxiliary_weight: float = Field(0.3, ge=0, description="weight alpha of every modality's own loss")
+
+
+class TSceptionSettings(Strict):
+    """TSception's sizes; the defaults are its paper's."""
+
+    windows_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 0.25, 0.125), min_length=1, description="temporal kernels in seconds"
+    )
+    temporal: int = Field(15, ge=1, description="temporal filters a window")
+    spatial: int = Field(15, ge=1, description="spatial filters")
+    hidden: int = Field(32, ge=1, description="width of the hidden layer")
+    pool_s: float = Field(
+        0.0625, gt=0, description="seconds averaged after the temporal filters (8 at 128 Hz)"
+    )
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout")
+    hemispheres: tuple[str, ...] = Field(
+        ("eeg",), description="modalities whose channels come left half first, right half second"
+    )
+
+
+class LGGNetSettings(Strict):
+    """LGGNet's sizes; the defaults are its paper's."""
+
+    windows_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 0.25, 0.125), min_length=1, description="temporal kernels in seconds"
+    )
+    temporal: int = Field(64, ge=1, description="temporal filters a window")
+    graph: int = Field(32, ge=1, description="width of the graph layer")
+    pool_s: float = Field(0.125, gt=0, description="seconds a power is averaged over (16 at 128 Hz)")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout")
+
+
+class MambaFormerSettings(Strict):
+    """MambaFormer's sizes, as a classifier; its paper forecasts and gives none for this task."""
+
+    d_model: int = Field(64, ge=4, description="width")
+    layers: int = Field(2, ge=1, description="layers of attention and Mamba")
+    heads: int = Field(4, ge=1, description="attention heads")
+    d_state: int = Field(16, ge=1, description="states of a Mamba")
+    d_conv: int = Field(4, ge=1, description="convolution width of a Mamba")
+    expand: int = Field(2, ge=1, description="expansion of a Mamba")
+    token_s: float = Field(0.03125, gt=0, description="seconds a token (4 samples at 128 Hz)")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout")
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> MambaFormerSettings:
+        if self.d_model % self.heads:
+            raise ValueError(f"heads that divide d_model ({self.d_model}); heads is {self.heads}")
+        return self
 
 
 class TentSettings(Strict):

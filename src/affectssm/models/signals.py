@@ -64,6 +64,35 @@ def check_channels(channels: Mapping[str, int]) -> None:
         )
 
 
+def in_samples(where: str, seconds: float, rate: float) -> int:
+    """A duration in samples, rounded down.
+
+    Raises:
+        ConfigError: when it is not one.
+    """
+    found = int(seconds * rate)
+    if found < 1:
+        raise ConfigError(
+            where,
+            f"{seconds:g} s, {found} samples at {rate:g} Hz",
+            "one sample at least",
+            "a longer duration or rate",
+        )
+    return found
+
+
+def long_enough(where: str, samples: int, needed: int) -> None:
+    """Refuse segments shorter than a model needs.
+
+    Raises:
+        ConfigError: naming both lengths.
+    """
+    if samples < needed:
+        raise ConfigError(
+            where, f"segments of {samples} samples", f"at least {needed}", "use longer segments"
+        )
+
+
 def side_by_side(signals: Signals, channels: Mapping[str, int]) -> Tensor:
     """All channels of all modalities in the model's order: (B, sum of C_m, L)."""
     return torch.cat([signals[name] for name in channels], dim=1)

@@ -1,0 +1,165 @@
+"""LGGNet (Ding et al., IEEE Transactions on Neural Networks and Learning Systems 2023), written from the paper.
+
+    filters over time, three windows -> log of the mean power -> 1 x 1 filters: features of every channel
+    local graphs: channels of one area are weighted feature by feature and averaged
+    global graph: areas are joined by how alike they are, times a learnt symmetric matrix -> graph layer -> logits
+
+The paper's general definition puts EEG channels of the same row of the 10-20 system into one area (Fp, AF, F, FC, C,
+CP, P, PO, O, T). That needs names: 32 EEG channels are taken to come in DEAP's order, as all corpora here are brought
+to it; another number is split into its two halves. Every other modality is an area of its own.
+
+B segments, C channels of all modalities, G areas, L samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from affectssm.errors import ConfigError
+from affectssm.models.signals import (
+    SignalOutput,
+    Signals,
+    check_channels,
+    in_samples,
+    long_enough,
+    side_by_side,
+)
+from affectssm.physio_settings import LGGNetSettings
+
+LEFT = ["Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7", "PO3", "O1", "Oz", "Pz"]
+RIGHT = [
+    "Fp2",
+    "AF4",
+    "Fz",
+    "F4",
+    "F8",
+    "FC6",
+    "FC2",
+    "Cz",
+    "C4",
+    "T8",
+    "CP6",
+    "CP2",
+    "P4",
+    "P8",
+    "PO4",
+    "O2",
+]
+DEAP_ORDER = LEFT + RIGHT
+TINY = 1e-6  # inside the logarithm of a power
+
+
+def default_areas(channels: Mapping[str, int]) -> list[list[int]]:
+    """Areas of the channels of all modalities, numbered through."""
+    areas: list[list[int]] = []
+    first = 0
+    for name, count in channels.items():
+        numbers = range(first, first + count)
+        if name == "eeg" and count == len(DEAP_ORDER):
+            rows: dict[str, list[int]] = {}
+            for number, label in zip(numbers, DEAP_ORDER, strict=True):
+                rows.setdefault(label.rstrip("0123456789z"), []).append(number)
+            areas += rows.values()
+        elif name == "eeg" and count > 1:
+            areas += [list(numbers[: count // 2]), list(numbers[count // 2 :])]
+        else:
+            areas.append(list(numbers))
+        first += count
+    return areas
+
+
+class Power(nn.Module):
+    """Log of the mean square of filters over time: (B, 1, C, L) -> (B, F, C, steps)."""
+
+    def __init__(self, filters: int, kernel: int, pool: int) -> None:
+        super().__init__()
+        self.filters = nn.Conv2d(1, filters, (1, kernel))
+        self.mean = nn.AvgPool2d((1, pool), (1, max(1, pool // 4)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.log(self.mean(self.filters(x).square()) + TINY)
+
+
+class LGGNet(nn.Module):
+    """The model.
+
+    Args:
+        settings: sizes.
+        channels: channels of every modality, in order.
+        rate: sampling rate in Hz.
+        samples: L.
+        classes: N.
+        areas: channel numbers, over all modalities, of every local graph; None: ``default_areas``.
+
+    Raises:
+        ConfigError: for no modality, too short segments, or areas that do not hold every channel once.
+    """
+
+    Settings = LGGNetSettings
+
+    def __init__(
+        self,
+        settings: LGGNetSettings,
+        channels: Mapping[str, int],
+        rate: float,
+        samples: int,
+        classes: int = 2,
+        areas: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        super().__init__()
+        check_channels(channels)
+        self.channels = dict(channels)
+        areas = default_areas(channels) if areas is None else areas
+        count = sum(channels.values())
+        if sorted(number for area in areas for number in area) != list(range(count)) or not all(areas):
+            raise ConfigError(
+                "LGGNet's areas", str(areas), f"each of 0 to {count - 1} once", "mend the areas"
+            )
+        kernels = [in_samples("LGGNet's windows", seconds, rate) for seconds in settings.windows_s]
+        pool = in_samples("LGGNet's mean", settings.pool_s, rate)
+        stride = max(1, pool // 4)
+        steps = sum((samples - kernel + 1 - pool) // stride + 1 for kernel in kernels)
+        long_enough("LGGNet", samples, max(kernels) - 1 + pool + stride)
+        self.windows = nn.ModuleList(Power(settings.temporal, kernel, pool) for kernel in kernels)
+        self.window_norm = nn.BatchNorm2d(settings.temporal)
+        self.mix = nn.Sequential(
+            nn.Conv2d(settings.temporal, settings.temporal, 1), nn.LeakyReLU(), nn.AvgPool2d((1, 2), (1, 2))
+        )
+        self.mix_norm = nn.BatchNorm2d(settings.temporal)
+        features = settings.temporal * (steps // 2)
+        self.local_weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(count, features)))
+        self.local_bias = nn.Parameter(torch.zeros(count, 1))
+        averaging = torch.zeros(len(areas), count)
+        for row, area in enumerate(areas):
+            averaging[row, list(area)] = 1 / len(area)
+        self.register_buffer("averaging", averaging, persistent=False)
+        self.adjacency = nn.Parameter(nn.init.xavier_uniform_(torch.empty(len(areas), len(areas))))
+        self.area_norm = nn.BatchNorm1d(len(areas))
+        self.graph = nn.Linear(features, settings.graph)
+        self.graph_norm = nn.BatchNorm1d(len(areas))
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Dropout(settings.dropout), nn.Linear(len(areas) * settings.graph, classes)
+        )
+
+    def forward(self, signals: Signals) -> SignalOutput:
+        """Logits of B segments."""
+        x = side_by_side(signals, self.channels).unsqueeze(1)  # (B, 1, C, L)
+        h = self.window_norm(torch.cat([window(x) for window in self.windows], dim=3))
+        h = self.mix_norm(self.mix(h)).transpose(1, 2).flatten(2)  # (B, C, features)
+        local = torch.relu(h * self.local_weight + self.local_bias)
+        h = cast(Tensor, self.averaging) @ local  # (B, G, features)
+        edges = self.edges(h)
+        h = torch.relu(edges @ self.graph(self.area_norm(h)))
+        return SignalOutput(self.head(self.graph_norm(h)))
+
+    def edges(self, h: Tensor) -> Tensor:
+        """The global graph of areas (B, G, features) -> (B, G, G), normalised by the square roots of its degrees."""
+        alike = h @ h.mT
+        own = torch.eye(h.shape[1], dtype=h.dtype, device=h.device)
+        graph = torch.relu(alike * (self.adjacency + self.adjacency.mT)) + own
+        degree = graph.sum(dim=2).rsqrt()
+        return degree.unsqueeze(2) * graph * degree.unsqueeze(1)

@@ -1,0 +1,92 @@
+"""MambaFormer (Xu et al., "SST: Multi-Scale Hybrid Mamba-Transformer Experts", 2024), as a classifier.
+
+Written from the paper's description (its code carries no licence):
+
+    tokens: a few samples of all channels -> linear                no positions: the first Mamba gives them
+    Mamba -> layers of: causal attention, added and normed; Mamba, added and normed (in place of a feed-forward layer)
+    mean over time -> logits                                        here; the paper forecasts
+
+B segments, C channels of all modalities, L samples, d width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from affectssm.models.signals import (
+    SignalOutput,
+    Signals,
+    check_channels,
+    in_samples,
+    long_enough,
+    side_by_side,
+)
+from affectssm.physio_settings import MambaFormerSettings
+from affectssm.ssm.mamba import BiMamba
+
+
+def mamba(settings: MambaFormerSettings) -> BiMamba:
+    """A Mamba of the past."""
+    return BiMamba(settings.d_model, settings.d_state, settings.d_conv, settings.expand, bidirectional=False)
+
+
+class Layer(nn.Module):
+    """Causal attention, then a Mamba: (B, T, d) -> (B, T, d)."""
+
+    def __init__(self, settings: MambaFormerSettings) -> None:
+        super().__init__()
+        d = settings.d_model
+        self.heads, self.drop = settings.heads, settings.dropout
+        self.query_key_value, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
+        self.attention_norm, self.mamba_norm = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.mamba, self.dropout = mamba(settings), nn.Dropout(settings.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.query_key_value(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        drop = self.drop if self.training else 0.0
+        heard = functional.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=drop)
+        x = self.attention_norm(x + self.dropout(self.out(heard.transpose(1, 2).flatten(2))))
+        return self.mamba_norm(x + self.dropout(self.mamba(x)))
+
+
+class MambaFormer(nn.Module):
+    """The model.
+
+    Args:
+        settings: sizes.
+        channels: channels of every modality, in order.
+        rate: sampling rate in Hz.
+        samples: L.
+        classes: N.
+
+    Raises:
+        ConfigError: for no modality or segments shorter than a token.
+    """
+
+    Settings = MambaFormerSettings
+
+    def __init__(
+        self,
+        settings: MambaFormerSettings,
+        channels: Mapping[str, int],
+        rate: float,
+        samples: int,
+        classes: int = 2,
+    ) -> None:
+        super().__init__()
+        check_channels(channels)
+        self.channels = dict(channels)
+        token = in_samples("MambaFormer's tokens", settings.token_s, rate)
+        long_enough("MambaFormer", samples, token)
+        self.tokens = nn.Conv1d(sum(channels.values()), settings.d_model, token, stride=token)
+        self.first = mamba(settings)
+        self.layers = nn.Sequential(*(Layer(settings) for _ in range(settings.layers)))
+        self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(settings.d_model, classes))
+
+    def forward(self, signals: Signals) -> SignalOutput:
+        """Logits of B segments."""
+        x = self.tokens(side_by_side(signals, self.channels)).transpose(1, 2)  # (B, T, d)
+        return SignalOutput(self.head(self.layers(self.first(x)).mean(dim=1)))
