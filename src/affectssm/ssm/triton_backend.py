@@ -1,7 +1,8 @@
-"""The GPU's backend: Triton kernels, compiled for the card at first use and kept in Triton's cache; no nvcc.
+"""The GPU's backend: Triton kernels, which need no nvcc.
 
-Triton builds a small launcher with the machine's C compiler. Its interpreter runs the same kernels on CPU tensors, very
-slowly; it has to be asked for by TRITON_INTERPRET=1 before triton is first imported, and is meant for tests.
+They are compiled for the card at first use, the gradients of a coupled scan for up to half a minute, and kept in
+Triton's cache; Triton builds a small launcher with the machine's C compiler. Its interpreter runs the same kernels on
+CPU tensors, very slowly: for tests. It has to be asked for by TRITON_INTERPRET=1 before triton is first imported.
 """
 
 from __future__ import annotations

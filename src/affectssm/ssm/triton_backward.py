@@ -60,7 +60,7 @@ class Writes(NamedTuple):
     dz: Any
 
 
-@triton.jit(do_not_specialize=["reverse", "offset"])
+@triton.jit(do_not_specialize=["L", "segment", "segments", "offset", "reverse"])
 def gradients(
     u, delta, A, B, C, D, z, bias, mix, dy, marks, returns,
     du, ddelta, dz, dA, dD, dbias, dmix, shares, groups, W, L, segment, segments, offset, reverse, weight,
@@ -78,13 +78,13 @@ def gradients(
     start, stop = number * segment, tl.minimum((number + 1) * segment, tl.cdiv(L, S.SPAN) * S.SPAN)
     gate, dgate = (), ()
     if z is not None:
-        gate, dgate = (part(z, own, own.w, L),), (part(dz, own, own.w, L),)
+        gate, dgate = (part(z, own, own.w, L, S),), (part(dz, own, own.w, L, S),)
     reads = Reads(
-        part(u, own, own.w, L), part(delta, own, own.w, L), part(B, own, own.n, L), part(C, own, own.n, L),
-        part(dy, own, own.w, L), gate,
+        part(u, own, own.w, L, S), part(delta, own, own.w, L, S), part(B, own, own.n, L, S), part(C, own, own.n, L, S),
+        part(dy, own, own.w, L, S), gate,
     )  # fmt: skip
     dB, dC = _share(shares, own, groups, L, segment, offset, S)
-    writes = Writes(part(du, own, own.w, L), part(ddelta, own, own.w, L), dB, dC, dgate)
+    writes = Writes(part(du, own, own.w, L, S), part(ddelta, own, own.w, L, S), dB, dC, dgate)
     one = own.b * groups + own.g
     size = tl.cast(W, tl.int64) * S.N
     own_marks = marks + one * tl.cdiv(L, S.SPAN) * S.J * size
@@ -160,9 +160,12 @@ def _steps(F, sums, marks, reads, writes, const, own, W, first, S: tl.constexpr)
     for i in tl.static_range(S.SUB):
         step = ()
         for m in tl.static_range(S.M):
-            read = (row(reads.C, m, first + i, own.known, own), row(reads.dy, m, first + i, own.inside, own))
+            read = (
+                row(reads.C, m, first + i, own.known, own, S),
+                row(reads.dy, m, first + i, own.inside, own, S),
+            )
             if len(reads.z) > 0:
-                read = read + (row(reads.z[0], m, first + i, own.inside, own),)
+                read = read + (row(reads.z[0], m, first + i, own.inside, own, S),)
             step = step + (read,)
         outs = outs + (step,)
     states = (known,)
@@ -201,8 +204,8 @@ def _back(F, sums, known, step, outs, writes, const, own, t, S: tl.constexpr):
         if len(outs[m]) > 2:
             dout = _gate(h, out, dout, outs[m][2], x, writes, const, own, m, t, S)
         g = F[m] + dout[:, None, :] * out[None, :, :]
-        put(writes.dC, m, t, over_channels(h * dout[:, None, :], S), own.writes_n, own)
-        put(writes.dB, m, t, over_channels(g * (dt * x)[:, None, :], S), own.writes_n, own)
+        put(writes.dC, m, t, over_channels(h * dout[:, None, :], S), own.writes_n, own, S)
+        put(writes.dB, m, t, over_channels(g * (dt * x)[:, None, :], S), own.writes_n, own, S)
         slope = g * stays  # times A it is the decay's part of ddelta, times dt it is that of dA
         entered = over_states(g * into[None, :, :], S)
         dx = dt * entered
@@ -217,8 +220,8 @@ def _back(F, sums, known, step, outs, writes, const, own, t, S: tl.constexpr):
             ddt *= tl.sigmoid(raw)
         if len(const.offsets) > 0:
             dbias = dbias + (sums.bias[m] + ddt,)
-        put(writes.du, m, t, dx, own.writes_w, own)
-        put(writes.ddelta, m, t, ddt, own.writes_w, own)
+        put(writes.du, m, t, dx, own.writes_w, own, S)
+        put(writes.ddelta, m, t, ddt, own.writes_w, own, S)
         back = back + (decay * g,)
     return _transposed(back, const, S), Sums(dA, dD, dbias, _mixed(sums.mix, back, known, S))
 
@@ -230,7 +233,7 @@ def _gate(h, out, dout, gate, x, writes, const, own, m: tl.constexpr, t, S: tl.c
     if len(const.skips) > 0:
         y += x * const.skips[m]
     open_ = tl.sigmoid(gate)
-    put(writes.dz[0], m, t, dout * y * open_ * (1.0 + gate * (1.0 - open_)), own.writes_w, own)
+    put(writes.dz[0], m, t, dout * y * open_ * (1.0 + gate * (1.0 - open_)), own.writes_w, own, S)
     return dout * gate * open_
 
 
@@ -266,7 +269,7 @@ def _mixed(mix, back, known, S: tl.constexpr):
     return new
 
 
-@triton.jit(do_not_specialize=["reverse", "first", "steps", "pad"])
+@triton.jit(do_not_specialize=["L", "first", "steps", "pad", "blocks", "reverse"])
 def add_shares(
     shares, dB, dC, groups, M, N, L, first, steps, pad, blocks, reverse, ROWS: tl.constexpr, NP: tl.constexpr
 ):  # fmt: skip

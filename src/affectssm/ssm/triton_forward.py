@@ -19,7 +19,7 @@ from affectssm.ssm.triton_steps import (
 from affectssm.ssm.triton_tiles import owner, part, put, put_tile, row, tile
 
 
-@triton.jit(do_not_specialize=["reverse"])
+@triton.jit(do_not_specialize=["L", "segment", "reverse"])
 def outputs(
     u, delta, A, B, C, D, z, bias, mix, y, last, marks, bad, groups, W, L, segment, reverse, weight,
     S: tl.constexpr, RESUME: tl.constexpr,
@@ -35,10 +35,15 @@ def outputs(
     spans = tl.cdiv(L, S.SPAN)
     start = tl.program_id(2) * segment
     stop = tl.minimum(start + segment, spans * S.SPAN)
-    ins = (part(u, own, own.w, L), part(delta, own, own.w, L), part(B, own, own.n, L), part(C, own, own.n, L))
+    ins = (
+        part(u, own, own.w, L, S),
+        part(delta, own, own.w, L, S),
+        part(B, own, own.n, L, S),
+        part(C, own, own.n, L, S),
+    )
     if z is not None:
-        ins = ins + (part(z, own, own.w, L),)
-    out = part(y, own, own.w, L)
+        ins = ins + (part(z, own, own.w, L, S),)
+    out = part(y, own, own.w, L, S)
     one = own.b * groups + own.g
     hs = ()
     for m in tl.static_range(S.M):
@@ -75,9 +80,9 @@ def _steps(hs, wrong, ins, out, const, own, first, bad, S: tl.constexpr):
     reads = ()
     for i in tl.static_range(S.AHEAD):
         for m in tl.static_range(S.M):
-            read = (row(ins[3], m, first + i, own.known, own),)
+            read = (row(ins[3], m, first + i, own.known, own, S),)
             if len(ins) > 4:
-                read = read + (row(ins[4], m, first + i, own.inside, own),)
+                read = read + (row(ins[4], m, first + i, own.inside, own, S),)
             reads = reads + (read,)
     for i in tl.static_range(S.AHEAD):
         known = gathered(hs, S)
@@ -97,5 +102,5 @@ def _steps(hs, wrong, ins, out, const, own, first, bad, S: tl.constexpr):
                 value += x * const.skips[m]
             if len(ins) > 4:
                 value *= reads[i * S.M + m][1] * tl.sigmoid(reads[i * S.M + m][1])
-            put(out, m, first + i, value, own.writes_w, own)
+            put(out, m, first + i, value, own.writes_w, own, S)
     return hs, wrong

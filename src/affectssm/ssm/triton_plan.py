@@ -8,6 +8,7 @@ from dataclasses import dataclass
 LANES = 32
 THREAD_STATES = 16  # that a thread holds of one modality; half of them where there are several modalities
 KEPT = 16  # one state in so many is kept for the backward pass, counted over all modalities
+RECOMPUTED = 8  # steps whose states the backward pass holds; more take long to compile
 SEGMENT = 64  # steps: the shortest segment that is worth a program of its own
 SECTOR = 8  # channels: what memory hands over at once
 MAX_STATES, MAX_MODALITIES = 256, 8
@@ -69,7 +70,7 @@ def plan(
     if DV == 4 and DV * DL > SECTOR and sequences * blocks < 4 * processors:
         DV, blocks = 2, cuts(channels, 2 * DL)  # not a warp for each of a processor's four schedulers
     span = min(KEPT if mix else max(2, 2 * KEPT // power_of_two(modalities + 1)), power_of_two(length))
-    sub = min(span, 128 // (DV * NV * power_of_two(modalities)))
+    sub = min(span, RECOMPUTED, 128 // (DV * NV * power_of_two(modalities)))
     steps = cuts(length, span) * span
     segment = steps
     if not (mix or checked) and sequences * blocks < 2 * processors:

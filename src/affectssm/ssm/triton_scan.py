@@ -59,9 +59,10 @@ class Scan(torch.autograd.Function):
         cut = plan(
             batch * groups, modalities, channels, states, length, processors(u), mix is not None, checked
         )
-        shape = _shape(cut, states, modalities, channels, mix is not None, softplus)
         spans = cuts(length, cut.span)
         y = dense_like(u)
+        settings = (cut, states, modalities, channels, mix is not None, softplus)
+        shape = _shape(*settings, _aligned(states, u, delta, B, C, z, y))
         last = u.new_empty(batch, groups, modalities, states, channels, dtype=torch.float32)
         marks = None
         if cut.parallel or any(ctx.needs_input_grad):
@@ -96,30 +97,31 @@ class Scan(torch.autograd.Function):
         if bad is not None and (step := int(bad.min())) < length:
             raise ScanOverflowError(step, length)
         ctx.save_for_backward(u, delta, A, B, C, D, z, bias, mix, marks)
-        ctx.cut, ctx.common = cut, common
+        ctx.cut, ctx.common, ctx.settings = cut, common, settings
         return y, last.transpose(-1, -2)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         """Gradients of every tensor."""
-        u, _, A = ctx.saved_tensors[:3]
+        u, delta, A, B, C, _, z = ctx.saved_tensors[:7]
         batch, groups, modalities, channels, length = u.shape
         dy, dlast = grads
         if dy is None:
             dy = u.new_zeros(()).expand(u.shape)
         cut: Plan = ctx.cut
-        steps = cuts(length, cut.span) * cut.span
         segment = cut.segment if cut.parallel else cut.launch
-        segments = cuts(steps, segment)
-        returns = A.new_zeros(
-            batch, groups, segments + 1, modalities, A.shape[-1], channels, dtype=torch.float32
-        )
+        segments = cuts(cuts(length, cut.span) * cut.span, segment)
+        sizes = (batch, groups, segments + 1, modalities, A.shape[-1], channels)
+        returns = A.new_zeros(sizes, dtype=torch.float32)
         if dlast is not None:
             returns[:, :, -1] = dlast.transpose(-1, -2)
+        written = [dense_like(u), dense_like(delta), None if z is None else dense_like(z)]
+        aligned = _aligned(A.shape[-1], u, delta, B, C, z, dy, *written)
+        ctx.common = ctx.common | {"S": _shape(*ctx.settings, aligned)}
         if cut.parallel:
             _returns(ctx, dy, returns, segment, segments)
-        found = _gradients(ctx, dy, returns, segment, segments)
+        found = _gradients(ctx, dy, written, returns, segment, segments)
         return (*found, None, None, None, None)
 
 
@@ -154,13 +156,15 @@ def _carry(
     )  # fmt: skip
 
 
-def _gradients(ctx: Any, dy: Tensor, returns: Tensor, segment: int, segments: int) -> list[Tensor | None]:
-    """The gradients, launch by launch from the last steps to the first."""
+def _gradients(
+    ctx: Any, dy: Tensor, written: list[Tensor | None], returns: Tensor, segment: int, segments: int
+) -> list[Tensor | None]:
+    """The gradients, launch by launch from the last steps to the first; those of u, delta and z go to ``written``."""
     u, delta, A, B, C, D, z, bias, mix, marks = ctx.saved_tensors
     cut: Plan = ctx.cut
     batch, groups, modalities, channels, length = u.shape
     states, blocks = A.shape[-1], cuts(channels, cut.channels)
-    du, ddelta, dz = dense_like(u), dense_like(delta), None if z is None else dense_like(z)
+    du, ddelta, dz = written
     dB, dC = dense_like(B), dense_like(C)
     dA = returns.new_empty(batch, groups, segments, modalities, states, channels)
     dD, dbias = (None if t is None else returns.new_empty(*dA.shape[:4], channels) for t in (D, bias))
@@ -197,22 +201,35 @@ def _add_shares(ctx: Any, shares: Tensor, dB: Tensor, dC: Tensor, first: int, st
 
 
 @functools.lru_cache
-def _shape(cut: Plan, states: int, modalities: int, channels: int, mix: bool, softplus: bool) -> Shape:
-    even = channels % cut.channels == 0
+def _shape(
+    cut: Plan, states: int, modalities: int, channels: int, mix: bool, softplus: bool, aligned: bool
+) -> Shape:
     return Shape(
-        states,
-        modalities,
-        modalities if mix else 1,
-        mix,
-        softplus,
-        even,
-        cut.span,
-        cut.ahead,
-        cut.sub,
-        cut.DV,
-        cut.NV,
-        cut.NL,
-        cut.DL,
+        N=states,
+        M=modalities,
+        J=modalities if mix else 1,
+        MIX=mix,
+        SOFTPLUS=softplus,
+        EVEN=channels % cut.channels == 0,
+        ALIGNED=aligned,
+        AHEAD=cut.ahead,
+        SPAN=cut.span,
+        SUB=cut.sub,
+        DV=cut.DV,
+        NV=cut.NV,
+        NL=cut.NL,
+        DL=cut.DL,
+    )
+
+
+def _aligned(states: int, *signals: Tensor | None) -> bool:
+    """Whether all that separates batch elements, groups, modalities and steps are multiples of four numbers."""
+    return states % 4 == 0 and not any(
+        stride % 4
+        for signal in signals
+        if signal is not None
+        for axis, (size, stride) in enumerate(zip(signal.shape, signal.stride(), strict=True))
+        if axis != 3 and size > 1
     )
 
 

@@ -22,7 +22,7 @@ from affectssm.ssm.triton_steps import (
 from affectssm.ssm.triton_tiles import owner, part, put_tile, row, tile
 
 
-@triton.jit(do_not_specialize=["reverse"])
+@triton.jit(do_not_specialize=["L", "segment", "segments", "reverse"])
 def ends(
     u, delta, A, B, bias, marks, decays, groups, W, L, segment, segments, reverse, weight, S: tl.constexpr
 ):  # fmt: skip
@@ -31,7 +31,7 @@ def ends(
     own = owner(groups, W, L, reverse, S)
     const = fixed(A, None, bias, None, weight, own, S)
     number = tl.program_id(2)
-    ins = (part(u, own, own.w, L), part(delta, own, own.w, L), part(B, own, own.n, L))
+    ins = (part(u, own, own.w, L, S), part(delta, own, own.w, L, S), part(B, own, own.n, L, S))
     one, size = own.b * groups + own.g, tl.cast(W, tl.int64) * S.N
     state = tl.zeros((S.DV, S.NV, S.NL * S.DL), tl.float32)
     decays_so_far = state + 1.0
@@ -53,7 +53,7 @@ def ends(
     put_tile(decays + (one * segments + number) * size, W, 1, decays_so_far, own, S)
 
 
-@triton.jit(do_not_specialize=["reverse"])
+@triton.jit(do_not_specialize=["L", "segment", "segments", "reverse"])
 def ends_backward(
     delta, A, C, z, bias, dy, returns, decays, groups, W, L, segment, segments, reverse, weight, S: tl.constexpr
 ):  # fmt: skip
@@ -66,9 +66,9 @@ def ends_backward(
     const = fixed(A, None, bias, None, weight, own, S)
     number = tl.program_id(2) + 1
     start, stop = number * segment, tl.minimum((number + 1) * segment, tl.cdiv(L, S.SPAN) * S.SPAN)
-    ins = (part(delta, own, own.w, L), part(C, own, own.n, L), part(dy, own, own.w, L))
+    ins = (part(delta, own, own.w, L, S), part(C, own, own.n, L, S), part(dy, own, own.w, L, S))
     if z is not None:
-        ins = ins + (part(z, own, own.w, L),)
+        ins = ins + (part(z, own, own.w, L, S),)
     one, size = own.b * groups + own.g, tl.cast(W, tl.int64) * S.N
     F = ()
     for m in tl.static_range(S.M):
@@ -89,11 +89,14 @@ def _ends_backward(F, decays, ins, const, own, first, S: tl.constexpr):
     for i in tl.static_range(S.AHEAD):
         step = ()
         for m in tl.static_range(S.M):
-            dout = row(ins[2], m, first + i, own.inside, own)
+            dout = row(ins[2], m, first + i, own.inside, own, S)
             if len(ins) > 3:
-                gate = row(ins[3], m, first + i, own.inside, own)
+                gate = row(ins[3], m, first + i, own.inside, own, S)
                 dout *= gate * tl.sigmoid(gate)
-            raw, out = row(ins[0], m, first + i, own.inside, own), row(ins[1], m, first + i, own.known, own)
+            raw, out = (
+                row(ins[0], m, first + i, own.inside, own, S),
+                row(ins[1], m, first + i, own.known, own, S),
+            )
             step = step + ((raw, out, dout),)
         rows = rows + (step,)
     for i in tl.static_range(S.AHEAD - 1, -1, -1):
@@ -114,7 +117,9 @@ def _ends_backward(F, decays, ins, const, own, first, S: tl.constexpr):
     return F, decays
 
 
-@triton.jit
+@triton.jit(
+    do_not_specialize=["count", "of_sequence", "of_segment", "of_decays", "first", "step", "first_decay"]
+)
 def carry(
     ends, decays, count, of_sequence, of_segment, of_decays, first, step, first_decay, size,
     COPIES: tl.constexpr, WIDTH: tl.constexpr, AHEAD: tl.constexpr,

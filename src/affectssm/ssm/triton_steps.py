@@ -33,8 +33,8 @@ def entries(u, delta, B, own, first, STEPS: tl.constexpr, S: tl.constexpr):
     for i in tl.static_range(STEPS):
         step = ()
         for m in tl.static_range(S.M):
-            x, raw = row(u, m, first + i, own.inside, own), row(delta, m, first + i, own.inside, own)
-            step = step + ((x, raw, row(B, m, first + i, own.known, own)),)
+            x, raw = row(u, m, first + i, own.inside, own, S), row(delta, m, first + i, own.inside, own, S)
+            step = step + ((x, raw, row(B, m, first + i, own.known, own, S)),)
         rows = rows + (step,)
     return rows
 

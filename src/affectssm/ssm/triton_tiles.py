@@ -31,7 +31,8 @@ class Shape:
 
     N: states a channel, at most NV * NL. M: modalities. J: tiles that have to be known of their states to go on. MIX:
     whether these are mixed by weights (J = M), rather than summed (J = 1). SOFTPLUS: whether the step sizes pass
-    through it. EVEN: whether the programs' channels are all there.
+    through it. EVEN: whether the programs' channels are all there. ALIGNED: whether signals go from one batch element,
+    group, modality and step to another in multiples of four numbers.
     SPAN: steps from one kept state to the next. AHEAD: steps whose inputs the forward pass loads at once. SUB: steps
     whose states the backward pass computes again at once. Both divide SPAN.
     """
@@ -42,6 +43,7 @@ class Shape:
     MIX: Any
     SOFTPLUS: Any
     EVEN: Any
+    ALIGNED: Any
     SPAN: Any
     AHEAD: Any
     SUB: Any
@@ -125,29 +127,39 @@ def owner(groups, W, L, reverse, S: tl.constexpr):
 
 
 @triton.jit
-def part(signal, own, index, L):
+def part(signal, own, index, L, S: tl.constexpr):
     """The program's part of a signal; index: its channels or its states. One modality's is addressed in 32 bits."""
-    start = signal.data + own.b * signal.b + own.g * signal.g
+    start = own.b * signal.b + own.g * signal.g
     start += tl.where(own.turned != 0, L - 1 + own.pad, -own.pad) * signal.t
-    return Part(start + index * signal.index, signal.m, tl.where(own.turned != 0, -1, 1) * signal.t)
+    if S.ALIGNED:
+        start = tl.multiple_of(start, 4)
+    return Part(
+        signal.data + start + index * signal.index, signal.m, tl.where(own.turned != 0, -1, 1) * signal.t
+    )
 
 
 @triton.jit
-def place(seen, m, t):
-    """The addresses of step t of modality m."""
-    return seen.at + tl.cast(seen.m, tl.int64) * m + t * seen.t
+def place(seen, m, t, S: tl.constexpr):
+    """The addresses of step t of modality m.
+
+    Triton cannot know that distances are multiples; told so, it makes a thread's neighbours one wide access.
+    """
+    to_modality, to_step = tl.cast(seen.m, tl.int64) * m, t * seen.t
+    if S.ALIGNED:
+        to_modality, to_step = tl.multiple_of(to_modality, 4), tl.multiple_of(to_step, 4)
+    return seen.at + to_modality + to_step
 
 
 @triton.jit
-def row(seen, m, t, mask, own):
+def row(seen, m, t, mask, own, S: tl.constexpr):
     """Step t of modality m in float32, the first one for those before it; zero where masked."""
-    return tl.load(place(seen, m, tl.maximum(t, own.pad)), mask=mask, other=0.0).to(tl.float32)
+    return tl.load(place(seen, m, tl.maximum(t, own.pad), S), mask=mask, other=0.0).to(tl.float32)
 
 
 @triton.jit
-def put(seen, m, t, values, mask, own):
+def put(seen, m, t, values, mask, own, S: tl.constexpr):
     """Write step t of modality m, unless it comes before the beginning."""
-    at = place(seen, m, t)
+    at = place(seen, m, t, S)
     tl.store(at, values.to(at.dtype.element_ty), mask=mask & (t >= own.pad))
 
 
