@@ -36,7 +36,8 @@ class Method:
     """No adaptation, and what the others share.
 
     Args:
-        model: trained; it is changed in place, until ``reset``.
+        model: trained; it is changed in place. ``reset`` brings the values back, not the flags that ``configure`` sets
+            (gradients, BatchNorm's mode and momentum), so train another copy.
         settings: of all methods.
         source: segments of the training part, in batches, for methods that look back (EATA).
 
