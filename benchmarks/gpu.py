@@ -184,7 +184,7 @@ def compare(job: str) -> None:
     """In a child: compare one case, and print its errors."""
     case = json.loads(job)
     use_variant(case)
-    print(json.dumps(agreement(case, "cuda")))
+    print(json.dumps(agreement(case, "cpu" if CHECK else "cuda")))
 
 
 def compare_all(all_cases: list[Case]) -> list[tuple[Case, str]]:
@@ -194,7 +194,7 @@ def compare_all(all_cases: list[Case]) -> list[tuple[Case, str]]:
         command = [sys.executable, __file__, "--compare", json.dumps(case)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            return case, f"failed: {done.stderr.strip().splitlines()[-1]}"
+            return case, f"failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
         errors = json.loads(done.stdout.splitlines()[-1])
         return case, verdict(case, errors) or f"ok, {max(errors.values()):.1e}"
 
