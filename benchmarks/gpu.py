@@ -164,7 +164,8 @@ def agreement(case: Case, device: str) -> dict[str, float]:
 
 def error(found: Tensor, expected: Tensor) -> float:
     """The largest error over the largest value."""
-    return float((found.detach().double() - expected).abs().max() / expected.detach().abs().max())
+    found, expected = found.detach().double(), expected.detach()
+    return float((found - expected).abs().max() / expected.abs().max())
 
 
 def label(case: Case) -> str:

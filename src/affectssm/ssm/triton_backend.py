@@ -99,7 +99,7 @@ def _run(*arguments: object) -> tuple[Tensor, Tensor]:
     from affectssm.ssm.triton_scan import Scan
 
     with torch.cuda.device_of(arguments[0]):
-        return Scan.apply(*arguments)
+        return Scan.apply(*arguments, torch.is_grad_enabled())
 
 
 @functools.cache

@@ -41,6 +41,7 @@ class Scan(torch.autograd.Function):
         reverse: tuple[bool, ...],
         weight: float,
         checked: bool,
+        recorded: bool,
     ) -> tuple[Tensor, Tensor]:
         """y (B, G, M, W, L) and the last states (B, G, M, W, N).
 
@@ -49,6 +50,7 @@ class Scan(torch.autograd.Function):
             reverse: a group each.
             weight: of the summed states where they are not mixed.
             checked: whether to look for the first step that overflows.
+            recorded: whether gradients may be asked for; inside here torch says they are not.
 
         Raises:
             ScanOverflowError: if there is one.
@@ -65,7 +67,7 @@ class Scan(torch.autograd.Function):
         shape = _shape(*settings, _aligned(states, u, delta, B, C, z, y))
         last = u.new_empty(batch, groups, modalities, states, channels, dtype=torch.float32)
         marks = None
-        if cut.parallel or any(ctx.needs_input_grad):
+        if cut.parallel or (recorded and any(ctx.needs_input_grad)):
             marks = last.new_empty(
                 batch, groups, spans, modalities if mix is not None else 1, states, channels
             )
@@ -122,7 +124,7 @@ class Scan(torch.autograd.Function):
         if cut.parallel:
             _returns(ctx, dy, returns, segment, segments)
         found = _gradients(ctx, dy, written, returns, segment, segments)
-        return (*found, None, None, None, None)
+        return (*found, None, None, None, None, None)
 
 
 def _returns(ctx: Any, dy: Tensor, returns: Tensor, segment: int, segments: int) -> None:
