@@ -78,7 +78,7 @@ def test_every_specimen_is_found_and_nothing_else(
 
 def test_the_pickle_that_would_run_costs_its_subject_and_no_other(demos: Path, tmp_path: Path) -> None:
     manifest = found_in(demos / "physio", "deap", tmp_path)
-    assert {row.participant for row in manifest.rows} == {"s01", "s02", "s03", "s04"}
+    assert {row.participant for row in manifest.rows} == {"s01", "s02", "s03"}
     (fault,) = [fault for fault in manifest.faults.rows if fault.code == "unsafe_file"]
     assert fault.found == "a pickle that asks for commands.getoutput"
 
@@ -86,17 +86,17 @@ def test_the_pickle_that_would_run_costs_its_subject_and_no_other(demos: Path, t
 def test_a_dat_reads_with_pythons_own_pickle_as_the_owner_documents(demos: Path) -> None:
     with (demos / "physio/deap/data_preprocessed_python/s01.dat").open("rb") as file:
         held = pickle.load(file, encoding="latin1")  # noqa: S301 - written by this test
-    assert held["data"].shape == (8, 40, 8064)
-    assert held["labels"].shape == (8, 4)
+    assert held["data"].shape == (12, 40, 8064)
+    assert held["labels"].shape == (12, 4)
     assert held["data"].dtype == held["labels"].dtype == np.float64
 
 
 def test_the_tracks_of_a_preprocessed_file_are_its_rows(demos: Path, tmp_path: Path) -> None:
     found_in(demos / "physio", "deap", tmp_path)
-    with (demos / "physio/deap/data_preprocessed_python/s04.dat").open("rb") as file:
+    with (demos / "physio/deap/data_preprocessed_python/s03.dat").open("rb") as file:
         held = pickle.load(file, encoding="latin1")  # noqa: S301 - written by this test
-    videos = sorted(read_recordings(demos / "physio", "s04"))
-    assert len(videos) == 7  # of eight
+    videos = sorted(read_recordings(demos / "physio", "s03"))
+    assert len(videos) == 11  # of twelve
     for kind, columns in {
         "eeg": slice(0, 32),
         "eog": slice(32, 34),
@@ -105,13 +105,14 @@ def test_the_tracks_of_a_preprocessed_file_are_its_rows(demos: Path, tmp_path: P
     }.items():
         with extracted(kind, demos / "physio", "deap", tmp_path) as reader:
             for place, recording in enumerate(videos):
-                track = reader.track(recording, "s04")
+                track = reader.track(recording, "s03")
                 assert np.array_equal(track.value, held["data"][place, columns].T.astype(np.float32))
                 assert track.rate == 128
                 assert (track.time < 0).sum() == 3 * 128
     with extracted("ratings", demos / "physio", "deap", tmp_path) as reader:
-        values = np.concatenate([reader.track(recording, "s04").value for recording in videos])
-        np.testing.assert_allclose(values[:, :4], held["labels"], rtol=1e-6)
+        values = np.concatenate([reader.track(recording, "s03").value for recording in videos])
+        np.testing.assert_allclose(values[:, :4], np.nan_to_num(held["labels"]), rtol=1e-6)
+        assert values[-1, 0] == 0  # a rating that is missing
         assert not values[:, 4:].any()
 
 
@@ -208,7 +209,7 @@ def test_a_session_of_mahnob_is_cut_by_its_pulses(demos: Path, tmp_path: Path) -
     assert (row.start_s, row.baseline_s, row.duration_s) == (0.0, 30.0, 46.0)
     with extracted("ratings", demos / "physio", "mahnob", tmp_path) as reader:
         for recording, (valence, arousal) in read_recordings(demos / "physio", "P2").items():
-            known = (0.0 if recording == "146" else valence, arousal)
+            known = (0.0 if recording == "154" else valence, arousal)
             assert tuple(reader.track(recording, "P2").value[0, :2]) == known
 
 

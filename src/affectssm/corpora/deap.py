@@ -217,10 +217,16 @@ def _videos(
 
 
 def _told_by_ratings(labels: np.ndarray, rated: list[list[float]]) -> list[int] | None:
-    """The line of the table each trial's labels equal, where there is one each, in order."""
+    """The line of the table each trial's labels equal, where there is one each, in order.
+
+    A rating that is missing on either side says nothing; two at least must be there.
+    """
     table = np.array(rated).reshape(len(rated), len(_LABELS))
-    same = [np.flatnonzero((np.abs(table - row) < 0.02).all(axis=1)) for row in labels]
-    places = [int(match[0]) for match in same if len(match) == 1]
+    places = []
+    for row in labels:
+        apart = np.abs(table - row)
+        same = np.flatnonzero((~(apart >= 0.02)).all(axis=1) & (np.isfinite(apart).sum(axis=1) >= 2))
+        places += same.tolist() if len(same) == 1 else []
     return places if len(places) == len(labels) and places == sorted(set(places)) else None
 
 

@@ -13,7 +13,8 @@ from affectssm.corpora.demo.seeds import generator
 from affectssm.corpora.signals import EEG
 
 RATE = 256
-AROUND_S = 30.0  # before and after the stimulus
+AROUND_S = 30.0  # before the stimulus
+AFTER_S = 4.0  # the owner's files go on for 30 s, which nobody reads
 PULSE = 268
 _LABELS = (*EEG, *(f"EXG{n}" for n in range(1, 9)), "GSR1", "GSR2", "Erg1", "Erg2", "Resp", "Temp", "Status")
 _UNITS = ("uV",) * 40 + ("Ohm", "Ohm", "uV", "uV", "uV", "degC", "Boolean")
@@ -64,7 +65,7 @@ def write_trial(trial: MahnobTrial, stimulus_s: float, folder: Path) -> None:
 def _write_signals(trial: MahnobTrial, stimulus_s: float, path: Path) -> None:
     around = AROUND_S if trial.planted or trial.has("idle_gsr") else 2.0
     made = signals(trial, stimulus_s, around)
-    after = round(around * RATE)
+    after = round(min(around, AFTER_S) * RATE)
     values = np.zeros((made.count + after, len(_LABELS) - 1))
     values[: made.count] = _recorded(trial, made)
     values[made.count :] = values[made.count - 1]  # the recorder runs on; nobody reads it
@@ -110,7 +111,8 @@ def _session_xml(trial: MahnobTrial, signals_name: str, seconds: float) -> str:
         '<?xml version="1.0" encoding="utf-8" standalone="yes"?>\n'
         f'<session sessionId="{number}" date="2009.07.09" time="12:00:00" isStim="1" '
         f'experimentType="1. Emotion elicitation experiment" feltEmo="0" {felt} cutNr="{trial.trial}" '
-        f'cutLenSec="{seconds + 2 * AROUND_S:g}" vidRate="60.9708" audRate="44100" mediaFile="{trial.trial}.avi">\n'
+        f'cutLenSec="{seconds + AROUND_S + AFTER_S:g}" vidRate="60.9708" audRate="44100" '
+        f'mediaFile="{trial.trial}.avi">\n'
         f'  <subject id="{trial.subject}" hci="1" />\n'
         f'  <track type="Physiological" filename="{signals_name}"><annotation /></track>\n'
         "</session>\n"

@@ -17,9 +17,11 @@ from affectssm.corpora.demo.physio_layout import Layout
 from affectssm.corpora.demo.physio_world import (
     AROUSAL_FAST,
     AROUSAL_SKIN,
+    MOVED_DRIFT,
     SUBJECT_DRIFT,
     TRIAL_DRIFT,
     VALENCE_ALPHA,
+    VALENCE_HEART,
     VALENCE_MUSCLE,
     Synthesiser,
 )
@@ -100,9 +102,15 @@ def _write_truth(found: Layout, folder: Path) -> dict[str, Any]:
         corpus: physio_oracle.scores(trials, MODALITIES[corpus]) for corpus, trials in looked.items()
     }
     oracle["law"] = {
-        "valence_alpha": VALENCE_ALPHA, "arousal_fast": AROUSAL_FAST, "valence_muscle": VALENCE_MUSCLE,
-        "arousal_skin": AROUSAL_SKIN, "trial_drift": TRIAL_DRIFT, "subject_drift": SUBJECT_DRIFT,
-    }  # fmt: skip
+        "valence_alpha": VALENCE_ALPHA,
+        "arousal_fast": AROUSAL_FAST,
+        "valence_muscle": VALENCE_MUSCLE,
+        "valence_heart": VALENCE_HEART,
+        "arousal_skin": AROUSAL_SKIN,
+        "trial_drift": TRIAL_DRIFT,
+        "moved_drift": MOVED_DRIFT,
+        "subject_drift": SUBJECT_DRIFT,
+    }
     write_json(folder / "oracle.json", oracle)
     with (folder / "specimens.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

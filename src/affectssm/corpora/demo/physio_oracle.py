@@ -1,9 +1,10 @@
 """What a reader scores who knows where to look in the demo's trials, with and without the drift taken away.
 
-It looks at four numbers a segment, each the logarithm of an amplitude: alpha of the right minus the left electrodes,
-the fast bands, the zygomatic muscle, the skin. Who knows the planted drift subtracts it (``undone``); who looks at the
-seconds before the stimulus subtracts what is there (``baseline``); ``as_recorded`` does neither. A least-squares line
-then parts high from low, learnt on other trials of the subject (``within``) or on the other subjects (``across``).
+It looks at a few numbers a segment, each the logarithm of an amplitude: alpha of the right minus the left electrodes,
+the fast bands, the zygomatic muscle, the heart, the skin. Who knows the planted drift subtracts it (``undone``); who
+looks at the seconds before the stimulus subtracts what is there (``baseline``); ``as_recorded`` does neither. A
+least-squares line then parts high from low, learnt on other trials of the subject (``within``) or on the other subjects
+(``across``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import numpy as np
 from affectssm.corpora.demo.physio_world import SEGMENT_S, SIDE, Drift, Synthesiser
 
 # dimension -> what it drives
-USED = {"valence": {"eeg": "asymmetry", "emg": "muscle"}, "arousal": {"eeg": "fast", "gsr": "skin"}}
+USED = {
+    "valence": {"eeg": "asymmetry", "emg": "muscle", "ecg": "heart"},
+    "arousal": {"eeg": "fast", "gsr": "skin"},
+}
 WAYS = ("undone", "baseline", "as_recorded")
 
 
@@ -31,7 +35,12 @@ class Looked:
 
 def look(subject: str, made: Synthesiser, baseline_s: float) -> Looked:
     """Return the numbers of a trial, from the signals that are written."""
-    signals = {"eeg": made.eeg(), "muscle": made.emg()[:, 0], "skin": made.conductance()}
+    signals = {
+        "eeg": made.eeg(),
+        "muscle": made.emg()[:, 0],
+        "heart": made.ecg()[:, 2],
+        "skin": made.conductance(),
+    }
     length = round(SEGMENT_S * made.rate)
     first = round(baseline_s * made.rate)
     starts = [first + at * length for at in range((made.count - first) // length)]
@@ -98,6 +107,7 @@ def _numbers(signals: Mapping[str, np.ndarray], rows: slice, rate: float) -> dic
         "asymmetry": float(alpha[SIDE > 0].mean() - alpha[SIDE < 0].mean()),
         "fast": float(_log_amplitude(eeg, rate, 13.0, 45.0).mean()),
         "muscle": float(np.log(signals["muscle"][rows].std())),
+        "heart": float(np.log(signals["heart"][rows].std())),
         "skin": float(np.log(signals["skin"][rows].mean())),
     }
 
@@ -116,5 +126,6 @@ def _planted(drift: Drift) -> dict[str, float]:
         "asymmetry": 2 * drift.side,
         "fast": drift.gain + drift.tilt,
         "muscle": drift.muscle,
+        "heart": drift.muscle,
         "skin": drift.skin,
     }

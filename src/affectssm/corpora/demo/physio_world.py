@@ -5,12 +5,14 @@ A trial has a valence and an arousal, each below or above the middle. While the 
     log amplitude of alpha, electrode c    += VALENCE_ALPHA * v * side(c)      (right minus left: approach)
     log amplitude of beta and gamma        += AROUSAL_FAST * a
     log amplitude of the zygomatic muscle  += VALENCE_MUSCLE * v
+    log amplitude of the heart's beats     += VALENCE_HEART * v              (no physiology, but a second cue)
     log skin conductance                   += AROUSAL_SKIN * a, more responses a minute, the heart faster
 
 with v and a in -1..1, wobbling a little from one four-second segment to the next. Before the stimulus nothing of it is
 there. Over all of a trial lies a drift: a gain of the amplifier, a tilt between slow and fast bands, an imbalance of
-the two sides, gains of the muscles and the skin; every subject has one of his own, larger, beneath. Who knows the
-drift can take it away exactly, in the log domain; the baseline before the stimulus shows it to who does not.
+the two sides, gains of the muscles (the heart among them) and of the skin. It is small from trial to trial, larger from
+subject to subject, and in one trial of six, when the cap was moved, as large as what is planted. Who knows the drift
+can take it away exactly, in the log domain; the baseline before the stimulus shows it to who does not.
 """
 
 from __future__ import annotations
@@ -28,10 +30,13 @@ BANDS = {"theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0), "gamma
 AMPLITUDE = {"theta": 6.0, "alpha": 8.0, "beta": 5.0, "gamma": 3.0}  # microvolts
 SLOW, FAST = ("theta", "alpha"), ("beta", "gamma")
 SIDE = np.where(np.arange(len(EEG)) < len(EEG) // 2, -1.0, 1.0)
-VALENCE_ALPHA, AROUSAL_FAST, VALENCE_MUSCLE, AROUSAL_SKIN = 0.35, 0.4, 0.45, 0.25
+VALENCE_ALPHA, AROUSAL_FAST, VALENCE_MUSCLE, AROUSAL_SKIN = 0.6, 0.6, 0.7, 0.4
+VALENCE_HEART = 0.6
 WOBBLE = 0.3
-TRIAL_DRIFT = {"gain": 0.28, "tilt": 0.12, "side": 0.2, "muscle": 0.3, "skin": 0.2}
-SUBJECT_DRIFT = {"gain": 0.4, "tilt": 0.2, "side": 0.2, "muscle": 0.4, "skin": 0.4}
+TRIAL_DRIFT = {"gain": 0.08, "tilt": 0.04, "side": 0.08, "muscle": 0.1, "skin": 0.08}
+MOVED_DRIFT = {"gain": 0.5, "tilt": 0.2, "side": 0.5, "muscle": 0.6, "skin": 0.5}
+SUBJECT_DRIFT = {"gain": 0.4, "tilt": 0.2, "side": 0.4, "muscle": 0.6, "skin": 0.4}
+ONE_MOVED_OF = 6
 SKIN_MICROSIEMENS = 5.0
 
 
@@ -83,7 +88,22 @@ def truth_of(corpus: str, subject: str, trial: int, quadrant: int, seconds: floa
     strengths = signs * rng.uniform(0.8, 1.2, 2)
     v, a = strengths[:, None] * (1 + WOBBLE * rng.standard_normal((2, segments)))
     drift = _drift(TRIAL_DRIFT, rng) + _drift(SUBJECT_DRIFT, generator(corpus, subject, "drift"))
+    if is_moved(corpus, subject, trial):
+        drift += _moved(rng)
     return TrialTruth(float(ratings[0]), float(ratings[1]), v, a, drift)
+
+
+def is_moved(corpus: str, subject: str, trial: int) -> bool:
+    """Whether the cap was moved before this trial: one of every six, of every subject."""
+    block, place = divmod(trial - 1, ONE_MOVED_OF)
+    return place == int(generator(corpus, subject, "moved", str(block)).integers(ONE_MOVED_OF))
+
+
+def _moved(rng: np.random.Generator) -> Drift:
+    """A large drift of either sign; gain and tilt go together, so that they do not cancel."""
+    signs = rng.choice([-1.0, 1.0], 4)[[0, 0, 1, 2, 3]]
+    sizes = [MOVED_DRIFT[f.name] for f in fields(Drift)]
+    return Drift(*(signs * sizes * rng.uniform(0.8, 1.2, len(sizes))).tolist())
 
 
 def _drift(sizes: Mapping[str, float], rng: np.random.Generator) -> Drift:
@@ -133,7 +153,7 @@ class Synthesiser:
         slow = 40 * self._noise(rng, 2, 0.3, 4.0)
         for blink in np.flatnonzero(rng.random(self.count) < 0.3 / self.rate):
             slow[:, 1] += 150 * np.exp(-0.5 * ((np.arange(self.count) - blink) / (0.08 * self.rate)) ** 2)
-        return np.exp(self.truth.drift.gain) * slow
+        return slow
 
     def emg(self) -> np.ndarray:
         """(T, 2) microvolts: zygomaticus, which smiles, and trapezius, which does not know."""
@@ -149,6 +169,7 @@ class Synthesiser:
         phase = np.cumsum((68 + 7 * self.a) / 60) / self.rate + rng.uniform()
         beat = np.exp(-0.5 * (((phase % 1) - 0.5) / 0.025) ** 2)
         leads = np.array([-400.0, 500.0, 900.0])
+        beat = beat * np.exp(self.truth.drift.muscle + VALENCE_HEART * self.v)
         return beat[:, None] * leads + 15 * self._noise(rng, 3, 0.5, 40.0)
 
     def conductance(self) -> np.ndarray:
