@@ -10,22 +10,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from affectssm.config import DeapSettings
-from affectssm.corpora import deap_original
+from affectssm.corpora import deap_original, deap_preprocessed
 from affectssm.corpora.deap_ratings import RatingsTable, note_ratings, read_ratings
 from affectssm.corpora.listing import Entry, Listing, check_root, walk
 from affectssm.corpora.manifest import Manifest
-from affectssm.corpora.signals import COLUMNS, PREPROCESSED, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, SCALE
 from affectssm.corpora.trials import Trial, first_of, manifest_of, note_strays
 from affectssm.errors import ConfigError, DataError
-from affectssm.media.pickles import read_pickle
-from affectssm.media.probe import MediaError, UnsafeFileError
 from affectssm.store.faults import FaultLog
 
-TRIALS = 40
-BASELINE_S, STIMULUS_S = 3.0, 60.0
 TABLE = "participant_ratings.csv"
 SUFFIX = {"preprocessed": ".dat", "original": ".bdf"}
 _SUBJECT = re.compile(r"s(?P<number>\d\d)\.(?:dat|bdf)")
@@ -34,11 +27,6 @@ _KNOWN = re.compile(
     r"(?:participant_(?:ratings|questionnaire)|online_ratings|video_list)\.(?:csv|xls|ods)|.*\.(?:txt|pdf|html?|zip)",
     re.IGNORECASE,
 )
-_LABELS = ("valence", "arousal", "dominance", "liking")
-_SHAPE = (
-    f"data (trials, {len(PREPROCESSED)}, {PREPROCESSED_SAMPLES}) and labels (trials, {len(_LABELS)}), numbers"
-)
-_COPY = "copy the file again from the owner's download"
 
 
 @dataclass
@@ -71,7 +59,7 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
     for number, entries in sorted(found.subjects.items()):
         entry = first_of(entries, f"s{number:02d}", log)
         if settings.variant == "preprocessed":
-            usable = _preprocessed(root, entry, number, table, log)
+            usable = deap_preprocessed.trials_of(root, entry, number, table, log)
         else:
             usable = deap_original.trials_of(root, entry, number, found.tables[0], table, log)
         if not usable:
@@ -79,7 +67,7 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
                 "subject_missing",
                 participant=f"s{number:02d}",
                 found="no trial that can be used",
-                expected=f"{TRIALS} trials",
+                expected=f"{deap_preprocessed.TRIALS} trials",
                 action="quarantined",
             )
         trials += usable
@@ -121,138 +109,12 @@ def _ratings(root: Path, found: Found, variant: str, log: FaultLog) -> RatingsTa
 
 def _note_faces(found: Found, log: FaultLog) -> None:
     for number in sorted(found.subjects) if found.faces else ():
-        if found.faces[number] < TRIALS:
+        if found.faces[number] < deap_preprocessed.TRIALS:
             log.add(
                 "face_video_missing",
                 participant=f"s{number:02d}",
                 stream="video",
                 found=f"{found.faces[number]} face videos",
-                expected=str(TRIALS),
+                expected=str(deap_preprocessed.TRIALS),
                 action="ignored",
-            )
-
-
-def _preprocessed(root: Path, entry: Entry, number: int, table: RatingsTable, log: FaultLog) -> list[Trial]:
-    """The trials of one .dat, which lie in the order of the videos."""
-    subject = f"s{number:02d}"
-    try:
-        data, labels = read_dat(root / entry.rel)
-    except UnsafeFileError as error:
-        log.add(
-            "unsafe_file",
-            participant=subject,
-            found=error.found,
-            expected=error.expected,
-            action="quarantined",
-        )
-        return []
-    except MediaError as error:
-        code = "signal_shape" if isinstance(error, ShapeError) else "unreadable_file"
-        log.add(code, participant=subject, found=error.found, expected=error.expected, action="quarantined")
-        return []
-    videos = _videos(len(data), labels, subject, table, number, log)
-    _note_labels(labels, videos, subject, table, number, log)
-    dims = {kind: len(columns) for kind, columns in COLUMNS.items()}
-    seconds = PREPROCESSED_SAMPLES / PREPROCESSED_HZ
-    return [
-        Trial(
-            recording=f"{subject}_v{video:02d}",
-            participant=subject,
-            signals=entry,
-            ratings=entry,
-            dims=dims,
-            rate=PREPROCESSED_HZ,
-            start_s=place * seconds,  # as if the trials lay one after another
-            baseline_s=BASELINE_S,
-            stimulus_s=STIMULUS_S,
-        )
-        for place, video in enumerate(videos)
-    ]
-
-
-class ShapeError(MediaError):
-    """A pickle of arrays that are not DEAP's."""
-
-
-def read_dat(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return `data` (trials, 40, 8064) and `labels` (trials, 4) of a preprocessed file.
-
-    Raises:
-        UnsafeFileError: if the pickle asks for more than arrays.
-        ShapeError: if it holds something else.
-        MediaError: if it does not read.
-    """
-    held = read_pickle(path)
-    data, labels = (held.get("data"), held.get("labels")) if isinstance(held, dict) else (None, None)
-    if not (isinstance(data, np.ndarray) and isinstance(labels, np.ndarray)):
-        raise ShapeError(path, f"{type(data).__name__} and {type(labels).__name__}", _SHAPE, _COPY)
-    fits = data.shape[1:] == (len(PREPROCESSED), PREPROCESSED_SAMPLES)
-    fits = fits and labels.shape == (len(data), len(_LABELS)) and len(data) > 0
-    if not fits or data.dtype.kind != "f" or labels.dtype.kind != "f":
-        found = f"data {data.dtype} {data.shape} and labels {labels.dtype} {labels.shape}"
-        raise ShapeError(path, found, _SHAPE, _COPY)
-    return data, labels
-
-
-def _videos(
-    count: int, labels: np.ndarray, subject: str, table: RatingsTable, number: int, log: FaultLog
-) -> list[int]:
-    """Which video each trial of a file belongs to; told by the ratings where some trials are missing."""
-    rated = sorted(table.of(number), key=lambda trial: trial.video)
-    expected = len(rated) or TRIALS
-    if count == expected:
-        return [trial.video for trial in rated] or list(range(1, count + 1))
-    told = _told_by_ratings(
-        labels, [[trial.ratings.get(name, np.nan) for name in _LABELS] for trial in rated]
-    )
-    how = "found by their ratings" if told else "numbered by their place in the file"
-    log.add(
-        "trials_missing",
-        participant=subject,
-        found=f"{count} trials, whose videos were {how}",
-        expected=f"{expected} trials",
-        action="decided",
-    )
-    return [rated[place].video for place in told] if told else list(range(1, count + 1))
-
-
-def _told_by_ratings(labels: np.ndarray, rated: list[list[float]]) -> list[int] | None:
-    """The line of the table each trial's labels equal, where there is one each, in order.
-
-    A rating that is missing on either side says nothing; two at least must be there.
-    """
-    table = np.array(rated).reshape(len(rated), len(_LABELS))
-    places = []
-    for row in labels:
-        apart = np.abs(table - row)
-        same = np.flatnonzero((~(apart >= 0.02)).all(axis=1) & (np.isfinite(apart).sum(axis=1) >= 2))
-        places += same.tolist() if len(same) == 1 else []
-    return places if len(places) == len(labels) and places == sorted(set(places)) else None
-
-
-def _note_labels(
-    labels: np.ndarray, videos: list[int], subject: str, table: RatingsTable, number: int, log: FaultLog
-) -> None:
-    """Report labels that are no ratings, and labels that are not those of the table."""
-    rated = {trial.video: trial.ratings for trial in table.of(number)}
-    missing, differ = [], []
-    for video, row in zip(videos, labels, strict=True):
-        for name, value in zip(_LABELS, row, strict=True):
-            if not SCALE[0] <= value <= SCALE[1]:
-                missing.append(f"{name} of video {video}: {value:g}")
-            elif abs(rated.get(video, {}).get(name, value) - value) >= 0.02:
-                differ.append(f"{name} of video {video}: {value:g}, in the table {rated[video][name]:g}")
-    for code, found, expected in (
-        ("rating_missing", missing, f"ratings from {SCALE[0]:g} to {SCALE[1]:g}"),
-        ("ratings_differ", differ, f"the ratings of {TABLE}; the file's own count"),
-    ):
-        if found:
-            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-            log.add(
-                code,
-                participant=subject,
-                stream="ratings",
-                found="; ".join(found[:5]) + more,
-                expected=expected,
-                action="masked" if code == "rating_missing" else "decided",
             )

@@ -7,17 +7,16 @@ the signals are not read.
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
 from pathlib import Path
 
 from affectssm.config import TrialCorpusSettings
-from affectssm.corpora.listing import Entry, Listing, check_root, walk
+from affectssm.corpora.listing import Entry, check_root, walk
+from affectssm.corpora.mahnob_files import Session, signals_name, sort_sessions
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.recorded import checked_file, checked_kinds
 from affectssm.corpora.signals import SCALE, STATUS_MASK
-from affectssm.corpora.trials import Trial, first_of, manifest_of, note_strays
+from affectssm.corpora.trials import Trial, first_of, manifest_of
 from affectssm.errors import ConfigError
 from affectssm.media.biosignals import SignalFile
 from affectssm.media.probe import MediaError, UnsafeFileError
@@ -29,28 +28,6 @@ RATE = 256.0
 BASELINE_S = 30.0
 SHORTEST_S = 4.0
 SESSIONS_A_SUBJECT = 130  # folder ids a subject owns
-_FOLDER = re.compile(r"\d{1,5}")
-_EMOTION = re.compile(r"Part_(?P<subject>\d+)_(?P<kind>[SN])_Trial(?P<trial>\d+)_emotion\.bdf", re.IGNORECASE)
-_TAGGING = re.compile(r"Part_\d+_Trial\d+_tagging\w*\.bdf", re.IGNORECASE)
-_BESIDE = re.compile(r"P\d+-Rec\d.*\.(?:avi|wav|tsv)", re.IGNORECASE)
-
-
-@dataclass
-class Session:
-    """The files of one folder."""
-
-    folder: str
-    xml: list[Entry] = field(default_factory=list)
-    emotion: list[Entry] = field(default_factory=list)
-    tagging: list[Entry] = field(default_factory=list)
-
-    def place(self, name: str) -> list[Entry] | None:
-        """Return the list a file belongs to by its name."""
-        if name == "session.xml":
-            return self.xml
-        if _EMOTION.fullmatch(name):
-            return self.emotion
-        return self.tagging if _TAGGING.fullmatch(name) else None
 
 
 def discover(root: Path, ground_truth: Path | None, settings: TrialCorpusSettings) -> Manifest:
@@ -65,7 +42,7 @@ def discover(root: Path, ground_truth: Path | None, settings: TrialCorpusSetting
     check_root(root, "MAHNOB-HCI")
     log = FaultLog("mahnob")
     listing = walk(root, names=("",))
-    sessions = _sort(listing, log)
+    sessions = sort_sessions(listing, log)
     finder = _Finder(root, log)
     found = [finder.trial(session) for session in sessions]
     trials = [trial for trial in found if trial is not None]
@@ -73,42 +50,6 @@ def discover(root: Path, ground_truth: Path | None, settings: TrialCorpusSetting
     return manifest_of(
         "mahnob", listing, trials, settings, log, "**/Sessions/<N>/session.xml and Part_*_emotion.bdf"
     )
-
-
-def _sort(listing: Listing, log: FaultLog) -> list[Session]:
-    """The sessions, in the order of their numbers; other files in their folders are strays."""
-    sessions: dict[tuple[str, ...], Session] = {}
-    strays = []
-    for entry in listing.files:
-        above, name = entry.parts[:-1], entry.parts[-1]
-        if above and _FOLDER.fullmatch(above[-1]) and above[-2:-1] != ("Subjects",):
-            held = sessions.setdefault(above, Session(above[-1])).place(name)
-            if held is not None:
-                held.append(entry)
-            elif not _BESIDE.fullmatch(name):
-                strays.append(entry)
-        elif name.startswith("."):
-            strays.append(entry)
-    note_strays(strays, log)
-    return _once([sessions[place] for place in sorted(sessions)], log)
-
-
-def _once(sessions: list[Session], log: FaultLog) -> list[Session]:
-    """The sessions that hold something, one a number."""
-    by_folder: dict[str, list[Session]] = defaultdict(list)
-    for session in sessions:
-        if session.xml or session.emotion or session.tagging:
-            by_folder[session.folder].append(session)
-    for folder, several in by_folder.items():
-        if len(several) > 1:
-            log.add(
-                "duplicate_recording",
-                recording=folder,
-                found=f"{len(several)} folders of this number",
-                expected="one; the first in the order of paths was taken",
-                action="decided",
-            )
-    return [by_folder[folder][0] for folder in sorted(by_folder, key=lambda name: (int(name), name))]
 
 
 class _Finder:
@@ -187,12 +128,12 @@ class _Finder:
     def _is_neutral(session: Session, xml: SessionXml) -> bool:
         """By the name of the signals; without them, by the session, which says what it was."""
         if session.emotion:
-            return all(match and match["kind"].upper() == "N" for match in map(_name, session.emotion))
+            return all(match and match["kind"].upper() == "N" for match in map(signals_name, session.emotion))
         return not xml.is_stimulus
 
     def _compare_names(self, session: Session, xml: SessionXml, entry: Entry, subject: str) -> None:
         """The session's own subject counts; a folder, an id and a file name that disagree are reported."""
-        match = _name(entry)
+        match = signals_name(entry)
         apart = []
         if match and match["subject"] != xml.subject:
             apart.append(f"signals of subject {match['subject']}")
@@ -268,7 +209,3 @@ class _Finder:
             self._fault("signal_too_short", session, subject, found, f"at least {SHORTEST_S:g} s")
             return None
         return edges[0], edges[1]
-
-
-def _name(entry: Entry) -> re.Match[str] | None:
-    return _EMOTION.fullmatch(entry.parts[-1])

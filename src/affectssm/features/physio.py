@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.deap import read_dat
+from affectssm.corpora.deap_preprocessed import read_dat
 from affectssm.corpora.deap_ratings import RatingsTable, read_ratings
 from affectssm.corpora.manifest import StreamRow
 from affectssm.corpora.signals import (
