@@ -51,7 +51,7 @@ def test_the_lock_holds_what_requirements_ask_for():
 
 def test_the_lock_serves_cpu_and_gpu_machines():
     # A CUDA package would force CUDA upon everyone, a local version (2.13.0+cpu) would exclude it.
-    assert not [name for name in locked() if name.startswith(("nvidia-", "cuda-")) or name == "triton"]
+    assert not [name for name in locked() if name.startswith(("nvidia-", "cuda-"))]
     assert not [version for version in locked().values() if "+" in version]
 
 
