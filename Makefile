@@ -40,6 +40,7 @@ bench: $(STAMP)
 	python benchmarks/dry_run.py
 	python benchmarks/extraction.py
 	python benchmarks/scan.py
+	python benchmarks/physio_step.py
 
 environment: $(STAMP)
 
