@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file
 from small_task import FRAMES, RECORDINGS, label, run_settings, write_task
 
+from affectssm.errors import ConfigError
 from affectssm.evaluation.metrics import ccc
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
@@ -162,3 +163,14 @@ def test_learning_finds_the_planted_label_and_shuffled_labels_do_not(task, tmp_p
         history = list(csv.DictReader((tmp_path / (variant or "full") / "history.csv").open()))
         found[variant] = float(history[-1]["val_ccc"])
     assert found[""] > 0.7 > 0.4 > found["shuffled_labels"]
+
+
+def test_the_card_names_the_scan_backends_that_ran(undisturbed):
+    assert "numba" in read_card(undisturbed / "checkpoint.safetensors")["scan_backends"]
+
+
+def test_a_scan_backend_that_cannot_run_is_named_with_the_reason(task, tmp_path):
+    with pytest.raises(ConfigError, match=r"scan_backend\n.*'mamba_ssm' cannot run here: .*cpu") as error:
+        fit(run_settings(scan_backend="mamba_ssm"), *task, tmp_path / "1")
+    assert "auto" in error.value.remedy
+    assert not (tmp_path / "1" / "checkpoint.safetensors").exists()
