@@ -14,6 +14,8 @@ include: "workflow/rules/timeline.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/memory.smk"
+include: "workflow/rules/trials.smk"
+include: "workflow/rules/adaptation.smk"
 include: "workflow/rules/tables.smk"
 
 

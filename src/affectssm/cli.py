@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_data_commands(command)
     _add_run_commands(command)
+    _add_trial_commands(command)
     _add_table_commands(command)
     add = command("config", commands.config, "check a configuration, or write the files generated from it")
     add("files", type=Path, nargs="*", help="YAML files, later ones over earlier ones")
@@ -90,16 +91,6 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _computing(add, "{feature: {batch, weights_dir}}")
     _out(add)
     add("--faults", type=Path, required=True)
-
-    add = command(
-        "epochs", commands.epochs, "cut a shard's trials of bio-signals into epochs, with their index"
-    )
-    add("--manifest", type=Path, required=True)
-    add("--features", type=Path, required=True, help="results/features/{corpus}-{edition}")
-    add("--shard", required=True)
-    add("--settings", type=_json, default={}, help="the epochs' settings, as JSON")
-    _out(add)
-    add("--index", type=Path, required=True, help="the index to write (.parquet, beside --out)")
 
     add = command("windows", commands.windows, "write the window indexes of a task")
     add("task")
@@ -152,6 +143,74 @@ def _add_run_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _out(add)
 
 
+def _add_trial_commands(command: Callable[[str, Handler, str], Add]) -> None:
+    add = command(
+        "epochs", commands.epochs, "cut a shard's trials of bio-signals into epochs, with their index"
+    )
+    add("--manifest", type=Path, required=True)
+    add("--features", type=Path, required=True, help="results/features/{corpus}-{edition}")
+    add("--shard", required=True)
+    add("--settings", type=_json, default={}, help="the epochs' settings, as JSON")
+    _out(add)
+    add("--index", type=Path, required=True, help="the index to write (.parquet, beside --out)")
+
+    add = command(
+        "train-trials",
+        commands.train_trials,
+        "train the folds of a part; a killed job goes on with the next fold",
+    )
+    _epochs(add)
+    add("--part", required=True, help="a shard whose subjects are tested (s00), or a pooled fold (f00)")
+    add("--settings", type=_json, required=True)
+    _out(add)
+
+    add = command(
+        "masks", commands.masks, "draw what goes missing from a shard's segments, for all methods alike"
+    )
+    _epochs(add)
+    add("--seed", type=int, required=True)
+    _adaptation(add)
+    _out(add)
+
+    add = command(
+        "choose",
+        commands.choose,
+        "choose learning rates and thresholds of adaptation on development subjects",
+    )
+    _epochs(add)
+    _files(add, "--runs", "results/runs/{experiment}/{part}/{seed} of both dimensions")
+    _adaptation(add)
+    _out(add)
+
+    add = command(
+        "adapt-trials", commands.adapt_trials, "adapt to the test segments of a part's folds, by every method"
+    )
+    _epochs(add)
+    _files(add, "--masks", "masks of the shards that are tested")
+    add("--chosen", type=Path, required=True, help="what choose has written")
+    add("--settings", type=_json, required=True, help="the run's, as train-trials was given them")
+    _adaptation(add)
+    add("--run", type=Path, required=True)
+    _out(add)
+    add("--streams", type=Path, required=True, help="the table of streams to write (.parquet)")
+
+    add = command(
+        "evaluate-trials", commands.evaluate_trials, "score the predictions of an experiment on trials"
+    )
+    _epochs(add)
+    _files(add, "--predictions", "predictions.parquet of every part and seed")
+    add("--settings", type=_json, required=True)
+    _out(add)
+
+    add = command("evaluate-adaptation", commands.evaluate_adaptation, "score every method of adaptation")
+    _epochs(add)
+    _files(add, "--adapted", "adapted.parquet of every part and seed")
+    _files(add, "--streams", "streams.parquet of every part and seed")
+    add("--chosen", type=Path, required=True, help="what choose has written")
+    add("--settings", type=_json, required=True)
+    _out(add)
+
+
 def _add_table_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add = command("table", commands.table, "build a table with its Markdown, provenance, faults and figure")
     add("table")
@@ -177,6 +236,14 @@ def _run(add: Add) -> None:
     _features(add)
     add("--settings", type=_json, required=True)
     _computing(add, "{workers}")
+
+
+def _epochs(add: Add) -> None:
+    _files(add, "--epochs", "results/epochs/{corpus}-{edition}/{shard}.h5 of the shards that are needed")
+
+
+def _adaptation(add: Add) -> None:
+    add("--adaptation", type=_json, required=True, help="methods, streams, patterns and choice, as JSON")
 
 
 def _predictions(add: Add) -> None:

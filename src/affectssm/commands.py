@@ -124,6 +124,57 @@ def submission(given: Namespace) -> None:
     write_submission(given.out.name, given.predictions, given.missing, given.out)
 
 
+def train_trials(given: Namespace) -> None:
+    from affectssm.training.trials import fit_trials
+
+    fit_trials(given.settings, given.epochs, given.part, given.out)
+
+
+def masks(given: Namespace) -> None:
+    from affectssm.adaptation.mask_files import write_mask_files
+
+    write_mask_files(
+        given.epochs, given.seed, given.adaptation["missing"], given.adaptation["modalities"], given.out
+    )
+
+
+def choose(given: Namespace) -> None:
+    from affectssm.adaptation.choose import choose
+
+    asked = given.adaptation
+    choose(asked["methods"], asked["choice"], asked["adaptation"], given.epochs, given.runs, given.out)
+
+
+def adapt_trials(given: Namespace) -> None:
+    from affectssm.adaptation.choose import read_chosen
+    from affectssm.adaptation.trials import adapt_part
+
+    asked = given.adaptation
+    adapt_part(
+        given.settings | {"methods": asked["methods"]},
+        asked["adaptation"],
+        asked["missing"],
+        read_chosen(given.chosen),
+        given.epochs,
+        given.run,
+        given.masks,
+        given.out,
+        given.streams,
+    )
+
+
+def evaluate_trials(given: Namespace) -> None:
+    from affectssm.evaluation.trials import evaluate_trials
+
+    evaluate_trials(given.settings, given.epochs, given.predictions, given.out)
+
+
+def evaluate_adaptation(given: Namespace) -> None:
+    from affectssm.evaluation.trials import evaluate_adaptation
+
+    evaluate_adaptation(given.settings, given.epochs, given.adapted, given.streams, given.chosen, given.out)
+
+
 def table(given: Namespace) -> None:
     from affectssm.tables.build import build_table
 

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from affectssm.presets import SCALES, fill
 from affectssm.settings_base import Strict, default_tree, with_defaults
+from affectssm.trial_settings import Physiology
 
 DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
 NO_CORPUS = "none"
@@ -42,7 +43,7 @@ class TrialCorpusSettings(Strict):
     root: str = Field(
         "demo", description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or demo, demo-tiny"
     )
-    shards: int = Field(2, ge=1, le=256, description="how many shards the subjects are spread over")
+    shards: int = Field(1, ge=1, le=256, description="how many shards the subjects are spread over")
     checksum: Literal["sha256", "mtime"] = Field(
         "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
     )
@@ -322,6 +323,9 @@ class Config(Strict):
     features: Features = Field(description="feature sources and extractors")
     timeline: Timeline = Field(default_factory=Timeline, description="the common time line")
     experiments: Experiments = Field(description="models, seeds and the recipe")
+    physiology: Physiology = Field(
+        default_factory=Physiology, description="trials of bio-signals: DEAP and MAHNOB-HCI"
+    )
     evaluation: Evaluation = Field(description="scoring")
     memory: Memory = Field(default_factory=Memory, description="the memory measurement (damamba_memory)")
     tables: Tables = Field(default_factory=Tables, description="the tables")

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
+_WIDTHS = {"eeg": 16, "eog": 8, "emg": 6, "ecg": 8, "gsr": 6, "other": 8}
+_NARROW = dict.fromkeys(_WIDTHS, 6)
+
 PAPER: dict[str, Any] = {
+    "corpora": {
+        "noxi": {"shards": 16},
+        "noxi_add": {"shards": 4},
+        "mpiigi": {"shards": 4},
+        "deap": {"shards": 16},
+        "mahnob": {"shards": 16},
+    },
     "features": {
         "weights": "pretrained",
         "size": "full",
@@ -39,10 +49,27 @@ PAPER: dict[str, Any] = {
             "ema_bias_correction": False,
         },
     },
+    "physiology": {
+        "protocol": {"folds": 10},
+        "seeds": [1, 2, 3, 4, 5],
+        "training": {"learning_rate": 1e-3, "batch": 64, "epochs": 30},
+        "bimamba_tta": {"widths": _WIDTHS, "d_state": 36, "inter_d_state": 12},
+        "tsception": {"temporal": 15, "spatial": 15},
+        "lggnet": {"temporal": 64, "graph": 32},
+        "mambaformer": {"d_model": 64, "layers": 2},
+        "missing": {"ratios": [0.2, 0.4, 0.6, 0.8]},
+        "choice": {
+            "development_subjects": 2,
+            "factors": [1.0, 0.1, 10.0, 100.0],
+            "entropy_margins": [0.4, 0.8],
+            "ratios": [0.2, 0.4, 0.6, 0.8],
+        },
+    },
     "evaluation": {"bootstrap": 2000},
 }
 
 DEMO: dict[str, Any] = {
+    "corpora": {corpus: {"shards": 1} for corpus in ("noxi", "noxi_add", "mpiigi", "deap", "mahnob")},
     "features": {
         "weights": "random",
         "size": "small",
@@ -72,10 +99,27 @@ DEMO: dict[str, Any] = {
             "ema_bias_correction": True,
         },
     },
+    "physiology": {
+        "protocol": {"folds": 3},
+        "seeds": [1],
+        "training": {"learning_rate": 4e-3, "batch": 16, "epochs": 10},
+        "bimamba_tta": {"widths": _NARROW, "d_state": 8, "inter_d_state": 4},
+        "tsception": {"temporal": 3, "spatial": 6},
+        "lggnet": {"temporal": 3, "graph": 16},
+        "mambaformer": {"d_model": 16, "layers": 1},
+        "missing": {"ratios": [0.2, 0.4, 0.6, 0.8]},
+        "choice": {
+            "development_subjects": 1,
+            "factors": [1.0, 10.0],
+            "entropy_margins": [0.4, 0.8],
+            "ratios": [0.6],
+        },
+    },
     "evaluation": {"bootstrap": 1000},
 }
 
 TINY: dict[str, Any] = {
+    "corpora": DEMO["corpora"],
     "features": DEMO["features"],
     "experiments": {
         "seeds": [1],
@@ -98,6 +142,22 @@ TINY: dict[str, Any] = {
             "warmup_steps": 2,
             "ema_decay": 0.9,
             "ema_bias_correction": True,
+        },
+    },
+    "physiology": {
+        "protocol": {"folds": 2},
+        "seeds": [1],
+        "training": {"learning_rate": 4e-3, "batch": 16, "epochs": 1},
+        "bimamba_tta": {"widths": dict.fromkeys(_WIDTHS, 2), "d_state": 2, "inter_d_state": 2},
+        "tsception": {"temporal": 2, "spatial": 2},
+        "lggnet": {"temporal": 2, "graph": 4},
+        "mambaformer": {"d_model": 8, "layers": 1},
+        "missing": {"ratios": [0.4, 0.8]},
+        "choice": {
+            "development_subjects": 1,
+            "factors": [1.0],
+            "entropy_margins": [0.4],
+            "ratios": [0.8],
         },
     },
     "evaluation": {"bootstrap": 50},

@@ -119,7 +119,9 @@ def _yaml_lines(section: type[Strict], defaults: dict[str, Any], above: tuple[st
             yield f"{indent}{name}:  # {field.description}"
             yield from _yaml_lines(field.annotation, defaults.get(name, {}), key)
         else:
-            yield f"{indent}{name}: {_plain(defaults.get(name))}  # {field.description}{_remark(key, field)}"
+            # a null leaves the key to the scale; a section's own default is for those who use it without one
+            value = None if scale_values(key) else defaults.get(name)
+            yield f"{indent}{name}: {_plain(value)}  # {field.description}{_remark(key, field)}"
 
 
 def _plain(value: Any) -> str:

@@ -1,12 +1,22 @@
-"""Settings of epochs of bio-signals, of how trials are parted, and of what counts as high."""
+"""Settings of the road of bio-signals: epochs, how trials are parted, what is trained, what goes missing and adapts."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from affectssm.physio_settings import (
+    AdaptationSettings,
+    BiMambaTTASettings,
+    LGGNetSettings,
+    MambaFormerSettings,
+    TSceptionSettings,
+)
 from affectssm.settings_base import Strict
+
+Modality = Literal["eeg", "eog", "emg", "ecg", "gsr"]
+Modalities = Annotated[tuple[Modality, ...], Field(min_length=1)]
 
 
 class EpochSettings(Strict):
@@ -38,3 +48,99 @@ class ProtocolSettings(Strict):
     equal: Literal["low", "high"] = Field(
         "low", description="what a rating of exactly the threshold counts as"
     )
+
+
+class ModalitySettings(Strict):
+    """Which modalities models see."""
+
+    deap: Modalities = Field(("eeg", "eog", "emg"), description="of DEAP (these as released)")
+    mahnob: Modalities = Field(("eeg", "ecg", "gsr"), description="of MAHNOB-HCI")
+
+
+class TrialTrainingSettings(Strict):
+    """The recipe of every model of bio-signals: Adam, a fixed number of epochs, the last weights."""
+
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step size (TSception's)")
+    weight_decay: float = Field(0.0, ge=0, description="Adam's weight decay")
+    batch: int = Field(64, ge=2, description="segments a step (TSception: 64)")
+    epochs: int = Field(30, ge=1, description="passes over a fold's training segments (the paper: 30)")
+    scan_backend: Literal["auto", "reference", "numba", "triton", "mamba_ssm"] = Field(
+        "auto", description="what computes the selective scans; auto: the fastest that can"
+    )
+    threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
+
+
+class MissingSettings(Strict):
+    """What goes missing from test segments."""
+
+    patterns: tuple[Literal["modality", "channel", "sample"], ...] = Field(
+        ("modality", "channel", "sample"),
+        min_length=1,
+        description="what goes missing as a whole; the first is the headline",
+    )
+    ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (0.2, 0.4, 0.6, 0.8), min_length=1, description="probability that one goes missing"
+    )
+
+
+class ChoiceSettings(Strict):
+    """How the learning rates and thresholds of adaptation are chosen: on subjects that are then not tested."""
+
+    development_subjects: int = Field(
+        2, ge=0, description="subjects a corpus that choose and are not tested (0: the authors' constants)"
+    )
+    factors: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1.0, 0.1, 10.0, 100.0), min_length=1, description="tried, times the method's learning rate"
+    )
+    entropy_margins: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.4, 0.8), min_length=1, description="tried by methods with a margin, as shares of ln N"
+    )
+    ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (0.2, 0.4, 0.6, 0.8), min_length=1, description="ratios of missing modalities they are tried at"
+    )
+
+
+class Physiology(Strict):
+    """DEAP and MAHNOB-HCI to BiMamba-TTA's tables."""
+
+    modalities: ModalitySettings = Field(
+        default_factory=ModalitySettings, description="which modalities models see"
+    )
+    epochs: EpochSettings = Field(default_factory=EpochSettings, description="how trials are cut")
+    protocol: ProtocolSettings = Field(
+        default_factory=ProtocolSettings, description="folds, and what counts as high"
+    )
+    models: tuple[Literal["bimamba_tta", "tsception", "lggnet", "mambaformer"], ...] = Field(
+        ("bimamba_tta", "tsception", "lggnet", "mambaformer"),
+        min_length=1,
+        description="measured rows of bimtta_accuracy",
+    )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (1, 2, 3, 4, 5), min_length=1, description="one run each; a cell is their mean"
+    )
+    training: TrialTrainingSettings = Field(
+        default_factory=TrialTrainingSettings, description="the recipe of all models"
+    )
+    bimamba_tta: BiMambaTTASettings = Field(default_factory=BiMambaTTASettings, description="BiMamba-TTA")
+    tsception: TSceptionSettings = Field(default_factory=TSceptionSettings, description="TSception")
+    lggnet: LGGNetSettings = Field(default_factory=LGGNetSettings, description="LGGNet")
+    mambaformer: MambaFormerSettings = Field(default_factory=MambaFormerSettings, description="MambaFormer")
+    missing: MissingSettings = Field(
+        default_factory=MissingSettings, description="what goes missing from test segments"
+    )
+    methods: tuple[Literal["none", "tent", "eata", "read", "tltta", "bim_tta"], ...] = Field(
+        ("none", "tent", "eata", "read", "tltta", "bim_tta"),
+        description="measured rows of bimtta_missing; none is what the others are compared with",
+    )
+    adaptation: AdaptationSettings = Field(
+        default_factory=AdaptationSettings, description="test-time adaptation"
+    )
+    choice: ChoiceSettings = Field(
+        default_factory=ChoiceSettings, description="how its learning rates and thresholds are chosen"
+    )
+
+    @model_validator(mode="after")
+    def _compared_with_none(self) -> Physiology:
+        if "none" not in self.methods:
+            raise ValueError("methods with none, which the others are compared with; it is left out")
+        return self

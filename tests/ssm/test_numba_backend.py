@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -50,6 +53,41 @@ def test_the_number_of_threads_changes_no_bit():
         assert all(other[name].equal(values) for name, values in found[0].items())
 
 
+@pytest.fixture(params=["torch's team", "pool"])
+def _threads(request, monkeypatch):
+    """Three threads of either kind."""
+    before = torch.get_num_threads()
+    if request.param == "pool":
+        monkeypatch.setattr(threads, "_team", [])
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("number", [1, 2, 40])
+def test_every_part_is_done_once(number):
+    done = []
+    threads.run(lambda *part: done.append(part), threads.ranges(number, number))
+    assert sorted(done) == [(i, i, i + 1) for i in range(number)]
+
+
+@pytest.mark.usefixtures("_threads")
+def test_a_forked_process_has_threads_again():
+    def work(part, begin, end):
+        done.append(part)
+
+    done: list[int] = []
+    threads.run(work, threads.ranges(4, 4))
+    done.clear()
+    if not (child := os.fork()):
+        signal.alarm(20)  # one that waits for threads which are not there ends
+        threads.run(work, threads.ranges(4, 4))
+        os._exit(0 if sorted(done) == [0, 1, 2, 3] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.usefixtures("_threads")
 def test_an_error_in_a_thread_is_not_lost():
     def work(part, begin, end):
         if part == 3:

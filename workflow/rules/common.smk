@@ -12,15 +12,18 @@ except AffectError as error:
 
 
 wildcard_constraints:
-    corpus_edition="|".join(plan.corpus_editions),
-    edition="demo[a-z-]*",
+    corpus_edition=plan.one_of(plan.corpus_editions),
+    edition="(demo|physio)[a-z-]*",
     shard="s[0-9]+",
-    table="|".join(plan.tables),
-    joint=plan.joint_edition,
+    part="[sf][0-9]+",
+    table=plan.one_of(plan.tables),
+    joint=plan.one_of(plan.table_editions),
     seed="[0-9]+",
     seeds="[0-9]+(-[0-9]+)*",
     fold="[A-Za-z0-9_]+",
     source="extracted|multimediate",
+    experiment=plan.one_of(plan.experiments),
+    trials=plan.one_of(plan.trial_experiments),
 
 
 def manifest_of(wildcards):
@@ -88,8 +91,8 @@ def training_manifest(wildcards):
 
 def all_manifests(wildcards):
     return [
-        checkpoints.manifest.get(corpus_edition=name).output.manifest
-        for name in plan.corpus_editions
+        checkpoints.manifest.get(corpus_edition=plan.name(corpus)).output.manifest
+        for corpus in plan.corpora
     ]
 
 
@@ -180,6 +183,104 @@ def evaluation_arguments(wildcards):
     return plan.evaluation_arguments(wildcards.experiment, seeds_of(wildcards))
 
 
+# trials
+
+
+def corpus_of(wildcards):
+    """The corpus of trials that a rule's wildcards name; asking for it waits for the manifest."""
+    if hasattr(wildcards, "trials"):
+        corpus = plan.trial_experiment(wildcards.trials).corpus
+    else:
+        corpus = plan.corpus_editions[wildcards.corpus_edition]
+    checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+    return corpus
+
+
+def signal_tracks(wildcards):
+    corpus = corpus_of(wildcards)
+    return [
+        f"results/features/{wildcards.corpus_edition}/{feature}/{wildcards.shard}.h5"
+        for feature in plan.signal_features(corpus, wildcards.shard)
+    ]
+
+
+def epochs_arguments(wildcards):
+    return plan.epochs_arguments(plan.corpus_editions[wildcards.corpus_edition])
+
+
+def shard_content(wildcards):
+    return plan.shard_content(
+        plan.corpus_editions[wildcards.corpus_edition], wildcards.shard
+    )
+
+
+def epochs_of_part(wildcards):
+    corpus = corpus_of(wildcards)
+    return plan.epochs(corpus, plan.shards_of_part(corpus, wildcards.part))
+
+
+def epochs_of_corpus(wildcards):
+    return plan.epochs(corpus_of(wildcards))
+
+
+def trial_run_arguments(wildcards):
+    return plan.trial_run_arguments(wildcards.trials, wildcards.seed)
+
+
+def trial_training_code(wildcards):
+    return plan.trial_training_code(wildcards.trials)
+
+
+def masks_of(wildcards):
+    return plan.masks(corpus_of(wildcards), wildcards.part, wildcards.seed)
+
+
+def chosen_of(wildcards):
+    return plan.chosen(corpus_of(wildcards))
+
+
+def choosing_checkpoints(wildcards):
+    runs = plan.chosen_from(corpus_of(wildcards))
+    return [f"{run}/checkpoint.safetensors" for run in runs]
+
+
+def choosing_runs(wildcards):
+    return plan.chosen_from(corpus_of(wildcards))
+
+
+def adaptation_arguments(wildcards):
+    if hasattr(wildcards, "trials"):
+        corpus = plan.trial_experiment(wildcards.trials).corpus
+    else:
+        corpus = plan.corpus_editions[wildcards.corpus_edition]
+    return plan.adaptation_arguments(corpus)
+
+
+def trial_files(wildcards, name):
+    """A file of every run of an experiment of trials."""
+    corpus_of(wildcards)
+    return [
+        f"{run}/{name}"
+        for run in plan.trial_runs(wildcards.trials, seeds_of(wildcards))
+    ]
+
+
+def trial_predictions(wildcards):
+    return trial_files(wildcards, "predictions.parquet")
+
+
+def adapted_predictions(wildcards):
+    return trial_files(wildcards, "adapted.parquet")
+
+
+def adapted_streams(wildcards):
+    return trial_files(wildcards, "streams.parquet")
+
+
+def trial_evaluation_arguments(wildcards):
+    return plan.trial_evaluation_arguments(wildcards.trials, seeds_of(wildcards))
+
+
 # tables
 
 
@@ -194,14 +295,22 @@ def submissions_of(wildcards):
 def faults_of(wildcards):
     """Every fault table behind a table: of discovery and of every feature."""
     corpora = plan.corpora_behind(wildcards.table)
-    found = [
-        file.removesuffix(".h5") + ".faults.parquet"
-        for file in tracks(corpora, plan.features_behind(wildcards.table))
-    ]
-    return [
-        f"results/corpora/{plan.name(corpus)}/faults.parquet" for corpus in corpora
-    ] + found
+    for corpus in corpora:
+        checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+    return plan.faults_behind(wildcards.table)
 
 
 def table_arguments(wildcards):
     return plan.table_arguments(wildcards.table)
+
+
+def edition_tables(wildcards):
+    """The files of a table in the edition of this configuration, by what they are."""
+    folder = f"results/tables/{plan.table_edition(wildcards.table)}/{wildcards.table}"
+    return {
+        "csv": f"{folder}.csv",
+        "markdown": f"{folder}.md",
+        "provenance": f"{folder}.provenance.json",
+        "faults": f"{folder}.faults.csv",
+        "figure": f"{folder}.png",
+    }

@@ -34,11 +34,7 @@ rule edition_table:
 # Its input is known before any manifest is: through it Snakemake notices a change of root.
 rule table:
     input:
-        csv=f"results/tables/{plan.joint_edition}/{{table}}.csv",
-        markdown=f"results/tables/{plan.joint_edition}/{{table}}.md",
-        provenance=f"results/tables/{plan.joint_edition}/{{table}}.provenance.json",
-        faults=f"results/tables/{plan.joint_edition}/{{table}}.faults.csv",
-        figure=f"results/tables/{plan.joint_edition}/{{table}}.png",
+        unpack(edition_tables),
     output:
         csv=report(
             "results/tables/{table}.csv",

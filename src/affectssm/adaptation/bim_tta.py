@@ -73,14 +73,17 @@ class BiMTTA(Method):
         left = torch.ones(len(output.logits), dtype=torch.bool, device=output.logits.device)
         updates, used = 0, 0
         for round_ in range(1, self.settings.bim_tta.iterations + 1):
+            chosen = left.clone()
+            chosen[left] = self._filter(output, round_)
+            if not chosen.any():
+                continue  # neither the model nor what is left has changed, nor would its answer
+            left &= ~chosen
+            made = self.step(self.loss(self.model(_rows(signals, chosen))))
+            updates, used = updates + made, used + made * int(chosen.sum())
             if not left.any():
                 break
-            chosen = left.clone()
-            chosen[left] = self._filter(_rows(signals, left), round_)
-            if chosen.any():
-                left &= ~chosen
-                made = self.step(self.loss(self.model(_rows(signals, chosen))))
-                updates, used = updates + made, used + made * int(chosen.sum())
+            with torch.no_grad():
+                output = self.model(_rows(signals, left))
         return updates, used
 
     def loss(self, output: SignalOutput) -> Tensor:
@@ -93,11 +96,10 @@ class BiMTTA(Method):
             weights * (entropies + own.mutual_weight * losses.mutual_information_sharing(p, alone))
         ).mean()
 
-    def _filter(self, signals: Signals, round_: int) -> Tensor:
-        """Which of these samples pass in a round, by the model as it is now."""
+    @torch.no_grad()
+    def _filter(self, output: SignalOutput, round_: int) -> Tensor:
+        """Which samples pass in a round, by the answer to them of the model as it is now."""
         own = self.settings.bim_tta
-        with torch.no_grad():
-            output = self.model(signals)
         alone = {name: losses.entropy_of(x.softmax(dim=1)) for name, x in output.modalities.items()}
         joint = losses.entropy_of(output.logits.softmax(dim=1))
         spread = own.variance_weight * beta(own, round_)

@@ -104,6 +104,16 @@ class Method:
         if self.optimiser and self._optimiser_state is not None:
             self.optimiser.load_state_dict(deepcopy(self._optimiser_state))
 
+    def retune(self, settings: AdaptationSettings) -> None:
+        """Start afresh with other constants of the update (step size, margins, weights).
+
+        What was fixed when the method took hold of the model stays: ``bn_stats``, and what the source told.
+        """
+        self.reset()
+        self.settings = settings
+        self.optimiser = self._optimiser(list(self.collect().values()))
+        self._optimiser_state = deepcopy(self.optimiser.state_dict()) if self.optimiser else None
+
     def step(self, loss: Tensor) -> int:
         """Minimise a loss by one step; 1, or 0 where loss or gradient is not finite."""
         assert self.optimiser is not None

@@ -13,8 +13,9 @@ U units a segment: modalities in the order given, or their channels, or the samp
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +30,8 @@ from affectssm.store.card import make_card
 from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
 
 Unit = Literal["modality", "channel", "sample"]
-SCHEMA = pa.schema([("segment", pa.string()), ("present", pa.list_(pa.bool_()))])
+# A bit a unit, eight to a byte (numpy.packbits): as a list of flags, 5 MB of samples' masks take 400 MB to write.
+SCHEMA = pa.schema([("segment", pa.string()), ("present", pa.binary())])
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,21 @@ class Masks:
         """Share of the units that are missing."""
         return float(1 - self.present.mean())
 
+    def missing_share_of(self, segments: Sequence[str]) -> float:
+        """Share of these segments' units that are missing."""
+        return float(1 - self.present[[self._rows[name] for name in segments]].mean())
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.segments)}
+
     def apply(self, signals: Signals, segments: Sequence[str]) -> dict[str, Tensor]:
         """The signals (B, C_m, L) of these segments with zeros where something is missing.
 
         Raises:
             DataError: for a segment without a mask.
         """
-        rows = {name: row for row, name in enumerate(self.segments)}
+        rows = self._rows
         lacking = [name for name in segments if name not in rows]
         if lacking:
             raise DataError(
@@ -128,26 +138,46 @@ def write_masks(
 ) -> None:
     """Save masks with a card that says how they were drawn."""
     settings: dict[str, Any] = {
-        "ratio": ratio, "seed": seed, "unit": masks.unit, "channels": masks.channels, "samples": masks.samples,
+        "ratio": ratio, "seed": seed, "unit": masks.unit, "samples": masks.samples,
+        "channels": [list(pair) for pair in masks.channels.items()],  # in order, which the keys of a card have not
     }  # fmt: skip
     card = make_card("adaptation/missing", [__name__], settings, inputs, missing_share=masks.missing_share)
-    columns = {"segment": list(masks.segments), "present": list(masks.present)}
-    write_parquet(path, columns, SCHEMA, card)
+    packed = [row.tobytes() for row in np.packbits(masks.present, axis=1)]
+    write_parquet(path, {"segment": list(masks.segments), "present": packed}, SCHEMA, card)
 
 
-def read_masks(path: Path | str) -> Masks:
-    """Read saved masks.
+def mask_settings(path: Path | str) -> dict[str, Any]:
+    """Read how saved masks were drawn: ratio, seed, unit, channels and samples.
 
     Raises:
         DataError: if the file is absent, not Parquet or carries no card of masks.
     """
-    table, card = read_parquet(path), read_parquet_card(path)
+    card = read_parquet_card(path)
     if card is None or card.get("stage") != "adaptation/missing":
         raise DataError(
             path, "no card of missing-data masks", "a file of write_masks", "draw the masks again"
         )
-    given = card["settings"]
-    channels = {name: int(count) for name, count in given["channels"].items()}
-    flat = table["present"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    present = flat.reshape(len(table), -1)
+    return card["settings"]
+
+
+def read_masks(path: Path | str, segments: Collection[str] | None = None) -> Masks:
+    """Read saved masks, in the file's order.
+
+    Args:
+        path: of ``write_masks``.
+        segments: those that are wanted; a mask of any other is not unpacked. None: all.
+
+    Raises:
+        DataError: if the file is absent, not Parquet or carries no card of masks.
+    """
+    table, given = read_parquet(path), mask_settings(path)
+    channels = {name: int(count) for name, count in given["channels"]}
+    if segments is not None:
+        wanted = set(segments)
+        table = table.filter(pa.array([name in wanted for name in table["segment"].to_pylist()], pa.bool_()))
+    units = sum(units_by_modality(given["unit"], channels, given["samples"]))
+    packed = np.frombuffer(b"".join(table["present"].to_pylist()), np.uint8).reshape(
+        len(table), -(-units // 8)
+    )
+    present = np.unpackbits(packed, axis=1, count=units).view(np.bool_)
     return Masks(tuple(table["segment"].to_pylist()), present, channels, given["samples"], given["unit"])

@@ -9,15 +9,18 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config, CorpusSettings
-from affectssm.plan.text import shell_words, short_hash
+from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config, CorpusSettings, TrialCorpusSettings
+from affectssm.plan.text import one_of, shell_words, short_hash
 from affectssm.settings_io import load_config, slice_json
 from affectssm.store import layout
 from affectssm.store.code import code_hash
 
 CORPORA = ("noxi", "noxi_add", "mpiigi")
-FOLDER_OF = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigi"}
-"""Where a corpus lies below a demo's folder."""
+TRIAL_CORPORA = ("deap", "mahnob")
+FOLDER_OF = {"noxi_add": "noxi"}
+"""Where a corpus lies below a demo's folder, if not in one of its own name."""
+PHYSIO_EDITIONS = {"demo": "physio", "demo-tiny": "physio-tiny"}
+"""The demo corpora of bio-signals are made by themselves, in editions of their own."""
 
 
 class CorpusPlan:
@@ -35,15 +38,17 @@ class CorpusPlan:
         self.config: Config = load_config(given)
         self.results = results
 
-    def settings_of(self, corpus: str) -> CorpusSettings:
+    def settings_of(self, corpus: str) -> CorpusSettings | TrialCorpusSettings:
         """Return the settings of a corpus."""
         return getattr(self.config.corpora, corpus)
 
     def edition(self, corpus: str) -> str:
-        """Return ``demo...``, or a short fingerprint of the root and its settings."""
+        """Return ``demo...`` or ``physio...``, or a short fingerprint of the root and its settings."""
         settings = self.settings_of(corpus)
-        if settings.root in DEMO_EDITIONS:
-            return settings.root
+        if self.is_demo(corpus):
+            if getattr(settings, "variant", "") == "original":
+                return "physio-original"
+            return PHYSIO_EDITIONS[settings.root] if corpus in TRIAL_CORPORA else settings.root
         # the test labels may arrive later: they change what is scored, not what was extracted and trained
         identity = settings.model_dump(exclude={"ground_truth"}) | {
             "root": str(Path(settings.root).expanduser().resolve())
@@ -52,17 +57,26 @@ class CorpusPlan:
 
     def is_demo(self, corpus: str) -> bool:
         """Whether the corpus is one that is made here."""
-        return self.settings_of(corpus).root in DEMO_EDITIONS
+        made = PHYSIO_EDITIONS if corpus in TRIAL_CORPORA else DEMO_EDITIONS
+        return self.settings_of(corpus).root in made
 
     @cached_property
     def corpora(self) -> tuple[str, ...]:
-        """The corpora this configuration has; a lab need not hold all."""
-        return tuple(corpus for corpus in CORPORA if self.settings_of(corpus).root != NO_CORPUS)
+        """The corpora of dialogues that this configuration has; a lab need not hold all."""
+        return self._held(CORPORA)
+
+    @cached_property
+    def trial_corpora(self) -> tuple[str, ...]:
+        """The corpora of trials of bio-signals that this configuration has."""
+        return self._held(TRIAL_CORPORA)
+
+    def _held(self, corpora: Iterable[str]) -> tuple[str, ...]:
+        return tuple(corpus for corpus in corpora if self.settings_of(corpus).root != NO_CORPUS)
 
     @cached_property
     def corpus_editions(self) -> dict[str, str]:
-        """``{corpus}-{edition}`` -> corpus, for the corpora of this configuration."""
-        return {f"{corpus}-{self.edition(corpus)}": corpus for corpus in self.corpora}
+        """``{corpus}-{edition}`` -> corpus, for all corpora of this configuration."""
+        return {self.name(corpus): corpus for corpus in (*self.corpora, *self.trial_corpora)}
 
     def name(self, corpus: str) -> str:
         """Return ``{corpus}-{edition}``."""
@@ -75,7 +89,7 @@ class CorpusPlan:
     def root(self, corpus: str) -> str:
         """Return the folder of a corpus."""
         if self.is_demo(corpus):
-            return f"{self.results}/demo/{self.edition(corpus)}/{FOLDER_OF[corpus]}"
+            return f"{self.results}/demo/{self.edition(corpus)}/{FOLDER_OF.get(corpus, corpus)}"
         return str(Path(self.settings_of(corpus).root).expanduser())
 
     def ground_truth(self, corpus: str) -> str | None:
@@ -83,7 +97,7 @@ class CorpusPlan:
         given = self.settings_of(corpus).ground_truth
         if given is not None:
             return str(Path(given).expanduser())
-        if self.is_demo(corpus) and "withheld" not in self.edition(corpus):
+        if corpus in CORPORA and self.is_demo(corpus) and "withheld" not in self.edition(corpus):
             return f"{self.results}/demo/{self.edition(corpus)}/ground_truth"
         return None
 
@@ -122,6 +136,11 @@ class CorpusPlan:
             return "not known before the manifest"
         found = self.shard_index(corpus)["splits"]
         return short_hash(json.dumps(found.get(split, {}), sort_keys=True) for split in splits)
+
+    @staticmethod
+    def one_of(names: Iterable[str]) -> str:
+        """Return a wildcard's pattern that matches these names alone."""
+        return one_of(names)
 
     @staticmethod
     def code(*modules: str) -> str:

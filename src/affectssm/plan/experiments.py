@@ -23,8 +23,12 @@ class ExperimentPlan(FeaturePlan):
 
     @cached_property
     def joint_edition(self) -> str:
-        """The edition of tasks over all corpora: their common one, or a hash of the three."""
-        editions = [self.edition(corpus) for corpus in self.corpora]
+        """The edition of tasks over all corpora of dialogues."""
+        return self.joint_of(self.corpora)
+
+    def joint_of(self, corpora: Sequence[str]) -> str:
+        """Return the common edition of some corpora, or a hash of theirs."""
+        editions = [self.edition(corpus) for corpus in corpora]
         return editions[0] if len(set(editions)) == 1 else short_hash(editions)[:8]
 
     def task(self, experiment: str) -> str:
@@ -40,7 +44,8 @@ class ExperimentPlan(FeaturePlan):
         return [f"{self.results}/windows/{self.task(experiment)}/{part}.parquet" for part in parts]
 
     @cached_property
-    def _experiments(self) -> dict[str, Experiment]:
+    def experiments(self) -> dict[str, Experiment]:
+        """Full name, which ends in the edition -> experiment, of all tables of dialogues."""
         return {
             f"{experiment.name}-{self.joint_edition}": experiment
             for table in catalogue.TABLES
@@ -50,12 +55,12 @@ class ExperimentPlan(FeaturePlan):
     def experiment(self, name: str) -> Experiment:
         """Return an experiment of this configuration by its full name, which ends in the edition."""
         try:
-            return self._experiments[name]
+            return self.experiments[name]
         except KeyError:
             raise ConfigError(
                 f"experiment {name}",
                 "no table of this configuration has it",
-                "one of " + ", ".join(self._experiments),
+                "one of " + ", ".join(self.experiments),
                 "mend the name, or set experiments and features.sources so that a table needs it",
             ) from None
 

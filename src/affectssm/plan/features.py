@@ -74,5 +74,5 @@ class FeaturePlan(CorpusPlan):
         return [str(layout.track(folder, feature, shard)) for shard in self.shards(corpus)]
 
     def track_folders(self) -> list[str]:
-        """Return the folder of the feature files of each corpus."""
-        return [f"{self.results}/features/{name}" for name in self.corpus_editions]
+        """Return the folder of the feature files of each corpus of dialogues."""
+        return [f"{self.results}/features/{self.name(corpus)}" for corpus in self.corpora]

@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-from affectssm.plan.experiments import ExperimentPlan
+from affectssm.corpora.manifest import SIGNAL_KINDS
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.tables import catalogue
+from affectssm.plan.trials import TrialPlan
+from affectssm.tables import catalogue, trial_catalogue
+from affectssm.tables.fault_tables import fault_tables
 from affectssm.training.registry import memory_modules
 
 
-class TablePlan(ExperimentPlan):
+class TablePlan(TrialPlan):
     """The tables above the experiments: the whole plan."""
 
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables there are."""
-        return catalogue.TABLES
+        return (*catalogue.TABLES, *trial_catalogue.TABLES)
+
+    def table_edition(self, table: str) -> str:
+        """Return the edition of a table: that of the corpora it rests on."""
+        return self.trial_edition if table in trial_catalogue.TABLES else self.joint_edition
+
+    @property
+    def table_editions(self) -> tuple[str, ...]:
+        """The editions of this configuration's tables."""
+        return self.joint_edition, self.trial_edition
 
     def metrics_of(self, table: str) -> list[str]:
         """Return the metrics a table is made of, over its own seeds; for a measurement, its file."""
         if table in catalogue.MEASUREMENTS:
             return [self.memory_file]
+        if table in trial_catalogue.TABLES:
+            return self.trial_metrics(table)
         seeds = "-".join(map(str, catalogue.seeds_of(table, self.config)))
         return [
             f"{self.results}/metrics/{experiment}/seeds-{seeds}.parquet"
@@ -31,7 +46,7 @@ class TablePlan(ExperimentPlan):
 
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside a table whose test labels are withheld."""
-        if not catalogue.test_labels_withheld(self.config):
+        if table in trial_catalogue.TABLES or not catalogue.test_labels_withheld(self.config):
             return []
         tested = [name for name in self.experiments_of(table) if self.experiment(name).split == "test"]
         return [f"{self.results}/submissions/{experiment}/index.json" for experiment in tested]
@@ -52,7 +67,20 @@ class TablePlan(ExperimentPlan):
 
     def corpora_behind(self, table: str) -> tuple[str, ...]:
         """Return the corpora a table rests on; a measurement needs none."""
+        if table in trial_catalogue.TABLES:
+            return self.trial_corpora
         return () if table in catalogue.MEASUREMENTS else self.corpora
+
+    def features_behind(self, table: str) -> list[str]:
+        """Return every feature that is computed for a table; of signals, those that a corpus has."""
+        return (
+            [*SIGNAL_KINDS, "ratings"] if table in trial_catalogue.TABLES else super().features_behind(table)
+        )
+
+    def faults_behind(self, table: str) -> list[str]:
+        """Return every fault table behind a table, of discovery and of every feature; the manifests must be there."""
+        folders = [Path(self.results, "corpora", self.name(corpus)) for corpus in self.corpora_behind(table)]
+        return [str(path) for path in fault_tables(folders, self.features_behind(table))]
 
     def table_arguments(self, table: str) -> str:
         """Return the arguments of ``affectssm table`` that the rule's own files do not say."""
@@ -62,5 +90,9 @@ class TablePlan(ExperimentPlan):
             "--fault-features",
             *self.features_behind(table),
             "--settings",
-            json.dumps(catalogue.table_settings(self.config, table), sort_keys=True),
+            json.dumps(self._table_settings(table), sort_keys=True),
         )
+
+    def _table_settings(self, table: str) -> dict[str, Any]:
+        book = trial_catalogue if table in trial_catalogue.TABLES else catalogue
+        return book.table_settings(self.config, table)

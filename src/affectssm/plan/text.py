@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -15,3 +16,8 @@ def short_hash(parts: Iterable[str]) -> str:
 def shell_words(*words: str) -> str:
     """Return words as one would type them: quoted where they must be."""
     return shlex.join(words)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return a pattern that matches these names and, where there is none, nothing."""
+    return "|".join(map(re.escape, names)) or "(?!)"

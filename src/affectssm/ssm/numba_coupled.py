@@ -17,6 +17,8 @@ from affectssm.ssm.numba_tiles import (
     ONE,
     ZERO,
     add_to,
+    clear,
+    copy,
     gains_of,
     gate_slopes,
     input_slopes,
@@ -330,8 +332,8 @@ def backward(
             first = length - 1 - c * every if reverse else c * every
             _read_projections(B, b, first, turn, steps, fours, b_)
             _read_projections(C, b, first, turn, steps, fours, c_)
-            dinto[: modalities * steps * row] = ZERO
-            dout[: modalities * steps * row] = ZERO
+            clear(dinto, modalities * steps * row)
+            clear(dout, modalities * steps * row)
             for block in range(low, high):
                 channel, width = block * LANES, min(LANES, channels - block * LANES)
                 _read_inputs(
@@ -339,7 +341,7 @@ def backward(
                     raw, sizes, x, gains, out, skip, offset,
                 )  # fmt: skip
                 position = ((b * blocks + block) * chunks + c) * row
-                p[:] = kept[position : position + row]
+                copy(kept, position, p)
                 _chunk_again(sizes, gains, rates[block], b_, c_, scale, steps, p, ps, decays, out)
                 for m in range(modalities):
                     own = slopes[m * tile : (m + 1) * tile]
@@ -350,8 +352,8 @@ def backward(
                         read_tile(z[m], b, first, turn, steps, channel, width, gate)
                         gate_slopes(gate, out[m * tile : (m + 1) * tile], steps, own)
                         write_tile(gate, dz[m], b, first, turn, steps, channel, width)
-                out[:] = ZERO
-                dgains[:] = ZERO
+                clear(out, len(out))
+                clear(dgains, len(dgains))
                 _chunk_back(
                     slopes, sizes, gains, rates[block], b_, c_, scale, steps, ps, decays, last, c == chunks - 1,
                     dp[block], dA[part, block], dinto, dout, dgains, out,

@@ -30,6 +30,20 @@ BLOCKS_OF_UNIT = (
     4  # at least: 64 neighbouring channels, whose gradients of B and C are summed before they are stored
 )
 
+LARGEST_LEARNT = 31 << 20  # bytes; glibc learns from blocks of up to 32 MiB
+
+
+def _let_freed_memory_stay() -> None:
+    """Free a block of memory that nobody has touched.
+
+    glibc gives freed blocks of a signal's size back to the system, until it has seen a larger one freed. To get the
+    pages of every output anew takes a fifth of a long scan's time and more. Other allocators take no notice.
+    """
+    torch.empty(LARGEST_LEARNT, dtype=torch.uint8)
+
+
+_let_freed_memory_stay()
+
 
 class SelectiveScan(torch.autograd.Function):
     """The selective scan."""

@@ -6,6 +6,10 @@ in numba_tiles, where a block lies within a group. All arrays come with time bef
 
 The forward pass keeps the state at the beginning of every chunk. The backward pass goes through the chunks from the
 last to the first, runs each again from its kept state, and then back through it.
+
+The rows of a tile lie too far apart in memory for the processor to guess which comes next, and waiting for them would
+take a tenth of a long scan's time. So the loops over a tile's steps ask for the rows of the next tile, and for those
+that will be written, once a tile: in the pass of the first four states.
 """
 
 from __future__ import annotations
@@ -19,10 +23,13 @@ from affectssm.ssm.numba_tiles import (
     ONE,
     ZERO,
     add_to,
+    clear,
+    copy,
     gains_of,
     gate_slopes,
     input_slopes,
     open_gate,
+    place_of_next,
     read_projection,
     read_row,
     read_states,
@@ -33,7 +40,7 @@ from affectssm.ssm.numba_tiles import (
     write_states,
     write_tile,
 )
-from affectssm.ssm.numba_vectors import LANES, exp2, fma, load, splat, spread, store
+from affectssm.ssm.numba_vectors import LANES, exp2, fetch3, fetch_to_write3, fma, load, splat, spread, store
 
 _FLAT, _ROWS, _TIMED = types.float32[::1], types.float32[:, :], types.float32[:, :, :]
 _PROJECTED, _PARTIAL = types.float32[:, :, :, :], types.float32[:, :, :, :, :]
@@ -45,7 +52,9 @@ _compiled = {"nogil": True, "cache": True}
 
 
 @njit(**_compiled)
-def _chunk(sizes, gains, rates, into, out, steps, h, y):
+def _chunk(
+    sizes, gains, rates, into, out, steps, h, y, delta, u, target, b, turn, first, channel, next_first, next_channel
+):  # fmt: skip
     """Add the states' outputs to y (steps, 16); h (N, 16) goes on. rates are in powers of two."""
     fours = len(h) // LANES
     for n in range(0, fours, FOUR):
@@ -53,6 +62,10 @@ def _chunk(sizes, gains, rates, into, out, steps, h, y):
         r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
+            if n == 0:
+                fetch3(delta, b, next_first + turn * i, next_channel)
+                fetch3(u, b, next_first + turn * i, next_channel)
+                fetch_to_write3(target, b, first + turn * i, channel)
             size, gain, summed = load(sizes, i * LANES), load(gains, i * LANES), load(y, i * LANES)
             k = i * fours + n
             h0 = fma(exp2(size * r0), h0, gain * spread(into, k))
@@ -68,7 +81,9 @@ def _chunk(sizes, gains, rates, into, out, steps, h, y):
 
 
 @njit(**_compiled)
-def _chunk_again(sizes, gains, rates, into, steps, h, hs, decays):
+def _chunk_again(
+    sizes, gains, rates, into, steps, h, hs, decays, delta, u, dy, b, turn, next_first, next_channel
+):  # fmt: skip
     """All states and decays of a chunk from its first states h: (fours, steps + 1, 4, 16) and (fours, steps, 4, 16)."""
     fours = len(h) // LANES
     for n in range(0, fours, FOUR):
@@ -76,6 +91,10 @@ def _chunk_again(sizes, gains, rates, into, steps, h, hs, decays):
         r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
+            if n == 0:
+                fetch3(delta, b, next_first + turn * i, next_channel)
+                fetch3(u, b, next_first + turn * i, next_channel)
+                fetch3(dy, b, next_first + turn * i, next_channel)
             size, gain = load(sizes, i * LANES) * splat(LOG2_E), load(gains, i * LANES)
             k, state, decay = (
                 i * fours + n,
@@ -125,8 +144,9 @@ def _back(outer, size, gain, rate, b, c, decay, before, after, dh, drate, dgain,
 
 @njit(**_compiled)
 def _chunk_back(
-    slopes, sizes, gains, rates, into, out, steps, hs, decays, dh, drates, dinto, dout, dgains, dsizes
-):
+    slopes, sizes, gains, rates, into, out, steps, hs, decays, dh, drates, dinto, dout, dgains, dsizes,
+    du, ddelta, b, turn, first, channel,
+):  # fmt: skip
     """Back through a chunk; dh goes on, all other gradients are added to."""
     fours = len(dh) // LANES
     for n in range(0, fours, FOUR):
@@ -137,6 +157,9 @@ def _chunk_back(
         s = (n * (steps + 1) + steps * FOUR) * LANES
         h0, h1, h2, h3 = load(hs, s), load(hs, s + 16), load(hs, s + 32), load(hs, s + 48)
         for i in range(steps - 1, -1, -1):
+            if n == 0:
+                fetch_to_write3(du, b, first + turn * i, channel)
+                fetch_to_write3(ddelta, b, first + turn * i, channel)
             outer, size, gain = load(slopes, i * LANES), load(sizes, i * LANES), load(gains, i * LANES)
             dg, ds = load(dgains, i * LANES), load(dsizes, i * LANES)
             k, s, j = i * fours + n, (n * (steps + 1) + i * FOUR) * LANES, (n * steps + i * FOUR) * LANES
@@ -213,7 +236,11 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
                 read_tile(u, b, first, turn, steps, channel, width, x)
                 step_sizes(raw, offset, has_softplus, steps, sizes)
                 gains_of(sizes, x, skip, steps, gains, out)
-                _chunk(sizes, gains, rates[block], b_, c_, steps, h[block], out)
+                soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
+                _chunk(
+                    sizes, gains, rates[block], b_, c_, steps, h[block], out,
+                    delta, u, y, b, turn, first, channel, soon, beside,
+                )  # fmt: skip
                 if has_gate:
                     read_tile(z, b, first, turn, steps, channel, width, gate)
                     open_gate(gate, steps, out)
@@ -265,8 +292,8 @@ def backward(
             first = length - 1 - c * every if reverse[g] else c * every
             read_projection(B[b, g], first, turn, steps, b_)
             read_projection(C[b, g], first, turn, steps, c_)
-            dinto[: steps * row] = ZERO
-            dout[: steps * row] = ZERO
+            clear(dinto, steps * row)
+            clear(dout, steps * row)
             for block in range(low, high):
                 channel, width = (
                     g * width_of_group + block * LANES,
@@ -280,19 +307,23 @@ def backward(
                 read_tile(dy, b, first, turn, steps, channel, width, slopes)
                 step_sizes(raw, offset, has_softplus, steps, sizes)
                 position = (((b * groups + g) * blocks + block) * chunks + c) * row
-                h[:] = kept[position : position + row]
+                copy(kept, position, h)
                 gains_of(sizes, x, skip, steps, gains, out)
-                _chunk_again(sizes, gains, rates[block], b_, steps, h, hs, decays)
+                soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
+                _chunk_again(
+                    sizes, gains, rates[block], b_, steps, h, hs, decays, delta, u, dy, b, turn, soon, beside
+                )
                 if has_gate:
                     read_tile(z, b, first, turn, steps, channel, width, gate)
                     _outputs(hs, c_, steps, fours, out)
                     gate_slopes(gate, out, steps, slopes)
                     write_tile(gate, dz, b, first, turn, steps, channel, width)
-                out[:] = ZERO
-                dgains[:] = ZERO
+                clear(out, steps * LANES)
+                clear(dgains, steps * LANES)
                 _chunk_back(
                     slopes, sizes, gains, rates[block], b_, c_, steps, hs, decays,
                     dh[block], dA[part, own], dinto, dout, dgains, out,
+                    du, ddelta, b, turn, first, channel,
                 )  # fmt: skip
                 input_slopes(slopes, sizes, x, skip, steps, dgains, out, dD[part, own])
                 write_tile(x, du, b, first, turn, steps, channel, width)

@@ -16,6 +16,8 @@ from affectssm.ssm.numba_vectors import (
     fma,
     load,
     load3,
+    pick,
+    put,
     sigmoid,
     softplus,
     splat,
@@ -55,6 +57,28 @@ def write_tile(tile, target, b, first, turn, steps, channel, width):
 
 
 @njit(nogil=True, cache=True)
+def place_of_next(block, low, high, channel, first, steps):
+    """Time of the first step and channel of the tile after a block's; ``steps`` lead to the next chunk."""
+    if block + 1 < high:
+        return first, channel + LANES
+    return first + steps, channel - (block - low) * LANES
+
+
+@njit(nogil=True, cache=True)
+def clear(values, end):
+    """The first ``end`` of flat values become zero; ``end`` is a multiple of 16."""
+    for i in range(0, end, LANES):
+        store(values, i, splat(ZERO))
+
+
+@njit(nogil=True, cache=True)
+def copy(source, first, target):
+    """Flat values from position ``first`` on -> target, a multiple of 16."""
+    for i in range(0, len(target), LANES):
+        store(target, i, load(source, first + i))
+
+
+@njit(nogil=True, cache=True)
 def read_states(source, channel, width, scale, tile):
     """scale * numbers a channel and state, (D, N) -> tile (N in fours, 16), zeros where none is."""
     tile[:] = ZERO
@@ -78,9 +102,9 @@ def read_projection(source, first, turn, steps, target):
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     for i in range(steps):
         for n in range(states):
-            target[i * fours + n] = source[first + turn * i, n]
+            put(target, i * fours + n, pick(source, first + turn * i, n))
         for n in range(states, fours):
-            target[i * fours + n] = ZERO
+            put(target, i * fours + n, ZERO)
 
 
 @njit(nogil=True, cache=True)

@@ -240,3 +240,53 @@ def load3(typing: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
 def store3(typing: Any, array: Any, i: Any, j: Any, k: Any, value: Any) -> Any:
     """Write 16 numbers from [i, j, k] on, which must be neighbours along the last axis."""
     return types.none(array, types.intp, types.intp, types.intp, lanes), _store
+
+
+@intrinsic
+def pick(typing: Any, array: Any, i: Any, j: Any) -> Any:
+    """The float32 number at [i, j]; unlike array[i, j] it never counts from the end, which costs time to find out."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = _element(context, builder, sig.args[0], args[0], args[1:])
+        return builder.load(builder.bitcast(pointer, _FLOAT.as_pointer()), align=4)
+
+    return types.float32(array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def put(typing: Any, array: Any, i: Any, number: Any) -> Any:
+    """Write a float32 number at position i, which never counts from the end."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = _element(context, builder, sig.args[0], args[0], args[1:-1])
+        builder.store(args[-1], builder.bitcast(pointer, _FLOAT.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, types.float32), codegen
+
+
+def _fetch(writes: bool) -> Callable:
+    """Code that asks for a line of memory; there is no harm in asking for one outside of the array."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        pointer = builder.bitcast(_element(context, builder, sig.args[0], args[0], args[1:]), byte)
+        nearest, data = ir.Constant(_INT, 3), ir.Constant(_INT, 1)
+        builder.call(function, [pointer, ir.Constant(_INT, int(writes)), nearest, data])
+        return context.get_dummy_value()
+
+    return codegen
+
+
+@intrinsic
+def fetch3(typing: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
+    """Bring the memory at [i, j, k] into the first-level cache, while the kernel goes on."""
+    return types.none(array, types.intp, types.intp, types.intp), _fetch(writes=False)
+
+
+@intrinsic
+def fetch_to_write3(typing: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
+    """The same for memory that will be written."""
+    return types.none(array, types.intp, types.intp, types.intp), _fetch(writes=True)

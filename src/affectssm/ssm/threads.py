@@ -2,19 +2,41 @@
 
 The parts do not depend on the number of threads, and so neither does any sum over them: the result is the same on
 every machine.
+
+The threads are torch's own, the team of its OpenMP runtime. For some milliseconds after each of torch's operations
+they wait for the next one without giving their processor away, so that any other threads would share it with them;
+and a team that is awake begins at once. A pool of threads takes their place where torch has another runtime, and
+after a fork, which OpenMP's threads do not survive.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
+from typing import Any
 
 import torch
 
+_BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+def _torchs_team() -> list[Any]:
+    """GOMP_parallel(body, data, threads, flags) of the runtime that torch is linked with, if it has one."""
+    try:
+        start = ctypes.CDLL(torch._C.__file__).GOMP_parallel
+    except (OSError, AttributeError):
+        return []
+    start.restype, start.argtypes = None, [_BODY, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    return [start]
+
+
+_team = _torchs_team()
 _pool: list[ThreadPoolExecutor] = []
-os.register_at_fork(after_in_child=_pool.clear)  # threads do not survive a fork
+for _threads in (_team, _pool):
+    os.register_at_fork(after_in_child=_threads.clear)
 
 
 def ranges(units: int, parts: int) -> list[tuple[int, int]]:
@@ -26,19 +48,40 @@ def ranges(units: int, parts: int) -> list[tuple[int, int]]:
 
 def run(work: Callable[[int, int, int], None], parts: list[tuple[int, int]]) -> None:
     """Call ``work(part, begin, end)`` for every part; it must release the interpreter's lock."""
-    threads = min(torch.get_num_threads(), len(parts))
+    threads = torch.get_num_threads()
     taken = count()  # handing out a number is one uninterrupted operation
 
     def go_on() -> None:
         while (part := next(taken)) < len(parts):
             work(part, *parts[part])
 
-    if threads == 1:
-        return go_on()
+    if min(threads, len(parts)) == 1:
+        go_on()
+    elif _team:
+        # all of the team even where there are fewer parts: a team of another size would have to be made anew
+        _in_team(go_on, threads)
+    else:
+        _in_pool(go_on, min(threads, len(parts)))
+
+
+def _in_team(go_on: Callable[[], None], threads: int) -> None:
+    errors: list[BaseException] = []
+
+    def body(_: Any) -> None:
+        try:
+            go_on()
+        except BaseException as error:  # noqa: BLE001 - the runtime would lose it; it is raised below
+            errors.append(error)
+
+    _team[0](_BODY(body), None, threads, 0)
+    if errors:
+        raise errors[0]
+
+
+def _in_pool(go_on: Callable[[], None], threads: int) -> None:
     if not _pool:
         _pool.append(ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="scan"))
     others = [_pool[0].submit(go_on) for _ in range(threads - 1)]
     go_on()
     for other in others:
         other.result()
-    return None

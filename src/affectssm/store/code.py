@@ -15,7 +15,10 @@ from pathlib import Path
 
 PACKAGE = "affectssm"
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = ("store", "config", "presets", "settings_io", "cli", "errors", "torchvision_ops")
+LEFT_OUT = (
+    "store", "config", "presets", "physio_settings", "trial_settings", "settings_base", "settings_io", "cli", "errors",
+    "torchvision_ops",
+)  # fmt: skip
 
 
 def code_hash(*modules: str) -> str:

@@ -10,12 +10,20 @@ from typing import Any
 
 from affectssm.config import DEMO_EDITIONS
 from affectssm.errors import ConfigError
-from affectssm.store import layout
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.faults import COLUMNS as FAULT_COLUMNS
 from affectssm.store.faults import Fault, read_faults
-from affectssm.tables import damamba_ablation, damamba_memory, noxi_ccc, noxi_controls
+from affectssm.tables import (
+    bimtta_accuracy,
+    bimtta_controls,
+    bimtta_missing,
+    damamba_ablation,
+    damamba_memory,
+    noxi_ccc,
+    noxi_controls,
+)
+from affectssm.tables.fault_tables import fault_tables
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
 
@@ -24,6 +32,9 @@ PAGES: dict[str, Callable[[Inputs], Page]] = {
     "noxi_controls": noxi_controls.page,
     "damamba_ablation": damamba_ablation.page,
     "damamba_memory": damamba_memory.page,
+    "bimtta_accuracy": bimtta_accuracy.page,
+    "bimtta_missing": bimtta_missing.page,
+    "bimtta_controls": bimtta_controls.page,
 }
 
 
@@ -63,9 +74,8 @@ def build_table(
     card = make_card("tables/build", ["affectssm.tables.build"], dict(settings), inputs=[*files, *faults])
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
     write_json(out_dir / f"{table}.provenance.json", {"rows": page.origins, "card": card})
-    write_text(
-        out_dir / f"{table}.md", as_markdown(page.title, page.intro, page.rows, page.keys, page.numbers)
-    )
+    markdown = as_markdown(page.title, page.intro, page.rows, page.keys, page.numbers, page.sections)
+    write_text(out_dir / f"{table}.md", markdown)
     page.draw(out_dir / f"{table}.png")
     write_text(csv_path, as_csv(page.rows, page.columns))
     return csv_path
@@ -77,24 +87,20 @@ def collect_faults(paths: Sequence[Path]) -> list[Fault]:
     return sorted(found, key=lambda fault: tuple(asdict(fault).values()))
 
 
-def fault_tables(corpora: Sequence[Path], features: Sequence[str]) -> list[Path]:
-    """The fault tables of corpora and of their features."""
-    found = []
-    for folder in corpora:
-        tracks = folder.parents[1] / "features" / folder.name
-        shards = sorted(layout.shard_index(folder)["shards"])
-        found += [folder / "faults.parquet"]
-        found += [
-            layout.faults_of(layout.track(tracks, name, shard)) for name in features for shard in shards
-        ]
-    return found
-
-
 def planted_oracle(corpora: Sequence[Path]) -> dict[str, Any] | None:
-    """What a perfect reader of the latents scores on the demo's NoXi; None where NoXi is an owner's."""
+    """What perfect readers of the demos' latents score; None where no corpus is a demo's.
+
+    The demo of dialogues speaks for all its corpora at once, that of bio-signals has an entry a corpus.
+    """
+    found: dict[str, Any] = {}
     for folder in corpora:
         corpus, _, edition = folder.name.partition("-")
         path = folder.parents[1] / "demo" / edition / "truth" / "oracle.json"
-        if corpus == "noxi" and edition in DEMO_EDITIONS and path.is_file():
-            return json.loads(path.read_text(encoding="utf-8"))
-    return None
+        if not path.is_file():
+            continue
+        oracle = json.loads(path.read_text(encoding="utf-8"))
+        if corpus in oracle:
+            found[corpus] = oracle[corpus]
+        elif corpus == "noxi" and edition in DEMO_EDITIONS:
+            found |= oracle
+    return found or None

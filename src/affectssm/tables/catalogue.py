@@ -98,7 +98,7 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "switches": {e.name: _switches(config, e) for e in experiments if e.model == "da_mamba"},
         "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
-        "published": _published_hash(table),
+        "published": published_hash(table),
     }
 
 
@@ -137,7 +137,7 @@ def _sizes(config: Config, scale: Scale) -> dict[str, Any]:
     return sizes
 
 
-def _published_hash(table: str) -> str:
+def published_hash(table: str) -> str:
     """A hash of the published numbers, so that mending one rebuilds the table; "" where a table has none."""
     file = resources.files("affectssm.tables").joinpath(f"published/{table}.csv")
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""

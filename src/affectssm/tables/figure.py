@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,40 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 PUBLISHED, MEASURED = "#5f6368", ("#1a56a8", "#c4561b", "#2f7d4f", "#7a3e9d")
-DEMO_SHADE, INK = "#fff3c4", "#202124"
+DEMO_SHADE, DEMO_INK = "#fff3c4", "#8a5a00"
+INK, ORACLE, CHANCE, GRID = "#202124", "#202124", "#9aa0a6", "#e3e5e8"
 DEMO_TEXT = "shaded: DEMO DATA, made here with planted truth; not comparable with published numbers"
 
 
+@dataclass(frozen=True)
+class Words:
+    """What the numbers of a figure are.
+
+    Attributes:
+        measure: beside the axis.
+        units: what intervals are over.
+        start: where the axis begins unless a number lies below.
+        end: the last of marks at every tenth; None for marks as they come.
+        chance: where a line stands, and what it says; None for none.
+    """
+
+    measure: str = "CCC"
+    units: str = "recordings"
+    start: float = 0.0
+    end: float | None = None
+    chance: tuple[float, str] | None = None
+
+
+CCC = Words()
+
+
 def draw(
-    title: str, rows: Sequence[Row], labels: Sequence[str], metrics: Mapping[str, str], path: Path
+    title: str,
+    rows: Sequence[Row],
+    labels: Sequence[str],
+    metrics: Mapping[str, str],
+    path: Path,
+    words: Words = CCC,
 ) -> None:
     """Write the figure as PNG.
 
@@ -28,8 +58,9 @@ def draw(
         title: above the panels.
         rows: of the table, published rows first; as many as ``labels``.
         labels: what stands on the left of each row.
-        metrics: column of the table, a CCC -> title of its panel.
+        metrics: column of the table -> title of its panel.
         path: of the PNG.
+        words: what the numbers are.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -40,15 +71,19 @@ def draw(
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     colours = _colours(rows)
-    limits = _limits(rows, list(metrics))
+    limits = _limits(rows, list(metrics), words.start)
     for axis, (name, heading) in zip(axes, metrics.items(), strict=True):
         _panel(axis, rows, name, colours, limits)
+        if words.chance is not None:
+            axis.axvline(words.chance[0], color=CHANCE, linewidth=0.8)
+        if words.end is not None:
+            axis.set_xticks([at / 10 for at in range(ceil(10 * limits[0]), round(10 * words.end) + 1)])
         axis.set_title(heading, fontsize=10, color=INK)
-        axis.set_xlabel("CCC", fontsize=8)
+        axis.set_xlabel(words.measure, fontsize=8)
     axes[0].set_yticks(range(len(rows)), labels, fontsize=8)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")
-    _legend(figure, rows)
+    _legend(figure, rows, words)
     # no software version or date in the metadata: the picture is the same bytes for the same table
     with staged(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
@@ -60,23 +95,24 @@ def _colours(rows: Sequence[Row]) -> dict[str, str]:
     return {method: MEASURED[i % len(MEASURED)] for i, method in enumerate(methods)}
 
 
-def _limits(rows: Sequence[Row], names: Sequence[str]) -> tuple[float, float]:
+def _limits(rows: Sequence[Row], names: Sequence[str], start: float) -> tuple[float, float]:
     columns = [f"{name}{suffix}" for name in names for suffix in ("", "_low", "_high")]
     values = [float(row[column]) for row in rows for column in columns if row.get(column)]
-    return min(0.0, *values) - 0.05, max(0.8, *values) + 0.17
+    low, high = min([start, *values]), max([0.8, *values])
+    return low - 0.05, high + 0.17
 
 
 def _panel(
     axis: Axes, rows: Sequence[Row], name: str, colours: Mapping[str, str], limits: tuple[float, float]
 ) -> None:
     axis.set_xlim(*limits)
-    axis.grid(axis="x", color="#e3e5e8", linewidth=0.8)
+    axis.grid(axis="x", color=GRID, linewidth=0.8)
     axis.set_axisbelow(True)
     axis.tick_params(axis="both", length=0, labelsize=8)
     for side in ("top", "right", "left"):
         axis.spines[side].set_visible(False)
     if limits[0] < -0.05:
-        axis.axvline(0.0, color="#9aa0a6", linewidth=0.8)
+        axis.axvline(0.0, color=CHANCE, linewidth=0.8)
     for y, row in enumerate(rows):
         if row["data"] == "demo":
             axis.axhspan(y - 0.5, y + 0.5, color=DEMO_SHADE, linewidth=0, zorder=0)
@@ -110,11 +146,11 @@ def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str]) 
             markeredgewidth=1.4,
         )
     else:
-        colour = colours[row["method"]]
+        colour = colours.get(row["method"], ORACLE)
         if row.get(f"{name}_low"):
             low, right = float(row[f"{name}_low"]), max(value, float(row[f"{name}_high"]))
             axis.plot([low, right], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
-        axis.plot(value, y, "o" if row["split"] == "test" else "s", markersize=6, color=colour)
+        axis.plot(value, y, _marker(row), markersize=6, color=colour)
     axis.annotate(
         f"{value:.2f}",
         (right, y),
@@ -126,23 +162,38 @@ def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str]) 
     )
 
 
-def _legend(figure: Figure, rows: Sequence[Row]) -> None:
+def _marker(row: Row) -> str:
+    if row["source"] == "oracle":
+        return "D"
+    return "o" if row["split"] == "test" else "s"
+
+
+def _legend(figure: Figure, rows: Sequence[Row], words: Words) -> None:
     handles = []
     if any(row["source"] == "published" for row in rows):
-        handles.append(_mark("o", PUBLISHED, "white", "published"))
+        handles.append(mark("o", PUBLISHED, "white", "published"))
     for split, marker in (("test", "o"), ("val", "s")):
         if any(row["source"] == "measured" and row["split"] == split for row in rows):
-            label = f"measured here, {split} (mean over seeds, 95 % interval over recordings)"
-            handles.append(_mark(marker, MEASURED[0], MEASURED[0], label))
-    demo = any(row["data"] == "demo" for row in rows)
+            label = f"measured here, {split} (mean over seeds, 95 % interval over {words.units})"
+            handles.append(mark(marker, MEASURED[0], MEASURED[0], label))
+    if any(row["source"] == "oracle" for row in rows):
+        handles.append(mark("D", ORACLE, ORACLE, "oracle: knows what was planted"))
+    if words.chance is not None:
+        handles.append(mark("|", CHANCE, CHANCE, words.chance[1]))
+    legend_below(figure, handles, demo=any(row["data"] == "demo" for row in rows))
+
+
+def legend_below(figure: Figure, handles: list[Line2D], demo: bool) -> None:
+    """What stands below the panels; where they show demo data, that comes last and in bold."""
     if demo:
-        handles.append(_mark("s", "#8a5a00", DEMO_SHADE, DEMO_TEXT))
+        handles = [*handles, mark("s", DEMO_INK, DEMO_SHADE, DEMO_TEXT)]
     legend = figure.legend(handles=handles, loc="outside lower left", fontsize=7.5, frameon=False, ncols=1)
     if demo:
-        legend.get_texts()[-1].set(fontweight="bold", color="#8a5a00")
+        legend.get_texts()[-1].set(fontweight="bold", color=DEMO_INK)
 
 
-def _mark(marker: str, edge: str, face: str, label: str) -> Line2D:
+def mark(marker: str, edge: str, face: str, label: str) -> Line2D:
+    """A marker with a label, for a legend."""
     from matplotlib.lines import Line2D
 
     return Line2D(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,26 +61,45 @@ def read_experiments(inputs: Inputs) -> list[Measured]:
     Raises:
         DataError: when one is absent, or when units are missing and the settings do not allow it.
     """
-    found = {measured.experiment.name: measured for measured in map(read_measured, inputs.files)}
+    rows = in_order(
+        {measured.experiment.name: measured for measured in map(read_measured, inputs.files)}, inputs
+    )
+    require_complete({one.experiment.name: missing_units(one) for one in rows}, inputs, "recording")
+    return rows
+
+
+def in_order(found: Mapping[str, Any], inputs: Inputs) -> list[Any]:
+    """What was found by experiment, in the order of the settings' experiments.
+
+    Raises:
+        DataError: when one is absent.
+    """
     names = inputs.settings["experiments"]
     if absent := [name for name in names if name not in found]:
         raise DataError(
             inputs.where, f"no metrics of {', '.join(absent)}", "one of each experiment", "run evaluate"
         )
-    rows = [found[name] for name in names]
-    if not inputs.settings["allow_incomplete"]:
-        _require_complete(rows, inputs.where)
-    return rows
+    return [found[name] for name in names]
 
 
-def _require_complete(rows: Iterable[Measured], where: Path) -> None:
-    gaps = [f"{m.experiment.name}: {', '.join(units)}" for m in rows if (units := missing_units(m))]
-    if gaps:
+def require_complete(missing: Mapping[str, Sequence[str]], inputs: Inputs, unit: str) -> None:
+    """Refuse gaps that the settings do not allow.
+
+    Args:
+        missing: experiment -> the units it lacks, by name.
+        inputs: of the table.
+        unit: recording or subject.
+
+    Raises:
+        DataError: naming every unit.
+    """
+    gaps = [f"{name}: {', '.join(units)}" for name, units in missing.items() if units]
+    if gaps and not inputs.settings["allow_incomplete"]:
         raise DataError(
-            where,
+            inputs.where,
             "missing units: " + "; ".join(gaps),
-            "every recording of the manifests scored",
-            "mend the recordings (the fault tables say what is wrong), or set tables.allow_incomplete: true",
+            f"every {unit} of the manifests scored",
+            f"mend the {unit}s (the fault tables say what is wrong), or set tables.allow_incomplete: true",
         )
 
 

@@ -18,7 +18,7 @@ class Inputs:
         files: metrics of experiments, or a measurement.
         settings: ``catalogue.table_settings``.
         faults: how many there are in the data behind the table.
-        oracle: what a perfect reader of the demo's latents scores; None where NoXi is an owner's.
+        oracle: what a perfect reader of the demo's latents scores; None where no corpus is a demo's.
         where: the CSV to be written, for error messages.
     """
 
@@ -27,6 +27,15 @@ class Inputs:
     faults: int
     oracle: Mapping[str, Any] | None
     where: Path
+
+
+@dataclass(frozen=True)
+class Section:
+    """A further table for people: a heading, the names of its columns and its lines."""
+
+    title: str
+    header: Sequence[str]
+    lines: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ class Page:
         rows: column -> text, published rows first.
         origins: where the measured rows come from, for the provenance file.
         draw: writes the figure.
+        sections: what would not fit beside the numbers, in the Markdown.
     """
 
     title: str
@@ -51,6 +61,7 @@ class Page:
     rows: Sequence[Row]
     origins: Sequence[Mapping[str, Any]]
     draw: Callable[[Path], None]
+    sections: Sequence[Section] = ()
 
 
 def metric_columns(name: str) -> list[str]:

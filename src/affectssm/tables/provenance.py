@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from affectssm.tables.measured import Measured
 
@@ -13,6 +13,41 @@ _OF_A_CARD = ("id", "stage", "code", "settings", "inputs", "packages", "python",
 def origins(rows: Sequence[Measured]) -> list[dict[str, Any]]:
     """Where each measured row comes from, for ``{table}.provenance.json``."""
     return [_of_row(measured) for measured in rows]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class OfTrials(Protocol):
+    """The metrics of an experiment on trials: its name and the card of their file."""
+
+    @property
+    def experiment(self) -> _Named: ...
+
+    @property
+    def card(self) -> Mapping[str, Any]: ...
+
+
+def trial_origins(rows: Sequence[OfTrials]) -> list[dict[str, Any]]:
+    """The same for experiments on trials: their runs are parts, and what was answered carries the card of the run."""
+    return [
+        {
+            "experiment": one.experiment.name,
+            "seeds": sorted({run["settings"]["seed"] for run in one.card["extra"]["runs"]}),
+            "evaluation": _core(one.card),
+            "runs": [_of_part(run) for run in one.card["extra"]["runs"]],
+        }
+        for one in rows
+    ]
+
+
+def _of_part(card: Mapping[str, Any]) -> dict[str, Any]:
+    """A part's answers, with the card of its training inside where that is another one (adaptation)."""
+    training = card["extra"].get("run")
+    found = {"part": card["extra"].get("part", ""), "seed": card["settings"]["seed"], "answers": _core(card)}
+    return found | ({"training": _core(training)} if training else {})
 
 
 def _of_row(measured: Measured) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from affectssm.tables.page import Row
+from affectssm.tables.page import Row, Section
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
@@ -19,11 +19,17 @@ def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
 
 
 def as_markdown(
-    title: str, intro: str, rows: Sequence[Row], keys: Sequence[str], metrics: Sequence[str]
+    title: str,
+    intro: str,
+    rows: Sequence[Row],
+    keys: Sequence[str],
+    metrics: Sequence[str],
+    sections: Sequence[Section] = (),
 ) -> str:
     """A table with one column a metric (``0.52 ± 0.03 [0.41, 0.60]``) and numbered notes below it.
 
-    ``a: b+c`` is shortened to ``a``, which the notes spell out, so that the table fits a terminal.
+    ``a: b+c`` is shortened to ``a``, which the notes spell out, so that the table fits a terminal; ``sections`` are
+    tables of their own below it.
     """
     over = ["units"] if any(row.get("n_units") for row in rows) else []
     header = ["", *keys, *metrics, *over]
@@ -36,6 +42,8 @@ def as_markdown(
         units = [f"{row['n_units']}/{row['n_expected']}" if row.get("n_units") else "" for _ in over]
         body.append([mark, *shown, *(cell_text(row, name) for name in metrics), *units])
     lines = [f"# {title}", "", intro, "", *_aligned([header, *body])]
+    for section in sections:
+        lines += ["", f"## {section.title}", "", *_aligned([section.header, *section.lines])]
     if numbered:
         lines += ["", "Notes:", "", *(f"{number}. {note}" for note, number in numbered.items())]
     sources = sorted({row["features"] for row in rows if ": " in row.get("features", "")})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from affectssm.features.registry import GROUPS
@@ -46,15 +47,19 @@ def measured_row(
         "split": experiment.split,
     }
     for name in metrics:
-        cell = measured.cells.get(name, {})
-        for column, key in zip(metric_columns(name), ("value", "sd", "low", "high"), strict=True):
-            row[column] = number(cell.get(key))
+        row |= score_cells(name, measured.cells.get(name, {}))
     own = [measured.cells[name] for name in experiment.cells if name in metrics]
     row["n_seeds"] = str(max(cell["n_seeds"] for cell in own))
     row["n_units"] = str(sum(cell["n_used"] for cell in own))
     row["n_expected"] = str(sum(cell["n_expected"] for cell in own))
     row["note"] = "; ".join([*remarks, *notes(measured, settings, metrics, inputs.faults)])
     return row
+
+
+def score_cells(name: str, summary: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of one metric, of a summary row; empty for none."""
+    keys = ("value", "sd", "low", "high")
+    return {column: number(summary.get(key)) for column, key in zip(metric_columns(name), keys, strict=True)}
 
 
 def data_of(measured: Measured, settings: Mapping[str, Any]) -> str:
@@ -73,20 +78,26 @@ def notes(measured: Measured, settings: Mapping[str, Any], metrics: Sequence[str
     """What a reader must know about a measured row."""
     experiment = measured.experiment
     found = [f"{settings['scale']} scale, d={settings['d_model'][experiment.model]}"]
-    demo = sorted(measured.corpora & set(settings["demo"]))
-    if demo:
-        partly = "" if set(demo) == measured.corpora else f" ({', '.join(demo)})"
-        found.append(f"demo data{partly}: says nothing about the papers' numbers")
-        if experiment.source == "multimediate":
-            found.append("streams simulated")
+    found += (demo := demo_notes(measured.corpora, settings))
+    if demo and experiment.source == "multimediate":
+        found.append("streams simulated")
     found.append(SELECTION[experiment.variant if experiment.variant in SELECTION else experiment.selection])
     for name in metrics:
         found += _cell_notes(name, measured, experiment)
-    if gaps := missing_units(measured):
-        found.append("incomplete, without " + ", ".join(gaps))
-    if faults:
-        found.append(f"{faults} faults in the data, listed beside the table")
-    return found
+    return found + gap_notes(missing_units(measured), faults)
+
+
+def demo_notes(corpora: AbstractSet[str], settings: Mapping[str, Any]) -> list[str]:
+    """Whether some of a row's corpora are demos, and which where they are not all."""
+    demo = sorted(corpora & set(settings["demo"]))
+    partly = "" if set(demo) == corpora else f" ({', '.join(demo)})"
+    return [f"demo data{partly}: says nothing about the papers' numbers"] if demo else []
+
+
+def gap_notes(missing: Sequence[str], faults: int) -> list[str]:
+    """What is missing from a row, and that the data had faults."""
+    found = ["incomplete, without " + ", ".join(missing)] if missing else []
+    return found + ([f"{faults} faults in the data, listed beside the table"] if faults else [])
 
 
 def _cell_notes(name: str, measured: Measured, experiment: Experiment) -> list[str]:

@@ -20,7 +20,7 @@ FLOOR = 1e-6  # deviations below this share of the mean are a channel that stand
 
 @dataclass(frozen=True)
 class EpochIndex:
-    """The index of epochs, (N,) a column; ``file`` is the number of the shard's file, ``trial`` holds its key.
+    """The index of epochs, (N,) a column; ``file`` is the number of the shard's file, ``row`` the epoch's row in it.
 
     Attributes:
         key: (N,) objects: (corpus, subject, trial), what must never lie on both sides of a fold.
@@ -33,6 +33,7 @@ class EpochIndex:
     start_s: np.ndarray
     file: np.ndarray
     row: np.ndarray
+    shard: np.ndarray
     there: Mapping[str, np.ndarray]
     ratings: Mapping[str, np.ndarray]
 
@@ -167,6 +168,7 @@ def _joined(tables: Sequence[Mapping[str, list]]) -> EpochIndex:
         start_s=column("start_s", np.float64),
         file=np.repeat(np.arange(len(tables)), [len(table["row"]) for table in tables]),
         row=column("row", np.int64),
+        shard=column("shard", object),
         there={kind: column(kind, np.bool_) for kind in SIGNAL_KINDS},
         ratings={name: column(name, np.float32) for name in DIMENSIONS},
     )

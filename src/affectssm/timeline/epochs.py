@@ -1,9 +1,10 @@
 """Epochs: trials of bio-signals cut into stretches of equal length at one rate, with an index of them.
 
 Epoch k of a trial covers [k, k + 1) * length seconds after its stimulus began; what is left at the end is not used.
-``{shard}.h5`` holds ``{modality}/value`` (E, C, L) float32, not yet standardised, and ``{shard}.parquet`` a row an
-epoch: where it lies, subject, trial, start, which modalities it has, and the trial's valence and arousal (NaN where
-there is no rating). A modality of which a sample of the epoch is not valid is one the epoch does not have: zeros.
+``{shard}.h5`` holds ``{modality}/value`` (E, C, L) float32 of every modality of the corpus, not yet standardised, and
+``{shard}.parquet`` a row an epoch: where it lies, subject, trial, start, which modalities it has, and the trial's
+valence and arousal (NaN where there is no rating). A modality of which a sample of the epoch is not valid is one the
+epoch does not have: zeros.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ def write_epochs(
     Raises:
         DataError: if a track is absent, or nothing can be written.
     """
-    rows = [row for row in read_manifest(manifest) if row.shard == shard]
+    everywhere = read_manifest(manifest)
+    dims = {kind: {row.dim for row in everywhere if row.kind == kind} for kind in SIGNAL_KINDS}
+    rows = [row for row in everywhere if row.shard == shard]
     kinds = [kind for kind in SIGNAL_KINDS if any(row.kind == kind for row in rows)]
     files = {kind: layout.track(features, kind, shard) for kind in (*kinds, "ratings")}
     card = make_card(
@@ -109,7 +112,8 @@ def write_epochs(
     )
     readers = {kind: ShardReader(path) for kind, path in files.items()}
     try:
-        index = _write_values(out, rows, kinds, readers, settings, card)
+        held = {kind: found for kind, found in dims.items() if found}
+        index = _write_values(out, rows, held, readers, settings, card)
     finally:
         for reader in readers.values():
             reader.close()
@@ -119,7 +123,7 @@ def write_epochs(
 def _write_values(
     out: Path,
     rows: list[StreamRow],
-    kinds: list[str],
+    kinds: Mapping[str, set[int]],
     readers: Mapping[str, ShardReader],
     settings: EpochSettings,
     card: Mapping[str, Any],
@@ -139,7 +143,7 @@ def _write_values(
 
     with staged(out, validate) as temporary, created(temporary) as file:
         for kind in kinds:
-            _create(file, kind, {row.dim for row in rows if row.kind == kind}, length, out)
+            _create(file, kind, kinds[kind], length, out)
         for (subject, recording), by_kind in sorted(trials.items()):
             cuts = {
                 kind: cut(by_kind[kind], readers[kind].track(recording, subject), settings)

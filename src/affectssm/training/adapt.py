@@ -24,7 +24,14 @@ from affectssm.timeline.index import WindowIndex
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.data import content_of, labelled_sessions, open_windows
 from affectssm.training.registry import training_modules
-from affectssm.training.run_files import CHECKPOINT, load_model, write_checkpoint, write_config, write_history
+from affectssm.training.run_files import (
+    CHECKPOINT,
+    load_model,
+    resume_folder,
+    write_checkpoint,
+    write_config,
+    write_history,
+)
 from affectssm.training.scans import scans_of, with_backends
 
 if TYPE_CHECKING:
@@ -48,7 +55,7 @@ def adapt(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], 
     """
     ensure_torchvision_ops()
     from affectssm.training.module import HISTORY
-    from affectssm.training.resume import KeepState, resume_folder
+    from affectssm.training.resume import KeepState
 
     torch.set_num_threads(settings["training"]["threads"])
     index = labelled_sessions(windows)

@@ -18,7 +18,13 @@ from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.control import ExchangedLabels, Learned
 from affectssm.training.data import LABELS, content_of, open_windows, training_indexes
 from affectssm.training.registry import training_modules
-from affectssm.training.run_files import CHECKPOINT, write_checkpoint, write_config, write_history
+from affectssm.training.run_files import (
+    CHECKPOINT,
+    resume_folder,
+    write_checkpoint,
+    write_config,
+    write_history,
+)
 from affectssm.training.scans import scans_of, with_backends
 
 log = logging.getLogger(__name__)
@@ -40,7 +46,7 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     ensure_torchvision_ops()
     from affectssm.training.loop import run_epochs
     from affectssm.training.module import HISTORY, DialogueModule
-    from affectssm.training.resume import KeepState, resume_folder
+    from affectssm.training.resume import KeepState
 
     recipe = settings["training"]
     torch.set_num_threads(recipe["threads"])

@@ -22,11 +22,6 @@ from affectssm.store.atomic import staged
 log = logging.getLogger(__name__)
 
 
-def resume_folder(out_dir: Path) -> Path:
-    """Where the unfinished run of ``out_dir`` keeps its state."""
-    return out_dir.parent / f".{out_dir.name}.resume"
-
-
 class KeepState(Callback):
     """Saves Lightning's checkpoint at the end of every epoch, atomically, under the run's card."""
 

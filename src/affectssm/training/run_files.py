@@ -1,4 +1,4 @@
-"""What a finished run keeps: checkpoint.safetensors, config.yaml and history.csv."""
+"""What a finished run keeps: checkpoint.safetensors, config.yaml and history.csv; and where an unfinished one lies."""
 
 from __future__ import annotations
 
@@ -23,13 +23,26 @@ CHECKPOINT = "checkpoint.safetensors"
 MODEL, SCALER = "model.", "scaler."
 
 
+def resume_folder(out_dir: Path) -> Path:
+    """Where the unfinished run of ``out_dir`` keeps its state."""
+    return out_dir.parent / f".{out_dir.name}.resume"
+
+
 def write_checkpoint(
     path: Path, weights: Mapping[str, Tensor], scaler: Scaler, card: Mapping[str, Any]
 ) -> None:
     """Write weights and scaler as safetensors, with the card in the metadata."""
     tensors = {MODEL + name: value for name, value in weights.items()}
-    tensors |= {SCALER + name: value for name, value in scaler.tensors().items()}
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    write_tensors(path, tensors | {SCALER + name: value for name, value in scaler.tensors().items()}, card)
+
+
+def write_tensors(path: Path, given: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+    """Write tensors as safetensors, with the card in the metadata.
+
+    Raises:
+        DataError: when one is not finite.
+    """
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in given.items()}
 
     def validate(written: Path) -> None:
         found = load_file(written)
@@ -52,13 +65,23 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Scaler]:
     Raises:
         DataError: when the file is absent or no checkpoint.
     """
+    tensors = read_tensors(path)
+    return below(tensors, MODEL), Scaler.from_tensors(below(tensors, SCALER))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a checkpoint.
+
+    Raises:
+        DataError: when the file is absent or no checkpoint.
+    """
     if cards.read_card(path) is None:
         raise DataError(path, "no card", "a checkpoint of this workflow", "train again")
-    tensors = load_file(path)
-    return _below(tensors, MODEL), Scaler.from_tensors(_below(tensors, SCALER))
+    return load_file(path)
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
@@ -81,16 +104,20 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def write_history(path: Path, rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> None:
-    """Write one line an epoch."""
+def write_history(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write one line an epoch: numbers with eight digits, counts and names as they are."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(
-            {name: int(value) if name in ("epoch", "step") else f"{value:.8g}" for name, value in row.items()}
-        )
+        writer.writerow({name: _history_cell(name, value) for name, value in row.items()})
     write_text(path, text.getvalue())
+
+
+def _history_cell(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    return int(value) if name in ("epoch", "step") else f"{value:.8g}"
 
 
 def load_model(run_dir: Path, prefix: str = "") -> tuple[nn.Module, Scaler, dict[str, Any]]:
@@ -103,5 +130,5 @@ def load_model(run_dir: Path, prefix: str = "") -> tuple[nn.Module, Scaler, dict
     config = read_config(run_dir / "config.yaml")
     weights, scaler = read_checkpoint(run_dir / CHECKPOINT)
     model = build_model(config["model"], config["model_settings"], config["feature_dims"], config["groups"])
-    model.load_state_dict(_below(weights, prefix) if prefix else weights)
+    model.load_state_dict(below(weights, prefix) if prefix else weights)
     return model.eval(), scaler, config

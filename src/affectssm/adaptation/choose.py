@@ -1,0 +1,197 @@
+"""The methods' step sizes and entropy margins, chosen on development subjects, who are not tested.
+
+Here, and in the adaptation's stages only here, labels of test segments are opened: those of development subjects, on
+the folds that test them. What counts is the mean improvement of accuracy over ``none``, in points, over subjects,
+dimensions and ratios of missing modalities.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
+from affectssm.adaptation.missing import draw
+from affectssm.adaptation.modules import choice_modules
+from affectssm.adaptation.stream import Streamed, run_stream
+from affectssm.errors import DataError
+from affectssm.physio_settings import AdaptationSettings
+from affectssm.store.atomic import write_json
+from affectssm.store.card import make_card
+from affectssm.timeline.epoch_store import EpochStore
+from affectssm.training.run_files import CHECKPOINT
+from affectssm.training.scans import scans_of, with_backends
+from affectssm.training.trial_data import classes, development_subjects, open_store
+from affectssm.training.trial_runs import TrialRuns
+from affectssm.trial_settings import ChoiceSettings, ProtocolSettings
+
+log = logging.getLogger(__name__)
+PATTERN: Final = "modality"
+CONSTANTS = ("learning_rate", "entropy_margin")
+Setting = dict[str, float | None]
+"""``learning_rate`` and ``entropy_margin``, None for a method without one."""
+Unit = tuple[str, str, float]
+"""What counts alike: (experiment and seed, subject, ratio)."""
+
+
+def choose(
+    methods: Sequence[str],
+    choice: Mapping[str, Any],
+    adaptation: Mapping[str, Any],
+    epochs: Sequence[Path],
+    run_dirs: Sequence[Path],
+    out: Path,
+) -> None:
+    """Choose the constants of a corpus.
+
+    Masks are drawn here, by the rule and the seed by which ``write_mask_files`` draws them.
+
+    Args:
+        methods: names; ``none`` is what the others are compared with.
+        choice: ChoiceSettings.
+        adaptation: AdaptationSettings, the authors' constants.
+        epochs: of all shards of the corpus, by whose subjects development subjects are found.
+        run_dirs: finished runs of one model, of both dimensions and every part that tests development subjects; other
+            parts do no harm.
+        out: chosen.json: ``chosen`` (method -> constants), ``development_subjects``, ``tried``, and ``reason`` where
+            nothing was tried and the authors' constants stand.
+
+    Raises:
+        DataError: if runs and epochs do not belong together.
+    """
+    asked, plain = ChoiceSettings.model_validate(choice), AdaptationSettings.model_validate(adaptation)
+    store, runs = open_store(epochs), [TrialRuns(folder) for folder in sorted(run_dirs)]
+    subjects = development_subjects(store.index, asked.development_subjects)
+    grids = {name: grid(plain, name, asked) for name in methods if name != "none"}
+    gains = Gains()
+    for own in runs:
+        torch.set_num_threads(own.settings["training"]["threads"])
+        with scans_of(own.settings["training"]):
+            for stream in _folds(own, store, subjects):
+                _try(stream, grids, plain, asked.ratios, gains)
+    tried = [
+        {"method": name, **setting, "improvement": gains.mean(name, number), "folds": gains.folds}
+        for name, settings in grids.items()
+        for number, setting in enumerate(settings)
+        if gains.folds
+    ]
+    found: dict[str, Any] = {
+        "chosen": {name: _best(tried, name) for name in grids if tried},
+        "development_subjects": sorted("/".join(subject) for subject in subjects),
+        "tried": tried,
+    }
+    if not gains.folds:
+        found["reason"] = _reason(subjects)
+    card = make_card(
+        "adaptation/choose",
+        choice_modules({own.settings["model"] for own in runs}),
+        {"methods": list(methods), "choice": dict(choice), "adaptation": dict(adaptation)},
+        inputs=[*(own.folder / CHECKPOINT for own in runs), *epochs],
+    )
+    write_json(out, {"card": with_backends(card), **found})
+
+
+def read_chosen(path: Path) -> dict[str, Setting]:
+    """Return method -> chosen constants; empty where the authors' stand.
+
+    Raises:
+        DataError: if the file is absent or no choice.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["chosen"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            path, f"not readable: {error}", "chosen.json of a finished choice", "choose again"
+        ) from error
+
+
+def grid(settings: AdaptationSettings, method: str, choice: ChoiceSettings) -> list[Setting]:
+    """Return what a method is tried with, the nearest to its authors' constants first (of those as near, as listed)."""
+    own = getattr(settings, method)
+    margin = getattr(own, "entropy_margin", None)
+    pairs = [
+        (factor, other)
+        for factor in choice.factors
+        for other in ((None,) if margin is None else choice.entropy_margins)
+    ]
+    pairs.sort(key=lambda pair: (abs(math.log(pair[0])), abs((pair[1] or 0) - (margin or 0))))
+    return [{"learning_rate": own.learning_rate * factor, "entropy_margin": other} for factor, other in pairs]
+
+
+class Gains:
+    """How much more is right than without adaptation, by (method, place in its grid) and what counts alike."""
+
+    def __init__(self) -> None:
+        self.folds = 0
+        self._found: dict[tuple[str, int], dict[Unit, list[int]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, tried: tuple[str, int], units: Iterable[Unit], gained: Iterable[int]) -> None:
+        """Note for every segment whether it was won (1), lost (-1) or neither."""
+        for unit, value in zip(units, gained, strict=True):
+            self._found[tried][unit].append(value)
+
+    def mean(self, method: str, number: int) -> float:
+        """Mean improvement of accuracy in points, every unit alike."""
+        units = self._found[method, number].values()
+        return 100 * math.fsum(sum(values) / len(values) for values in units) / len(units)
+
+
+def _folds(runs: TrialRuns, store: EpochStore, subjects: Collection[tuple[str, str]]) -> Iterator[FoldStream]:
+    """The folds of a part that test development subjects, these subjects' segments alone."""
+    found = folds_of_runs(runs, store) if subjects else []
+    found = [fold for fold in found if any(trial[:2] in subjects for trial in fold.test)]
+    for number, fold in enumerate(found):
+        log.info("%s: fold %d/%d %s", runs.settings["experiment"], number + 1, len(found), fold.name)
+        yield FoldStream(runs, store, fold, subjects)
+
+
+def _try(
+    stream: FoldStream,
+    grids: Mapping[str, Sequence[Setting]],
+    plain: AdaptationSettings,
+    ratios: Sequence[float],
+    gains: Gains,
+) -> None:
+    """Adapt to the segments of one fold with everything in the grids."""
+    settings, index = stream.runs.settings, stream.store.index
+    protocol = ProtocolSettings.model_validate(settings["protocol"])
+    labels = classes(index, stream.numbers, protocol, settings["dimension"])
+    methods = {name: stream.method(name, plain) for name in ("none", *grids)}
+    run = f"{settings['experiment']}/{settings['seed']}"
+    for ratio in ratios:
+        masks = draw(
+            stream.segments, stream.data.channels, stream.data.samples, ratio, settings["seed"], PATTERN
+        )
+        batches = stream.batches(masks, plain.batch)
+        units = [(run, "/".join(key[:2]), ratio) for key in stream.keys]
+        still = _right(run_stream(methods["none"], batches), labels)
+        for name, tried in grids.items():
+            for number, setting in enumerate(tried):
+                methods[name].retune(tuned(plain, name, setting))
+                gained = _right(run_stream(methods[name], batches), labels) - still
+                gains.add((name, number), units, gained.tolist())
+    gains.folds += 1
+
+
+def _right(found: Streamed, labels: np.ndarray) -> np.ndarray:
+    """Which answers are right, (n,) of 0 and 1."""
+    return ((found.probabilities[:, 1] > 0.5).cpu().numpy() == labels).astype(np.int64)
+
+
+def _best(tried: Sequence[Mapping[str, Any]], method: str) -> Setting:
+    """The constants with the largest improvement, of those as good the first."""
+    best = max((line for line in tried if line["method"] == method), key=lambda line: line["improvement"])
+    return {name: best[name] for name in CONSTANTS if best[name] is not None}
+
+
+def _reason(subjects: Collection[tuple[str, str]]) -> str:
+    what = "no run tests a development subject" if subjects else "there are no development subjects"
+    return f"{what}: the authors' constants stand"

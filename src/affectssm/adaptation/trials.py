@@ -1,0 +1,186 @@
+"""Adapt the trained folds of a part to their test segments: every pattern, ratio and method over the same streams.
+
+A method meets each stream as the trained model; labels of test segments are opened by the evaluation alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from affectssm.adaptation.finished_streams import FinishedStreams, Tables
+from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
+from affectssm.adaptation.mask_files import SavedMasks, shapes_of
+from affectssm.adaptation.modules import adaptation_modules
+from affectssm.adaptation.stream import Streamed, run_stream
+from affectssm.errors import DataError
+from affectssm.physio_settings import AdaptationSettings
+from affectssm.store.card import make_card, read_card
+from affectssm.store.parquet import write_parquet
+from affectssm.training.run_files import CHECKPOINT
+from affectssm.training.scans import scans_of, with_backends
+from affectssm.training.trial_data import open_store, segment_ids, test_numbers
+from affectssm.training.trial_runs import TrialRuns
+from affectssm.trial_settings import MissingSettings
+
+log = logging.getLogger(__name__)
+NAME = pa.dictionary(pa.int32(), pa.string())
+STREAM = [("fold", NAME), ("pattern", NAME), ("ratio", pa.float64()), ("method", NAME)]
+ADAPTED = pa.schema(
+    [
+        *STREAM,
+        ("corpus", NAME),
+        ("subject", NAME),
+        ("trial", NAME),
+        ("epoch", pa.int32()),
+        ("high", pa.float32()),
+    ]
+)
+COUNTS = ("segments", "batches", "updates", "used", "refused")
+LOOKS = ("majority_share", "mean_entropy", "late_majority_share", "late_mean_entropy")
+STREAMS = pa.schema(
+    [
+        *STREAM,
+        ("subject", NAME),
+        ("missing_share", pa.float64()),
+    ]  # of the units, where the ratio is what was asked
+    + [(name, pa.int32()) for name in COUNTS]
+    + [(name, pa.float64()) for name in LOOKS]
+    + [("collapsed", pa.bool_())]
+)
+
+
+def adapt_part(
+    settings: Mapping[str, Any],
+    adaptation: Mapping[str, Any],
+    missing: Mapping[str, Any],
+    chosen: Mapping[str, Mapping[str, float | None]],
+    epochs: Sequence[Path],
+    run_dir: Path,
+    mask_files: Sequence[Path],
+    out: Path,
+    streams_out: Path,
+) -> None:
+    """Adapt the folds of a part, or go on after the last finished one of a killed job.
+
+    Args:
+        settings: ``trial_experiments.run_settings``, and ``methods`` in order.
+        adaptation: AdaptationSettings, the authors' constants.
+        missing: MissingSettings: patterns and ratios.
+        chosen: method -> ``learning_rate`` and ``entropy_margin`` that take their place (``choose.read_chosen``).
+        epochs: the epochs that the part was trained with.
+        run_dir: ``results/runs/{experiment}/{part}/{seed}``.
+        mask_files: ``write_mask_files`` of the run's seed, for every shard that the part tests.
+        out: adapted.parquet, a row a segment and stream in the order of the streams (:data:`ADAPTED`); finished folds
+            of an unfinished job lie in ``.adapted.parquet.resume`` beside it.
+        streams_out: streams.parquet, a row a stream (:data:`STREAMS`); written before ``out``.
+
+    Raises:
+        DataError: if run, epochs or masks do not belong together.
+        ConfigError: for a method that the model cannot be adapted by.
+    """
+    torch.set_num_threads(settings["training"]["threads"])
+    runs, store, asked = TrialRuns(run_dir), open_store(epochs), MissingSettings.model_validate(missing)
+    _check_run(runs, settings)
+    folds = folds_of_runs(runs, store)
+    tested = np.concatenate([test_numbers(store.index, fold) for fold in folds])
+    shapes = shapes_of(store, runs.settings["modalities"])
+    masks = SavedMasks(mask_files, settings["seed"], shapes, segment_ids(store.index, tested))
+    plain = AdaptationSettings.model_validate(adaptation)
+    constants = {name: tuned(plain, name, chosen.get(name)) for name in settings["methods"]}
+    card = make_card(
+        "adaptation/trials",
+        adaptation_modules(settings["model"]),
+        {**settings, "adaptation": adaptation, "missing": missing, "chosen": chosen},
+        inputs=[run_dir / CHECKPOINT, *epochs, *mask_files],
+        part=run_dir.absolute().parent.name,
+        run=read_card(run_dir / CHECKPOINT),
+    )
+    kept, done = FinishedStreams(out, card), []
+    with scans_of(settings["training"]):
+        for number, fold in enumerate(folds):
+            tables = kept.found(number)
+            if tables is None:
+                tables = adapt_fold(FoldStream(runs, store, fold), constants, plain.batch, masks, asked)
+                kept.keep(number, tables)
+            done.append(tables)
+            log.info(
+                "fold %d/%d %s: %d streams, %d updates, %d collapsed",
+                number + 1, len(folds), fold.name, *_summary(tables[1]),
+            )  # fmt: skip
+    answers, streams = (pa.concat_tables(parts).unify_dictionaries() for parts in zip(*done, strict=True))
+    card = with_backends(card)
+    write_parquet(streams_out, streams, STREAMS, card)
+    write_parquet(out, answers, ADAPTED, card)
+    kept.clear()
+
+
+def adapt_fold(
+    stream: FoldStream,
+    constants: Mapping[str, AdaptationSettings],
+    batch: int,
+    masks: SavedMasks,
+    missing: MissingSettings,
+) -> Tables:
+    """Adapt to the test segments of one fold.
+
+    Args:
+        stream: the fold.
+        constants: method -> settings, in the order of the rows.
+        batch: segments a batch.
+        masks: of the fold's test segments.
+        missing: patterns and ratios.
+
+    Returns:
+        Rows as of :data:`ADAPTED` and of :data:`STREAMS`.
+    """
+    methods = {name: stream.method(name, own) for name, own in constants.items()}
+    subjects = {key[1] for key in stream.keys}
+    subject = subjects.pop() if len(subjects) == 1 else ""
+    answers, looks = [], []
+    for pattern in missing.patterns:
+        for ratio in missing.ratios:
+            own = masks.of(pattern, ratio)
+            batches, share = stream.batches(own, batch), own.missing_share_of(stream.segments)
+            for name, method in methods.items():
+                found = run_stream(method, batches)
+                head = {"fold": stream.fold.name, "pattern": pattern, "ratio": ratio, "method": name}
+                answers.append(_answers(head, stream, found))
+                looks.append({**head, "subject": subject, "missing_share": share, **_look(found)})
+    return pa.concat_tables(answers).unify_dictionaries(), pa.Table.from_pylist(looks, STREAMS)
+
+
+def _check_run(runs: TrialRuns, settings: Mapping[str, Any]) -> None:
+    found, asked = ((s["experiment"], s["seed"]) for s in (runs.settings, settings))
+    if found != asked:
+        raise DataError(
+            runs.folder,
+            f"a run of {found[0]} seed {found[1]}",
+            f"{asked[0]} seed {asked[1]}",
+            "name the run's own folder",
+        )
+
+
+def _answers(head: Mapping[str, Any], stream: FoldStream, found: Streamed) -> pa.Table:
+    count = len(stream.numbers)
+    columns: dict[str, Any] = {name: [value] * count for name, value in head.items()}
+    columns |= dict(zip(("corpus", "subject", "trial"), zip(*stream.keys, strict=True), strict=True))
+    columns["epoch"] = stream.store.index.epoch[stream.numbers]
+    columns["high"] = found.probabilities[:, 1].cpu().numpy()
+    return pa.table({name: pa.array(columns[name], ADAPTED.field(name).type) for name in ADAPTED.names})
+
+
+def _look(found: Streamed) -> dict[str, Any]:
+    counts = {"segments": len(found.probabilities)} | {name: getattr(found, name) for name in COUNTS[1:]}
+    return {**counts, **asdict(found.collapse), "collapsed": found.collapse.collapsed}
+
+
+def _summary(streams: pa.Table) -> tuple[int, int, int]:
+    return len(streams), sum(streams["updates"].to_pylist()), sum(streams["collapsed"].to_pylist())

@@ -1,0 +1,72 @@
+"""Which tables of trials there are, which experiments each is made of, and what its builder is told.
+
+Light on purpose (no torch): the workflow reads it when it builds its graph.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from affectssm.config import NO_CORPUS, Config
+from affectssm.errors import ConfigError
+from affectssm.tables.catalogue import published_hash
+from affectssm.training.trial_experiments import CORPORA, DIMENSIONS, TrialExperiment
+
+ADAPTED_MODEL = "bimamba_tta"
+_MODELS = {
+    "bimtta_accuracy": (),  # as configured
+    "bimtta_missing": ((ADAPTED_MODEL, ""),),
+    "bimtta_controls": ((ADAPTED_MODEL, ""), (ADAPTED_MODEL, "shuffled_labels")),
+}
+TABLES = tuple(_MODELS)
+ADAPTED = ("bimtta_missing",)  # made of adapted predictions
+DEMO_ROOTS = ("demo", "demo-tiny")
+
+
+def experiments_of(table: str, config: Config) -> list[TrialExperiment]:
+    """The experiments whose metrics a table is made of, row by row; corpora that are not held have none.
+
+    Raises:
+        ConfigError: for an unknown table.
+    """
+    if table not in TABLES:
+        raise ConfigError(
+            f"table {table}", "no table of this name", f"one of {', '.join(TABLES)}", "mend the name"
+        )
+    models = _MODELS[table] or tuple((model, "") for model in config.physiology.models)
+    return [
+        TrialExperiment(model, corpus, dimension, variant)
+        for model, variant in models
+        for corpus in CORPORA
+        for dimension in DIMENSIONS
+        if getattr(config.corpora, corpus).root != NO_CORPUS
+    ]
+
+
+def table_settings(config: Config, table: str) -> dict[str, Any]:
+    """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
+    asked = config.physiology.model_dump(mode="json")
+    models = {experiment.model for experiment in experiments_of(table, config)}
+    return {
+        "table": table,
+        "scale": config.scale,
+        "experiments": [experiment.name for experiment in experiments_of(table, config)],
+        "demo": [corpus for corpus in CORPORA if getattr(config.corpora, corpus).root in DEMO_ROOTS],
+        "seeds": asked["seeds"],
+        "allow_incomplete": config.tables.allow_incomplete,
+        "published": published_hash(table),
+        "model_settings": {model: asked[model] for model in sorted(models)},
+        **{
+            name: asked[name]
+            for name in (
+                "modalities",
+                "epochs",
+                "protocol",
+                "training",
+                "missing",
+                "methods",
+                "adaptation",
+                "choice",
+            )
+        },
+    }

@@ -1,0 +1,101 @@
+"""What the finished runs of a part keep: the weights and scalers of all its folds, and their answers.
+
+``checkpoint.safetensors`` holds ``{n}.model.*`` and ``{n}.scaler.{modality}.mean|std`` for the n-th fold of
+``config.yaml``: folds are named after subjects, and a name from the data is neither a path nor a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from affectssm.errors import DataError
+from affectssm.models.physio_models import physio_model
+from affectssm.timeline.epoch_store import ChannelScaler
+from affectssm.training.run_files import CHECKPOINT, below, read_config, read_tensors
+
+MODEL, MEAN, STD = "model.", "scaler.mean.", "scaler.std."
+PREDICTIONS = pa.schema(
+    [(name, pa.string()) for name in ("fold", "corpus", "subject", "trial")]
+    + [("epoch", pa.int32()), ("high", pa.float32())]  # probability of a high rating
+)
+
+
+@dataclass
+class Trained:
+    """A finished fold: its weights and scaler, an epoch's loss and accuracy a row, and (n,) p(high) of its test."""
+
+    tensors: dict[str, Tensor]
+    history: np.ndarray  # (epochs, 2)
+    high: np.ndarray
+
+
+def build(settings: Mapping[str, Any], channels: Mapping[str, int], samples: int) -> nn.Module:
+    """Return the model of a run with fresh weights, drawn from torch's global generator."""
+    return physio_model(settings["model"], settings["model_settings"], channels, settings["rate_hz"], samples)
+
+
+def tensors_of(model: nn.Module, scaler: ChannelScaler) -> dict[str, Tensor]:
+    """Return the weights and scaler of one fold, by name."""
+    found = {MODEL + name: value.detach().cpu() for name, value in model.state_dict().items()}
+    found |= {MEAN + name: torch.from_numpy(value) for name, value in scaler.mean.items()}
+    return found | {STD + name: torch.from_numpy(value) for name, value in scaler.std.items()}
+
+
+def prefixed(number: int, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of the n-th fold under the names they have in the checkpoint."""
+    return {f"{number}.{name}": value for name, value in tensors.items()}
+
+
+class TrialRuns:
+    """The finished runs of a part.
+
+    Args:
+        run_dir: ``results/runs/{experiment}/{part}/{seed}``.
+
+    Raises:
+        DataError: when there are none.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self.folder = run_dir
+        self.settings = read_config(run_dir / "config.yaml")
+
+    @property
+    def names(self) -> list[str]:
+        """The folds, in the order they were trained."""
+        return list(self.settings["folds"])
+
+    @cached_property
+    def _tensors(self) -> dict[str, Tensor]:
+        return read_tensors(self.folder / CHECKPOINT)
+
+    def model(self, fold: str) -> nn.Module:
+        """Return a fold's trained model, a new one each time, in evaluation mode."""
+        # in the order of the modalities: YAML has put the names of the channels in the alphabet's
+        channels = {name: self.settings["channels"][name] for name in self.settings["modalities"]}
+        model = build(self.settings, channels, self.settings["samples"])
+        model.load_state_dict(below(self._of(fold), MODEL))
+        return model.eval()
+
+    def scaler(self, fold: str) -> ChannelScaler:
+        """Return the scaler that was learnt on a fold's training segments."""
+        own = self._of(fold)
+        return ChannelScaler(_arrays(below(own, MEAN)), _arrays(below(own, STD)))
+
+    def _of(self, fold: str) -> dict[str, Tensor]:
+        if fold not in self.names:
+            raise DataError(self.folder, f"no fold {fold}", f"one of {', '.join(self.names)}", "train again")
+        return below(self._tensors, f"{self.names.index(fold)}.")
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in tensors.items()}

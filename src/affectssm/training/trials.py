@@ -1,0 +1,237 @@
+"""Train the folds of a part: thousands of short trainings of small models, so one process pays for data once.
+
+The recipe has no selection: a fixed number of passes, and the last weights count (facts/papers.md 1.4). A fold's
+random numbers follow from (seed, fold, pass) alone, and a killed job goes on after its last finished fold.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from affectssm.errors import DataError
+from affectssm.models.registry import parameter_count
+from affectssm.models.signals import classification_loss
+from affectssm.store.card import make_card
+from affectssm.store.parquet import write_parquet
+from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
+from affectssm.training.folds import Fold
+from affectssm.training.run_files import CHECKPOINT, write_config, write_history, write_tensors
+from affectssm.training.scans import scans_of, with_backends
+from affectssm.training.seeds import mixed
+from affectssm.training.trial_data import (
+    TrialData,
+    classes,
+    folds_of_part,
+    open_store,
+    test_numbers,
+    train_numbers,
+)
+from affectssm.training.trial_experiments import MODULES
+from affectssm.training.trial_resume import FinishedFolds
+from affectssm.training.trial_runs import PREDICTIONS, Trained, build, prefixed, tensors_of
+from affectssm.trial_settings import ProtocolSettings
+
+log = logging.getLogger(__name__)
+HISTORY = ("fold", "epoch", "loss", "accuracy")
+ANSWERED = 256  # test segments answered at a time
+
+
+def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, out_dir: Path) -> None:
+    """Train the folds of a part and answer their test segments, whose labels are not looked at.
+
+    Args:
+        settings: ``trial_experiments.run_settings``.
+        epochs: the epochs of all shards that the part's folds need.
+        part: see ``trial_data.folds_of_part``.
+        out_dir: ``results/runs/{experiment}/{part}/{seed}``; gets config.yaml, history.csv, predictions.parquet and,
+            last, checkpoint.safetensors. Finished folds of an unfinished job lie in ``.{seed}.resume`` beside it.
+
+    Raises:
+        DataError: when no fold of the part can be trained.
+    """
+    recipe, protocol = settings["training"], ProtocolSettings.model_validate(settings["protocol"])
+    torch.set_num_threads(recipe["threads"])
+    store = open_store(epochs)
+    found = folds_of_part(store.index, protocol, part, settings["dimension"])
+    if not found:
+        raise DataError(
+            out_dir,
+            f"no fold of {part} with two trials",
+            "rated trials",
+            "look into the corpus's fault table",
+        )
+    card = make_card(
+        "training/trials",
+        ["affectssm.training.trials", MODULES[settings["model"]]],
+        dict(settings),
+        inputs=epochs,
+        part=part,
+    )
+    kept = FinishedFolds(out_dir, card["id"])
+    trained = []
+    with scans_of(recipe):
+        for number, fold in enumerate(found):
+            done = kept.found(number)
+            if done is None:
+                done = _fold(settings, store, fold, protocol)
+                kept.keep(number, done)
+            trained.append(done)
+            log.info(
+                "fold %d/%d %s loss %.4f accuracy %.3f in training",
+                number + 1, len(found), fold.name, *done.history[-1],
+            )  # fmt: skip
+    _write(settings, store, found, trained, with_backends(card), out_dir)
+    kept.clear()
+
+
+def _fold(settings: Mapping[str, Any], store: EpochStore, fold: Fold, protocol: ProtocolSettings) -> Trained:
+    """Train one fold."""
+    numbers = train_numbers(store.index, fold)
+    data = TrialData(store, settings["modalities"], ChannelScaler.learn(store, numbers))
+    labels = classes(store.index, numbers, protocol, settings["dimension"])
+    seed = mixed(settings["seed"], zlib.crc32(fold.name.encode()))
+    if settings["variant"] == "shuffled_labels":
+        labels = exchanged(store.index, numbers, labels, seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(seed)
+    model = build(settings, data.channels, data.samples).to(device)
+    alpha = settings["model_settings"].get("auxiliary_weight", 0.0)
+    history = learn(model, data.signals(numbers), torch.from_numpy(labels), settings["training"], alpha, seed)
+    return Trained(
+        tensors_of(model, data.scaler), history, answer(model, data, test_numbers(store.index, fold))
+    )
+
+
+def learn(
+    model: nn.Module,
+    signals: Mapping[str, Tensor],
+    labels: Tensor,
+    recipe: Mapping[str, Any],
+    auxiliary: float,
+    seed: int,
+) -> np.ndarray:
+    """Train a model in place.
+
+    Args:
+        model: on the device it is to be trained on.
+        signals: {modality: (n, C, L)}, all training segments.
+        labels: (n,) class numbers.
+        recipe: TrialTrainingSettings.
+        auxiliary: weight alpha of every modality's own loss.
+        seed: of the order of segments and of dropout.
+
+    Returns:
+        (epochs, 2) mean loss and accuracy, in training mode.
+    """
+    device = next(model.parameters()).device
+    optimiser = torch.optim.Adam(
+        model.parameters(), lr=recipe["learning_rate"], weight_decay=recipe["weight_decay"]
+    )
+    history = np.zeros((recipe["epochs"], 2))
+    for epoch in range(recipe["epochs"]):
+        model.train()
+        torch.manual_seed(mixed(seed, epoch))
+        for chosen in batches(len(labels), recipe["batch"], mixed(seed, epoch, 1)):
+            target = labels[chosen].to(device)
+            output = model({name: x[chosen].to(device) for name, x in signals.items()})
+            loss = classification_loss(output, target, auxiliary)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            right = (output.logits.argmax(dim=1) == target).sum()
+            history[epoch] += np.array([loss.item() * len(chosen), right.item()]) / len(labels)
+    return history
+
+
+def batches(count: int, size: int, seed: int) -> list[Tensor]:
+    """Return all numbers below ``count`` in a random order, in batches of equal size but for one segment.
+
+    There are as many as ``size`` asks for; a short last batch would have noisy BatchNorm statistics, one of a single
+    segment none.
+    """
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return list(torch.tensor_split(order, max(1, -(-count // size))))
+
+
+def answer(model: nn.Module, data: TrialData, numbers: np.ndarray) -> np.ndarray:
+    """Return the probability of a high rating (n,) float32 of segments by their numbers."""
+    device = next(model.parameters()).device
+    model.eval()
+    found = []
+    with torch.no_grad():
+        for at in range(0, len(numbers), ANSWERED):
+            signals = data.signals(numbers[at : at + ANSWERED])
+            logits = model({name: x.to(device) for name, x in signals.items()}).logits
+            found.append(logits.softmax(dim=1)[:, 1].cpu().numpy())
+    return np.concatenate(found)
+
+
+def exchanged(index: EpochIndex, numbers: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    """The label control: the trials of each subject exchange their labels, whole trials at once.
+
+    Args:
+        index: of the epochs.
+        numbers: (n,) epochs, whose labels are ``labels`` (n,).
+        seed: of the exchange.
+    """
+    trials: dict[tuple[str, str, str], int] = {}
+    for number, label in zip(numbers, labels.tolist(), strict=True):
+        trials[index.key[number]] = label
+    rng = np.random.default_rng([seed, len(trials)])
+    given: dict[tuple[str, str, str], int] = {}
+    for subject in sorted({key[:2] for key in trials}):
+        own = [key for key in trials if key[:2] == subject]
+        donors = rng.permutation(len(own))
+        given |= {key: trials[own[donor]] for key, donor in zip(own, donors, strict=True)}
+    return np.array([given[index.key[number]] for number in numbers], np.int64)
+
+
+def _write(
+    settings: Mapping[str, Any],
+    store: EpochStore,
+    found: Sequence[Fold],
+    trained: Sequence[Trained],
+    card: Mapping[str, Any],
+    out_dir: Path,
+) -> None:
+    shapes = {name: store.shapes[name] for name in settings["modalities"]}
+    channels, samples = {name: c for name, (c, _) in shapes.items()}, next(iter(shapes.values()))[1]
+    effective = {
+        "folds": [fold.name for fold in found],
+        "channels": channels,
+        "samples": samples,
+        "parameters": parameter_count(build(settings, channels, samples)),
+    }
+    write_config(out_dir / "config.yaml", {**settings, **effective})
+    rows = [
+        {"fold": fold.name, "epoch": epoch, "loss": loss, "accuracy": accuracy}
+        for fold, done in zip(found, trained, strict=True)
+        for epoch, (loss, accuracy) in enumerate(done.history)
+    ]
+    write_history(out_dir / "history.csv", rows, HISTORY)
+    write_parquet(out_dir / "predictions.parquet", _predictions(store, found, trained), PREDICTIONS, card)
+    tensors: dict[str, Tensor] = {}
+    for number, done in enumerate(trained):
+        tensors |= prefixed(number, done.tensors)
+    write_tensors(out_dir / CHECKPOINT, tensors, card)
+
+
+def _predictions(store: EpochStore, found: Sequence[Fold], trained: Sequence[Trained]) -> dict[str, list]:
+    columns: dict[str, list] = {name: [] for name in PREDICTIONS.names}
+    for fold, done in zip(found, trained, strict=True):
+        numbers = test_numbers(store.index, fold)
+        keys = zip(*(store.index.key[number] for number in numbers), strict=True)
+        columns["fold"] += [fold.name] * len(numbers)
+        for name, values in zip(("corpus", "subject", "trial"), keys, strict=True):
+            columns[name] += values
+        columns["epoch"] += store.index.epoch[numbers].tolist()
+        columns["high"] += done.high.tolist()
+    return columns

@@ -1,0 +1,232 @@
+"""The choice of step sizes and margins: on development subjects alone, the best, of equals the authors'."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from affectssm.adaptation.choose import choose, grid, read_chosen
+from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
+from affectssm.adaptation.missing import draw
+from affectssm.adaptation.registry import build_method
+from affectssm.adaptation.stream import run_stream
+from affectssm.errors import DataError
+from affectssm.physio_settings import AdaptationSettings
+from affectssm.training import trial_data
+from affectssm.training.trial_runs import TrialRuns
+from affectssm.trial_settings import ChoiceSettings
+from tests.adaptation.run_world import (
+    LOOSE,
+    METHODS,
+    ORDERED,
+    PROTOCOL,
+    SEED,
+    middling,
+    run_settings,
+    write_run,
+    write_shard,
+)
+from tests.models.physio import SAMPLES, segments, trained
+
+SUBJECTS = ("s01", "s02", "s03")
+ADAPTATION = AdaptationSettings.model_validate({"batch": 4, **LOOSE}).model_dump(mode="json")
+PLAIN = AdaptationSettings.model_validate(ADAPTATION)
+CHOICE = {
+    "development_subjects": 1,
+    "factors": [1.0, 30.0, 100.0],
+    "entropy_margins": [0.4, 0.8],
+    "ratios": [0.5, 0.8],
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Epochs, and runs of both dimensions."""
+    folder = tmp_path_factory.mktemp("choice")
+    shard = write_shard(folder / "s00.h5", SUBJECTS)
+    runs = [write_run(folder / "runs", [shard], run_settings(name)) for name in ("valence", "arousal")]
+    store = trial_data.open_store([shard])
+    ((_, developed),) = trial_data.development_subjects(store.index, 1)
+    return shard, runs, developed
+
+
+def chosen(tmp_path, runs, shard, methods=METHODS, **changes) -> dict:
+    out = tmp_path / "chosen.json"
+    choose(methods, {**CHOICE, **changes}, ADAPTATION, [shard], runs, out)
+    return json.loads(out.read_text())
+
+
+def rated(tmp_path, rating):
+    """The same epochs under other ratings."""
+    return write_shard(tmp_path / "s00.h5", SUBJECTS, rating)
+
+
+def answers(shard, run_dir, subject, method, setting, ratio) -> dict[tuple[str, int], bool]:
+    """(trial, epoch) -> whether a method answers high, over all folds of a subject."""
+    runs, store = TrialRuns(run_dir), trial_data.open_store([shard])
+    found = {}
+    for fold in folds_of_runs(runs, store):
+        stream = FoldStream(runs, store, fold)
+        if stream.keys[0][1] != subject:
+            continue
+        masks = draw(stream.segments, ORDERED, SAMPLES, ratio, SEED)
+        done = run_stream(stream.method(method, tuned(PLAIN, method, setting)), stream.batches(masks, 4))
+        for (_, _, trial), number, p in zip(stream.keys, stream.numbers, done.probabilities, strict=True):
+            found[trial, int(store.index.epoch[number])] = bool(p[1] > 0.5)
+    return found
+
+
+def test_the_improvement_is_that_of_accuracy_over_none_in_points(world, tmp_path):
+    shard, runs, subject = world
+    found = chosen(tmp_path, runs, shard, ["none", "tent"])
+    assert found["development_subjects"] == [f"deap/{subject}"]
+    for line in found["tried"]:
+        gains = []
+        for dimension, run in zip(("valence", "arousal"), runs, strict=True):
+            for ratio in CHOICE["ratios"]:
+                right = []
+                for method, setting in (("tent", {"learning_rate": line["learning_rate"]}), ("none", None)):
+                    given = answers(shard, run, subject, method, setting, ratio)
+                    right.append(
+                        np.mean(
+                            [(middling(dimension, subject, t) > 5) == high for (t, _), high in given.items()]
+                        )
+                    )
+                gains.append(100 * (right[0] - right[1]))
+        assert line["improvement"] == pytest.approx(np.mean(gains), abs=1e-9)
+        assert (line["method"], line["entropy_margin"], line["folds"]) == ("tent", None, 4)
+    rates = [line["learning_rate"] for line in found["tried"]]
+    assert rates == pytest.approx([0.001, 0.03, 0.1])
+    assert len({line["improvement"] for line in found["tried"]}) > 1
+    best = max(line["improvement"] for line in found["tried"])
+    assert found["chosen"]["tent"]["learning_rate"] in [
+        line["learning_rate"] for line in found["tried"] if line["improvement"] == best
+    ]
+
+
+def test_labels_of_all_other_subjects_are_ignored_and_those_of_development_are_not(world, tmp_path):
+    shard, runs, subject = world
+    methods, once = ["none", "tent", "tltta"], {"factors": [100.0], "entropy_margins": [0.8]}
+
+    def mirrored(mine):
+        return lambda d, s, t: 10 - middling(d, s, t) if (s == subject) == mine else middling(d, s, t)
+
+    before = chosen(tmp_path, runs, shard, methods, **once)
+    others = chosen(tmp_path, runs, rated(tmp_path / "a", mirrored(False)), methods, **once)
+    own = chosen(tmp_path, runs, rated(tmp_path / "b", mirrored(True)), methods, **once)
+    assert others["chosen"] == before["chosen"] and others["tried"] == before["tried"]
+    # with every label exchanged, every gain is a loss
+    assert [line["improvement"] for line in own["tried"]] == [
+        -line["improvement"] for line in before["tried"]
+    ]
+    assert any(line["improvement"] for line in own["tried"])
+
+
+def test_a_pooled_fold_streams_the_segments_of_development_subjects_alone(world, tmp_path):
+    _, _, subject = world
+    pooled = run_settings(protocol={**PROTOCOL, "protocol": "pooled"})
+    found = []
+    for number in (0, 1):
+
+        def rating(dimension, name, trial, exchanged=number):
+            known = middling(dimension, name, trial)
+            return 10 - known if exchanged and name != subject else known
+
+        shard = rated(tmp_path / str(number), rating)
+        run = write_run(tmp_path / str(number), [shard], pooled, "f00")
+        found.append(chosen(tmp_path, [run], shard, ["none", "tent"], factors=[30.0, 100.0])["tried"])
+    assert found[0] == found[1] and found[0][0]["folds"] == 1
+    assert any(line["improvement"] for line in found[0])
+
+
+def test_every_method_but_none_is_tried_with_its_grid(world, tmp_path):
+    shard, runs, _ = world
+    found = chosen(tmp_path, runs[:1], shard, factors=[1.0], ratios=[0.8])
+    tried = [(line["method"], line["entropy_margin"]) for line in found["tried"]]
+    assert tried == [
+        ("tent", None), ("eata", 0.8), ("eata", 0.4), ("read", None),
+        ("tltta", 0.4), ("tltta", 0.8), ("bim_tta", 0.4), ("bim_tta", 0.8),
+    ]  # fmt: skip
+    assert sorted(found["chosen"]) == sorted(METHODS[1:])
+    assert set(found["chosen"]["tent"]) == {"learning_rate"}
+    assert set(found["chosen"]["eata"]) == {"learning_rate", "entropy_margin"}
+    assert found["card"]["stage"] == "adaptation/choose" and "reason" not in found
+    assert read_chosen(tmp_path / "chosen.json") == found["chosen"]
+
+
+def test_of_equals_the_nearest_to_the_authors_constants_is_chosen(world, tmp_path):
+    """Steps too small to change an answer."""
+    shard, runs, _ = world
+    still = {name: {"learning_rate": 1e-12} for name in ("tent", "eata", "tltta")}
+    given = AdaptationSettings.model_validate(
+        {"batch": 4, **still, "eata": {"entropy_margin": 0.8, "learning_rate": 1e-12}}
+    )
+    out = tmp_path / "chosen.json"
+    asked = {**CHOICE, "factors": [10.0, 0.1, 1.0], "entropy_margins": [0.6, 0.4, 0.8]}
+    choose(["none", *still], asked, given.model_dump(mode="json"), [shard], runs[:1], out)
+    assert {line["improvement"] for line in json.loads(out.read_text())["tried"]} == {0.0}
+    assert read_chosen(out) == {
+        "tent": {"learning_rate": 1e-12},
+        "eata": {"learning_rate": 1e-12, "entropy_margin": 0.8},
+        "tltta": {"learning_rate": 1e-12, "entropy_margin": 0.4},
+    }
+
+
+def test_a_grid_begins_at_the_authors_constants():
+    asked = ChoiceSettings(factors=(0.1, 10.0, 1.0, 100.0), entropy_margins=(0.4, 0.8))
+    rates = [setting["learning_rate"] for setting in grid(PLAIN, "read", asked)]
+    assert rates == pytest.approx([1e-4, 1e-5, 1e-3, 1e-2])
+    pairs = [(s["learning_rate"], s["entropy_margin"]) for s in grid(AdaptationSettings(), "eata", asked)]
+    assert pairs[:3] == [(2.5e-4, 0.8), (2.5e-4, 0.4), (pytest.approx(2.5e-5), 0.8)] and len(pairs) == 8
+
+
+@pytest.mark.parametrize(
+    ("count", "kept", "reason"),
+    [(0, 2, "no development subjects"), (1, 0, "no run tests a development subject")],
+)
+def test_without_anybody_to_choose_on_the_authors_constants_stand(world, tmp_path, count, kept, reason):
+    shard, runs, subject = world
+    found = chosen(tmp_path, runs[:kept], shard, development_subjects=count)
+    assert found["chosen"] == {} and found["tried"] == [] and reason in found["reason"]
+    assert found["development_subjects"] == ([f"deap/{subject}"] if count else [])
+
+
+def test_runs_that_test_nobody_of_development_change_nothing(world, tmp_path):
+    shard, runs, subject = world
+    rest = write_shard(tmp_path / "s01.h5", ["s04"])
+    more = write_run(tmp_path / "runs", [rest], run_settings(), "s01")
+    store = trial_data.open_store([shard, rest])
+    assert trial_data.development_subjects(store.index, 1) == {("deap", subject)}
+    out = tmp_path / "chosen.json"
+    once = {"factors": [30.0], "ratios": [0.5]}
+    choose(["none", "tent"], CHOICE | once, ADAPTATION, [rest, shard], [more, *runs], out)
+    both = json.loads(out.read_text())
+    assert both["tried"] == chosen(tmp_path, runs, shard, ["none", "tent"], **once)["tried"]
+
+
+def test_twice_is_the_same(world, tmp_path):
+    shard, runs, _ = world
+    one, two = (chosen(tmp_path, runs[:1], shard, METHODS[:3], ratios=[0.8]) for _ in range(2))
+    assert one["tried"] == two["tried"] and one["card"]["id"] == two["card"]["id"]
+
+
+def test_a_choice_that_is_none_is_refused(tmp_path):
+    (tmp_path / "chosen.json").write_text("[]")
+    for path in (tmp_path / "chosen.json", tmp_path / "absent.json"):
+        with pytest.raises(DataError, match="choose again"):
+            read_chosen(path)
+
+
+@pytest.mark.parametrize("name", METHODS[1:])
+def test_a_retuned_method_is_a_fresh_one_with_those_constants(name):
+    settings = tuned(PLAIN, name, {"learning_rate": 0.02})
+    batches, source = [segments(6, seed=seed) for seed in (1, 2)], [segments(8, seed=9)]
+    held = build_method(name, trained(torch.float32), PLAIN, source)
+    before = run_stream(held, batches).probabilities
+    held.retune(settings)
+    found = run_stream(held, batches).probabilities
+    fresh = run_stream(build_method(name, trained(torch.float32), settings, source), batches).probabilities
+    assert torch.equal(found, fresh) and not torch.equal(found, before)
