@@ -41,6 +41,7 @@ bench: $(STAMP)
 	python benchmarks/extraction.py
 	python benchmarks/scan.py
 	python benchmarks/physio_step.py
+	python benchmarks/full_size.py
 
 environment: $(STAMP)
 

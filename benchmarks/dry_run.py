@@ -51,12 +51,17 @@ def rows_of(corpus: str, sessions: int, shards: int) -> list[StreamRow]:
     return rows
 
 
-def make_place(folder: Path, sessions: int, shards: int) -> None:
-    """Lay out the workflow, the roots and what discovery would have written."""
+def copy_workflow(folder: Path) -> None:
+    """Copy what Snakemake needs of a clone."""
     for name in ("Snakefile", "config.yaml"):
         shutil.copy2(REPOSITORY / name, folder / name)
     for name in ("workflow", "profiles", "envs"):
         shutil.copytree(REPOSITORY / name, folder / name)
+
+
+def make_place(folder: Path, sessions: int, shards: int) -> None:
+    """Lay out the workflow, the roots and what discovery would have written."""
+    copy_workflow(folder)
     root = folder / "root"
     for number in range(sessions):
         session = root / "train" / f"{number:04d}"

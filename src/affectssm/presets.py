@@ -107,7 +107,7 @@ DEMO: dict[str, Any] = {
         "tsception": {"temporal": 3, "spatial": 6},
         "lggnet": {"temporal": 3, "graph": 16},
         "mambaformer": {"d_model": 16, "layers": 1},
-        "missing": {"ratios": [0.2, 0.4, 0.6, 0.8]},
+        "missing": {"ratios": [0.4, 0.8]},
         "choice": {
             "development_subjects": 1,
             "factors": [1.0, 10.0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -133,22 +134,124 @@ def test_lggnets_graph_is_symmetric_and_normalised():
 
 
 def test_lggnets_first_layers_are_log_power():
-    built, x = small(LGGNet), torch.randn(2, 1, 9, SAMPLES)
-    window = built.windows[0]  # 16 samples, means over 4 every sample
-    h = F.conv2d(x, window.filters.weight, window.filters.bias)
+    built, x = small(LGGNet), torch.randn(2, 9, SAMPLES)
+    conv = built.windows[0]["filters"]  # 16 samples, means over 4 every sample
+    h = F.conv2d(x.unsqueeze(1), conv.weight, conv.bias)
     expected = torch.stack([(h[..., i : i + 4] ** 2).mean(-1) for i in range(h.shape[-1] - 3)], -1).log()
-    torch.testing.assert_close(window(x), expected, atol=1e-3, rtol=1e-3)
+    found = built.powers(x)[: expected.shape[-1]].permute(3, 1, 2, 0)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_tsceptions_hemispheres_see_the_eeg_alone_and_each_its_own():
     built = small(TSception)
     assert list(built.halves) == ["eeg"] and built.join[0].kernel_size == (3, 1)
     assert small(TSception, {"eeg": 5, "gsr": 1}).join[0].kernel_size == (1, 1)
-    h = torch.randn(1, 4, 6, 20)
+    h = torch.randn(20, 4, 6, 1)  # steps, filters, channels, segments
     changed = h.clone()
     changed[:, :, :3] += 1.0
-    moved = (built.halves["eeg"](h) != built.halves["eeg"](changed)).flatten(3).any(3).any(1)[0]
+    moved = (built.halves["eeg"](h) != built.halves["eeg"](changed)).any(3).any(1).any(0)
     assert moved.tolist() == [True, False]
+
+
+def conv(h, layer, stride=1):
+    return F.conv2d(h, layer.weight, layer.bias, stride)
+
+
+def tsception_by_layers(built, x):
+    """TSception's layers in torch's own order of memory, segments first and time last."""
+    pool = built.mean.pool
+    windows = [F.avg_pool2d(F.leaky_relu(conv(x, w[0])), (1, pool)) for w in built.windows]
+    h = built.window_norm(torch.cat(windows, 3))
+    rows = [conv(h, built.whole[0])]
+    first = 0
+    for name, channels in built.channels.items():
+        if name in built.halves:
+            own = h[:, :, first : first + channels]
+            rows.append(conv(own, built.halves[name][0], (channels // 2, 1)))
+        first += channels
+    h = torch.cat([F.avg_pool2d(F.leaky_relu(r), (1, max(1, pool // 4))) for r in rows], 2)
+    h = F.leaky_relu(conv(built.space_norm(h), built.join[0]))
+    return built.head(built.join_norm(F.avg_pool2d(h, (1, max(1, pool // 2)))).mean((2, 3)))
+
+
+def lggnet_by_layers(built, x):
+    """LGGNet's, likewise."""
+    pool, stride = built.mean.pool, built.mean.stride
+    powers = [F.avg_pool2d(conv(x, w["filters"]) ** 2, (1, pool), (1, stride)) for w in built.windows]
+    h = built.window_norm((torch.cat(powers, 3) + 1e-6).log())
+    h = built.mix_norm(F.avg_pool2d(F.leaky_relu(conv(h, built.mix[0])), (1, 2)))
+    h = h.transpose(1, 2).flatten(2)
+    h = built.averaging @ torch.relu(h * built.local_weight + built.local_bias)
+    h = torch.relu(built.edges(h) @ built.graph(built.area_norm(h)))
+    return built.head(built.graph_norm(h))
+
+
+def assert_alike(found, expected, tolerance):
+    for one, two in zip(found, expected, strict=True):
+        assert one.shape == two.shape
+        assert (one - two).abs().max() <= tolerance * max(1.0, float(two.detach().abs().max()))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("formulation", ["auto", "plain"])
+@pytest.mark.parametrize(("cls", "by_layers"), [(TSception, tsception_by_layers), (LGGNet, lggnet_by_layers)])
+@pytest.mark.parametrize(
+    ("channels", "rate", "samples", "dtype", "tolerance"),
+    [
+        (DEAP, 128, 512, torch.float32, 1e-5),
+        (DEAP, 128, 512, torch.float64, 1e-10),
+        ({"eeg": 5, "gsr": 1, "eog": 2}, 36, 131, torch.float64, 1e-10),  # whose means do not come out even
+    ],
+    ids=["single", "double", "uneven"],
+)
+def test_a_step_is_the_layers_one_by_one(
+    cls, by_layers, formulation, training, channels, rate, samples, dtype, tolerance
+):
+    settings = cls.Settings(**SMALL[cls] | {"pool_s": 0.25} if rate == 36 else SMALL[cls])
+    torch.manual_seed(0)
+    built = cls(settings, channels, rate, samples, formulation=formulation).to(dtype).train(training)
+    other = deepcopy(built)
+    x = segments(6, channels, samples, dtype=dtype)
+    found = built(x).logits
+    expected = by_layers(other, torch.cat([x[name] for name in channels], 1).unsqueeze(1))
+    for logits in (found, expected):
+        F.cross_entropy(logits, torch.tensor([0, 1, 1, 0, 1, 0])).backward()
+    assert_alike([found], [expected], tolerance)
+    assert_alike([p.grad for p in built.parameters()], [p.grad for p in other.parameters()], tolerance)
+    assert_alike(built.buffers(), other.buffers(), tolerance)
+
+
+def test_names_and_shapes_of_saved_weights_stay():
+    """Checkpoints of earlier versions are read by these names."""
+    shapes = {name: tuple(v.shape) for name, v in small(TSception).state_dict().items() if "norm" not in name}
+    assert shapes == {
+        **{f"windows.{i}.0.weight": (4, 1, 1, k) for i, k in enumerate((16, 8, 4))},
+        **{f"windows.{i}.0.bias": (4,) for i in range(3)},
+        "whole.0.weight": (4, 4, 9, 1),
+        "whole.0.bias": (4,),
+        "halves.eeg.0.weight": (4, 4, 3, 1),
+        "halves.eeg.0.bias": (4,),
+        "join.0.weight": (4, 4, 3, 1),
+        "join.0.bias": (4,),
+        "head.0.weight": (8, 4),
+        "head.0.bias": (8,),
+        "head.3.weight": (2, 8),
+        "head.3.bias": (2,),
+    }
+    shapes = {name: tuple(v.shape) for name, v in small(LGGNet).state_dict().items() if "norm" not in name}
+    assert shapes == {
+        **{f"windows.{i}.filters.weight": (4, 1, 1, k) for i, k in enumerate((16, 8, 4))},
+        **{f"windows.{i}.filters.bias": (4,) for i in range(3)},
+        "mix.0.weight": (4, 4, 1, 1),
+        "mix.0.bias": (4,),
+        "local_weight": (9, 4 * 175),
+        "local_bias": (9, 1),
+        "adjacency": (4, 4),
+        "graph.weight": (6, 4 * 175),
+        "graph.bias": (6,),
+        "head.2.weight": (2, 24),
+        "head.2.bias": (2,),
+    }
 
 
 def test_mambaformers_tokens_do_not_see_the_future():

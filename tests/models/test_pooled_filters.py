@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from affectssm.models import pooled_filters as module
-from affectssm.models import windows
+from affectssm.models import filter_bank, windows
 from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
 from affectssm.models.pooled_filters import pooled_filters
 from affectssm.models.signals import classification_loss
@@ -68,9 +67,9 @@ def test_values_gradients_and_statistics_are_the_layers(training, length, kernel
 def test_how_the_batch_is_cut_does_not_matter(training, monkeypatch):
     x, made = draw(5, 3, 64), layers()
     whole = run(x, made, "auto", training)
-    for cached in (1, 700, 2000):
-        monkeypatch.setattr(module, "CACHED", cached)
-        monkeypatch.setattr(windows, "CACHED", cached)
+    for cached, signals in ((1, 1), (700, 4), (2000, 7)):
+        monkeypatch.setattr(filter_bank, "CACHED", cached)
+        monkeypatch.setattr(windows, "SIGNALS", signals)
         assert_same(run(x, made, "auto", training), whole, 1e-13)
 
 

@@ -8,7 +8,8 @@ The paper's general definition puts EEG channels of the same row of the 10-20 sy
 CP, P, PO, O, T). That needs names: 32 EEG channels are taken to come in DEAP's order, as all corpora here are brought
 to it; another number is split into its two halves. Every other modality is an area of its own.
 
-B segments, C channels of all modalities, G areas, L samples.
+B segments, C channels of all modalities, G areas, L samples. Time comes first and segments last, as the filter bank
+leaves them, up to the areas.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.errors import ConfigError
+from affectssm.models.filter_bank import SQUARE, Mean, filtered_steps
 from affectssm.models.signals import (
     SignalOutput,
     Signals,
@@ -28,6 +30,7 @@ from affectssm.models.signals import (
     long_enough,
     side_by_side,
 )
+from affectssm.models.steps import RowFilters, StepMean
 from affectssm.physio_settings import LGGNetSettings
 
 LEFT = ["Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7", "PO3", "O1", "Oz", "Pz"]
@@ -72,18 +75,6 @@ def default_areas(channels: Mapping[str, int]) -> list[list[int]]:
     return areas
 
 
-class Power(nn.Module):
-    """Log of the mean square of filters over time: (B, 1, C, L) -> (B, F, C, steps)."""
-
-    def __init__(self, filters: int, kernel: int, pool: int) -> None:
-        super().__init__()
-        self.filters = nn.Conv2d(1, filters, (1, kernel))
-        self.mean = nn.AvgPool2d((1, pool), (1, max(1, pool // 4)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.log(self.mean(self.filters(x).square()) + TINY)
-
-
 class LGGNet(nn.Module):
     """The model.
 
@@ -94,6 +85,7 @@ class LGGNet(nn.Module):
         samples: L.
         classes: N.
         areas: channel numbers, over all modalities, of every local graph; None: ``default_areas``.
+        formulation: of the filters over time (affectssm.models.filter_bank).
 
     Raises:
         ConfigError: for no modality, too short segments, or areas that do not hold every channel once.
@@ -109,10 +101,11 @@ class LGGNet(nn.Module):
         samples: int,
         classes: int = 2,
         areas: Sequence[Sequence[int]] | None = None,
+        formulation: str = "auto",
     ) -> None:
         super().__init__()
         check_channels(channels)
-        self.channels = dict(channels)
+        self.channels, self.formulation = dict(channels), formulation
         areas = default_areas(channels) if areas is None else areas
         count = sum(channels.values())
         if sorted(number for area in areas for number in area) != list(range(count)) or not all(areas):
@@ -122,12 +115,15 @@ class LGGNet(nn.Module):
         kernels = [in_samples("LGGNet's windows", seconds, rate) for seconds in settings.windows_s]
         pool = in_samples("LGGNet's mean", settings.pool_s, rate)
         stride = max(1, pool // 4)
-        steps = sum((samples - kernel + 1 - pool) // stride + 1 for kernel in kernels)
         long_enough("LGGNet", samples, max(kernels) - 1 + pool + stride)
-        self.windows = nn.ModuleList(Power(settings.temporal, kernel, pool) for kernel in kernels)
+        self.mean = Mean(pool, stride)
+        steps = sum(self.mean.steps(samples - kernel + 1) for kernel in kernels)
+        self.windows = nn.ModuleList(
+            nn.ModuleDict({"filters": nn.Conv2d(1, settings.temporal, (1, kernel))}) for kernel in kernels
+        )
         self.window_norm = nn.BatchNorm2d(settings.temporal)
         self.mix = nn.Sequential(
-            nn.Conv2d(settings.temporal, settings.temporal, 1), nn.LeakyReLU(), nn.AvgPool2d((1, 2), (1, 2))
+            RowFilters(settings.temporal, settings.temporal), nn.LeakyReLU(), StepMean(2)
         )
         self.mix_norm = nn.BatchNorm2d(settings.temporal)
         features = settings.temporal * (steps // 2)
@@ -147,14 +143,22 @@ class LGGNet(nn.Module):
 
     def forward(self, signals: Signals) -> SignalOutput:
         """Logits of B segments."""
-        x = side_by_side(signals, self.channels).unsqueeze(1)  # (B, 1, C, L)
-        h = self.window_norm(torch.cat([window(x) for window in self.windows], dim=3))
-        h = self.mix_norm(self.mix(h)).transpose(1, 2).flatten(2)  # (B, C, features)
-        local = torch.relu(h * self.local_weight + self.local_bias)
-        h = cast(Tensor, self.averaging) @ local  # (B, G, features)
+        h = self.window_norm(self.powers(side_by_side(signals, self.channels)))  # (U, F, C, B)
+        h = self.local(self.mix_norm(self.mix(h)))  # (B, G, features)
         edges = self.edges(h)
         h = torch.relu(edges @ self.graph(self.area_norm(h)))
         return SignalOutput(self.head(self.graph_norm(h)))
+
+    def powers(self, x: Tensor) -> Tensor:
+        """Logs of the mean powers of the filters' outputs: (B, C, L) -> (U, F, C, B)."""
+        filters = [cast(nn.Conv2d, cast(nn.ModuleDict, window)["filters"]) for window in self.windows]
+        return filtered_steps(x, filters, self.mean, SQUARE, self.formulation).add_(TINY).log()
+
+    def local(self, h: Tensor) -> Tensor:
+        """Weighted feature by feature and averaged over areas: (U, F, C, B) -> (B, G, features)."""
+        weight = self.local_weight.unflatten(1, (h.shape[1], len(h))).permute(2, 1, 0)  # (U, F, C)
+        weighted = torch.relu(torch.addcmul(self.local_bias, h, weight.unsqueeze(3)))
+        return (cast(Tensor, self.averaging) @ weighted).permute(3, 2, 1, 0).flatten(2)
 
     def edges(self, h: Tensor) -> Tensor:
         """The global graph of areas (B, G, features) -> (B, G, G), normalised by the square roots of its degrees."""

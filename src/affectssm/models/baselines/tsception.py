@@ -7,16 +7,19 @@
 The paper has EEG alone. Here the channels of all modalities stand below one another; the filters over all channels see
 them all, the hemispheric ones the two halves of the modalities that have halves (none: that row is absent).
 
-B segments, C channels of all modalities, L samples.
+B segments, C channels of all modalities, L samples. Time comes first and segments last, as the filter bank leaves
+them: filters over channels see images of C rows and B columns, one a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from affectssm.models.filter_bank import Mean, filtered_steps, leaky_relu
 from affectssm.models.signals import (
     SignalOutput,
     Signals,
@@ -25,16 +28,13 @@ from affectssm.models.signals import (
     long_enough,
     side_by_side,
 )
+from affectssm.models.steps import RowFilters, StepMean
 from affectssm.physio_settings import TSceptionSettings
 
 
-def filtered(
-    inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int], pool: int
-) -> nn.Sequential:
-    """A convolution, LeakyReLU and the mean over ``pool`` samples."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride), nn.LeakyReLU(), nn.AvgPool2d((1, pool), (1, pool))
-    )
+def filtered(inputs: int, outputs: int, rows: int, pool: int) -> nn.Sequential:
+    """Filters over every ``rows`` channels of a step, LeakyReLU and the mean over ``pool`` steps."""
+    return nn.Sequential(RowFilters(inputs, outputs, rows), nn.LeakyReLU(), StepMean(pool))
 
 
 class TSception(nn.Module):
@@ -46,6 +46,7 @@ class TSception(nn.Module):
         rate: sampling rate in Hz.
         samples: L.
         classes: N.
+        formulation: of the filters over time (affectssm.models.filter_bank).
 
     Raises:
         ConfigError: for no modality or too short segments.
@@ -60,28 +61,27 @@ class TSception(nn.Module):
         rate: float,
         samples: int,
         classes: int = 2,
+        formulation: str = "auto",
     ) -> None:
         super().__init__()
         check_channels(channels)
-        self.channels = dict(channels)
+        self.channels, self.formulation = dict(channels), formulation
         kernels = [in_samples("TSception's windows", seconds, rate) for seconds in settings.windows_s]
         pool = in_samples("TSception's mean", settings.pool_s, rate)
         shorter, last = max(1, pool // 4), max(1, pool // 2)
         long_enough("TSception", samples, max(kernels) - 1 + pool * shorter * last)
         t, s = settings.temporal, settings.spatial
-        self.windows = nn.ModuleList(filtered(1, t, (1, kernel), (1, 1), pool) for kernel in kernels)
+        self.mean = Mean(pool, pool)
+        self.windows = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(1, t, (1, kernel)), nn.LeakyReLU()) for kernel in kernels
+        )
         self.window_norm = nn.BatchNorm2d(t)
-        self.whole = filtered(t, s, (sum(channels.values()), 1), (1, 1), shorter)
+        self.whole = filtered(t, s, sum(channels.values()), shorter)
         halved = [name for name, count in channels.items() if name in settings.hemispheres and count % 2 == 0]
         self.halved = halved
-        self.halves = nn.ModuleDict(
-            {
-                name: filtered(t, s, (channels[name] // 2, 1), (channels[name] // 2, 1), shorter)
-                for name in halved
-            }
-        )
+        self.halves = nn.ModuleDict({name: filtered(t, s, channels[name] // 2, shorter) for name in halved})
         self.space_norm = nn.BatchNorm2d(s)
-        self.join = filtered(s, s, (1 + 2 * len(halved), 1), (1, 1), last)
+        self.join = filtered(s, s, 1 + 2 * len(halved), last)
         self.join_norm = nn.BatchNorm2d(s)
         self.head = nn.Sequential(
             nn.Linear(s, settings.hidden),
@@ -92,10 +92,16 @@ class TSception(nn.Module):
 
     def forward(self, signals: Signals) -> SignalOutput:
         """Logits of B segments."""
-        x = side_by_side(signals, self.channels).unsqueeze(1)  # (B, 1, C, L)
-        h = self.window_norm(torch.cat([window(x) for window in self.windows], dim=3))
+        h = self.window_norm(self.over_time(side_by_side(signals, self.channels)))  # (U, T, C, B)
         parts = dict(zip(self.channels, h.split(list(self.channels.values()), dim=2), strict=True))
         rows = [self.whole(h), *(half(parts[name]) for name, half in self.halves.items())]
-        h = self.join_norm(self.join(self.space_norm(torch.cat(rows, dim=2))))
-        pooled: Tensor = h.mean(dim=(2, 3))
+        h = self.join_norm(self.join(self.space_norm(torch.cat(rows, dim=2))))  # (steps, S, 1, B)
+        pooled: Tensor = h.mean(dim=(0, 2)).mT
         return SignalOutput(self.head(pooled))
+
+    def over_time(self, x: Tensor) -> Tensor:
+        """The windows' filters, LeakyReLU and means: (B, C, L) -> (U, T, C, B)."""
+        layers = [cast(nn.Sequential, window) for window in self.windows]
+        convolutions = [cast(nn.Conv2d, layer[0]) for layer in layers]
+        slope = cast(nn.LeakyReLU, layers[0][1]).negative_slope
+        return filtered_steps(x, convolutions, self.mean, leaky_relu(slope), self.formulation)

@@ -1,0 +1,203 @@
+"""The folds of a part: what is learnt from what, the same after a kill, and what a run keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from affectssm.errors import ConfigError, DataError
+from affectssm.store.parquet import read_parquet
+from affectssm.training import trials
+from affectssm.training.run_files import CHECKPOINT, read_tensors
+from affectssm.training.seeds import mixed
+from affectssm.training.trial_data import (
+    TrialData,
+    classes,
+    development_subjects,
+    folds_of_part,
+    open_store,
+    train_numbers,
+)
+from affectssm.training.trial_experiments import TrialExperiment, parse
+from affectssm.training.trial_runs import TrialRuns
+from affectssm.training.trials import batches, exchanged, fit_trials
+from affectssm.trial_settings import ProtocolSettings
+from tests.adaptation.run_world import middling, run_settings, write_shard
+
+RECIPE = {
+    "learning_rate": 0.01, "weight_decay": 0.0, "batch": 4, "epochs": 2, "threads": 1, "scan_backend": "auto",
+}  # fmt: skip
+FILES = ("config.yaml", "history.csv", "predictions.parquet", CHECKPOINT)
+
+
+def settings(**changes) -> dict:
+    return run_settings(training=RECIPE, **changes)
+
+
+@pytest.fixture(scope="module")
+def epochs(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("epochs")
+    return [
+        write_shard(folder / f"s{n:02d}.h5", subjects) for n, subjects in enumerate((["s01", "s02"], ["s03"]))
+    ]
+
+
+@pytest.fixture(scope="module")
+def run(epochs, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "bimamba_tta-deap_valence" / "s00" / "5"
+    fit_trials(settings(), epochs[:1], "s00", out)
+    return out
+
+
+def test_a_run_keeps_every_fold_and_answers_each_rated_segment_once(run, epochs):
+    runs = TrialRuns(run)
+    assert runs.names == ["deap-s01-0", "deap-s01-1", "deap-s02-0", "deap-s02-1"]
+    rows = read_parquet(run / "predictions.parquet").to_pylist()
+    answered = [(row["subject"], row["trial"], row["epoch"]) for row in rows]
+    rated = {(*key[1:], int(epoch)) for key, epoch in zip(*_index(epochs[0]), strict=True)}
+    assert set(answered) == rated and len(answered) == len(rated)
+    assert all(0 <= row["high"] <= 1 for row in rows)
+    assert not run.parent.joinpath(".5.resume").exists()
+
+
+def _index(shard: Path):
+    index = open_store([shard]).index
+    known = np.flatnonzero(~np.isnan(index.ratings["valence"]))
+    return [index.key[n] for n in known], index.epoch[known]
+
+
+def test_the_kept_model_and_scaler_give_the_kept_answers(run, epochs):
+    """Whatever the order of the modalities: they are not in the alphabet's here."""
+    runs, store = TrialRuns(run), open_store(epochs[:1])
+    rows = read_parquet(run / "predictions.parquet").to_pylist()
+    for fold in folds_of_part(store.index, ProtocolSettings(folds=2), "s00", "valence"):
+        data = TrialData(store, runs.settings["modalities"], runs.scaler(fold.name))
+        numbers = trials.test_numbers(store.index, fold)
+        mine = [row["high"] for row in rows if row["fold"] == fold.name]
+        np.testing.assert_allclose(trials.answer(runs.model(fold.name), data, numbers), mine, atol=1e-6)
+
+
+def test_a_killed_job_goes_on_with_the_next_fold_and_ends_with_the_same_files(
+    run, epochs, tmp_path, monkeypatch
+):
+    trained, original = [], trials._fold
+
+    def fold_or_die(*given):
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(given[2].name)
+        return original(*given)
+
+    out = tmp_path / "5"
+    monkeypatch.setattr(trials, "_fold", fold_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        fit_trials(settings(), epochs[:1], "s00", out)
+    assert not out.exists() and len(list((tmp_path / ".5.resume").iterdir())) == 2
+    monkeypatch.setattr(trials, "_fold", lambda *given: trained.append(given[2].name) or original(*given))
+    fit_trials(settings(), epochs[:1], "s00", out)
+    assert trained == TrialRuns(run).names  # each once
+    for name in ("history.csv", "config.yaml"):
+        assert (out / name).read_bytes() == (run / name).read_bytes()
+    for name, value in read_tensors(run / CHECKPOINT).items():
+        assert torch.equal(read_tensors(out / CHECKPOINT)[name], value)
+
+
+def test_what_was_kept_under_other_settings_is_not_taken_up(epochs, tmp_path, monkeypatch):
+    calls, original = [], trials._fold
+    monkeypatch.setattr(trials, "_fold", lambda *given: calls.append(1) or original(*given))
+    keeping = trials.FinishedFolds.clear
+    monkeypatch.setattr(trials.FinishedFolds, "clear", lambda self: None)
+    fit_trials(settings(), epochs[1:], "s01", tmp_path / "5")
+    monkeypatch.setattr(trials.FinishedFolds, "clear", keeping)
+    fit_trials(settings(seed=6), epochs[1:], "s01", tmp_path / "5")
+    assert len(calls) == 4  # two folds, twice
+
+
+def test_no_rating_of_a_tested_trial_is_looked_at(run, tmp_path):
+    """Another rating of the tested trials changes their own folds' weights in nothing."""
+    store = open_store([write_shard(tmp_path / "a" / "s00.h5", ["s01", "s02"])])
+    fold = folds_of_part(store.index, ProtocolSettings(folds=2), "s00", "valence")[0]
+    tested = {key[1:] for key in fold.test}
+
+    def other(dimension: str, subject: str, trial: str) -> float:
+        rating = middling(dimension, subject, trial)
+        return 10 - rating if (subject, trial) in tested else rating
+
+    changed = write_shard(tmp_path / "b" / "s00.h5", ["s01", "s02"], other)
+    fit_trials(settings(), [changed], "s00", tmp_path / "run" / "5")
+    before, after = (read_tensors(folder / CHECKPOINT) for folder in (run, tmp_path / "run" / "5"))
+    same = [torch.equal(before[name], after[name]) for name in before if name.startswith("0.")]
+    assert all(same)
+    assert not all(torch.equal(before[name], after[name]) for name in before if name.startswith("1."))
+
+
+def test_parts_of_every_protocol_cover_its_folds_once(epochs):
+    index = open_store(epochs).index
+    for protocol, parts in (("within", ("s00", "s01")), ("loso", ("s00", "s01")), ("pooled", ("f00", "f01"))):
+        asked = ProtocolSettings(protocol=protocol, folds=2)
+        found = [fold for part in parts for fold in folds_of_part(index, asked, part, "valence")]
+        tested = [trial for fold in found for trial in fold.test]
+        assert len(tested) == len(set(tested)) == 11  # one trial has no rating
+        assert len({fold.name for fold in found}) == len(found)
+
+
+def test_exchanged_labels_move_between_the_trials_of_a_subject_alone(epochs):
+    index = open_store(epochs).index
+    numbers = np.arange(len(index))[~np.isnan(index.ratings["arousal"])]
+    labels = classes(index, numbers, ProtocolSettings(), "arousal")
+    found = {seed: exchanged(index, numbers, labels, seed) for seed in range(8)}
+    subjects = np.array([index.key[n][1] for n in numbers])
+    trial = np.array([index.key[n][2] for n in numbers])
+    for given in found.values():
+        for name in set(subjects):
+            mine = subjects == name
+            assert given[mine].sum() == labels[mine].sum()
+            assert all(len(set(given[mine & (trial == t)])) == 1 for t in set(trial[mine]))
+    assert len({tuple(given) for given in found.values()}) > 2
+
+
+def test_batches_hold_every_segment_once_and_none_is_alone():
+    for count, size in ((9, 4), (8, 4), (5, 4), (3, 64)):
+        drawn = batches(count, size, mixed(1, 2))
+        assert sorted(torch.cat(drawn).tolist()) == list(range(count))
+        assert min(map(len, drawn)) >= 2 and max(map(len, drawn)) <= size
+    assert [b.tolist() for b in batches(9, 4, 1)] != [b.tolist() for b in batches(9, 4, 2)]
+
+
+def test_development_subjects_follow_from_their_names(epochs):
+    index = open_store(epochs).index
+    two = development_subjects(index, 2)
+    assert len(two) == 2 and development_subjects(index, 1) < two and not development_subjects(index, 0)
+    alone = development_subjects(open_store(epochs[:1]).index, 3)
+    assert alone == {("deap", "s01"), ("deap", "s02")}
+
+
+def test_a_part_without_folds_and_a_modality_that_is_not_there_are_named(epochs, tmp_path):
+    with pytest.raises(DataError, match="no fold of s07"):
+        fit_trials(settings(), epochs, "s07", tmp_path / "1")
+    with pytest.raises(DataError, match="no ecg"):
+        fit_trials(settings(modalities=["eeg", "ecg"]), epochs[:1], "s00", tmp_path / "1")
+
+
+def test_names_of_experiments_are_read_back_and_a_wrong_one_gets_its_neighbours():
+    for experiment in (
+        TrialExperiment("lggnet", "mahnob", "arousal"),
+        TrialExperiment("bimamba_tta", "deap", "valence", "shuffled_labels"),
+    ):
+        assert parse(experiment.name) == experiment
+    with pytest.raises(ConfigError, match="bimamba_tta-deap_valence"):
+        parse("bimamba_tta-deap_valance")
+
+
+def test_training_rows_are_standardised_by_their_own_statistics_alone(run, epochs):
+    runs, store = TrialRuns(run), open_store(epochs[:1])
+    for fold in folds_of_part(store.index, ProtocolSettings(folds=2), "s00", "valence"):
+        numbers = train_numbers(store.index, fold)
+        held = numbers[store.index.there["gsr"][numbers]]
+        value = store.values("gsr", held).astype(np.float64)
+        np.testing.assert_allclose(
+            runs.scaler(fold.name).mean["gsr"][:, 0], value.mean(axis=(0, 2)), rtol=1e-6
+        )
