@@ -86,8 +86,8 @@ def test_the_pickle_that_would_run_costs_its_subject_and_no_other(demos: Path, t
 def test_a_dat_reads_with_pythons_own_pickle_as_the_owner_documents(demos: Path) -> None:
     with (demos / "physio/deap/data_preprocessed_python/s01.dat").open("rb") as file:
         held = pickle.load(file, encoding="latin1")  # noqa: S301 - written by this test
-    assert held["data"].shape == (12, 40, 8064)
-    assert held["labels"].shape == (12, 4)
+    assert held["data"].shape == (14, 40, 8064)
+    assert held["labels"].shape == (14, 4)
     assert held["data"].dtype == held["labels"].dtype == np.float64
 
 
@@ -96,7 +96,7 @@ def test_the_tracks_of_a_preprocessed_file_are_its_rows(demos: Path, tmp_path: P
     with (demos / "physio/deap/data_preprocessed_python/s03.dat").open("rb") as file:
         held = pickle.load(file, encoding="latin1")  # noqa: S301 - written by this test
     videos = sorted(read_recordings(demos / "physio", "s03"))
-    assert len(videos) == 11  # of twelve
+    assert len(videos) == 13  # of fourteen
     for kind, columns in {
         "eeg": slice(0, 32),
         "eog": slice(32, 34),
@@ -206,7 +206,7 @@ def test_a_session_of_mahnob_is_cut_by_its_pulses(demos: Path, tmp_path: Path) -
     manifest = found_in(demos / "physio", "mahnob", tmp_path)
     row = next(row for row in manifest.rows if (row.recording, row.kind) == ("2", "ecg"))
     assert (row.participant, row.rate, row.dim, row.fold_group) == ("P1", 256.0, 3, "P1")
-    assert (row.start_s, row.baseline_s, row.duration_s) == (0.0, 30.0, 46.0)
+    assert (row.start_s, row.baseline_s, row.duration_s) == (0.0, 30.0, 54.0)
     with extracted("ratings", demos / "physio", "mahnob", tmp_path) as reader:
         for recording, (valence, arousal) in read_recordings(demos / "physio", "P2").items():
             known = (0.0 if recording == "154" else valence, arousal)
