@@ -149,17 +149,18 @@ def adapt_trials(given: Namespace) -> None:
     from affectssm.adaptation.choose import read_chosen
     from affectssm.adaptation.trials import adapt_part
 
-    asked = given.adaptation
+    asked, (chosen, development) = given.adaptation, read_chosen(given.chosen)
     adapt_part(
         given.settings | {"methods": asked["methods"]},
         asked["adaptation"],
         asked["missing"],
-        read_chosen(given.chosen),
+        chosen,
         given.epochs,
         given.run,
         given.masks,
         given.out,
         given.streams,
+        development,
     )
 
 

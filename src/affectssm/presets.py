@@ -106,7 +106,7 @@ DEMO: dict[str, Any] = {
     "physiology": {
         "protocol": {"folds": 3},
         "seeds": [1],
-        "training": {"learning_rate": 3e-3, "batch": 16, "epochs": 12},
+        "training": {"learning_rate": 4e-3, "batch": 16, "epochs": 9},
         "bimamba_tta": {"widths": _NARROW, "d_state": 8, "inter_d_state": 4},
         "tsception": {"temporal": 3, "spatial": 6},
         "lggnet": {"temporal": 3, "graph": 16},

@@ -93,7 +93,7 @@ class ChoiceSettings(Strict):
         (1.0, 0.1, 10.0, 100.0), min_length=1, description="tried, times the method's learning rate"
     )
     entropy_margins: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        (0.4, 0.8), min_length=1, description="tried by methods with a margin, as shares of ln N"
+        (0.4, 0.8), min_length=1, description="thresholds tried by EATA, as shares of ln N"
     )
     ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         (0.2, 0.4, 0.6, 0.8), min_length=1, description="ratios of missing modalities they are tried at"

@@ -318,3 +318,14 @@ def test_what_does_not_belong_together_is_refused(done, tmp_path):
 def test_the_code_of_every_method_counts():
     used = {method.__module__ for method in REGISTERED.values()}
     assert used <= set(adaptation_modules("bimamba_tta")) and used <= set(choice_modules(["bimamba_tta"]))
+
+
+def test_folds_that_test_development_subjects_alone_are_not_adapted_to(tmp_path):
+    """They chose the constants; a part of nobody else gives tables without a row."""
+    world = fewer(tmp_path)
+    for left_out, held in ((["deap/s01"], {"s02"}), (["deap/s01", "deap/s02"], set())):
+        adapt_part(**vars(world), left_out=left_out)
+        answers, streams = read_parquet(world.out), read_parquet(world.streams_out)
+        assert {row["subject"] for row in answers.to_pylist()} == held
+        assert {row["subject"] for row in streams.to_pylist()} == held
+        assert answers.schema.equals(ADAPTED) and streams.schema.equals(STREAMS)

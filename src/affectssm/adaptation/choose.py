@@ -35,6 +35,9 @@ from affectssm.trial_settings import ChoiceSettings, ProtocolSettings
 
 log = logging.getLogger(__name__)
 PATTERN: Final = "modality"
+THRESHOLDED = (
+    "eata",
+)  # elsewhere the margin multiplies the loss by a constant, which Adam's steps do not notice
 CONSTANTS = ("learning_rate", "entropy_margin")
 Setting = dict[str, float | None]
 """``learning_rate`` and ``entropy_margin``, None for a method without one."""
@@ -99,14 +102,15 @@ def choose(
     write_json(out, {"card": with_backends(card), **found})
 
 
-def read_chosen(path: Path) -> dict[str, Setting]:
-    """Return method -> chosen constants; empty where the authors' stand.
+def read_chosen(path: Path) -> tuple[dict[str, Setting], list[str]]:
+    """Return method -> chosen constants, empty where the authors' stand, and the subjects who chose.
 
     Raises:
         DataError: if the file is absent or no choice.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["chosen"]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found["chosen"], found["development_subjects"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             path, f"not readable: {error}", "chosen.json of a finished choice", "choose again"
@@ -116,7 +120,7 @@ def read_chosen(path: Path) -> dict[str, Setting]:
 def grid(settings: AdaptationSettings, method: str, choice: ChoiceSettings) -> list[Setting]:
     """Return what a method is tried with, the nearest to its authors' constants first (of those as near, as listed)."""
     own = getattr(settings, method)
-    margin = getattr(own, "entropy_margin", None)
+    margin = own.entropy_margin if method in THRESHOLDED else None
     pairs = [
         (factor, other)
         for factor in choice.factors

@@ -6,7 +6,7 @@ A method meets each stream as the trained model; labels of test segments are ope
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from affectssm.errors import DataError
 from affectssm.physio_settings import AdaptationSettings
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
+from affectssm.training.folds import Fold
 from affectssm.training.run_files import CHECKPOINT
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.training.trial_data import open_store, segment_ids, test_numbers
@@ -67,6 +68,7 @@ def adapt_part(
     mask_files: Sequence[Path],
     out: Path,
     streams_out: Path,
+    left_out: Collection[str] = (),
 ) -> None:
     """Adapt the folds of a part, or go on after the last finished one of a killed job.
 
@@ -81,6 +83,7 @@ def adapt_part(
         out: adapted.parquet, a row a segment and stream in the order of the streams (:data:`ADAPTED`); finished folds
             of an unfinished job lie in ``.adapted.parquet.resume`` beside it.
         streams_out: streams.parquet, a row a stream (:data:`STREAMS`); written before ``out``.
+        left_out: ``{corpus}/{subject}`` of development subjects: folds that test nobody else are not adapted to.
 
     Raises:
         DataError: if run, epochs or masks do not belong together.
@@ -89,8 +92,8 @@ def adapt_part(
     torch.set_num_threads(settings["training"]["threads"])
     runs, store, asked = TrialRuns(run_dir), open_store(epochs), MissingSettings.model_validate(missing)
     _check_run(runs, settings)
-    folds = folds_of_runs(runs, store)
-    tested = np.concatenate([test_numbers(store.index, fold) for fold in folds])
+    folds = [fold for fold in folds_of_runs(runs, store) if not _subjects(fold) <= set(left_out)]
+    tested = np.concatenate([np.zeros(0, np.int64), *(test_numbers(store.index, fold) for fold in folds)])
     shapes = shapes_of(store, runs.settings["modalities"])
     masks = SavedMasks(mask_files, settings["seed"], shapes, segment_ids(store.index, tested))
     plain = AdaptationSettings.model_validate(adaptation)
@@ -98,12 +101,18 @@ def adapt_part(
     card = make_card(
         "adaptation/trials",
         adaptation_modules(settings["model"]),
-        {**settings, "adaptation": adaptation, "missing": missing, "chosen": chosen},
+        {
+            **settings,
+            "adaptation": adaptation,
+            "missing": missing,
+            "chosen": chosen,
+            "left_out": sorted(left_out),
+        },
         inputs=[run_dir / CHECKPOINT, *epochs, *mask_files],
         part=run_dir.absolute().parent.name,
         run=read_card(run_dir / CHECKPOINT),
     )
-    kept, done = FinishedStreams(out, card), []
+    kept, done = FinishedStreams(out, card), [(ADAPTED.empty_table(), STREAMS.empty_table())]
     with scans_of(settings["training"]):
         for number, fold in enumerate(folds):
             tables = kept.found(number)
@@ -155,6 +164,10 @@ def adapt_fold(
                 answers.append(_answers(head, stream, found))
                 looks.append({**head, "subject": subject, "missing_share": share, **_look(found)})
     return pa.concat_tables(answers).unify_dictionaries(), pa.Table.from_pylist(looks, STREAMS)
+
+
+def _subjects(fold: Fold) -> set[str]:
+    return {"/".join(trial[:2]) for trial in fold.test}
 
 
 def _check_run(runs: TrialRuns, settings: Mapping[str, Any]) -> None:
