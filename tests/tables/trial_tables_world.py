@@ -43,7 +43,8 @@ ORACLE = {
 
 def told(table: str, **changes: Any) -> dict[str, Any]:
     """What the catalogue tells the builder of a table."""
-    own = table_settings(Config.model_validate({}), table)
+    config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS}}})
+    own = table_settings(config, table)
     return own | {"seeds": list(SEEDS)} | changes
 
 

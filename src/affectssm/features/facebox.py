@@ -83,11 +83,12 @@ def cut(image: np.ndarray, square: Square, size: int) -> np.ndarray:
     """Cut ``square`` out of (H, W[, 3]) and scale it to ``size`` pixels; beyond the edge the edge is repeated."""
     height, width = image.shape[:2]
     left, top, right, bottom = square.left, square.top, square.left + square.side, square.top + square.side
-    if left >= 0 and top >= 0 and right <= width and bottom <= height:
-        inside = image[top:bottom, left:right]
-    else:
+    outside = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
+    inside = image[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
+    if not inside.size:  # the square lies beside the picture
         rows = np.clip(np.arange(top, bottom), 0, height - 1)
-        columns = np.clip(np.arange(left, right), 0, width - 1)
-        inside = image[rows[:, None], columns]
+        inside = image[rows[:, None], np.clip(np.arange(left, right), 0, width - 1)]
+    elif any(outside):
+        inside = cv2.copyMakeBorder(inside, *outside, borderType=cv2.BORDER_REPLICATE)
     how = cv2.INTER_AREA if square.side > size else cv2.INTER_LINEAR
     return cv2.resize(inside, (size, size), interpolation=how)

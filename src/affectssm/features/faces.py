@@ -183,8 +183,7 @@ def fits(region: Square, box: np.ndarray) -> bool:
 
 def _row(mesh: Any, width: int, height: int) -> np.ndarray:
     """Return the track's row for a mesh in relative coordinates."""
-    numbers = (number for point in mesh.landmark for number in (point.x, point.y))
-    relative = np.fromiter(numbers, np.float32, 2 * LANDMARKS).reshape(LANDMARKS, 2)
+    relative = np.array([(point.x, point.y) for point in mesh.landmark], np.float32)
     points = relative * np.array([width, height], np.float32)
     low, high = points.min(0), points.max(0)
     row = np.empty(DIM, np.float32)

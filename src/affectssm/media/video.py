@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import av
 import av.error
+import av.video.reformatter
 import numpy as np
 
 from affectssm.media.probe import (
@@ -79,6 +80,8 @@ class VideoReader:
         size: tuple[int, int] | None = None,
     ) -> None:
         self.path, self.fps, self.pixels, self.size = Path(path), fps, pixels, size
+        # one for all pictures: a frame's own sets up the conversion anew, which takes longer than to decode it
+        self._reformatter = av.video.reformatter.VideoReformatter()
         self.notes: list[MediaNote] = []
 
     def info(self) -> VideoInfo:
@@ -136,7 +139,7 @@ class VideoReader:
 
     def _pixels(self, frame: Any) -> np.ndarray:
         width, height = self.size or (None, None)
-        image = frame.to_ndarray(format=self.pixels, width=width, height=height)
+        image = self._reformatter.reformat(frame, width, height, self.pixels).to_ndarray()
         turns = round(frame.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
