@@ -203,7 +203,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true")
-    rounds = 1 if parser.parse_args().quick else 9
+    rounds = 1 if parser.parse_args().quick else 3
     torch.set_num_threads(1)
     config = load_config({"scale": "paper"})
     with tempfile.TemporaryDirectory() as name:
