@@ -86,11 +86,11 @@ def _run_settings(given: Namespace) -> dict[str, Any]:
     return given.settings | {"training": recipe}
 
 
-def _need(settings: dict[str, Any], keys: Sequence[str]) -> None:
+def _need(settings: dict[str, Any], keys: Sequence[str], option: str = "--settings") -> None:
     missing = [key for key in keys if key not in settings]
     if missing:
         raise ConfigError(
-            "--settings", f"without {', '.join(missing)}", f"an object with {', '.join(keys)}",
+            option, f"without {', '.join(missing)}", f"an object with {', '.join(keys)}",
             "paste the line that Snakemake prints for this job (snakemake -n -p)",
         )  # fmt: skip
 
@@ -124,15 +124,25 @@ def submission(given: Namespace) -> None:
     write_submission(given.out.name, given.predictions, given.missing, given.out)
 
 
+_TRIAL_RUN = (
+    "experiment", "model", "variant", "dimension", "seed", "modalities", "rate_hz", "protocol", "model_settings",
+    "training",
+)  # fmt: skip
+_ADAPTATION = ("methods", "adaptation", "missing", "choice", "modalities")
+_TRIAL_SCORES = ("experiment", "corpus", "dimension", "seeds", "protocol", "bootstrap", "bootstrap_seed")
+
+
 def train_trials(given: Namespace) -> None:
     from affectssm.training.trials import fit_trials
 
+    _need(given.settings, _TRIAL_RUN)
     fit_trials(given.settings, given.epochs, given.part, given.out)
 
 
 def masks(given: Namespace) -> None:
     from affectssm.adaptation.mask_files import write_mask_files
 
+    _need(given.adaptation, _ADAPTATION, "--adaptation")
     write_mask_files(
         given.epochs, given.seed, given.adaptation["missing"], given.adaptation["modalities"], given.out
     )
@@ -141,6 +151,7 @@ def masks(given: Namespace) -> None:
 def choose(given: Namespace) -> None:
     from affectssm.adaptation.choose import choose
 
+    _need(given.adaptation, _ADAPTATION, "--adaptation")
     asked = given.adaptation
     choose(asked["methods"], asked["choice"], asked["adaptation"], given.epochs, given.runs, given.out)
 
@@ -149,6 +160,8 @@ def adapt_trials(given: Namespace) -> None:
     from affectssm.adaptation.choose import read_chosen
     from affectssm.adaptation.trials import adapt_part
 
+    _need(given.settings, _TRIAL_RUN)
+    _need(given.adaptation, _ADAPTATION, "--adaptation")
     asked, (chosen, development) = given.adaptation, read_chosen(given.chosen)
     adapt_part(
         given.settings | {"methods": asked["methods"]},
@@ -167,12 +180,14 @@ def adapt_trials(given: Namespace) -> None:
 def evaluate_trials(given: Namespace) -> None:
     from affectssm.evaluation.trials import evaluate_trials
 
+    _need(given.settings, _TRIAL_SCORES)
     evaluate_trials(given.settings, given.epochs, given.predictions, given.out)
 
 
 def evaluate_adaptation(given: Namespace) -> None:
     from affectssm.evaluation.trials import evaluate_adaptation
 
+    _need(given.settings, _TRIAL_SCORES)
     evaluate_adaptation(given.settings, given.epochs, given.adapted, given.streams, given.chosen, given.out)
 
 

@@ -15,6 +15,8 @@ from affectssm.settings_base import Strict, default_tree, with_defaults
 from affectssm.trial_settings import Physiology
 
 DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
+PHYSIO_EDITIONS = {"demo": "physio", "demo-tiny": "physio-tiny"}
+"""The demo corpora of bio-signals are made by themselves, in editions of their own."""
 NO_CORPUS = "none"
 Scale = Literal["paper", "demo", "tiny"]
 Source = Literal["extracted", "multimediate"]
@@ -41,7 +43,8 @@ class TrialCorpusSettings(Strict):
     """Where one corpus of trials of bio-signals lies."""
 
     root: str = Field(
-        "demo", description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or demo, demo-tiny"
+        "demo",
+        description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or {', '.join(PHYSIO_EDITIONS)}",
     )
     shards: int = Field(1, ge=1, le=256, description="how many shards the subjects are spread over")
     checksum: Literal["sha256", "mtime"] = Field(

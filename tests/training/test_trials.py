@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from affectssm.cli import main
 from affectssm.errors import ConfigError, DataError
 from affectssm.store.parquet import read_parquet
 from affectssm.training import trials
@@ -201,3 +202,15 @@ def test_training_rows_are_standardised_by_their_own_statistics_alone(run, epoch
         np.testing.assert_allclose(
             runs.scaler(fold.name).mean["gsr"][:, 0], value.mean(axis=(0, 2)), rtol=1e-6
         )
+
+
+@pytest.mark.parametrize("command", ["train-trials", "masks", "choose", "evaluate-trials"])
+def test_a_command_told_too_little_says_what_it_lacks(command, tmp_path, capsys):
+    own = {
+        "train-trials": ["--part", "s00", "--settings", "{}"],
+        "masks": ["--seed", "1", "--adaptation", "{}"],
+        "choose": ["--runs", "r", "--adaptation", "{}"],
+        "evaluate-trials": ["--predictions", "p", "--settings", "{}"],
+    }[command]
+    assert main([command, "--epochs", "none.h5", *own, "--out", str(tmp_path / "out")]) == 1
+    assert "without" in capsys.readouterr().err

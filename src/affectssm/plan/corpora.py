@@ -9,18 +9,23 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config, CorpusSettings, TrialCorpusSettings
+from affectssm.config import (
+    DEMO_EDITIONS,
+    NO_CORPUS,
+    PHYSIO_EDITIONS,
+    Config,
+    CorpusSettings,
+    TrialCorpusSettings,
+)
 from affectssm.plan.text import one_of, shell_words, short_hash
 from affectssm.settings_io import load_config, slice_json
 from affectssm.store import layout
 from affectssm.store.code import code_hash
+from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
 
 CORPORA = ("noxi", "noxi_add", "mpiigi")
-TRIAL_CORPORA = ("deap", "mahnob")
 FOLDER_OF = {"noxi_add": "noxi"}
 """Where a corpus lies below a demo's folder, if not in one of its own name."""
-PHYSIO_EDITIONS = {"demo": "physio", "demo-tiny": "physio-tiny"}
-"""The demo corpora of bio-signals are made by themselves, in editions of their own."""
 
 
 class CorpusPlan:

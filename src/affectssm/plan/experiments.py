@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 from affectssm.errors import ConfigError
 from affectssm.features import registry
@@ -16,6 +17,23 @@ from affectssm.training import experiments
 from affectssm.training.experiments import Experiment
 
 TRAINING_SPLITS = ("train", "val")
+Found = TypeVar("Found")
+
+
+def found_in(known: Mapping[str, Found], name: str, sections: str) -> Found:
+    """Return the experiment of this full name.
+
+    Raises:
+        ConfigError: when no table has it; ``sections`` of the configuration decide which there are.
+    """
+    if name in known:
+        return known[name]
+    raise ConfigError(
+        f"experiment {name}",
+        "no table of this configuration has it",
+        "one of " + ", ".join(known),
+        f"mend the name, or set {sections} so that a table needs it",
+    )
 
 
 class ExperimentPlan(FeaturePlan):
@@ -54,15 +72,7 @@ class ExperimentPlan(FeaturePlan):
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment of this configuration by its full name, which ends in the edition."""
-        try:
-            return self.experiments[name]
-        except KeyError:
-            raise ConfigError(
-                f"experiment {name}",
-                "no table of this configuration has it",
-                "one of " + ", ".join(self.experiments),
-                "mend the name, or set experiments and features.sources so that a table needs it",
-            ) from None
+        return found_in(self.experiments, name, "experiments and features.sources")
 
     def experiments_of(self, table: str) -> list[str]:
         """Return the full names of the experiments a table is made of."""

@@ -8,8 +8,7 @@ from functools import cached_property
 
 from affectssm.adaptation import modules
 from affectssm.corpora.manifest import SIGNAL_KINDS
-from affectssm.errors import ConfigError
-from affectssm.plan.experiments import ExperimentPlan
+from affectssm.plan.experiments import ExperimentPlan, found_in
 from affectssm.plan.text import shell_words
 from affectssm.settings_io import slice_json
 from affectssm.tables import trial_catalogue
@@ -36,15 +35,7 @@ class TrialPlan(ExperimentPlan):
 
     def trial_experiment(self, name: str) -> TrialExperiment:
         """Return an experiment of this configuration by its full name."""
-        try:
-            return self.trial_experiments[name]
-        except KeyError:
-            raise ConfigError(
-                f"experiment {name}",
-                "no table of this configuration has it",
-                "one of " + ", ".join(self.trial_experiments),
-                "mend the name, or set corpora and physiology.models so that a table needs it",
-            ) from None
+        return found_in(self.trial_experiments, name, "corpora and physiology.models")
 
     # -- epochs ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from affectssm.config import NO_CORPUS, Config
+from affectssm.config import NO_CORPUS, PHYSIO_EDITIONS, Config
 from affectssm.errors import ConfigError
 from affectssm.tables.catalogue import published_hash
 from affectssm.training.trial_experiments import CORPORA, DIMENSIONS, TrialExperiment
@@ -20,7 +20,6 @@ _MODELS = {
 }
 TABLES = tuple(_MODELS)
 ADAPTED = ("bimtta_missing",)  # made of adapted predictions
-DEMO_ROOTS = ("demo", "demo-tiny")
 
 
 def experiments_of(table: str, config: Config) -> list[TrialExperiment]:
@@ -51,7 +50,7 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "table": table,
         "scale": config.scale,
         "experiments": [experiment.name for experiment in experiments_of(table, config)],
-        "demo": [corpus for corpus in CORPORA if getattr(config.corpora, corpus).root in DEMO_ROOTS],
+        "demo": [corpus for corpus in CORPORA if getattr(config.corpora, corpus).root in PHYSIO_EDITIONS],
         "seeds": asked["seeds"],
         "allow_incomplete": config.tables.allow_incomplete,
         "published": published_hash(table),
