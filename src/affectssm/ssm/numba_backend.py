@@ -46,8 +46,10 @@ def coupled(asked: Coupled) -> tuple[Tensor, Tensor]:
 
     if asked.coupling == "none":
         return _side_by_side(asked)
-    y, last = CoupledScan.apply(*_single(asked), asked.delta_softplus, asked.reverse, asked.coupling)
-    return y.to(asked.u.dtype), last
+    modalities_and_batch = asked.u.shape[:2]
+    joined = [t if t is None else t.flatten(0, 1) for t in _single(asked)]
+    y, last = CoupledScan.apply(*joined, len(asked.u), asked.delta_softplus, asked.reverse, asked.coupling)
+    return y.unflatten(0, modalities_and_batch).to(asked.u.dtype), last.unflatten(0, modalities_and_batch)
 
 
 def _side_by_side(asked: Coupled) -> tuple[Tensor, Tensor]:

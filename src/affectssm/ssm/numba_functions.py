@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from affectssm.ssm import threads
+from affectssm.ssm import heap, threads
 from affectssm.ssm.arguments import ScanOverflowError
 from affectssm.ssm.numba_cache import own_cache
 
@@ -30,19 +30,7 @@ BLOCKS_OF_UNIT = (
     4  # at least: 64 neighbouring channels, whose gradients of B and C are summed before they are stored
 )
 
-LARGEST_LEARNT = 31 << 20  # bytes; glibc learns from blocks of up to 32 MiB
-
-
-def _let_freed_memory_stay() -> None:
-    """Free a block of memory that nobody has touched.
-
-    glibc gives freed blocks of a signal's size back to the system, until it has seen a larger one freed. To get the
-    pages of every output anew takes a fifth of a long scan's time and more. Other allocators take no notice.
-    """
-    torch.empty(LARGEST_LEARNT, dtype=torch.uint8)
-
-
-_let_freed_memory_stay()
+heap.keep_freed_memory()
 
 
 class SelectiveScan(torch.autograd.Function):
@@ -71,7 +59,7 @@ class SelectiveScan(torch.autograd.Function):
         ctx.splits = splits_of(batch * groups, ctx.blocks)
         inputs = _selective_inputs(ctx, (u, delta, A, B, C, D, z, bias))
         kept = _kept(u, ctx, batch * groups, length, _fours(states))
-        y, last = torch.empty_like(u), u.new_empty(batch, channels, states)
+        y, last = heap.empty_like(u), u.new_empty(batch, channels, states)
         outputs = array(y, 0, 2, 1), array(last), kept.numpy()
         threads.run(
             lambda part, begin, end: numba_selective.forward(*inputs, *outputs, begin, end),
@@ -88,9 +76,9 @@ class SelectiveScan(torch.autograd.Function):
         groups, states = len(ctx.reverse), A.shape[1]
         parts = threads.ranges(len(u) * groups * ctx.splits, PARTS)
         du, ddelta, dz = (
-            torch.empty_like(u),
-            torch.empty_like(delta),
-            None if z is None else torch.empty_like(z),
+            heap.empty_like(u),
+            heap.empty_like(delta),
+            None if z is None else heap.empty_like(z),
         )
         dA, dD, dbias = (
             u.new_zeros(len(parts), groups * ctx.blocks, n * LANES) for n in (_fours(states), 1, 1)
@@ -98,11 +86,13 @@ class SelectiveScan(torch.autograd.Function):
         dB, dC = (_parts_like(t, ctx.splits) for t in (B, C))
         given = *_selective_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
         found = (
-            array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA), array(dB, 0, 1, 2, 4, 3),
-            array(dC, 0, 1, 2, 4, 3), array(dD), array(dbias), array(dz, 0, 2, 1),
+            array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA.view(-1)), array(dB, 0, 1, 2, 4, 3),
+            array(dC, 0, 1, 2, 4, 3), array(dD.view(-1)), array(dbias.view(-1)), array(dz, 0, 2, 1),
         )  # fmt: skip
         threads.run(
-            lambda part, begin, end: numba_selective.backward(*given, *found, part, begin, end), parts
+            lambda part, begin, end: numba_selective.backward(*given, *found, part, begin, end),
+            parts,
+            last_first=True,
         )
 
         def of_channels(sums: Tensor, n: int) -> Tensor:
@@ -118,7 +108,7 @@ class SelectiveScan(torch.autograd.Function):
 
 
 class CoupledScan(torch.autograd.Function):
-    """The coupled scan with one pooled state: couplings mean and sum."""
+    """The coupled scan with one pooled state, couplings mean and sum; modality and batch, or channel, are one axis."""
 
     @staticmethod
     def forward(
@@ -131,23 +121,25 @@ class CoupledScan(torch.autograd.Function):
         D: Tensor | None,
         z: Tensor | None,
         bias: Tensor | None,
+        modalities: int,
         softplus: bool,
         reverse: bool,
         coupling: str,
     ) -> tuple[Tensor, Tensor]:
-        modalities, batch, channels, length = u.shape
-        states = A.shape[2]
+        rows, channels, length = u.shape
+        batch, states = rows // modalities, A.shape[1]
+        ctx.modalities = modalities
         ctx.keep = any(ctx.needs_input_grad)
         ctx.softplus, ctx.reverse, ctx.guard = softplus, reverse, coupling == "sum"
         ctx.scale = 1 / modalities if coupling == "mean" else 1.0
-        ctx.every = steps_of_chunk(length, states)
+        ctx.every = steps_of_chunk(length, states * modalities)
         ctx.blocks = _blocks(channels)
         ctx.splits = splits_of(batch, ctx.blocks)
         kept = _kept(u, ctx, batch, length, _fours(states))
-        y, last = torch.empty_like(u), u.new_empty(modalities, batch, channels, states)
+        y, last = heap.empty_like(u), u.new_empty(rows, channels, states)
         broken = np.full(batch * ctx.splits, length, np.int64)
         inputs = _coupled_inputs(ctx, (u, delta, A, B, C, D, z, bias))
-        outputs = array(y, 0, 1, 3, 2), array(last), kept.numpy(), broken
+        outputs = array(y, 0, 2, 1), array(last), kept.numpy(), broken
         threads.run(
             lambda part, begin, end: numba_coupled.forward(*inputs, *outputs, begin, end),
             threads.ranges(batch * ctx.splits, 4 * PARTS),
@@ -162,33 +154,37 @@ class CoupledScan(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor, dlast: Tensor) -> tuple[Tensor | None, ...]:
         *tensors, kept = ctx.saved_tensors
         u, delta, A, B, C, D, z, bias = tensors
-        modalities, batch, channels, _ = u.shape
-        states = A.shape[2]
+        modalities, channels, states = ctx.modalities, u.shape[1], A.shape[1]
+        batch = len(u) // modalities
         parts = threads.ranges(batch * ctx.splits, PARTS)
         du, ddelta, dz = (
-            torch.empty_like(u),
-            torch.empty_like(delta),
-            None if z is None else torch.empty_like(z),
+            heap.empty_like(u),
+            heap.empty_like(delta),
+            None if z is None else heap.empty_like(z),
         )
         dA = u.new_zeros(len(parts), ctx.blocks, modalities * _fours(states) * LANES)
         dD, dbias = (u.new_zeros(len(parts), ctx.blocks, modalities, LANES) for _ in range(2))
         dB, dC = (_parts_like(t, ctx.splits) for t in (B, C))
-        given = *_coupled_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 1, 3, 2), array(dlast)
+        given = *_coupled_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
         found = (
-            array(du, 0, 1, 3, 2), array(ddelta, 0, 1, 3, 2), array(dA), array(dB, 0, 1, 2, 4, 3),
-            array(dC, 0, 1, 2, 4, 3), array(dD), array(dbias), array(dz, 0, 1, 3, 2),
+            array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA.view(-1)), array(dB, 0, 1, 3, 2),
+            array(dC, 0, 1, 3, 2), array(dD.view(-1)), array(dbias.view(-1)), array(dz, 0, 2, 1),
         )  # fmt: skip
-        threads.run(lambda part, begin, end: numba_coupled.backward(*given, *found, part, begin, end), parts)
+        threads.run(
+            lambda part, begin, end: numba_coupled.backward(*given, *found, part, begin, end),
+            parts,
+            last_first=True,
+        )
 
         def of_channels(sums: Tensor, n: int) -> Tensor:
-            """(parts, blocks, M * n or more * 16) -> (M, D, n)."""
+            """(parts, blocks, M * n or more * 16) -> (M * D, n)."""
             joined = sums.sum(0).view(ctx.blocks, modalities, -1, LANES).permute(1, 0, 3, 2).flatten(1, 2)
-            return joined[:, :channels, :n]
+            return joined[:, :channels, :n].flatten(0, 1)
 
         return (
             du, ddelta, of_channels(dA, states), _joined(dB), _joined(dC),
-            None if D is None else of_channels(dD, 1)[..., 0], dz,
-            None if bias is None else of_channels(dbias, 1)[..., 0], None, None, None,
+            None if D is None else of_channels(dD, 1)[:, 0], dz,
+            None if bias is None else of_channels(dbias, 1)[:, 0], *[None] * 4,
         )  # fmt: skip
 
 
@@ -224,11 +220,11 @@ def _selective_inputs(ctx: Any, tensors: Any) -> tuple[Any, ...]:
 def _coupled_inputs(ctx: Any, tensors: Any) -> tuple[Any, ...]:
     """What both kernels of the coupled scan begin with."""
     u, delta, A, B, C, D, z, bias = tensors
-    rows = (np.zeros(A.shape[:2], np.float32) if t is None else array(t) for t in (D, bias))
+    rows = (np.zeros(len(A), np.float32) if t is None else array(t.contiguous()) for t in (D, bias))
     flags = np.array([ctx.softplus, z is not None, ctx.keep, ctx.reverse, ctx.guard])
     return (
-        array(u, 0, 1, 3, 2), array(delta, 0, 1, 3, 2), array(A), array(B, 0, 1, 3, 2), array(C, 0, 1, 3, 2), *rows,
-        array(z, 0, 1, 3, 2), flags, ctx.scale, ctx.every, ctx.splits,
+        array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 2, 1), array(C, 0, 2, 1), *rows,
+        array(z, 0, 2, 1), flags, ctx.scale, ctx.modalities, ctx.every, ctx.splits,
     )  # fmt: skip
 
 
@@ -248,7 +244,7 @@ def _fours(states: int) -> int:
 
 
 def _parts_like(projection: Tensor, splits: int) -> Tensor:
-    """Memory for what every unit of a row adds to a gradient, (splits, B, G, N, L) or (splits, M, B, N, L)."""
+    """Memory for what every unit of a row adds to a gradient, (splits, B, G, N, L) or (splits, M * B, N, L)."""
     if splits == 1:
         return torch.empty_like(projection)[None]
     *outer, states, length = projection.shape

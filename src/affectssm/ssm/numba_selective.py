@@ -53,12 +53,15 @@ _compiled = {"nogil": True, "cache": True}
 
 @njit(**_compiled)
 def _chunk(
-    sizes, gains, rates, into, out, steps, h, y, delta, u, target, b, turn, first, channel, next_first, next_channel
+    own, fours, sizes, gains, rates, into, out, steps, h, y,
+    delta, u, target, b, turn, first, channel, next_first, next_channel,
 ):  # fmt: skip
-    """Add the states' outputs to y (steps, 16); h (N, 16) goes on. rates are in powers of two."""
-    fours = len(h) // LANES
+    """Add the states' outputs to y (steps, 16); h (N, 16) goes on. rates are in powers of two.
+
+    Both begin at ``own``.
+    """
     for n in range(0, fours, FOUR):
-        at = n * LANES
+        at = own + n * LANES
         r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
@@ -82,13 +85,17 @@ def _chunk(
 
 @njit(**_compiled)
 def _chunk_again(
-    sizes, gains, rates, into, steps, h, hs, decays, delta, u, dy, b, turn, next_first, next_channel
+    own, fours, sizes, gains, rates, into, steps, h, hs, decays, delta, u, dy, b, turn, next_first, next_channel
 ):  # fmt: skip
     """All states and decays of a chunk from its first states h: (fours, steps + 1, 4, 16) and (fours, steps, 4, 16)."""
-    fours = len(h) // LANES
     for n in range(0, fours, FOUR):
         at = n * LANES
-        r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
+        r0, r1, r2, r3 = (
+            load(rates, own + at),
+            load(rates, own + at + 16),
+            load(rates, own + at + 32),
+            load(rates, own + at + 48),
+        )
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
             if n == 0:
@@ -144,16 +151,16 @@ def _back(outer, size, gain, rate, b, c, decay, before, after, dh, drate, dgain,
 
 @njit(**_compiled)
 def _chunk_back(
-    slopes, sizes, gains, rates, into, out, steps, hs, decays, dh, drates, dinto, dout, dgains, dsizes,
-    du, ddelta, b, turn, first, channel,
+    at_block, fours, slopes, sizes, gains, rates, into, out, steps, hs, decays,
+    dh, drates, own, dinto, dout, dgains, dsizes, du, ddelta, b, turn, first, channel,
 ):  # fmt: skip
-    """Back through a chunk; dh goes on, all other gradients are added to."""
-    fours = len(dh) // LANES
+    """Back through a chunk; dh goes on, all other gradients are added to, the rates' from position ``own`` on."""
     for n in range(0, fours, FOUR):
-        at = n * LANES
+        at = at_block + n * LANES
         r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
         d0, d1, d2, d3 = load(dh, at), load(dh, at + 16), load(dh, at + 32), load(dh, at + 48)
-        e0, e1, e2, e3 = load(drates, at), load(drates, at + 16), load(drates, at + 32), load(drates, at + 48)
+        r = own + n * LANES
+        e0, e1, e2, e3 = load(drates, r), load(drates, r + 16), load(drates, r + 32), load(drates, r + 48)
         s = (n * (steps + 1) + steps * FOUR) * LANES
         h0, h1, h2, h3 = load(hs, s), load(hs, s + 16), load(hs, s + 32), load(hs, s + 48)
         for i in range(steps - 1, -1, -1):
@@ -187,10 +194,10 @@ def _chunk_back(
         store(dh, at + 16, d1)
         store(dh, at + 32, d2)
         store(dh, at + 48, d3)
-        store(drates, at, e0)
-        store(drates, at + 16, e1)
-        store(drates, at + 32, e2)
-        store(drates, at + 48, e3)
+        store(drates, r, e0)
+        store(drates, r + 16, e1)
+        store(drates, r + 32, e2)
+        store(drates, r + 48, e3)
 
 
 @njit(types.void(*_INPUTS, _INT, _TIMED, _TIMED, _FLAT, _INT, _INT), **_compiled)
@@ -207,7 +214,7 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
     blocks, chunks = (width_of_group + LANES - 1) // LANES, (length + every - 1) // every
     raw, sizes, x, gains, out, gate = np.empty((6, every * LANES), np.float32)
     b_, c_ = np.empty((2, every * fours), np.float32)
-    rates, h = np.empty((2, blocks, row), np.float32)
+    rates, h = np.empty((2, blocks * row), np.float32)
     skip, offset = np.empty((2, LANES), np.float32)
     for unit in range(begin, end):
         b, g, split = unit // (groups * splits), (unit // splits) % groups, unit % splits
@@ -215,7 +222,7 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
         low, high = split * blocks // splits, (split + 1) * blocks // splits
         for block in range(low, high):
             channel, width = g * width_of_group + block * LANES, min(LANES, width_of_group - block * LANES)
-            read_states(A, channel, width, LOG2_E, rates[block])
+            read_states(A, channel, width, LOG2_E, rates, block * row, fours)
         h[:] = ZERO
         for c in range(chunks):
             steps = min(every, length - c * every)
@@ -229,32 +236,31 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
                 )
                 if keep:
                     position = (((b * groups + g) * blocks + block) * chunks + c) * row
-                    kept[position : position + row] = h[block]
-                read_row(D, channel, width, skip)
-                read_row(bias, channel, width, offset)
-                read_tile(delta, b, first, turn, steps, channel, width, raw)
-                read_tile(u, b, first, turn, steps, channel, width, x)
-                step_sizes(raw, offset, has_softplus, steps, sizes)
-                gains_of(sizes, x, skip, steps, gains, out)
+                    copy(h, block * row, kept, position, row)
+                read_row(D, channel, width, skip, 0)
+                read_row(bias, channel, width, offset, 0)
+                read_tile(delta, b, first, turn, steps, channel, width, raw, 0)
+                read_tile(u, b, first, turn, steps, channel, width, x, 0)
+                step_sizes(raw, load(offset, 0), has_softplus, steps, sizes, 0)
+                gains_of(sizes, x, load(skip, 0), steps, gains, out, 0)
                 soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
                 _chunk(
-                    sizes, gains, rates[block], b_, c_, steps, h[block], out,
+                    block * row, fours, sizes, gains, rates, b_, c_, steps, h, out,
                     delta, u, y, b, turn, first, channel, soon, beside,
                 )  # fmt: skip
                 if has_gate:
-                    read_tile(z, b, first, turn, steps, channel, width, gate)
-                    open_gate(gate, steps, out)
-                write_tile(out, y, b, first, turn, steps, channel, width)
+                    read_tile(z, b, first, turn, steps, channel, width, gate, 0)
+                    open_gate(gate, steps, out, 0)
+                write_tile(out, 0, y, b, first, turn, steps, channel, width)
         for block in range(low, high):
             channel, width = g * width_of_group + block * LANES, min(LANES, width_of_group - block * LANES)
-            write_states(h[block], last[b], channel, width)
+            write_states(h, block * row, last[b], channel, width)
 
 
 @njit(
     types.void(
         *_INPUTS, _INT, _FLAT, _TIMED, _TIMED,
-        _TIMED, _TIMED, types.float32[:, :, ::1], _PARTIAL, _PARTIAL, types.float32[:, :, ::1],
-        types.float32[:, :, ::1], _TIMED, _INT, _INT, _INT,
+        _TIMED, _TIMED, _FLAT, _PARTIAL, _PARTIAL, _FLAT, _FLAT, _TIMED, _INT, _INT, _INT,
     ),
     **_compiled,
 )  # fmt: skip
@@ -265,7 +271,7 @@ def backward(
     """Units ``begin`` to ``end`` of all B * G * splits, as in ``forward``.
 
     dlast: gradient of the last states (B, D, N). dA (parts, G * blocks, N in fours * 16), dD and dbias
-    (parts, G * blocks, 16) are added to at ``part``; dB, dC (splits, B, G, L, N) are written.
+    (parts, G * blocks, 16), all flat, are added to at ``part``; dB, dC (splits, B, G, L, N) are written.
     """
     has_softplus, has_gate = flags[0], flags[1]
     length, groups, states = u.shape[1], B.shape[1], B.shape[3]
@@ -277,7 +283,7 @@ def backward(
     h = np.empty(row, np.float32)
     hs = np.empty((every + 1) * row, np.float32)
     decays, dinto, dout = np.empty((3, every * row), np.float32)
-    rates, dh = np.empty((2, blocks, row), np.float32)
+    rates, dh = np.empty((2, blocks * row), np.float32)
     skip, offset = np.empty((2, LANES), np.float32)
     for unit in range(begin, end):
         b, g, split = unit // (groups * splits), (unit // splits) % groups, unit % splits
@@ -285,8 +291,8 @@ def backward(
         low, high = split * blocks // splits, (split + 1) * blocks // splits
         for block in range(low, high):
             channel, width = g * width_of_group + block * LANES, min(LANES, width_of_group - block * LANES)
-            read_states(A, channel, width, ONE, rates[block])
-            read_states(dlast[b], channel, width, ONE, dh[block])
+            read_states(A, channel, width, ONE, rates, block * row, fours)
+            read_states(dlast[b], channel, width, ONE, dh, block * row, fours)
         for c in range(chunks - 1, -1, -1):
             steps = min(every, length - c * every)
             first = length - 1 - c * every if reverse[g] else c * every
@@ -299,36 +305,53 @@ def backward(
                     g * width_of_group + block * LANES,
                     min(LANES, width_of_group - block * LANES),
                 )
-                own = g * blocks + block
-                read_row(D, channel, width, skip)
-                read_row(bias, channel, width, offset)
-                read_tile(delta, b, first, turn, steps, channel, width, raw)
-                read_tile(u, b, first, turn, steps, channel, width, x)
-                read_tile(dy, b, first, turn, steps, channel, width, slopes)
-                step_sizes(raw, offset, has_softplus, steps, sizes)
+                own = (part * groups + g) * blocks + block
+                read_row(D, channel, width, skip, 0)
+                read_row(bias, channel, width, offset, 0)
+                read_tile(delta, b, first, turn, steps, channel, width, raw, 0)
+                read_tile(u, b, first, turn, steps, channel, width, x, 0)
+                read_tile(dy, b, first, turn, steps, channel, width, slopes, 0)
+                step_sizes(raw, load(offset, 0), has_softplus, steps, sizes, 0)
                 position = (((b * groups + g) * blocks + block) * chunks + c) * row
-                copy(kept, position, h)
-                gains_of(sizes, x, skip, steps, gains, out)
+                copy(kept, position, h, 0, row)
+                gains_of(sizes, x, load(skip, 0), steps, gains, out, 0)
                 soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
                 _chunk_again(
-                    sizes, gains, rates[block], b_, steps, h, hs, decays, delta, u, dy, b, turn, soon, beside
+                    block * row,
+                    fours,
+                    sizes,
+                    gains,
+                    rates,
+                    b_,
+                    steps,
+                    h,
+                    hs,
+                    decays,
+                    delta,
+                    u,
+                    dy,
+                    b,
+                    turn,
+                    soon,
+                    beside,
                 )
                 if has_gate:
-                    read_tile(z, b, first, turn, steps, channel, width, gate)
+                    read_tile(z, b, first, turn, steps, channel, width, gate, 0)
                     _outputs(hs, c_, steps, fours, out)
-                    gate_slopes(gate, out, steps, slopes)
-                    write_tile(gate, dz, b, first, turn, steps, channel, width)
+                    gate_slopes(gate, out, steps, slopes, 0)
+                    write_tile(gate, 0, dz, b, first, turn, steps, channel, width)
                 clear(out, steps * LANES)
                 clear(dgains, steps * LANES)
                 _chunk_back(
-                    slopes, sizes, gains, rates[block], b_, c_, steps, hs, decays,
-                    dh[block], dA[part, own], dinto, dout, dgains, out,
+                    block * row, fours, slopes, sizes, gains, rates, b_, c_, steps, hs, decays,
+                    dh, dA, own * row, dinto, dout, dgains, out,
                     du, ddelta, b, turn, first, channel,
                 )  # fmt: skip
-                input_slopes(slopes, sizes, x, skip, steps, dgains, out, dD[part, own])
-                write_tile(x, du, b, first, turn, steps, channel, width)
-                store(offset, 0, step_slopes(raw, offset, has_softplus, steps, out))
-                add_to(dbias[part, own], offset)
-                write_tile(out, ddelta, b, first, turn, steps, channel, width)
+                skips = input_slopes(slopes, sizes, x, load(skip, 0), steps, dgains, out, 0)
+                add_to(dD, own * LANES, skips)
+                write_tile(x, 0, du, b, first, turn, steps, channel, width)
+                biases = step_slopes(raw, load(offset, 0), has_softplus, steps, out, 0)
+                add_to(dbias, own * LANES, biases)
+                write_tile(out, 0, ddelta, b, first, turn, steps, channel, width)
             sum_lanes(dinto, 1, 0, first, turn, steps, dB[split, b, g])
             sum_lanes(dout, 1, 0, first, turn, steps, dC[split, b, g])

@@ -46,13 +46,19 @@ def ranges(units: int, parts: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def run(work: Callable[[int, int, int], None], parts: list[tuple[int, int]]) -> None:
-    """Call ``work(part, begin, end)`` for every part; it must release the interpreter's lock."""
+def run(
+    work: Callable[[int, int, int], None], parts: list[tuple[int, int]], last_first: bool = False
+) -> None:
+    """Call ``work(part, begin, end)`` for every part; it must release the interpreter's lock.
+
+    ``last_first`` is for what comes back over the same memory: the end of it is still in the cache.
+    """
     threads = torch.get_num_threads()
     taken = count()  # handing out a number is one uninterrupted operation
 
     def go_on() -> None:
-        while (part := next(taken)) < len(parts):
+        while (turn := next(taken)) < len(parts):
+            part = len(parts) - 1 - turn if last_first else turn
             work(part, *parts[part])
 
     if min(threads, len(parts)) == 1:
