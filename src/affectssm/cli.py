@@ -7,6 +7,7 @@ subcommand does is said in commands.py.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import sys
@@ -18,12 +19,16 @@ from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.errors import AffectError
 
+# More than Python's 700: to import the large libraries makes some hundred thousand objects that all stay.
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+
 Handler = Callable[[argparse.Namespace], None]
 Add = Callable[..., Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; return 0, or 1 after saying what is wrong with the user's data or configuration."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     arguments = _parser().parse_args(argv)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr

@@ -98,9 +98,9 @@ DEMO: dict[str, Any] = {
         "training": {
             "learning_rate": 3e-3,
             "batch": 32,
-            "steps": 90,
+            "steps": 75,
             "scan_backend": "auto",
-            "steps_per_epoch": 30,
+            "steps_per_epoch": 25,
             "warmup_steps": 15,
             "ema_decay": 0.98,
             "ema_bias_correction": True,

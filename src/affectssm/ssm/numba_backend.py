@@ -34,7 +34,7 @@ def why_not(asked: Selective | Coupled) -> str | None:
 
 def selective(asked: Selective) -> tuple[Tensor, Tensor]:
     """y (B, D, L) and the last state (B, D, N)."""
-    from affectssm.ssm.numba_functions import SelectiveScan
+    from affectssm.ssm.numba_selective_scan import SelectiveScan
 
     y, last = SelectiveScan.apply(*_single(asked), asked.delta_softplus, asked.reverse)
     return y.to(asked.u.dtype), last
@@ -42,7 +42,7 @@ def selective(asked: Selective) -> tuple[Tensor, Tensor]:
 
 def coupled(asked: Coupled) -> tuple[Tensor, Tensor]:
     """y (M, B, D, L) and the last states (M, B, D, N)."""
-    from affectssm.ssm.numba_functions import CoupledScan
+    from affectssm.ssm.numba_coupled_scan import CoupledScan
 
     if asked.coupling == "none":
         return _side_by_side(asked)
@@ -54,7 +54,7 @@ def coupled(asked: Coupled) -> tuple[Tensor, Tensor]:
 
 def _side_by_side(asked: Coupled) -> tuple[Tensor, Tensor]:
     """Without coupling every modality has a scan of its own."""
-    from affectssm.ssm.numba_functions import SelectiveScan
+    from affectssm.ssm.numba_selective_scan import SelectiveScan
 
     u, delta, A, B, C, D, z, bias = _single(asked)
     found = [

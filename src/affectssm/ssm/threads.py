@@ -46,6 +46,12 @@ def ranges(units: int, parts: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
+def parts_for_all() -> int:
+    """In how many parts to divide work whose result does not depend on it: enough that no thread waits for long."""
+    threads = torch.get_num_threads()
+    return 1 if threads == 1 else 32 * threads
+
+
 def run(
     work: Callable[[int, int, int], None], parts: list[tuple[int, int]], last_first: bool = False
 ) -> None:

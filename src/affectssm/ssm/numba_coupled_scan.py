@@ -1,0 +1,121 @@
+"""The coupled scan as a differentiable function of float32 tensors, computed by the numba kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from affectssm.ssm import heap, threads
+from affectssm.ssm.arguments import ScanOverflowError
+from affectssm.ssm.numba_cache import own_cache
+from affectssm.ssm.numba_units import (
+    LANES,
+    PARTS,
+    array,
+    blocks,
+    fours,
+    joined,
+    parts_like,
+    room_for_kept,
+    splits_of,
+    steps_of_chunk,
+)
+
+with own_cache():
+    from affectssm.ssm import numba_coupled
+
+
+class CoupledScan(torch.autograd.Function):
+    """The coupled scan with one pooled state, couplings mean and sum; modality and batch, or channel, are one axis."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        u: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor | None,
+        z: Tensor | None,
+        bias: Tensor | None,
+        modalities: int,
+        softplus: bool,
+        reverse: bool,
+        coupling: str,
+    ) -> tuple[Tensor, Tensor]:
+        rows, channels, length = u.shape
+        batch, states = rows // modalities, A.shape[1]
+        ctx.modalities = modalities
+        ctx.keep = any(ctx.needs_input_grad)
+        ctx.softplus, ctx.reverse, ctx.guard = softplus, reverse, coupling == "sum"
+        ctx.scale = 1 / modalities if coupling == "mean" else 1.0
+        ctx.every = steps_of_chunk(length, states * modalities)
+        ctx.blocks = blocks(channels)
+        ctx.splits = splits_of(batch, ctx.blocks)
+        kept = room_for_kept(u, ctx, batch, length, fours(states))
+        y, last = heap.empty_like(u), u.new_empty(rows, channels, states)
+        broken = np.full(batch * ctx.splits, length, np.int64)
+        inputs = _coupled_inputs(ctx, (u, delta, A, B, C, D, z, bias))
+        outputs = array(y, 0, 2, 1), array(last), kept.numpy(), broken
+        threads.run(
+            lambda part, begin, end: numba_coupled.forward(*inputs, *outputs, begin, end),
+            threads.ranges(batch * ctx.splits, threads.parts_for_all()),
+        )
+        if (step := int(broken.min())) < length:
+            raise ScanOverflowError(step, length)
+        ctx.save_for_backward(u, delta, A, B, C, D, z, bias, kept)
+        return y, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor, dlast: Tensor) -> tuple[Tensor | None, ...]:
+        *tensors, kept = ctx.saved_tensors
+        u, delta, A, B, C, D, z, bias = tensors
+        modalities, channels, states = ctx.modalities, u.shape[1], A.shape[1]
+        batch = len(u) // modalities
+        parts = threads.ranges(batch * ctx.splits, PARTS)
+        du, ddelta, dz = (
+            heap.empty_like(u),
+            heap.empty_like(delta),
+            None if z is None else heap.empty_like(z),
+        )
+        dA = u.new_zeros(len(parts), ctx.blocks, modalities * fours(states) * LANES)
+        dD, dbias = (u.new_zeros(len(parts), ctx.blocks, modalities, LANES) for _ in range(2))
+        dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
+        given = *_coupled_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
+        found = (
+            array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA.view(-1)), array(dB, 0, 1, 3, 2),
+            array(dC, 0, 1, 3, 2), array(dD.view(-1)), array(dbias.view(-1)), array(dz, 0, 2, 1),
+        )  # fmt: skip
+        threads.run(
+            lambda part, begin, end: numba_coupled.backward(*given, *found, part, begin, end),
+            parts,
+            last_first=True,
+        )
+
+        def of_channels(sums: Tensor, n: int) -> Tensor:
+            """(parts, blocks, M * n or more * 16) -> (M * D, n)."""
+            joined = sums.sum(0).view(ctx.blocks, modalities, -1, LANES).permute(1, 0, 3, 2).flatten(1, 2)
+            return joined[:, :channels, :n].flatten(0, 1)
+
+        return (
+            du, ddelta, of_channels(dA, states), joined(dB), joined(dC),
+            None if D is None else of_channels(dD, 1)[:, 0], dz,
+            None if bias is None else of_channels(dbias, 1)[:, 0], *[None] * 4,
+        )  # fmt: skip
+
+
+def _coupled_inputs(ctx: Any, tensors: Any) -> tuple[Any, ...]:
+    """What both kernels of the coupled scan begin with."""
+    u, delta, A, B, C, D, z, bias = tensors
+    rows = (np.zeros(len(A), np.float32) if t is None else array(t.contiguous()) for t in (D, bias))
+    flags = np.array([ctx.softplus, z is not None, ctx.keep, ctx.reverse, ctx.guard])
+    return (
+        array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 2, 1), array(C, 0, 2, 1), *rows,
+        array(z, 0, 2, 1), flags, ctx.scale, ctx.modalities, ctx.every, ctx.splits,
+    )  # fmt: skip

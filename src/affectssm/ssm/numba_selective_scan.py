@@ -1,0 +1,113 @@
+"""The selective scan as a differentiable function of float32 tensors, computed by the numba kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from affectssm.ssm import heap, threads
+from affectssm.ssm.numba_cache import own_cache
+from affectssm.ssm.numba_units import (
+    LANES,
+    PARTS,
+    array,
+    blocks,
+    fours,
+    joined,
+    parts_like,
+    room_for_kept,
+    splits_of,
+    steps_of_chunk,
+)
+
+with own_cache():
+    from affectssm.ssm import numba_selective
+
+
+class SelectiveScan(torch.autograd.Function):
+    """The selective scan."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        u: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor | None,
+        z: Tensor | None,
+        bias: Tensor | None,
+        softplus: bool,
+        reverse: tuple[bool, ...],
+    ) -> tuple[Tensor, Tensor]:
+        batch, channels, length = u.shape
+        states, groups = A.shape[1], len(reverse)
+        ctx.keep = any(ctx.needs_input_grad)
+        ctx.softplus, ctx.reverse = softplus, reverse
+        ctx.every = steps_of_chunk(length, states)
+        ctx.blocks = blocks(channels // groups)
+        ctx.splits = splits_of(batch * groups, ctx.blocks)
+        inputs = _selective_inputs(ctx, (u, delta, A, B, C, D, z, bias))
+        kept = room_for_kept(u, ctx, batch * groups, length, fours(states))
+        y, last = heap.empty_like(u), u.new_empty(batch, channels, states)
+        outputs = array(y, 0, 2, 1), array(last), kept.numpy()
+        threads.run(
+            lambda part, begin, end: numba_selective.forward(*inputs, *outputs, begin, end),
+            threads.ranges(batch * groups * ctx.splits, threads.parts_for_all()),
+        )
+        ctx.save_for_backward(u, delta, A, B, C, D, z, bias, kept)
+        return y, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor, dlast: Tensor) -> tuple[Tensor | None, ...]:
+        *tensors, kept = ctx.saved_tensors
+        u, delta, A, B, C, D, z, bias = tensors
+        groups, states = len(ctx.reverse), A.shape[1]
+        parts = threads.ranges(len(u) * groups * ctx.splits, PARTS)
+        du, ddelta, dz = (
+            heap.empty_like(u),
+            heap.empty_like(delta),
+            None if z is None else heap.empty_like(z),
+        )
+        dA, dD, dbias = (
+            u.new_zeros(len(parts), groups * ctx.blocks, n * LANES) for n in (fours(states), 1, 1)
+        )
+        dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
+        given = *_selective_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
+        found = (
+            array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA.view(-1)), array(dB, 0, 1, 2, 4, 3),
+            array(dC, 0, 1, 2, 4, 3), array(dD.view(-1)), array(dbias.view(-1)), array(dz, 0, 2, 1),
+        )  # fmt: skip
+        threads.run(
+            lambda part, begin, end: numba_selective.backward(*given, *found, part, begin, end),
+            parts,
+            last_first=True,
+        )
+
+        def of_channels(sums: Tensor, n: int) -> Tensor:
+            """(parts, G * blocks, n or more * 16) -> (D, n)."""
+            joined = sums.sum(0).view(groups, ctx.blocks, -1, LANES).transpose(2, 3).flatten(1, 2)
+            return joined[:, : u.shape[1] // groups, :n].flatten(0, 1)
+
+        return (
+            du, ddelta, of_channels(dA, states), joined(dB), joined(dC),
+            None if D is None else of_channels(dD, 1)[:, 0], dz,
+            None if bias is None else of_channels(dbias, 1)[:, 0], None, None,
+        )  # fmt: skip
+
+
+def _selective_inputs(ctx: Any, tensors: Any) -> tuple[Any, ...]:
+    """What both kernels of the selective scan begin with."""
+    u, delta, A, B, C, D, z, bias = tensors
+    rows = (np.zeros(len(A), np.float32) if t is None else array(t.contiguous()) for t in (D, bias))
+    return (
+        array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 1, 3, 2), array(C, 0, 1, 3, 2), *rows,
+        array(z, 0, 2, 1), np.array([ctx.softplus, z is not None, ctx.keep]), np.array(ctx.reverse),
+        ctx.every, ctx.splits,
+    )  # fmt: skip

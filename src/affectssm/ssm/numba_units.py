@@ -1,0 +1,70 @@
+"""How a scan's work is divided for the numba kernels, and their arrays.
+
+A *unit* of work is a part of the channels of one batch element (and group). Gradients that are summed over units are
+summed part by part. Units and parts depend on the shape alone, so the result is the same with any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from affectssm.ssm import heap
+
+LANES, FOUR = 16, 4
+PARTS = 16  # in how many parts a gradient that is summed over the batch is summed
+CHUNK_STATES = 1024  # of one channel; arrays of that many vectors fit the second-level cache
+MIN_CHUNK = 16
+BLOCKS_OF_UNIT = 4  # at least: the gradients of B and C of 64 channels are summed before they are stored
+
+heap.keep_freed_memory()
+
+
+def steps_of_chunk(length: int, states: int) -> int:
+    """Steps between two kept states: at most a sixteenth of all states is kept."""
+    return max(1, min(length, max(MIN_CHUNK, CHUNK_STATES // states)))
+
+
+def splits_of(rows: int, blocks: int) -> int:
+    """In how many units a row's channels are worked on: enough for the threads, few enough for the memory."""
+    return max(1, min(-(-PARTS // rows), blocks // BLOCKS_OF_UNIT))
+
+
+def array(tensor: Tensor | None, *axes: int) -> np.ndarray:
+    """The tensor's memory as an array with its axes in this order; one number where there is no tensor."""
+    if tensor is None:
+        return np.zeros((1,) * len(axes), np.float32)
+    found = tensor.detach().numpy()
+    return found.transpose(axes) if axes else found
+
+
+def room_for_kept(like: Tensor, ctx: Any, rows: int, length: int, states: int) -> Tensor:
+    """Memory for the states at the beginning of every chunk, where there will be a backward pass."""
+    chunks = -(-length // ctx.every)
+    return like.new_empty(rows * ctx.blocks * chunks * states * LANES if ctx.keep else 1)
+
+
+def blocks(channels: int) -> int:
+    """A block is 16 channels."""
+    return -(-channels // LANES)
+
+
+def fours(states: int) -> int:
+    """The kernels work on states in fours."""
+    return -(-states // FOUR) * FOUR
+
+
+def parts_like(projection: Tensor, splits: int) -> Tensor:
+    """Memory for what every unit of a row adds to a gradient, (splits, B, G, N, L) or (splits, M * B, N, L)."""
+    if splits == 1:
+        return torch.empty_like(projection)[None]
+    *outer, states, length = projection.shape
+    return projection.new_empty(splits, *outer, length, states).transpose(-1, -2)
+
+
+def joined(parts: Tensor) -> Tensor:
+    """The sum of what the units add to a gradient."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)
