@@ -56,6 +56,7 @@ PAPER: dict[str, Any] = {
     "physiology": {
         "protocol": {"folds": 10},
         "seeds": [1, 2, 3, 4, 5],
+        "control_seeds": [1, 2, 3, 4, 5],
         "training": {"scan_backend": "auto", "learning_rate": 1e-3, "batch": 64, "epochs": 30},
         "bimamba_tta": {"widths": _WIDTHS, "d_state": 36, "inter_d_state": 12},
         "tsception": {"temporal": 15, "spatial": 15},
@@ -109,6 +110,7 @@ DEMO: dict[str, Any] = {
     "physiology": {
         "protocol": {"folds": 3},
         "seeds": [1],
+        "control_seeds": [1, 2, 3],
         "training": {"scan_backend": "auto", "learning_rate": 4e-3, "batch": 16, "epochs": 9},
         "bimamba_tta": {"widths": _NARROW, "d_state": 8, "inter_d_state": 4},
         "tsception": {"temporal": 3, "spatial": 6},
@@ -155,6 +157,7 @@ TINY: dict[str, Any] = {
     "physiology": {
         "protocol": {"folds": 2},
         "seeds": [1],
+        "control_seeds": [1],
         "training": {"scan_backend": "reference", "learning_rate": 4e-3, "batch": 16, "epochs": 1},
         "bimamba_tta": {"widths": dict.fromkeys(_WIDTHS, 2), "d_state": 2, "inter_d_state": 2},
         "tsception": {"temporal": 2, "spatial": 2},

@@ -118,6 +118,11 @@ class Physiology(Strict):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (1, 2, 3, 4, 5), min_length=1, description="one run each; a cell is their mean"
     )
+    control_seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (1, 2, 3, 4, 5),
+        min_length=1,
+        description="runs of bimtta_controls: one exchange of labels may agree with the truth by luck",
+    )
     training: TrialTrainingSettings = Field(
         default_factory=TrialTrainingSettings, description="the recipe of all models"
     )

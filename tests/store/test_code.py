@@ -1,10 +1,17 @@
 """The code hash follows imports and ignores what cannot change a result."""
 
+import os
 import shutil
 
 import pytest
 
 from affectssm.store import code
+
+
+def forget() -> None:
+    """As in a new process."""
+    for function in (code._file, code._read, code._imports, code._known):
+        function.cache_clear()
 
 
 @pytest.fixture
@@ -25,14 +32,12 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(code, "ROOT", root)
 
     def fresh():
-        for function in (code._file, code._tree, code._tree_hash, code._imports):
-            function.cache_clear()
+        forget()
         return code.code_hash("affectssm.a")
 
     yield root, fresh
     shutil.rmtree(root)
-    for function in (code._file, code._tree, code._tree_hash, code._imports):
-        function.cache_clear()
+    forget()
 
 
 def test_reaches_lazy_and_indirect_imports_but_not_the_ground_floor(package):
@@ -61,3 +66,27 @@ def test_only_reachable_code_counts(package, file, text, changes):
     before = fresh()
     (root / file).write_text(text)
     assert (fresh() != before) == changes
+
+
+def test_what_was_read_is_remembered_until_the_file_changes(package, monkeypatch):
+    root, fresh = package
+    for path in root.rglob("*.py"):
+        os.utime(path, (1e9, 1e9))
+    before = fresh()
+    parse = code.ast.parse
+    monkeypatch.setattr(code.ast, "parse", lambda *_: pytest.fail("read again"))
+    assert fresh() == before
+    monkeypatch.setattr(code.ast, "parse", parse)
+    (root / "sub/c.py").write_text("C = 4\n")
+    assert fresh() != before
+
+
+def test_a_broken_memory_is_made_anew(package):
+    root, fresh = package
+    for path in root.rglob("*.py"):
+        os.utime(path, (1e9, 1e9))
+    before = fresh()
+    (memory,) = (root / "__pycache__").iterdir()
+    memory.write_text("{")
+    assert fresh() == before
+    assert len(memory.read_text()) > 10

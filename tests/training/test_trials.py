@@ -149,7 +149,7 @@ def test_exchanged_labels_move_between_the_trials_of_a_subject_alone(epochs):
     index = open_store(epochs).index
     numbers = np.arange(len(index))[~np.isnan(index.ratings["arousal"])]
     labels = classes(index, numbers, ProtocolSettings(), "arousal")
-    found = {seed: exchanged(index, numbers, labels, seed) for seed in range(8)}
+    found = {seed: exchanged(index, numbers, ProtocolSettings(), "arousal", seed) for seed in range(8)}
     subjects = np.array([index.key[n][1] for n in numbers])
     trial = np.array([index.key[n][2] for n in numbers])
     for given in found.values():
@@ -158,6 +158,22 @@ def test_exchanged_labels_move_between_the_trials_of_a_subject_alone(epochs):
             assert given[mine].sum() == labels[mine].sum()
             assert all(len(set(given[mine & (trial == t)])) == 1 for t in set(trial[mine]))
     assert len({tuple(given) for given in found.values()}) > 2
+
+
+def test_every_fold_learns_from_the_same_exchange_which_its_test_trials_take_part_in(epochs):
+    index, protocol = open_store(epochs).index, ProtocolSettings(folds=2)
+    given: dict = {}
+    for seed in range(20):
+        for fold in folds_of_part(index, protocol, "s00", "valence"):
+            numbers = train_numbers(index, fold)
+            labels = exchanged(index, numbers, protocol, "valence", seed)
+            for number, label in zip(numbers, labels, strict=True):
+                assert given.setdefault((seed, index.key[number]), label) == label
+    own = [key for key in {key for _, key in given} if key[1] == "s01"]
+    drawn = {sum(given[seed, key] for key in own[: len(own) // 2]) for seed in range(20)}
+    assert (
+        len(drawn) > 1
+    )  # how many of a part are high is up to the draw, not to what the other part has left
 
 
 def test_batches_hold_every_segment_once_and_none_is_alone():

@@ -149,7 +149,7 @@ class TrialPlan(ExperimentPlan):
 
     def trial_metrics(self, table: str) -> list[str]:
         """Return the metrics that a table of trials is made of."""
-        seeds = "-".join(map(str, self.config.physiology.seeds))
+        seeds = "-".join(map(str, trial_catalogue.seeds_of(table, self.config)))
         kind = "adapted-" if table in trial_catalogue.ADAPTED else ""
         return [
             f"{self.results}/metrics/{self.trial_name(experiment)}/{kind}seeds-{seeds}.parquet"

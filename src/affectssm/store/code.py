@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
+import os
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+FORMAT = 1  # of what is remembered
+SETTLED_NS = 2_000_000_000  # a file may change once more within a tick of its time stamp
 PACKAGE = "affectssm"
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = (
@@ -30,6 +38,7 @@ def code_hash(*modules: str) -> str:
     digest = hashlib.sha256()
     for name in sorted(reachable(*modules)):
         digest.update(f"{name}:{_tree_hash(name)}\n".encode())
+    _remember()
     return digest.hexdigest()[:16]
 
 
@@ -69,15 +78,34 @@ def _file(name: str) -> Path | None:
 
 
 @cache
-def _tree(name: str) -> ast.Module:
-    file = _file(name)
-    assert file is not None, name
-    return ast.parse(file.read_bytes())
+def _imports(name: str) -> frozenset[str]:
+    return frozenset(found for found in _read(name)[1] if _file(found) is not None)
+
+
+def _tree_hash(name: str) -> str:
+    return _read(name)[0]
 
 
 @cache
-def _tree_hash(name: str) -> str:
-    tree = _tree(name)
+def _read(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a module's syntax tree and the names it imports, from memory where the file is unchanged."""
+    file = _file(name)
+    assert file is not None, name
+    stat = file.stat()
+    state = [stat.st_mtime_ns, stat.st_size]
+    known = _known().get(name)
+    if known and known[:2] == state:
+        return known[2], tuple(known[3])
+    tree = ast.parse(file.read_bytes())
+    named = tuple(sorted({found for found in _named(tree) if found.split(".")[0] == PACKAGE}))
+    found = _without_docstrings(tree)
+    if time.time_ns() - stat.st_mtime_ns > SETTLED_NS:
+        _known()[name] = [*state, found, named]
+        _new.append(name)
+    return found, named
+
+
+def _without_docstrings(tree: ast.Module) -> str:
     for node in ast.walk(tree):
         if isinstance(
             node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -90,11 +118,6 @@ def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunc
     return bool(node.body) and ast.get_docstring(node, clean=False) is not None
 
 
-@cache
-def _imports(name: str) -> frozenset[str]:
-    return frozenset(found for found in _named(_tree(name)) if _file(found) is not None)
-
-
 def _named(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -103,3 +126,34 @@ def _named(tree: ast.Module) -> Iterator[str]:
             yield node.module
             # ``from affectssm.models import da_mamba`` names a module, not an attribute
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+# What was read before, beside Python's own compiled files and by the same rule: a file whose time and size are the
+# same is the same. To parse the whole package takes a second, which every job and every look at the plan would pay.
+
+_new: list[str] = []
+
+
+def _memory() -> Path:
+    return ROOT / "__pycache__" / f"code-{FORMAT}.{sys.implementation.cache_tag}.json"
+
+
+@cache
+def _known() -> dict[str, Any]:
+    try:
+        return dict(json.loads(_memory().read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember() -> None:
+    """Write what is new, where that is allowed."""
+    if not _new:
+        return
+    _new.clear()
+    memory = _memory()
+    staged = memory.with_name(f"{memory.name}.{os.getpid()}")
+    with suppress(OSError):
+        memory.parent.mkdir(exist_ok=True)
+        staged.write_text(json.dumps(_known()), encoding="utf-8")
+        staged.replace(memory)

@@ -12,11 +12,11 @@ from affectssm.errors import ConfigError
 from affectssm.tables.catalogue import published_hash
 from affectssm.training.trial_experiments import CORPORA, DIMENSIONS, TrialExperiment
 
-ADAPTED_MODEL = "bimamba_tta"
+ADAPTED_MODEL, CONTROLS = "bimamba_tta", "bimtta_controls"
 _MODELS = {
     "bimtta_accuracy": (),  # as configured
     "bimtta_missing": ((ADAPTED_MODEL, ""),),
-    "bimtta_controls": ((ADAPTED_MODEL, ""), (ADAPTED_MODEL, "shuffled_labels")),
+    CONTROLS: ((ADAPTED_MODEL, ""), (ADAPTED_MODEL, "shuffled_labels")),
 }
 TABLES = tuple(_MODELS)
 ADAPTED = ("bimtta_missing",)  # made of adapted predictions
@@ -42,6 +42,11 @@ def experiments_of(table: str, config: Config) -> list[TrialExperiment]:
     ]
 
 
+def seeds_of(table: str, config: Config) -> tuple[int, ...]:
+    """The seeds whose runs a table averages."""
+    return config.physiology.control_seeds if table == CONTROLS else config.physiology.seeds
+
+
 def table_settings(config: Config, table: str) -> dict[str, Any]:
     """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
     asked = config.physiology.model_dump(mode="json")
@@ -51,7 +56,7 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "scale": config.scale,
         "experiments": [experiment.name for experiment in experiments_of(table, config)],
         "demo": [corpus for corpus in CORPORA if getattr(config.corpora, corpus).root in PHYSIO_EDITIONS],
-        "seeds": asked["seeds"],
+        "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
         "published": published_hash(table),
         "model_settings": {model: asked[model] for model in sorted(models)},

@@ -97,9 +97,9 @@ def _fold(settings: Mapping[str, Any], store: EpochStore, fold: Fold, protocol: 
     numbers = train_numbers(store.index, fold)
     data = TrialData(store, settings["modalities"], ChannelScaler.learn(store, numbers))
     labels = classes(store.index, numbers, protocol, settings["dimension"])
-    seed = mixed(settings["seed"], zlib.crc32(fold.name.encode()))
     if settings["variant"] == "shuffled_labels":
-        labels = exchanged(store.index, numbers, labels, seed)
+        labels = exchanged(store.index, numbers, protocol, settings["dimension"], settings["seed"])
+    seed = mixed(settings["seed"], zlib.crc32(fold.name.encode()))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
     model = build(settings, data.channels, data.samples).to(device)
@@ -174,23 +174,33 @@ def answer(model: nn.Module, data: TrialData, numbers: np.ndarray) -> np.ndarray
     return np.concatenate(found)
 
 
-def exchanged(index: EpochIndex, numbers: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+def exchanged(
+    index: EpochIndex, numbers: np.ndarray, protocol: ProtocolSettings, dimension: str, seed: int
+) -> np.ndarray:
     """The label control: the trials of each subject exchange their labels, whole trials at once.
+
+    All of a subject's rated trials take part, those that a fold tests too, in the same way for every fold. To exchange
+    among the trials a fold learns from would leave them with fewer of the class that the fold tests more of, and a
+    model that has learnt nothing but which class is the more frequent one would score below chance.
 
     Args:
         index: of the epochs.
-        numbers: (n,) epochs, whose labels are ``labels`` (n,).
+        numbers: (n,) epochs whose labels are wanted.
+        protocol: what counts as high.
+        dimension: valence or arousal.
         seed: of the exchange.
+
+    Returns:
+        (n,) int64 classes.
     """
-    trials: dict[tuple[str, str, str], int] = {}
-    for number, label in zip(numbers, labels.tolist(), strict=True):
-        trials[index.key[number]] = label
-    rng = np.random.default_rng([seed, len(trials)])
+    wanted = {index.key[number][:2] for number in numbers}
+    rated = np.flatnonzero(~np.isnan(index.ratings[dimension]))
+    labels = dict(zip((index.key[n] for n in rated), classes(index, rated, protocol, dimension), strict=True))
     given: dict[tuple[str, str, str], int] = {}
-    for subject in sorted({key[:2] for key in trials}):
-        own = [key for key in trials if key[:2] == subject]
-        donors = rng.permutation(len(own))
-        given |= {key: trials[own[donor]] for key, donor in zip(own, donors, strict=True)}
+    for subject in sorted(wanted):
+        own = sorted(key for key in labels if key[:2] == subject)
+        rng = np.random.default_rng([seed, zlib.crc32("-".join(subject).encode())])
+        given |= {key: labels[own[donor]] for key, donor in zip(own, rng.permutation(len(own)), strict=True)}
     return np.array([given[index.key[number]] for number in numbers], np.int64)
 
 
