@@ -20,7 +20,7 @@ from affectssm import commands
 from affectssm.errors import AffectError
 
 # More than Python's 700: to import the large libraries makes some hundred thousand objects that all stay.
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
+OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
 Handler = Callable[[argparse.Namespace], None]
 Add = Callable[..., Any]

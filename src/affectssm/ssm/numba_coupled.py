@@ -4,6 +4,8 @@ M modalities lie one after the other along the first axis: u, delta, z, y (M * B
 (M * B, L, N). What enters every modality's transition in place of its own previous state is p = ``scale`` times the
 sum of all states. One pass carries p in registers and gives every modality's output; p is also all that is kept, at
 the beginning of every chunk. Tiles of several modalities are flat: modality m's begins at m times its length.
+
+A chunk holds fewer steps the more modalities there are: the tiles of all of them stay in the first-level cache.
 """
 
 from __future__ import annotations
@@ -61,10 +63,10 @@ def _chunk(
     block, modalities, row, sizes, gains, rates, into, out, scale, steps, ends, guard, p, h, y,
     delta, u, target, batch, b, turn, first, channel, next_first, next_channel,
 ):  # fmt: skip
-    """Add the states' outputs to y (M, steps, 16); p (N, 16) goes on; h (M, N, 16) where the scan ``ends`` here.
+    """Add the states' outputs to y (M, steps, 16); p (blocks, N, 16) goes on; h (M, N, 16) where the scan ``ends``.
 
-    rates (M, N, 16) are in powers of two; sizes, gains and y may hold more steps. Returns the first step after which
-    a guarded state is not finite, or ``steps``.
+    rates (blocks, M, N, 16) are in powers of two; row is the length of a block's (N, 16); sizes, gains and y may hold
+    more steps. Returns the first step after which a guarded state is not finite, or ``steps``.
     """
     fours, tile, factor, good = row // LANES, len(y) // modalities, splat(scale), steps
     rates_at, p_at = block * modalities * row, block * row

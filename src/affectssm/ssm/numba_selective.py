@@ -56,9 +56,9 @@ def _chunk(
     own, fours, sizes, gains, rates, into, out, steps, h, y,
     delta, u, target, b, turn, first, channel, next_first, next_channel,
 ):  # fmt: skip
-    """Add the states' outputs to y (steps, 16); h (N, 16) goes on. rates are in powers of two.
+    """Add the states' outputs to y (steps, 16); h (blocks, N, 16) goes on, from position ``own``.
 
-    Both begin at ``own``.
+    rates (blocks, N, 16) are in powers of two.
     """
     for n in range(0, fours, FOUR):
         at = own + n * LANES
