@@ -67,16 +67,15 @@ def test_a_step_is_measured_and_grows_with_the_window():
 
 
 def test_dats_positions_are_extended_to_the_window_and_counted():
-    short, long = (step("dat", length, batch=2) for length in (64, 192))
-    told = settings()["sizes"]["tiny"]["dat"]
+    long, short = step("dat", 192, batch=2), build(recipe("dat"))
     a_position = sum(
         module.position.shape[1]
-        for module in build(recipe("dat")).modules()
+        for module in short.modules()
         if getattr(module, "position", None) is not None
     )
-    assert (short["positions_of_dat"], told["positions"]) == (96, 96)
-    assert long["parameters"] - short["parameters"] == (192 - 96) * a_position
-    assert long["peak_bytes"] > short["peak_bytes"]
+    assert (long["positions_of_dat"], settings()["sizes"]["tiny"]["dat"]["positions"]) == (96, 96)
+    assert long["parameters"] - parameter_count(short) == (192 - 96) * a_position
+    assert long["peak_bytes"] > long["input_bytes"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit on data is the kernel's")
