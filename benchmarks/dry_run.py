@@ -25,6 +25,7 @@ from affectssm.store.card import make_card
 from affectssm.store.faults import write_faults
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))  # this environment's, activated or not
 KINDS = ("video", "audio", "annotation", "egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
 SPLITS = {"noxi": ("train", "val", "test-base"), "noxi_add": ("test-additional",), "mpiigi": ("val", "test")}
 
@@ -94,7 +95,7 @@ def main() -> None:
         seconds = []
         for _ in range(3):
             begin = time.perf_counter()
-            command = ["snakemake", "-n", "results/tables/noxi_ccc.csv", "--configfile", "lab.yaml"]
+            command = [SNAKEMAKE, "-n", "results/tables/noxi_ccc.csv", "--configfile", "lab.yaml"]
             run = subprocess.run(command, cwd=name, capture_output=True, text=True, check=False)
             seconds.append(time.perf_counter() - begin)
             if run.returncode:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import torch
 import yaml
-from dry_run import copy_workflow
+from dry_run import SNAKEMAKE, copy_workflow
 from torch import Tensor
 
 from affectssm.adaptation.missing import draw
@@ -92,7 +92,7 @@ def jobs(folder: Path) -> dict[str, int]:
         write_faults(out / "faults.parquet", [], card)
         write_shard_index(out / "shards.json", rows)
     run = subprocess.run(
-        ["snakemake", "-n", *TABLES, "--configfile", "lab.yaml"],
+        [SNAKEMAKE, "-n", *TABLES, "--configfile", "lab.yaml"],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if run.returncode:
