@@ -98,7 +98,8 @@ def test_a_new_session_reruns_its_shard_onward(lab, tmp_path):
         if any(path.glob("*.egemapsv2.stream")) and len(list(path.glob("*annotation.csv"))) > 1
     )
     shutil.copytree(donor, noxi / "099")
-    jobs = place.executed(TABLE, config="lab.yaml")
+    assert rules(place.executed(TABLE, "--until", "manifest", config="lab.yaml")) == {"manifest"}
+    jobs = place.executed("-n", TABLE, config="lab.yaml")
     extracted = {
         Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output
     }
