@@ -1,9 +1,9 @@
 """Memory for a scan's large outputs that stays with the process when it is freed.
 
 glibc takes blocks above a threshold from the system and gives them back when they are freed. To get the pages of every
-output anew takes a fifth of a scan's time, and a third where a coupled scan's outputs exceed 32 MiB, the largest
-threshold there is. So the scans take their outputs from the heap, whose free memory is kept up to ``KEPT`` bytes. Other
-allocators, and other systems' C libraries, take no notice.
+output anew takes a fifth of a scan's time. 32 MiB is the largest threshold there is, and less than the outputs of a
+coupled scan of a usual batch. So the scans take their outputs from the heap, whose free memory is kept up to ``KEPT``
+bytes. Other allocators, and other systems' C libraries, take no notice.
 """
 
 from __future__ import annotations
