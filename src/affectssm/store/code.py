@@ -142,7 +142,7 @@ def _memory() -> Path:
 def _known() -> dict[str, Any]:
     try:
         return dict(json.loads(_memory().read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return {}
 
 
