@@ -20,9 +20,12 @@ from affectssm.ssm.numba_units import (
     fours,
     joined,
     parts_like,
+    per_channel,
     room_for_kept,
+    signal_gradients,
     splits_of,
     steps_of_chunk,
+    vectors,
 )
 
 with own_cache():
@@ -79,13 +82,10 @@ class CoupledScan(torch.autograd.Function):
         modalities, channels, states = ctx.modalities, u.shape[1], A.shape[1]
         batch = len(u) // modalities
         parts = threads.ranges(batch * ctx.splits, PARTS)
-        du, ddelta, dz = (
-            heap.empty_like(u),
-            heap.empty_like(delta),
-            None if z is None else heap.empty_like(z),
+        du, ddelta, dz = signal_gradients(u, delta, z)
+        dA, dD, dbias = (
+            u.new_zeros(len(parts), ctx.blocks, modalities, n, LANES) for n in (fours(states), 1, 1)
         )
-        dA = u.new_zeros(len(parts), ctx.blocks, modalities * fours(states) * LANES)
-        dD, dbias = (u.new_zeros(len(parts), ctx.blocks, modalities, LANES) for _ in range(2))
         dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
         given = *_coupled_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
         found = (
@@ -98,24 +98,20 @@ class CoupledScan(torch.autograd.Function):
             last_first=True,
         )
 
-        def of_channels(sums: Tensor, n: int) -> Tensor:
-            """(parts, blocks, M * n or more * 16) -> (M * D, n)."""
-            joined = sums.sum(0).view(ctx.blocks, modalities, -1, LANES).permute(1, 0, 3, 2).flatten(1, 2)
-            return joined[:, :channels, :n].flatten(0, 1)
-
+        dA, dD, dbias = (sums.transpose(1, 2) for sums in (dA, dD, dbias))
         return (
-            du, ddelta, of_channels(dA, states), joined(dB), joined(dC),
-            None if D is None else of_channels(dD, 1)[:, 0], dz,
-            None if bias is None else of_channels(dbias, 1)[:, 0], *[None] * 4,
+            du, ddelta, per_channel(dA, channels, states), joined(dB), joined(dC),
+            None if D is None else per_channel(dD, channels, 1)[:, 0], dz,
+            None if bias is None else per_channel(dbias, channels, 1)[:, 0], *[None] * 4,
         )  # fmt: skip
 
 
 def _coupled_inputs(ctx: Any, tensors: Any) -> tuple[Any, ...]:
     """What both kernels of the coupled scan begin with."""
     u, delta, A, B, C, D, z, bias = tensors
-    rows = (np.zeros(len(A), np.float32) if t is None else array(t.contiguous()) for t in (D, bias))
     flags = np.array([ctx.softplus, z is not None, ctx.keep, ctx.reverse, ctx.guard])
     return (
-        array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 2, 1), array(C, 0, 2, 1), *rows,
+        array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 2, 1), array(C, 0, 2, 1),
+        *vectors(A, D, bias),
         array(z, 0, 2, 1), flags, ctx.scale, ctx.modalities, ctx.every, ctx.splits,
     )  # fmt: skip

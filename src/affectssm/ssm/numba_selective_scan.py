@@ -19,9 +19,12 @@ from affectssm.ssm.numba_units import (
     fours,
     joined,
     parts_like,
+    per_channel,
     room_for_kept,
+    signal_gradients,
     splits_of,
     steps_of_chunk,
+    vectors,
 )
 
 with own_cache():
@@ -70,14 +73,8 @@ class SelectiveScan(torch.autograd.Function):
         u, delta, A, B, C, D, z, bias = tensors
         groups, states = len(ctx.reverse), A.shape[1]
         parts = threads.ranges(len(u) * groups * ctx.splits, PARTS)
-        du, ddelta, dz = (
-            heap.empty_like(u),
-            heap.empty_like(delta),
-            None if z is None else heap.empty_like(z),
-        )
-        dA, dD, dbias = (
-            u.new_zeros(len(parts), groups * ctx.blocks, n * LANES) for n in (fours(states), 1, 1)
-        )
+        du, ddelta, dz = signal_gradients(u, delta, z)
+        dA, dD, dbias = (u.new_zeros(len(parts), groups, ctx.blocks, n, LANES) for n in (fours(states), 1, 1))
         dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
         given = *_selective_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
         found = (
@@ -90,24 +87,20 @@ class SelectiveScan(torch.autograd.Function):
             last_first=True,
         )
 
-        def of_channels(sums: Tensor, n: int) -> Tensor:
-            """(parts, G * blocks, n or more * 16) -> (D, n)."""
-            joined = sums.sum(0).view(groups, ctx.blocks, -1, LANES).transpose(2, 3).flatten(1, 2)
-            return joined[:, : u.shape[1] // groups, :n].flatten(0, 1)
-
+        width = u.shape[1] // groups
         return (
-            du, ddelta, of_channels(dA, states), joined(dB), joined(dC),
-            None if D is None else of_channels(dD, 1)[:, 0], dz,
-            None if bias is None else of_channels(dbias, 1)[:, 0], None, None,
+            du, ddelta, per_channel(dA, width, states), joined(dB), joined(dC),
+            None if D is None else per_channel(dD, width, 1)[:, 0], dz,
+            None if bias is None else per_channel(dbias, width, 1)[:, 0], None, None,
         )  # fmt: skip
 
 
 def _selective_inputs(ctx: Any, tensors: Any) -> tuple[Any, ...]:
     """What both kernels of the selective scan begin with."""
     u, delta, A, B, C, D, z, bias = tensors
-    rows = (np.zeros(len(A), np.float32) if t is None else array(t.contiguous()) for t in (D, bias))
     return (
-        array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 1, 3, 2), array(C, 0, 1, 3, 2), *rows,
+        array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 1, 3, 2), array(C, 0, 1, 3, 2),
+        *vectors(A, D, bias),
         array(z, 0, 2, 1), np.array([ctx.softplus, z is not None, ctx.keep]), np.array(ctx.reverse),
         ctx.every, ctx.splits,
     )  # fmt: skip

@@ -20,7 +20,7 @@ CHUNK_STATES = 1024  # of one channel; arrays of that many vectors fit the secon
 MIN_CHUNK = 16
 BLOCKS_OF_UNIT = 4  # at least: the gradients of B and C of 64 channels are summed before they are stored
 
-heap.keep_freed_memory()
+heap.keep_freed_memory()  # once, before a process's first scan
 
 
 def steps_of_chunk(length: int, states: int) -> int:
@@ -63,6 +63,21 @@ def parts_like(projection: Tensor, splits: int) -> Tensor:
         return torch.empty_like(projection)[None]
     *outer, states, length = projection.shape
     return projection.new_empty(splits, *outer, length, states).transpose(-1, -2)
+
+
+def signal_gradients(u: Tensor, delta: Tensor, z: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Memory for the gradients of what has time and channels."""
+    return heap.empty_like(u), heap.empty_like(delta), None if z is None else heap.empty_like(z)
+
+
+def vectors(A: Tensor, *given: Tensor | None) -> list[np.ndarray]:
+    """D and the bias, a number a row of A; zeros where there is none."""
+    return [np.zeros(len(A), np.float32) if t is None else array(t.contiguous()) for t in given]
+
+
+def per_channel(sums: Tensor, width: int, n: int) -> Tensor:
+    """Sums (parts, rows, blocks, n or more, 16) -> (rows * width, n), without the lanes of no channel."""
+    return sums.sum(0).transpose(2, 3).flatten(1, 2)[:, :width, :n].flatten(0, 1)
 
 
 def joined(parts: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ ANSWERED = 256  # test segments answered at a time
 
 
 def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, out_dir: Path) -> None:
-    """Train the folds of a part and answer their test segments, whose labels are not looked at.
+    """Train the folds of a part and answer their test segments, whose labels only the label control looks at.
 
     Args:
         settings: ``trial_experiments.run_settings``.
@@ -96,9 +96,12 @@ def _fold(settings: Mapping[str, Any], store: EpochStore, fold: Fold, protocol: 
     """Train one fold."""
     numbers = train_numbers(store.index, fold)
     data = TrialData(store, settings["modalities"], ChannelScaler.learn(store, numbers))
-    labels = classes(store.index, numbers, protocol, settings["dimension"])
-    if settings["variant"] == "shuffled_labels":
-        labels = exchanged(store.index, numbers, protocol, settings["dimension"], settings["seed"])
+    dimension, control = settings["dimension"], settings["variant"] == "shuffled_labels"
+    labels = (
+        exchanged(store.index, numbers, protocol, dimension, settings["seed"])
+        if control
+        else classes(store.index, numbers, protocol, dimension)
+    )
     seed = mixed(settings["seed"], zlib.crc32(fold.name.encode()))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
