@@ -31,7 +31,7 @@ from affectssm.adaptation.missing import draw
 from affectssm.adaptation.registry import build_method
 from affectssm.adaptation.stream import run_stream
 from affectssm.config import Config
-from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
+from affectssm.corpora.manifest import DIMENSIONS, StreamRow, shard_of, write_manifest, write_shard_index
 from affectssm.corpora.signals import LEADS
 from affectssm.models.physio_models import physio_model
 from affectssm.models.signals import classification_loss
@@ -39,7 +39,6 @@ from affectssm.plan import Plan
 from affectssm.settings_io import load_config
 from affectssm.store.card import make_card
 from affectssm.store.faults import write_faults
-from affectssm.training.trial_experiments import DIMENSIONS
 
 RESULT = Path(__file__).resolve().parent / "results" / "full_size.md"
 TABLES = ("results/tables/bimtta_accuracy.csv", "results/tables/bimtta_missing.csv")

@@ -39,7 +39,7 @@ def test_a_value_of_the_users_wins_over_the_scale_and_null_does_not():
     training = {"steps": 77, "steps_per_epoch": None}
     config = load_config({"scale": "tiny", "experiments": {"training": training}})
     assert config.experiments.training.steps == 77
-    assert config.experiments.training.steps_per_epoch == 4
+    assert config.experiments.training.steps_per_epoch == 2
 
 
 def test_a_partial_section_keeps_its_own_defaults():

@@ -145,10 +145,10 @@ TINY: dict[str, Any] = {
         "dat": {"d_model": 8, "heads": 2, "dim_head": 4, "dim_head_cross": 4, "dropout": 0.0},
         "training": {
             "learning_rate": 3e-3,
-            "batch": 8,
-            "steps": 8,
+            "batch": 16,
+            "steps": 4,
             "scan_backend": "reference",
-            "steps_per_epoch": 4,
+            "steps_per_epoch": 2,
             "warmup_steps": 2,
             "ema_decay": 0.9,
             "ema_bias_correction": True,
@@ -163,7 +163,7 @@ TINY: dict[str, Any] = {
         "tsception": {"temporal": 2, "spatial": 2},
         "lggnet": {"temporal": 2, "graph": 4},
         "mambaformer": {"d_model": 8, "layers": 1},
-        "missing": {"ratios": [0.4, 0.8]},
+        "missing": {"ratios": [0.8]},
         "choice": {
             "development_subjects": 1,
             "factors": [1.0],

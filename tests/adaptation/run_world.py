@@ -14,8 +14,8 @@ from affectssm.models.bimamba_tta import BiMambaTTA
 from affectssm.physio_settings import BiMambaTTASettings
 from affectssm.store.card import dumps
 from affectssm.store.parquet import write_parquet
+from affectssm.timeline.epoch_format import SCHEMA
 from affectssm.timeline.epoch_store import ChannelScaler
-from affectssm.timeline.epochs import SCHEMA
 from affectssm.training import trial_data
 from affectssm.training.run_files import CHECKPOINT, write_config, write_tensors
 from affectssm.training.trial_runs import prefixed, tensors_of

@@ -12,7 +12,7 @@ import pyarrow as pa
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
-from affectssm.timeline.epochs import SCHEMA as EPOCHS
+from affectssm.timeline.epoch_format import SCHEMA as EPOCHS
 from affectssm.trial_settings import ProtocolSettings
 
 MODULE = ["affectssm.errors"]

@@ -42,7 +42,7 @@ def corpora(tmp_path):
     """Folders of the three corpora, with one fault in the manifest of NoXi and one in a feature of it."""
     folders = [tmp_path / "corpora" / f"{corpus}-demo" for corpus in ("noxi", "noxi_add", "mpiigi")]
     for folder in folders:
-        write_json(folder / "shards.json", {"shards": {"s00": {}}, "splits": {}})
+        write_json(folder / "shards.json", {"shards": {"s00": {"audio": "hash"}}, "splits": {}})
         for code, path in (
             ("no_partner", folder / "faults.parquet"),
             ("silent_audio", tmp_path / "features" / folder.name / "wav2vec2" / "s00.faults.parquet"),

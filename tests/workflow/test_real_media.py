@@ -36,17 +36,18 @@ def write_labels(path: Path, seconds: float, phase: float) -> None:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Workplace:
-    """The road over four sessions: Langer (silent) talks with a person whose voice is a file of its own."""
+    """The road over four sessions; in the last Langer (silent) talks with a person whose voice is a file of its own."""
     found = Workplace.make(tmp_path_factory.mktemp("real") / "clone")
     root, truth = found.folder / "NoXi", found.folder / "truth"
     for number, name in enumerate(SESSIONS):
         session = root / name
         session.mkdir(parents=True)
-        (session / "expert.video.mp4").symlink_to(MEDIA / LANGER)
+        expert = LANGER if name.startswith("test") else SINGLE
+        (session / "expert.video.mp4").symlink_to(MEDIA / expert)
         (session / "novice.video.mp4").symlink_to(MEDIA / SINGLE)
         shutil.copy(MEDIA / "speech" / "two_channel_16k.wav", session / "novice.audio.wav")
         labels = truth / "noxi" / name if name.startswith("test") else session
-        for role, file in (("expert", LANGER), ("novice", SINGLE)):
+        for role, file in (("expert", expert), ("novice", SINGLE)):
             seconds = probe(MEDIA / file).video[0].duration
             write_labels(labels / f"{role}.engagement.annotation.csv", seconds, number)
     settings = {

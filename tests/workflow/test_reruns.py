@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
-import yaml
 
-from tests.workflow.workplace import TABLE, TINY, Workplace, rules
+from tests.workflow.workplace import TABLE, Workplace, rules
 
 pytestmark = pytest.mark.workflow
 
@@ -52,57 +48,3 @@ def test_comments_rerun_nothing(copy):
     path = copy.folder / "src" / "affectssm" / "models" / "da_mamba.py"
     path.write_text("# a comment\n" + path.read_text())
     assert "Nothing to be done" in copy.snakemake(TABLE)
-
-
-@pytest.fixture(scope="module")
-def lab(road, tmp_path_factory) -> tuple[Workplace, Path]:
-    """The finished road, and then a lab's own roots (with the challenge's streams only) gone to the end."""
-    place = road.clone(tmp_path_factory.mktemp("lab") / "copy")
-    root = place.folder / "corpora"
-    shutil.copytree(place.folder / "results/demo/demo-tiny", root)
-    truth = str(root / "ground_truth")
-    settings = {
-        "scale": "tiny",
-        "features": {"sources": ["multimediate"]},
-        "experiments": {"models": ["da_mamba"]},
-        "corpora": {
-            "noxi": {"root": str(root / "noxi"), "ground_truth": truth, "shards": 3},
-            "noxi_add": {"root": str(root / "noxi"), "ground_truth": truth, "shards": 1},
-            "mpiigi": {"root": str(root / "mpiigi"), "ground_truth": truth, "shards": 1},
-        },
-    }
-    (place.folder / "lab.yaml").write_text(yaml.safe_dump(settings))
-    place.snakemake(TABLE, config="lab.yaml")
-    return place, root
-
-
-def test_back_to_the_demo_computes_nothing_but_the_table(lab):
-    place, _ = lab
-    assert rules(place.executed("-n", TABLE, config=TINY)) <= {"table"}
-
-
-def test_a_lab_table_says_real(lab):
-    place, _ = lab
-    measured = [line for line in place.read(TABLE).splitlines() if ",measured," in line]
-    assert measured and all(",real," in line and ",demo," not in line for line in measured)
-
-
-def test_a_new_session_reruns_its_shard_onward(lab, tmp_path):
-    from affectssm.corpora.manifest import shard_of
-
-    place, root = lab
-    noxi = root / "noxi" / "train"
-    donor = next(
-        path
-        for path in sorted(noxi.iterdir())
-        if any(path.glob("*.egemapsv2.stream")) and len(list(path.glob("*annotation.csv"))) > 1
-    )
-    shutil.copytree(donor, noxi / "099")
-    assert rules(place.executed(TABLE, "--until", "manifest", config="lab.yaml")) == {"manifest"}
-    jobs = place.executed("-n", TABLE, config="lab.yaml")
-    extracted = {
-        Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output
-    }
-    assert extracted == {shard_of("099", 3)}
-    assert not [output for rule, output in jobs if rule.startswith("extract") and "/mpiigi-" in output]
-    assert {"train", "predict", "evaluate", "edition_table", "table"} <= rules(jobs)

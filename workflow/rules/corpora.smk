@@ -21,6 +21,7 @@ rule demo_corpora:
 
 
 # One glance at the root: which recordings there are, in which shards. Rerun when the listing of the root changes.
+# All roots come before everything else: what is wrong with one shows before the others are computed on.
 checkpoint manifest:
     input:
         demo_card_of,
@@ -34,6 +35,7 @@ checkpoint manifest:
         "results/benchmarks/manifest/{corpus_edition}.tsv"
     conda:
         "../../envs/environment.yaml"
+    priority: 1
     resources:
         mem_mb=2000,
         runtime=120,

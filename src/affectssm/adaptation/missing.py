@@ -17,17 +17,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import torch
-from torch import Tensor
 
 from affectssm.errors import ConfigError, DataError
-from affectssm.models.signals import Signals
 from affectssm.store.card import make_card
 from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from affectssm.models.signals import Signals
 
 Unit = Literal["modality", "channel", "sample"]
 # A bit a unit, eight to a byte (numpy.packbits): as a list of flags, 5 MB of samples' masks take 400 MB to write.
@@ -63,6 +65,8 @@ class Masks:
         Raises:
             DataError: for a segment without a mask.
         """
+        import torch  # here, since masks are drawn without it
+
         rows = self._rows
         lacking = [name for name in segments if name not in rows]
         if lacking:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STREAM_KINDS = ("egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
 SIGNAL_KINDS = ("eeg", "eog", "emg", "ecg", "gsr")
+DIMENSIONS = ("valence", "arousal")  # of the ratings, those that models tell
 KINDS = ("video", "audio", "annotation", *STREAM_KINDS, *SIGNAL_KINDS, "ratings")
 BASES = ("root", "ground_truth")
 LABEL_HZ = 25.0

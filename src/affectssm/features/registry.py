@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ _SPECS = (
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation"),
 )
+LABELS = ("ratings", "engagement", "engagement_test")
 FEATURES: dict[str, Spec] = {spec.name: spec for spec in _SPECS}
 
 GROUPS: dict[str, dict[str, list[str]]] = {
@@ -80,6 +81,14 @@ def spec(feature: str) -> Spec:
         raise ConfigError(
             f"feature {feature!r}", "no such feature", f"one of {known}", "mend the name"
         ) from None
+
+
+def in_shard(feature: str, kinds: Container[str]) -> bool:
+    """Return whether a feature has a file of a shard whose manifest rows are of these kinds.
+
+    Labels always have one, of withheld ones it is empty; of anything else there is none without its stream.
+    """
+    return feature in LABELS or spec(feature).kind in kinds
 
 
 def group_of(feature: str) -> str | None:

@@ -69,9 +69,14 @@ class FeaturePlan(CorpusPlan):
         return [name for name in registry.FEATURES if not registry.spec(name).network]
 
     def feature_files(self, corpus: str, feature: str) -> list[str]:
-        """Return the files of a feature over a corpus's shards."""
+        """Return the files of a feature over a corpus's shards; none of a shard without the stream it is made of."""
         folder = Path(self.results, "features", self.name(corpus))
-        return [str(layout.track(folder, feature, shard)) for shard in self.shards(corpus)]
+        shards = self.shard_index(corpus)["shards"]
+        return [
+            str(layout.track(folder, feature, shard))
+            for shard, kinds in sorted(shards.items())
+            if registry.in_shard(feature, kinds)
+        ]
 
     def track_folders(self) -> list[str]:
         """Return the folder of the feature files of each corpus of dialogues."""

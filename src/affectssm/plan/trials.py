@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from affectssm.adaptation import modules
-from affectssm.corpora.manifest import SIGNAL_KINDS
+from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS
+from affectssm.features import registry
 from affectssm.plan.experiments import ExperimentPlan, found_in
 from affectssm.plan.text import shell_words
 from affectssm.settings_io import slice_json
 from affectssm.tables import trial_catalogue
 from affectssm.tables.trial_catalogue import ADAPTED_MODEL
 from affectssm.training import trial_experiments
-from affectssm.training.trial_experiments import DIMENSIONS, MODULES, TrialExperiment
+from affectssm.training.trial_experiments import MODULES, TrialExperiment
 
 
 class TrialPlan(ExperimentPlan):
@@ -42,7 +43,7 @@ class TrialPlan(ExperimentPlan):
     def signal_features(self, corpus: str, shard: str) -> list[str]:
         """Return the features of a shard's trials: the modalities that are there, and the ratings."""
         kinds = self.shard_index(corpus)["shards"].get(shard, {})
-        return [kind for kind in SIGNAL_KINDS if kind in kinds] + ["ratings"]
+        return [name for name in (*SIGNAL_KINDS, "ratings") if registry.in_shard(name, kinds)]
 
     def epochs_arguments(self, corpus: str) -> str:
         """Return the arguments of ``affectssm epochs`` that the rule's own files do not say."""

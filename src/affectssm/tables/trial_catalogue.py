@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from affectssm.config import NO_CORPUS, PHYSIO_EDITIONS, Config
+from affectssm.corpora.manifest import DIMENSIONS
 from affectssm.errors import ConfigError
 from affectssm.tables.catalogue import published_hash
-from affectssm.training.trial_experiments import CORPORA, DIMENSIONS, TrialExperiment
+from affectssm.training.trial_experiments import CORPORA, TrialExperiment
 
 ADAPTED_MODEL, CONTROLS = "bimamba_tta", "bimtta_controls"
 _MODELS = {

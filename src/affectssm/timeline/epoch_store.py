@@ -9,10 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from affectssm.corpora.manifest import SIGNAL_KINDS
+from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS
 from affectssm.errors import DataError
 from affectssm.store.parquet import read_parquet
-from affectssm.timeline.epochs import DIMENSIONS, SCHEMA
+from affectssm.timeline.epoch_format import SCHEMA
 
 BLOCK = 256  # epochs held at a time while scaling is learnt
 FLOOR = 1e-6  # deviations below this share of the mean are a channel that stands still

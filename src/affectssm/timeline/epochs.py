@@ -18,9 +18,8 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pyarrow as pa
 
-from affectssm.corpora.manifest import SIGNAL_KINDS, StreamRow, content_hash, read_manifest
+from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS, StreamRow, content_hash, read_manifest
 from affectssm.corpora.signals import RATINGS
 from affectssm.errors import DataError
 from affectssm.store import layout
@@ -29,16 +28,9 @@ from affectssm.store.card import dumps, make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.store.parts import CHUNK_BYTES, created
 from affectssm.store.shards import ShardReader, Track
+from affectssm.timeline.epoch_format import SCHEMA
 from affectssm.timeline.signal_filters import bridged, filtered, resampled
 from affectssm.trial_settings import EpochSettings
-
-DIMENSIONS = ("valence", "arousal")
-SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("corpus", "shard", "subject", "trial")]
-    + [("epoch", pa.int32()), ("row", pa.int64()), ("start_s", pa.float64())]
-    + [(kind, pa.bool_()) for kind in SIGNAL_KINDS]
-    + [(name, pa.float32()) for name in DIMENSIONS]
-)
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from affectssm.errors import DataError
 from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
 from affectssm.training.folds import Fold, folds, high
 from affectssm.trial_settings import ProtocolSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 POOLED = "f"  # parts of the pooled protocol are single folds: f00, f01, ...
 
@@ -53,6 +55,8 @@ class TrialData:
 
     def signals(self, numbers: np.ndarray) -> dict[str, Tensor]:
         """Return ``{modality: (n, C, L)}`` float32 of epochs by their numbers, zeros where a modality is not there."""
+        import torch  # here, since masks are drawn without it
+
         there = self.store.index.there
         return {
             name: torch.from_numpy(

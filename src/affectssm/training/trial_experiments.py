@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from affectssm.config import Config
+from affectssm.corpora.manifest import DIMENSIONS
 from affectssm.errors import ConfigError
 
 CORPORA = ("deap", "mahnob")
-DIMENSIONS = ("valence", "arousal")
 MODELS = ("bimamba_tta", "tsception", "lggnet", "mambaformer")
 VARIANTS = ("", "shuffled_labels")  # labels exchanged between the trials of a subject
 MODULES = {

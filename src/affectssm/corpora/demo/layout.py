@@ -15,7 +15,7 @@ from affectssm.errors import ConfigError
 EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
 DYAD = ("expert", "novice")
 SHORT_S = 5.0
-TINY_S = 4.4
+TINY_S = 3.2
 NOT_A_SESSION = "annotator-notes"
 # names of the supplied streams in MultiMediate'24 and since '25
 NAMES_24 = {
@@ -67,6 +67,7 @@ class Session:
         split: the split's folder.
         seats: participants with sound and label.
         specimens: (participant, kind) pairs; no participant where the whole recording is meant.
+        raw_media: whether it comes with raw audio and video.
     """
 
     folder: str
@@ -76,6 +77,7 @@ class Session:
     seats: tuple[str, ...] = DYAD
     language: str = "German"
     specimens: tuple[tuple[str, str], ...] = ()
+    raw_media: bool = True
 
     @property
     def corpus(self) -> str:
@@ -163,18 +165,22 @@ _BAD = (
     replace(_train("056", SHORT_S, "English", ("", "alone")), seats=("novice",)),
     _train("067", SHORT_S, "German", ("expert", "features_only"), ("novice", "features_only")),
 )
-_TINY = (
+_THREE, _NOBODY = _seats(2, 3, 4), (("subjectPos1", "empty_seat"),)
+_TINY = (  # raw media of NoXi alone: how every feature is extracted is seen there, and it is what takes the time
     _train("001", TINY_S, "French", _TOKENS, _LATIN1, _RANGE),
     _train(
         "013", TINY_S, "French"
     ),  # a second one, so that one can be held out where the validation part is reported
     Session("noxi", "val", "005", TINY_S, language="French"),
     Session("noxi", "test-base", "010", TINY_S, language="French"),
-    Session("noxi", "test-additional", "090", TINY_S, language="Italian"),
-    Session("mpiigi", "val", "026", TINY_S, _seats(2, 3, 4), specimens=(("subjectPos1", "empty_seat"),)),
-    Session("mpiigi", "val", "027", TINY_S, _seats(2, 3, 4), specimens=(("subjectPos1", "empty_seat"),)),
-    Session("mpiigi", "test", "001", TINY_S, _seats(1, 2, 3), specimens=(("subjectPos4", "visual_only"),)),
-)
+    Session("noxi", "test-additional", "090", TINY_S, language="Italian", raw_media=False),
+    Session("mpiigi", "val", "026", TINY_S, _THREE, specimens=_NOBODY, raw_media=False),
+    Session("mpiigi", "val", "027", TINY_S, _THREE, specimens=_NOBODY, raw_media=False),
+    Session(
+        "mpiigi", "test", "001", TINY_S, _seats(1, 2, 3),
+        specimens=(("subjectPos4", "visual_only"),), raw_media=False,
+    ),
+)  # fmt: skip
 
 
 def sessions(edition: str) -> tuple[Session, ...]:
@@ -193,6 +199,10 @@ def sessions(edition: str) -> tuple[Session, ...]:
     return _TINY if "tiny" in edition else _WHOLE + _BAD
 
 
+def _with_media(edition: str) -> set[str]:
+    return {session.corpus for session in sessions(edition) if session.raw_media}
+
+
 def withheld(edition: str) -> bool:
     """Whether the edition comes without its test labels."""
     return edition.endswith("-withheld")
@@ -200,8 +210,14 @@ def withheld(edition: str) -> bool:
 
 def specimens(edition: str) -> Iterator[Specimen]:
     """Yield every specimen of an edition, those that lie in every recording of a kind included."""
+    for corpus in sorted({session.corpus for session in sessions(edition)} - _with_media(edition)):
+        code, stream = KINDS["features_only"]
+        yield Specimen(corpus, "", "", "", stream, "features_only", code)
     for session in sessions(edition):
-        everywhere = [("", "parallel_tree")] if session.folder == "mpiigi" else []
+        in_trees = session.folder == "mpiigi" and (
+            session.raw_media or not session.is_test
+        )  # media or labels
+        everywhere = [("", "parallel_tree")] if in_trees else []
         if session.w2vbert2_rate != 25:
             everywhere += [(seat, "w2vbert2_rate") for seat in session.seats]
         for participant, kind in (*session.specimens, *everywhere):

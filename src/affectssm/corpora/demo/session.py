@@ -56,7 +56,7 @@ def write_seat(session: Session, seat: str, world: World, out: Path) -> None:
     values |= streams.visual_streams(session.key, seat, at_labels(world.zv[seat]), motion)
     _write_streams(session, seat, values, folders.streams)
     _write_others(session, seat, world.rows, folders.streams)
-    if not session.has(seat, "features_only"):
+    if session.raw_media and not session.has(seat, "features_only"):
         _write_media(session, seat, world, motion, folders.media)
     if not session.is_test and not session.has(seat, "label_missing"):
         label = folders.labels / f"{seat}.engagement.annotation.csv"

@@ -1,0 +1,113 @@
+"""A lab's own roots: the challenge's streams without raw media, and without test labels, as a lab has them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from affectssm.corpora.manifest import is_test_split, label_frames, read_manifest, shard_of
+from tests.workflow.workplace import TABLE, TINY, Workplace, rules
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def lab(road, tmp_path_factory) -> tuple[Workplace, Path]:
+    """The finished road, and then a lab's own roots gone to the end, one adaptation included."""
+    place = road.clone(tmp_path_factory.mktemp("lab") / "copy")
+    root = place.folder / "corpora"
+    shutil.copytree(place.folder / "results/demo/demo-tiny", root)
+    shutil.rmtree(root / "ground_truth")
+    settings = {
+        "scale": "tiny",
+        "features": {"sources": ["multimediate"]},
+        "experiments": {"models": ["da_mamba"], "adapt_mpiigi": True, "adapt_steps": 2},
+        "corpora": {
+            "noxi": {"root": str(root / "noxi"), "shards": 3},
+            "noxi_add": {"root": str(root / "noxi"), "shards": 1},
+            "mpiigi": {"root": str(root / "mpiigi"), "shards": 1},
+        },
+    }
+    (place.folder / "lab.yaml").write_text(yaml.safe_dump(settings))
+    place.snakemake(TABLE, config="lab.yaml")
+    return place, root
+
+
+@pytest.fixture
+def place(lab) -> Workplace:
+    """The lab's workplace."""
+    return lab[0]
+
+
+def test_test_cells_are_empty_and_say_why(place):
+    rows = [row for row in csv.DictReader(place.read(TABLE).splitlines()) if row["source"] == "measured"]
+    test, val = (next(row for row in rows if row["split"] == split) for split in ("test", "val"))
+    (adapted,) = [row for row in rows if "adapt" in row["method"]]
+    assert -1 <= float(adapted["mpiigi"]) <= 1
+    assert test["noxi_base"] == test["noxi_add"] == test["mpiigi"] == test["global"] == ""
+    assert "withheld" in test["note"]
+    assert float(val["noxi_base"]) == pytest.approx(float(val["noxi_base"]))
+    assert float(val["mpiigi"]) == pytest.approx(float(val["mpiigi"]))
+    assert val["noxi_add"] == ""
+
+
+def test_submission_files_have_a_line_for_every_frame_of_every_test_seat(place):
+    (index,) = place.folder.glob("results/submissions/*/index.json")
+    listed = json.loads(index.read_text())["files"]
+    expected = {}
+    for path in place.folder.glob("results/corpora/*/manifest.parquet"):
+        if "-demo-" in path.parent.name:
+            continue
+        seats: dict[tuple[str, str, str], list] = {}
+        for row in read_manifest(path):
+            if is_test_split(row.split):
+                seats.setdefault((row.corpus, row.recording, row.participant), []).append(row)
+        expected |= {key: label_frames(rows) for key, rows in seats.items()}
+    dataset = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigroupinteraction"}
+    for (corpus, recording, role), frames in expected.items():
+        own = [
+            name
+            for name in listed
+            if name.startswith(dataset[corpus] + "/") and f"/{recording}/{role}." in name
+        ]
+        assert len(own) == 2, "one of the only seed and one of the mean"
+        for name in own:
+            lines = (index.parent / name).read_text().split()
+            assert len(lines) == frames == listed[name]
+            assert all(0 <= float(line) <= 1 for line in lines)
+    assert len(listed) == 2 * len(expected)
+
+
+def test_back_to_the_demo_computes_nothing_but_the_table(lab):
+    place, _ = lab
+    assert rules(place.executed("-n", TABLE, config=TINY)) <= {"table"}
+
+
+def test_a_lab_table_says_real(lab):
+    place, _ = lab
+    measured = [line for line in place.read(TABLE).splitlines() if ",measured," in line]
+    assert measured and all(",real," in line and ",demo," not in line for line in measured)
+
+
+def test_a_new_session_reruns_its_shard_onward(lab, tmp_path):
+    place, root = lab
+    noxi = root / "noxi" / "train"
+    donor = next(
+        path
+        for path in sorted(noxi.iterdir())
+        if any(path.glob("*.egemapsv2.stream")) and len(list(path.glob("*annotation.csv"))) > 1
+    )
+    shutil.copytree(donor, noxi / "099")
+    assert rules(place.executed(TABLE, "--until", "manifest", config="lab.yaml")) == {"manifest"}
+    jobs = place.executed("-n", TABLE, config="lab.yaml")
+    extracted = {
+        Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output
+    }
+    assert extracted == {shard_of("099", 3)}
+    assert not [output for rule, output in jobs if rule.startswith("extract") and "/mpiigi-" in output]
+    assert {"train", "predict", "evaluate", "edition_table", "table"} <= rules(jobs)
