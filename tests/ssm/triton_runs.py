@@ -1,6 +1,6 @@
 """Runs of the Triton kernels, each in a process of its own; see ``test_triton.py``.
 
-    TRITON_INTERPRET=1 python tests/ssm/triton_runs.py selective   # or coupled, cuts, overflow
+    TRITON_INTERPRET=1 python tests/ssm/triton_runs.py interpret
     python tests/ssm/triton_runs.py compile
 
 Triton reads TRITON_INTERPRET when it is first imported, so a test cannot turn it on for itself alone. The result is
@@ -109,6 +109,11 @@ def overflow() -> list[int | None]:
     return [step("triton", "sum"), step("reference", "sum"), step("triton", "mean")]
 
 
+def interpreted() -> dict[str, list]:
+    """All of it, by name."""
+    return {name: agreement(name) for name in RUNS} | {"overflow": overflow()}
+
+
 class Utilities:
     """What Triton asks a driver's utilities; the kernels' names are kept."""
 
@@ -169,6 +174,4 @@ def compiled() -> list[str]:
 
 
 if __name__ == "__main__":
-    task = sys.argv[1]
-    others = {"overflow": overflow, "compile": compiled}
-    print(json.dumps(others[task]() if task in others else agreement(task)))
+    print(json.dumps({"interpret": interpreted, "compile": compiled}[sys.argv[1]]()))

@@ -78,7 +78,6 @@ def test_killed_twice_and_started_again_gives_the_same_table(road, tmp_path):
     voices = [
         str(path.relative_to(road.folder)) for path in road.folder.glob("results/features/*/wav2vec2/*.h5")
     ]
-    place.snakemake("--unlock")
     place.snakemake(*voices)
     for path in recordings:
         corpus, feature, shard = path.parent.relative_to(results / "features").parts
@@ -86,7 +85,6 @@ def test_killed_twice_and_started_again_gives_the_same_table(road, tmp_path):
         assert re.search(rf"wav2vec2: {path.stem} \(.*\) was finished before", log)
     finished |= times(place.folder / voice for voice in voices)
     kill_when(place, lambda: any(results.glob("runs/*/*/.*.resume/*.ckpt")))
-    place.snakemake("--unlock")
     place.snakemake(TABLE)
     assert place.read(TABLE) == road.read(TABLE)
     assert times(finished) == finished
@@ -105,8 +103,7 @@ def times(paths: Iterable[Path]) -> dict[Path, int]:
 
 
 def kill_when(place: Workplace, happened) -> None:
-    """Start the road and SIGKILL its whole process group as soon as something happened."""
-    place.snakemake("--unlock")
+    """Start the road, SIGKILL its whole process group as soon as something happened, and unlock it."""
     process = subprocess.Popen(
         place.command(TABLE),
         cwd=place.folder,
@@ -122,6 +119,7 @@ def kill_when(place: Workplace, happened) -> None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    place.snakemake("--unlock")
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ checkpoint manifest:
         "results/logs/manifest/{corpus_edition}.log",
     benchmark:
         "results/benchmarks/manifest/{corpus_edition}.tsv"
+    priority: 1
     conda:
         "../../envs/environment.yaml"
-    priority: 1
     resources:
         mem_mb=2000,
         runtime=120,
