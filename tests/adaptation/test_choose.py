@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from affectssm.adaptation import choose as choosing
 from affectssm.adaptation.choose import choose, grid, read_chosen
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.missing import draw
@@ -16,6 +17,7 @@ from affectssm.adaptation.stream import run_stream
 from affectssm.errors import DataError
 from affectssm.physio_settings import AdaptationSettings
 from affectssm.training import trial_data
+from affectssm.training.run_files import resume_folder
 from affectssm.training.trial_runs import TrialRuns
 from affectssm.trial_settings import ChoiceSettings
 from tests.adaptation.run_world import (
@@ -206,10 +208,28 @@ def test_runs_that_test_nobody_of_development_change_nothing(world, tmp_path):
     assert both["tried"] == chosen(tmp_path, runs, shard, ["none", "tent"], **once)["tried"]
 
 
-def test_twice_is_the_same(world, tmp_path):
+def test_a_killed_choice_goes_on_and_ends_as_an_undisturbed_one(world, tmp_path, monkeypatch):
     shard, runs, _ = world
-    one, two = (chosen(tmp_path, runs[:1], shard, METHODS[:3], ratios=[0.8]) for _ in range(2))
-    assert one["tried"] == two["tried"] and one["card"]["id"] == two["card"]["id"]
+    asked = (tmp_path, runs, shard, METHODS[:3])
+    undisturbed = chosen(*asked, ratios=[0.8])
+    real, seen = choosing.try_fold, []
+
+    def killed(stream, *rest):
+        seen.append((stream.runs.folder, stream.fold.name))
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return real(stream, *rest)
+
+    monkeypatch.setattr(choosing, "try_fold", killed)
+    (tmp_path / "chosen.json").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        chosen(*asked, ratios=[0.8])
+    kept = resume_folder(tmp_path / "chosen.json")
+    assert len(list(kept.iterdir())) == 3 and not (tmp_path / "chosen.json").exists()
+    again = chosen(*asked, ratios=[0.8])
+    assert seen[4:] == [seen[3]]
+    assert again["tried"] == undisturbed["tried"] and again["card"]["id"] == undisturbed["card"]["id"]
+    assert not kept.exists()
 
 
 def test_a_choice_that_is_none_is_refused(tmp_path):

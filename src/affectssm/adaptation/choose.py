@@ -11,13 +11,15 @@ import json
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import torch
 
+from affectssm.adaptation.finished_streams import FinishedStreams
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.missing import draw
 from affectssm.adaptation.modules import choice_modules
@@ -41,8 +43,18 @@ THRESHOLDED = (
 CONSTANTS = ("learning_rate", "entropy_margin")
 Setting = dict[str, float | None]
 """``learning_rate`` and ``entropy_margin``, None for a method without one."""
-Unit = tuple[str, str, float]
-"""What counts alike: (experiment and seed, subject, ratio)."""
+GAINED = pa.schema(
+    [
+        ("method", pa.string()),
+        ("place", pa.int32()),
+        ("run", pa.string()),
+        ("subject", pa.string()),
+        ("ratio", pa.float64()),
+        ("gained", pa.int8()),
+    ]
+)
+"""A segment of a fold, adapted to with one place of a method's grid: won (1), lost (-1) or neither. What counts alike
+is (run, subject, ratio), the run being an experiment and its seed."""
 
 
 def choose(
@@ -53,7 +65,7 @@ def choose(
     run_dirs: Sequence[Path],
     out: Path,
 ) -> None:
-    """Choose the constants of a corpus.
+    """Choose the constants of a corpus, or go on after the last finished fold of a killed job.
 
     Masks are drawn here, by the rule and the seed by which ``write_mask_files`` draws them.
 
@@ -65,7 +77,8 @@ def choose(
         run_dirs: finished runs of one model, of both dimensions and every part that tests development subjects; other
             parts do no harm.
         out: chosen.json: ``chosen`` (method -> constants), ``development_subjects``, ``tried``, and ``reason`` where
-            nothing was tried and the authors' constants stand.
+            nothing was tried and the authors' constants stand. Finished folds of an unfinished job lie in
+            ``.chosen.json.resume`` beside it.
 
     Raises:
         DataError: if runs and epochs do not belong together.
@@ -74,12 +87,22 @@ def choose(
     store, runs = open_store(epochs), [TrialRuns(folder) for folder in sorted(run_dirs)]
     subjects = development_subjects(store.index, asked.development_subjects)
     grids = {name: grid(plain, name, asked) for name in methods if name != "none"}
-    gains = Gains()
+    card = make_card(
+        "adaptation/choose",
+        choice_modules({own.settings["model"] for own in runs}),
+        {"methods": list(methods), "choice": dict(choice), "adaptation": dict(adaptation)},
+        inputs=[*(own.folder / CHECKPOINT for own in runs), *epochs],
+    )
+    kept, gains = FinishedStreams(out, card, ["gained"]), Gains()
     for own in runs:
         torch.set_num_threads(own.settings["training"]["threads"])
         with scans_of(own.settings["training"]):
             for stream in _folds(own, store, subjects):
-                _try(stream, grids, plain, asked.ratios, gains)
+                tables = kept.found(gains.folds)
+                if tables is None:
+                    tables = [try_fold(stream, grids, plain, asked.ratios)]
+                    kept.keep(gains.folds, tables)
+                gains.add(tables[0])
     tried = [
         {"method": name, **setting, "improvement": gains.mean(name, number), "folds": gains.folds}
         for name, settings in grids.items()
@@ -93,13 +116,8 @@ def choose(
     }
     if not gains.folds:
         found["reason"] = _reason(subjects)
-    card = make_card(
-        "adaptation/choose",
-        choice_modules({own.settings["model"] for own in runs}),
-        {"methods": list(methods), "choice": dict(choice), "adaptation": dict(adaptation)},
-        inputs=[*(own.folder / CHECKPOINT for own in runs), *epochs],
-    )
     write_json(out, {"card": with_backends(card), **found})
+    kept.clear()
 
 
 def read_chosen(path: Path) -> tuple[dict[str, Setting], list[str]]:
@@ -135,12 +153,13 @@ class Gains:
 
     def __init__(self) -> None:
         self.folds = 0
-        self._found: dict[tuple[str, int], dict[Unit, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self._found: dict[tuple, dict[tuple, list[int]]] = defaultdict(lambda: defaultdict(list))
 
-    def add(self, tried: tuple[str, int], units: Iterable[Unit], gained: Iterable[int]) -> None:
-        """Note for every segment whether it was won (1), lost (-1) or neither."""
-        for unit, value in zip(units, gained, strict=True):
-            self._found[tried][unit].append(value)
+    def add(self, fold: pa.Table) -> None:
+        """Take in the segments of a fold, rows of :data:`GAINED`."""
+        for *what, gained in zip(*(fold[name].to_pylist() for name in GAINED.names), strict=True):
+            self._found[tuple(what[:2])][tuple(what[2:])].append(gained)
+        self.folds += 1
 
     def mean(self, method: str, number: int) -> float:
         """Mean improvement of accuracy in points, every unit alike."""
@@ -157,32 +176,34 @@ def _folds(runs: TrialRuns, store: EpochStore, subjects: Collection[tuple[str, s
         yield FoldStream(runs, store, fold, subjects)
 
 
-def _try(
+def try_fold(
     stream: FoldStream,
     grids: Mapping[str, Sequence[Setting]],
     plain: AdaptationSettings,
     ratios: Sequence[float],
-    gains: Gains,
-) -> None:
-    """Adapt to the segments of one fold with everything in the grids."""
+) -> pa.Table:
+    """Adapt to the segments of one fold with everything in the grids; rows of :data:`GAINED`."""
     settings, index = stream.runs.settings, stream.store.index
     protocol = ProtocolSettings.model_validate(settings["protocol"])
     labels = classes(index, stream.numbers, protocol, settings["dimension"])
     methods = {name: stream.method(name, plain) for name in ("none", *grids)}
     run = f"{settings['experiment']}/{settings['seed']}"
+    subjects = ["/".join(key[:2]) for key in stream.keys]
+    tables = []
     for ratio in ratios:
         masks = draw(
             stream.segments, stream.data.channels, stream.data.samples, ratio, settings["seed"], PATTERN
         )
         batches = stream.batches(masks, plain.batch)
-        units = [(run, "/".join(key[:2]), ratio) for key in stream.keys]
         still = _right(run_stream(methods["none"], batches), labels)
         for name, tried in grids.items():
             for number, setting in enumerate(tried):
                 methods[name].retune(tuned(plain, name, setting))
                 gained = _right(run_stream(methods[name], batches), labels) - still
-                gains.add((name, number), units, gained.tolist())
-    gains.folds += 1
+                same = {"method": name, "place": number, "run": run, "ratio": ratio}
+                columns = {key: [value] * len(gained) for key, value in same.items()}
+                tables.append(pa.table(columns | {"subject": subjects, "gained": gained}, schema=GAINED))
+    return pa.concat_tables(tables)
 
 
 def _right(found: Streamed, labels: np.ndarray) -> np.ndarray:

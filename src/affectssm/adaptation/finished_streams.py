@@ -1,4 +1,4 @@
-"""The finished folds of an unfinished adaptation: two files a fold in a sibling folder, gone when all are done.
+"""The finished folds of an unfinished job: a file for each table of a fold in a sibling folder, gone when all are done.
 
 Files are named by the fold's number, for a fold's name comes from data. They belong to one card: after an edit of the
 code, the settings or the data they are not taken up again.
@@ -7,7 +7,7 @@ code, the settings or the data they are not taken up again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,6 @@ from affectssm.errors import DataError
 from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
 from affectssm.training.run_files import resume_folder
 
-Tables = tuple[pa.Table, pa.Table]
-"""What the methods answered, and what each stream was like."""
-
 
 class FinishedStreams:
     """Keeps folds by their number.
@@ -27,22 +24,21 @@ class FinishedStreams:
     Args:
         out: the file that is made of them.
         card: of that file.
+        names: of a fold's tables, in their order.
     """
 
-    def __init__(self, out: Path, card: Mapping[str, Any]) -> None:
-        self.folder, self.card = resume_folder(out), card
+    def __init__(self, out: Path, card: Mapping[str, Any], names: Sequence[str]) -> None:
+        self.folder, self.card, self.names = resume_folder(out), card, tuple(names)
 
-    def keep(self, number: int, tables: Tables) -> None:
+    def keep(self, number: int, tables: Sequence[pa.Table]) -> None:
         """Keep the n-th fold."""
         for path, table in zip(self._paths(number), tables, strict=True):
             write_parquet(path, table, table.schema, self.card)
 
-    def found(self, number: int) -> Tables | None:
+    def found(self, number: int) -> list[pa.Table] | None:
         """Return the n-th fold; None where it is not there, not whole, or of another card."""
-        answers, streams = self._paths(number)
-        if not (self._mine(answers) and self._mine(streams)):
-            return None
-        return read_parquet(answers), read_parquet(streams)
+        paths = self._paths(number)
+        return [read_parquet(path) for path in paths] if all(map(self._mine, paths)) else None
 
     def clear(self) -> None:
         """Remove what was kept."""
@@ -54,5 +50,5 @@ class FinishedStreams:
         except DataError:
             return False
 
-    def _paths(self, number: int) -> tuple[Path, Path]:
-        return self.folder / f"{number}.adapted.parquet", self.folder / f"{number}.streams.parquet"
+    def _paths(self, number: int) -> list[Path]:
+        return [self.folder / f"{number}.{name}.parquet" for name in self.names]

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from affectssm.adaptation.finished_streams import FinishedStreams, Tables
+from affectssm.adaptation.finished_streams import FinishedStreams
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.mask_files import SavedMasks, shapes_of
 from affectssm.adaptation.modules import adaptation_modules
@@ -112,7 +112,8 @@ def adapt_part(
         part=run_dir.absolute().parent.name,
         run=read_card(run_dir / CHECKPOINT),
     )
-    kept, done = FinishedStreams(out, card), [(ADAPTED.empty_table(), STREAMS.empty_table())]
+    kept = FinishedStreams(out, card, ("adapted", "streams"))
+    done = [[ADAPTED.empty_table(), STREAMS.empty_table()]]
     with scans_of(settings["training"]):
         for number, fold in enumerate(folds):
             tables = kept.found(number)
@@ -137,7 +138,7 @@ def adapt_fold(
     batch: int,
     masks: SavedMasks,
     missing: MissingSettings,
-) -> Tables:
+) -> list[pa.Table]:
     """Adapt to the test segments of one fold.
 
     Args:
@@ -163,7 +164,7 @@ def adapt_fold(
                 head = {"fold": stream.fold.name, "pattern": pattern, "ratio": ratio, "method": name}
                 answers.append(_answers(head, stream, found))
                 looks.append({**head, "subject": subject, "missing_share": share, **_look(found)})
-    return pa.concat_tables(answers).unify_dictionaries(), pa.Table.from_pylist(looks, STREAMS)
+    return [pa.concat_tables(answers).unify_dictionaries(), pa.Table.from_pylist(looks, STREAMS)]
 
 
 def _subjects(fold: Fold) -> set[str]:
