@@ -323,7 +323,9 @@ def plot(drawn: dict[str, dict[str, float]], path: Path) -> None:
         found = [(i, times[name] / times["floor"]) for i, times in enumerate(drawn.values()) if name in times]
         places = [i + (number - (len(names) - 1) / 2) * 0.16 for i, _ in found]
         bars = axes.bar(places, [ratio for _, ratio in found], width=0.15, label=name)
-        axes.bar_label(bars, [f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}" for _, ratio in found], fontsize=7)
+        axes.bar_label(
+            bars, [f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}" for _, ratio in found], fontsize=7
+        )
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_yscale("log")
     axes.set_xticks(range(len(drawn)), list(drawn))

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.workflow
 ABLATION, MEMORY = "results/tables/damamba_ablation.csv", "results/tables/damamba_memory.csv"
 
 
-def test_the_ablation_shares_the_full_models_runs_and_extracts_nothing_anew(road):
-    jobs = road.executed("-n", ABLATION)
+def test_the_ablation_shares_the_full_models_runs_and_extracts_nothing_anew(copy):
+    jobs = copy.executed("-n", ABLATION)
     trained = {output.split("/")[2] for rule, output in jobs if rule == "train"}
     assert trained == {
         f"da_mamba+{variant}-multimediate-demo-tiny"

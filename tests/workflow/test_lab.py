@@ -1,4 +1,4 @@
-"""A lab's own roots: the challenge's streams without raw media, and without test labels, as a lab has them."""
+"""A lab's own roots, whose test labels are withheld; the challenge's streams alone are asked for."""
 
 from __future__ import annotations
 
@@ -94,8 +94,25 @@ def test_a_lab_table_says_real(lab):
     assert measured and all(",real," in line and ",demo," not in line for line in measured)
 
 
-def test_a_new_session_reruns_its_shard_onward(lab, tmp_path):
+def test_labels_that_arrive_later_are_scored_and_nothing_is_trained_again(lab):
     place, root = lab
+    shutil.copytree(place.folder / "results/demo/demo-tiny/ground_truth", root / "ground_truth")
+    settings = yaml.safe_load(place.read("lab.yaml"))
+    for corpus in settings["corpora"].values():
+        corpus["ground_truth"] = str(root / "ground_truth")
+    (place.folder / "scored.yaml").write_text(yaml.safe_dump(settings))
+    found = place.folder.glob("results/corpora/*/manifest.parquet")
+    own = [str(path.relative_to(place.folder)) for path in found if "-demo-" not in path.parent.name]
+    assert rules(place.executed(*own, config="scored.yaml")) == {"manifest"}
+    jobs = place.executed("-n", TABLE, config="scored.yaml")
+    assert {"evaluate", "edition_table", "table"} <= rules(jobs)
+    assert [output for rule, output in jobs if rule == "train"] == []
+    extracted = {output.split("/")[3] for rule, output in jobs if rule.startswith("extract")}
+    assert extracted == {"engagement_test"}
+
+
+def test_a_new_session_reruns_its_shard_onward(lab):
+    place, root = lab  # changes the lab, so it comes last
     noxi = root / "noxi" / "train"
     donor = next(
         path

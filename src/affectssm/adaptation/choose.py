@@ -29,6 +29,7 @@ from affectssm.physio_settings import AdaptationSettings
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.timeline.epoch_store import EpochStore
+from affectssm.training.folds import Fold
 from affectssm.training.run_files import CHECKPOINT
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.training.trial_data import classes, development_subjects, open_store
@@ -97,9 +98,10 @@ def choose(
     for own in runs:
         torch.set_num_threads(own.settings["training"]["threads"])
         with scans_of(own.settings["training"]):
-            for stream in _folds(own, store, subjects):
+            for fold in _folds(own, store, subjects):
                 tables = kept.found(gains.folds)
                 if tables is None:
+                    stream = FoldStream(own, store, fold, subjects)
                     tables = [try_fold(stream, grids, plain, asked.ratios)]
                     kept.keep(gains.folds, tables)
                 gains.add(tables[0])
@@ -149,7 +151,7 @@ def grid(settings: AdaptationSettings, method: str, choice: ChoiceSettings) -> l
 
 
 class Gains:
-    """How much more is right than without adaptation, by (method, place in its grid) and what counts alike."""
+    """How much more is right than without adaptation, by (method, place in its grid) and (run, subject, ratio)."""
 
     def __init__(self) -> None:
         self.folds = 0
@@ -167,13 +169,13 @@ class Gains:
         return 100 * math.fsum(sum(values) / len(values) for values in units) / len(units)
 
 
-def _folds(runs: TrialRuns, store: EpochStore, subjects: Collection[tuple[str, str]]) -> Iterator[FoldStream]:
-    """The folds of a part that test development subjects, these subjects' segments alone."""
+def _folds(runs: TrialRuns, store: EpochStore, subjects: Collection[tuple[str, str]]) -> Iterator[Fold]:
+    """The folds of a part that test development subjects."""
     found = folds_of_runs(runs, store) if subjects else []
     found = [fold for fold in found if any(trial[:2] in subjects for trial in fold.test)]
     for number, fold in enumerate(found):
         log.info("%s: fold %d/%d %s", runs.settings["experiment"], number + 1, len(found), fold.name)
-        yield FoldStream(runs, store, fold, subjects)
+        yield fold
 
 
 def try_fold(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from affectssm.corpora.manifest import TEST_LABELS
 from affectssm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Spec:
         kind: kind of the manifest rows it reads (audio, video, annotation or a stream's).
         network: whether a network computes it (and a GPU makes it faster).
         needs_faces: whether it reads the face track.
+        held_out: whether it reads the rows of test parts, and the others do not.
     """
 
     name: str
@@ -31,6 +33,12 @@ class Spec:
     kind: str
     network: bool = False
     needs_faces: bool = False
+    held_out: bool = False
+
+    @property
+    def content(self) -> str:
+        """What it is made of, by the name it has in shards.json."""
+        return TEST_LABELS if self.held_out else self.kind
 
     @property
     def module(self) -> str:
@@ -53,9 +61,9 @@ _SPECS = (
     *(Spec(kind, f"{_HERE}.physio:Signals", kind) for kind in ("eeg", "eog", "emg", "ecg", "gsr")),
     Spec("ratings", f"{_HERE}.physio:Ratings", "ratings"),
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
-    Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation"),
+    Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation", held_out=True),
 )
-LABELS = ("ratings", "engagement", "engagement_test")
+LABELS = ("annotation", "ratings")  # kinds of manifest rows
 FEATURES: dict[str, Spec] = {spec.name: spec for spec in _SPECS}
 
 GROUPS: dict[str, dict[str, list[str]]] = {
@@ -83,12 +91,12 @@ def spec(feature: str) -> Spec:
         ) from None
 
 
-def in_shard(feature: str, kinds: Container[str]) -> bool:
+def in_shard(feature: str, kinds: Iterable[str]) -> bool:
     """Return whether a feature has a file of a shard whose manifest rows are of these kinds.
 
     Labels always have one, of withheld ones it is empty; of anything else there is none without its stream.
     """
-    return feature in LABELS or spec(feature).kind in kinds
+    return spec(feature).kind in {*LABELS, *kinds}
 
 
 def group_of(feature: str) -> str | None:

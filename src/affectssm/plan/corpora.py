@@ -133,14 +133,16 @@ class CorpusPlan:
         return sorted(self.shard_index(corpus)["shards"])
 
     def split_content(self, corpus: str, splits: Iterable[str]) -> str:
-        """Return a hash over the streams of some splits; a word before the manifest says what there is.
+        """Return a hash over the streams of some splits, and over how many shards they are in.
 
-        Snakemake asks once before the manifest is made, to draw up a first plan, and again after it.
+        Before the manifest says what there is, it is a word: Snakemake asks then, to draw up a first plan, and again
+        after it.
         """
         if not Path(self.results, "corpora", self.name(corpus), "shards.json").is_file():
             return "not known before the manifest"
         found = self.shard_index(corpus)["splits"]
-        return short_hash(json.dumps(found.get(split, {}), sort_keys=True) for split in splits)
+        shards = f"{self.settings_of(corpus).shards} shards"
+        return short_hash([shards, *(json.dumps(found.get(split, {}), sort_keys=True) for split in splits)])
 
     @staticmethod
     def one_of(names: Iterable[str]) -> str:

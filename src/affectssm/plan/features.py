@@ -18,7 +18,7 @@ class FeaturePlan(CorpusPlan):
 
     def feature_content(self, corpus: str, shard: str, feature: str) -> str:
         """Return the hash of the files a feature of a shard is made of."""
-        return self.shard_index(corpus)["shards"].get(shard, {}).get(registry.spec(feature).kind, "none")
+        return self.shard_index(corpus)["shards"].get(shard, {}).get(registry.spec(feature).content, "none")
 
     def feature_arguments(self, corpus: str, feature: str) -> str:
         """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
