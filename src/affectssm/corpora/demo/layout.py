@@ -214,10 +214,8 @@ def specimens(edition: str) -> Iterator[Specimen]:
         code, stream = KINDS["features_only"]
         yield Specimen(corpus, "", "", "", stream, "features_only", code)
     for session in sessions(edition):
-        in_trees = session.folder == "mpiigi" and (
-            session.raw_media or not session.is_test
-        )  # media or labels
-        everywhere = [("", "parallel_tree")] if in_trees else []
+        in_trees = session.raw_media or not session.is_test  # media or labels
+        everywhere = [("", "parallel_tree")] if session.folder == "mpiigi" and in_trees else []
         if session.w2vbert2_rate != 25:
             everywhere += [(seat, "w2vbert2_rate") for seat in session.seats]
         for participant, kind in (*session.specimens, *everywhere):

@@ -36,7 +36,8 @@ def write_surroundings(session: Session, out: Path) -> None:
     """Write what belongs to no participant: folders, small annotations, scene streams, a folder of notes."""
     folders = Folders.of(session, out)
     folders.streams.mkdir(parents=True)
-    folders.media.mkdir(parents=True, exist_ok=True)
+    if session.raw_media:
+        folders.media.mkdir(parents=True, exist_ok=True)
     if session.folder == "noxi":
         texts.write_annotations(folders.streams, session)
         notes = out / session.folder / "train" / NOT_A_SESSION
