@@ -10,12 +10,13 @@ import torch
 from hypothesis import given, settings
 from scan_cases import Case, cases, disagreements, run, tensors
 
-from affectssm.ssm import numba_cache, threads
+from affectssm.ssm import numba_cache, numba_coupled_scan, numba_selective_scan, numba_units, threads
 from affectssm.ssm.coupled import coupled_scan
 from affectssm.ssm.scan import selective_scan
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-7
 PROPERTY = settings(max_examples=60, deadline=None, derandomize=True)
+GATED = frozenset({"D", "z", "delta_bias", "delta_softplus", "last"})
 LONG = Case(0, 1, 1, 300, 700, 8, frozenset({"D", "delta_softplus", "last"}), (True,) * 5, 3)
 
 
@@ -51,6 +52,40 @@ def test_the_number_of_threads_changes_no_bit():
         torch.set_num_threads(before)
     for other in found[1:]:
         assert all(other[name].equal(values) for name, values in found[0].items())
+
+
+@pytest.mark.parametrize(
+    "case",
+    [Case(0, 2, 2, 32, 130, 9, GATED, (True,) * 5, 5), Case(3, 2, 1, 48, 70, 5, GATED, (True,) * 5, 6)],
+    ids=["selective", "coupled"],
+)
+def test_outputs_written_past_the_caches_are_the_same(case, monkeypatch):
+    chosen = []
+
+    def streams(*given):
+        chosen.append(usual(*given))
+        return chosen[-1]
+
+    usual = numba_units.streams
+    for module in (numba_selective_scan, numba_coupled_scan):
+        monkeypatch.setattr(module, "streams", streams)
+    near = run(case, "numba", torch.float32)
+    monkeypatch.setattr(numba_units, "STREAMED", 0)
+    past = run(case, "numba", torch.float32)
+    assert chosen == [False, False, True, True]
+    assert all(past[name].equal(values) for name, values in near.items())
+
+
+def test_rows_that_are_no_whole_lines_are_not_written_past_the_caches(monkeypatch):
+    monkeypatch.setattr(numba_units, "STREAMED", 0)
+    whole = torch.empty(2, 40, 64).transpose(1, 2)
+    assert numba_units.streams(64, whole, None)
+    assert not numba_units.streams(24, whole)  # a group of 24 channels
+    assert not numba_units.streams(64, whole, whole.contiguous())  # time is last in memory
+    assert not numba_units.streams(48, torch.empty(2, 40, 68).transpose(1, 2)[:, :48])  # lines begin anywhere
+    assert not numba_units.streams(48, whole[:, 8:56])
+    monkeypatch.undo()
+    assert not numba_units.streams(64, whole)  # small: they are read from the cache
 
 
 @pytest.fixture(params=["torch's team", "pool"])

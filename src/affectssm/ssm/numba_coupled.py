@@ -14,30 +14,33 @@ import numpy as np
 from numba import njit, types
 
 from affectssm.ssm.numba_coupled_chunk import chunk, chunk_again, chunk_back, outputs
-from affectssm.ssm.numba_tiles import (
+from affectssm.ssm.numba_states import (
     FOUR,
+    INTO,
     LOG2_E,
     ONE,
+    READ_OUT,
     ZERO,
     add_to,
     clear,
     copy,
-    gains_of,
-    gate_slopes,
-    input_slopes,
-    open_gate,
     place_of_next,
     read_projection,
     read_row,
     read_states,
-    read_tile,
-    step_sizes,
-    step_slopes,
     sum_lanes,
     write_states,
-    write_tile,
 )
-from affectssm.ssm.numba_vectors import LANES, load
+from affectssm.ssm.numba_tiles import (
+    STEP,
+    clear_gradients,
+    gate_gradients,
+    read_inputs,
+    read_slopes,
+    write_gradients,
+    write_outputs,
+)
+from affectssm.ssm.numba_vectors import LANES, fence, load
 
 _FLAT, _ROWS, _TIMED = types.float32[::1], types.float32[:, :], types.float32[:, :, :]
 _PARTIAL = types.float32[:, :, :, :]
@@ -49,29 +52,27 @@ _compiled = {"nogil": True, "cache": True}
 
 
 @njit(**_compiled)
-def _read_projections(source, modalities, b, first, turn, steps, fours, target):
-    """An input or output projection (M * B, L, N) in the order of the steps -> (M, steps, N in fours)."""
+def _read_projections(B, C, modalities, b, first, turn, steps, fours, target):
+    """Input and readout projections (M * B, L, N) in the order of the steps -> (M, N / 4, steps, 2, 4)."""
     for m in range(modalities):
-        own = source[m * (len(source) // modalities) + b]
-        read_projection(own, first, turn, steps, target[m * steps * fours :])
+        own, at = m * (len(B) // modalities) + b, 2 * m * steps * fours
+        read_projection(B[own], first, turn, steps, target[at:], INTO)
+        read_projection(C[own], first, turn, steps, target[at:], READ_OUT)
 
 
 @njit(**_compiled)
 def _read_inputs(
     delta, u, D, bias, batch, b, first, turn, steps, channel, width, has_softplus,
-    raw, sizes, x, gains, out, skip, offset,
+    tiles, skip, offset, spare,
 ):  # fmt: skip
     """The tiles of all modalities that both directions begin with."""
     modalities, channels = len(skip) // LANES, u.shape[2]
-    tile = len(x) // modalities
     for m in range(modalities):
-        at, row = m * tile, m * LANES
+        at, row = m * (len(tiles) // modalities), m * LANES
         read_row(D, m * channels + channel, width, skip, row)
         read_row(bias, m * channels + channel, width, offset, row)
-        read_tile(delta, m * batch + b, first, turn, steps, channel, width, raw, at)
-        read_tile(u, m * batch + b, first, turn, steps, channel, width, x, at)
-        step_sizes(raw, load(offset, row), has_softplus, steps, sizes, at)
-        gains_of(sizes, x, load(skip, row), steps, gains, out, at)
+        place = m * batch + b, first, turn, steps, channel, width
+        read_inputs(delta, u, place, load(offset, row), load(skip, row), has_softplus, tiles, at, spare)
 
 
 @njit(**_compiled)
@@ -90,18 +91,21 @@ def forward(
 ):
     """Units ``begin`` to ``end`` of all B * splits: outputs y, last states (M * B, D, N), kept p.
 
-    A unit is a part of the blocks. flags: softplus, gate z, keep p, reverse, guard the states. kept: (B, blocks,
+    A unit is a part of the blocks. flags: softplus, gate z, outputs past the caches, reverse,
+    keep p, guard the states. kept: (B, blocks,
     chunks, N in fours, 16), flat. broken (B * splits,) becomes the first step after which a guarded state is not
     finite.
     """
-    has_softplus, has_gate, keep, reverse, guard = flags[0], flags[1], flags[2], flags[3], flags[4]
+    has_softplus, has_gate, streams = flags[0], flags[1], flags[2]
+    reverse, keep, guard = flags[3], flags[4], flags[5]
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
-    row, tile = fours * LANES, every * LANES
+    row, tile = fours * LANES, every * STEP
     blocks, chunks = (channels + LANES - 1) // LANES, (length + every - 1) // every
     turn = -1 if reverse else 1
-    raw, sizes, x, gains, gate, out = np.empty((6, modalities * tile), np.float32)
-    b_, c_ = np.empty((2, modalities * every * fours), np.float32)
+    tiles = np.empty(modalities * tile, np.float32)
+    spare = np.empty((2, 1, every, LANES), np.float32)
+    projections = np.empty(2 * modalities * every * fours, np.float32)
     rates, p = np.empty(blocks * modalities * row, np.float32), np.empty(blocks * row, np.float32)
     h = np.empty(modalities * row, np.float32)
     skip, offset = np.empty((2, modalities * LANES), np.float32)
@@ -113,8 +117,7 @@ def forward(
         for c in range(chunks):
             steps = min(every, length - c * every)
             first = length - 1 - c * every if reverse else c * every
-            _read_projections(B, modalities, b, first, turn, steps, fours, b_)
-            _read_projections(C, modalities, b, first, turn, steps, fours, c_)
+            _read_projections(B, C, modalities, b, first, turn, steps, fours, projections)
             for block in range(low, high):
                 channel, width = block * LANES, min(LANES, channels - block * LANES)
                 if keep:
@@ -122,25 +125,24 @@ def forward(
                     copy(p, block * row, kept, position, row)
                 _read_inputs(
                     delta, u, D, bias, batch, b, first, turn, steps, channel, width, has_softplus,
-                    raw, sizes, x, gains, out, skip, offset,
+                    tiles, skip, offset, spare,
                 )  # fmt: skip
                 soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
                 good = chunk(
-                    block, modalities, row, sizes, gains, rates, b_, c_, scale, steps, c == chunks - 1, guard,
-                    p, h, out, delta, u, y, batch, b, turn, first, channel, soon, beside,
+                    block, modalities, row, tiles, rates, projections, scale, steps, c == chunks - 1, guard,
+                    p, h, delta, u, y, streams, batch, b, turn, first, channel, soon, beside,
                 )  # fmt: skip
                 if good < steps:
                     broken[unit] = min(broken[unit], c * every + good)
                 for m in range(modalities):
-                    at = m * tile
-                    if has_gate:
-                        read_tile(z, m * batch + b, first, turn, steps, channel, width, gate, at)
-                        open_gate(gate, steps, out, at)
-                    write_tile(out, at, y, m * batch + b, first, turn, steps, channel, width)
+                    place = m * batch + b, first, turn, steps, channel, width
+                    write_outputs(tiles, m * tile, z, has_gate, y, place, streams, spare)
                     if c == chunks - 1:
                         write_states(h, m * row, last[m * batch + b], channel, width)
             if broken[unit] < length:
                 break
+    if streams:
+        fence()
 
 
 @njit(
@@ -159,16 +161,18 @@ def backward(
     dA (parts, blocks, M * N in fours * 16), dD and dbias (parts, blocks, M * 16), all flat, are added to at ``part``;
     dB, dC (splits, M * B, L, N) are written.
     """
-    has_softplus, has_gate, reverse = flags[0], flags[1], flags[3]
+    has_softplus, has_gate, streams, reverse = flags[0], flags[1], flags[2], flags[3]
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
-    row, tile = fours * LANES, every * LANES
+    row, tile = fours * LANES, every * STEP
     blocks, chunks = (channels + LANES - 1) // LANES, (length + every - 1) // every
     turn = -1 if reverse else 1
-    raw, sizes, x, gains, slopes, gate, out, dgains = np.empty((8, modalities * tile), np.float32)
-    b_, c_ = np.empty((2, modalities * every * fours), np.float32)
+    tiles = np.empty(modalities * tile, np.float32)
+    spare = np.empty((2, 1, every, LANES), np.float32)
+    projections = np.empty(2 * modalities * every * fours, np.float32)
     ps, p = np.empty(every * row, np.float32), np.empty(row, np.float32)
-    decays, dinto, dout = np.empty((3, modalities * every * row), np.float32)
+    decays = np.empty(modalities * every * row, np.float32)
+    dprojections = np.empty(2 * modalities * every * row, np.float32)
     rates, dp = np.empty(blocks * modalities * row, np.float32), np.empty(blocks * row, np.float32)
     last = np.empty(modalities * row, np.float32)
     skip, offset = np.empty((2, modalities * LANES), np.float32)
@@ -180,49 +184,49 @@ def backward(
         for c in range(chunks - 1, -1, -1):
             steps = min(every, length - c * every)
             first = length - 1 - c * every if reverse else c * every
-            _read_projections(B, modalities, b, first, turn, steps, fours, b_)
-            _read_projections(C, modalities, b, first, turn, steps, fours, c_)
-            clear(dinto, modalities * steps * row)
-            clear(dout, modalities * steps * row)
+            _read_projections(B, C, modalities, b, first, turn, steps, fours, projections)
+            clear(dprojections, 2 * modalities * steps * row)
             for block in range(low, high):
                 channel, width = block * LANES, min(LANES, channels - block * LANES)
                 own = part * blocks + block
                 _read_inputs(
                     delta, u, D, bias, batch, b, first, turn, steps, channel, width, has_softplus,
-                    raw, sizes, x, gains, out, skip, offset,
+                    tiles, skip, offset, spare,
                 )  # fmt: skip
                 position = ((b * blocks + block) * chunks + c) * row
                 copy(kept, position, p, 0, row)
                 soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
                 chunk_again(
-                    block, modalities, row, sizes, gains, rates, b_, scale, steps, p, ps, decays,
+                    block, modalities, row, tiles, rates, projections, scale, steps, p, ps, decays,
                     delta, u, dy, batch, b, turn, soon, beside,
                 )  # fmt: skip
                 for m in range(modalities):
                     at = m * tile
                     if c == chunks - 1:
                         read_states(dlast[m * batch + b], channel, width, ONE, last, m * row, fours)
-                    read_tile(dy, m * batch + b, first, turn, steps, channel, width, slopes, at)
+                    place = m * batch + b, first, turn, steps, channel, width
+                    read_slopes(dy, place, tiles, at, spare)
                     if has_gate:
-                        read_tile(z, m * batch + b, first, turn, steps, channel, width, gate, at)
-                        outputs(gains, b_, c_, ps, decays, modalities, m, steps, fours, out, at)
-                        gate_slopes(gate, out, steps, slopes, at)
-                        write_tile(gate, at, dz, m * batch + b, first, turn, steps, channel, width)
-                clear(out, len(out))
-                clear(dgains, len(dgains))
+                        outputs(projections, ps, decays, modalities, m, steps, fours, tiles, at)
+                        gate_gradients(tiles, at, z, dz, place, streams, spare)
+                    clear_gradients(tiles, at, steps)
                 chunk_back(
-                    block, modalities, row, slopes, sizes, gains, rates, b_, c_, scale, steps, ps, decays,
-                    last, c == chunks - 1, dp, dA, own * modalities * row, dinto, dout, dgains, out,
-                    du, ddelta, batch, b, turn, first, channel,
+                    block, modalities, row, tiles, rates, projections, scale, steps, ps, decays,
+                    last, c == chunks - 1, dp, dA, own * modalities * row, dprojections,
+                    du, ddelta, streams, batch, b, turn, first, channel,
                 )  # fmt: skip
                 for m in range(modalities):
                     at, of_m = m * tile, (own * modalities + m) * LANES
-                    skips = input_slopes(slopes, sizes, x, load(skip, m * LANES), steps, dgains, out, at)
+                    place = m * batch + b, first, turn, steps, channel, width
+                    skips, biases = write_gradients(
+                        tiles, at, delta, u, place,
+                        load(offset, m * LANES), load(skip, m * LANES), has_softplus, du, ddelta, streams, spare,
+                    )  # fmt: skip
                     add_to(dD, of_m, skips)
-                    write_tile(x, at, du, m * batch + b, first, turn, steps, channel, width)
-                    biases = step_slopes(raw, load(offset, m * LANES), has_softplus, steps, out, at)
                     add_to(dbias, of_m, biases)
-                    write_tile(out, at, ddelta, m * batch + b, first, turn, steps, channel, width)
             for m in range(modalities):
-                sum_lanes(dinto, modalities, m, first, turn, steps, dB[split, m * batch + b])
-                sum_lanes(dout, modalities, m, first, turn, steps, dC[split, m * batch + b])
+                at, row_of_m = 2 * m * steps * row, m * batch + b
+                sum_lanes(dprojections, at, INTO, first, turn, steps, dB[split, row_of_m])
+                sum_lanes(dprojections, at, READ_OUT, first, turn, steps, dC[split, row_of_m])
+    if streams:
+        fence()

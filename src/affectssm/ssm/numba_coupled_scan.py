@@ -25,6 +25,7 @@ from affectssm.ssm.numba_units import (
     signal_gradients,
     splits_of,
     steps_of_chunk,
+    streams,
     vectors,
 )
 
@@ -63,7 +64,7 @@ class CoupledScan(torch.autograd.Function):
         kept = room_for_kept(u, ctx, batch, length, fours(states))
         y, last = heap.empty_like(u), u.new_empty(rows, channels, states)
         broken = np.full(batch * ctx.splits, length, np.int64)
-        inputs = _coupled_inputs(ctx, (u, delta, A, B, C, D, z, bias))
+        inputs = _coupled_inputs(ctx, (u, delta, A, B, C, D, z, bias), y)
         outputs = array(y, 0, 2, 1), array(last), kept.numpy(), broken
         threads.run(
             lambda part, begin, end: numba_coupled.forward(*inputs, *outputs, begin, end),
@@ -87,7 +88,7 @@ class CoupledScan(torch.autograd.Function):
             u.new_zeros(len(parts), ctx.blocks, modalities, n, LANES) for n in (fours(states), 1, 1)
         )
         dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
-        given = *_coupled_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
+        given = *_coupled_inputs(ctx, tensors, du, ddelta, dz), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
         found = (
             array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA.view(-1)), array(dB, 0, 1, 3, 2),
             array(dC, 0, 1, 3, 2), array(dD.view(-1)), array(dbias.view(-1)), array(dz, 0, 2, 1),
@@ -106,12 +107,12 @@ class CoupledScan(torch.autograd.Function):
         )  # fmt: skip
 
 
-def _coupled_inputs(ctx: Any, tensors: Any) -> tuple[Any, ...]:
+def _coupled_inputs(ctx: Any, tensors: Any, *written: Tensor | None) -> tuple[Any, ...]:
     """What both kernels of the coupled scan begin with."""
     u, delta, A, B, C, D, z, bias = tensors
-    flags = np.array([ctx.softplus, z is not None, ctx.keep, ctx.reverse, ctx.guard])
+    flags = [ctx.softplus, z is not None, streams(u.shape[1], *written), ctx.reverse, ctx.keep, ctx.guard]
     return (
         array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 2, 1), array(C, 0, 2, 1),
         *vectors(A, D, bias),
-        array(z, 0, 2, 1), flags, ctx.scale, ctx.modalities, ctx.every, ctx.splits,
+        array(z, 0, 2, 1), np.array(flags), ctx.scale, ctx.modalities, ctx.every, ctx.splits,
     )  # fmt: skip

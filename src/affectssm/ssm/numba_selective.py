@@ -14,30 +14,33 @@ import numpy as np
 from numba import njit, types
 
 from affectssm.ssm.numba_selective_chunk import chunk, chunk_again, chunk_back, outputs
-from affectssm.ssm.numba_tiles import (
+from affectssm.ssm.numba_states import (
     FOUR,
+    INTO,
     LOG2_E,
     ONE,
+    READ_OUT,
     ZERO,
     add_to,
     clear,
     copy,
-    gains_of,
-    gate_slopes,
-    input_slopes,
-    open_gate,
     place_of_next,
     read_projection,
     read_row,
     read_states,
-    read_tile,
-    step_sizes,
-    step_slopes,
     sum_lanes,
     write_states,
-    write_tile,
 )
-from affectssm.ssm.numba_vectors import LANES, load
+from affectssm.ssm.numba_tiles import (
+    STEP,
+    clear_gradients,
+    gate_gradients,
+    read_inputs,
+    read_slopes,
+    write_gradients,
+    write_outputs,
+)
+from affectssm.ssm.numba_vectors import LANES, fence, load
 
 _FLAT, _ROWS, _TIMED = types.float32[::1], types.float32[:, :], types.float32[:, :, :]
 _PROJECTED, _PARTIAL = types.float32[:, :, :, :], types.float32[:, :, :, :, :]
@@ -52,16 +55,18 @@ _compiled = {"nogil": True, "cache": True}
 def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, last, kept, begin, end):
     """Units ``begin`` to ``end`` of all B * G * splits: outputs y, last states (B, D, N), kept states.
 
-    A unit is a part of the blocks of a group. flags: softplus, gate z, keep states. kept: (B, G, blocks, chunks,
+    A unit is a part of the blocks of a group. flags: softplus, gate z, outputs past the caches, keep
+    states. kept: (B, G, blocks, chunks,
     N in fours, 16), flat.
     """
-    has_softplus, has_gate, keep = flags[0], flags[1], flags[2]
+    has_softplus, has_gate, streams, keep = flags[0], flags[1], flags[2], flags[3]
     length, groups, states = u.shape[1], B.shape[1], B.shape[3]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     width_of_group, row = u.shape[2] // groups, fours * LANES
     blocks, chunks = (width_of_group + LANES - 1) // LANES, (length + every - 1) // every
-    raw, sizes, x, gains, out, gate = np.empty((6, every * LANES), np.float32)
-    b_, c_ = np.empty((2, every * fours), np.float32)
+    tile = np.empty(every * STEP, np.float32)
+    spare = np.empty((2, 1, every, LANES), np.float32)
+    projections = np.empty(2 * every * fours, np.float32)
     rates, h = np.empty((2, blocks * row), np.float32)
     skip, offset = np.empty((2, LANES), np.float32)
     for unit in range(begin, end):
@@ -75,8 +80,8 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
         for c in range(chunks):
             steps = min(every, length - c * every)
             first = length - 1 - c * every if reverse[g] else c * every
-            read_projection(B[b, g], first, turn, steps, b_)
-            read_projection(C[b, g], first, turn, steps, c_)
+            read_projection(B[b, g], first, turn, steps, projections, INTO)
+            read_projection(C[b, g], first, turn, steps, projections, READ_OUT)
             for block in range(low, high):
                 channel, width = (
                     g * width_of_group + block * LANES,
@@ -87,22 +92,19 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
                     copy(h, block * row, kept, position, row)
                 read_row(D, channel, width, skip, 0)
                 read_row(bias, channel, width, offset, 0)
-                read_tile(delta, b, first, turn, steps, channel, width, raw, 0)
-                read_tile(u, b, first, turn, steps, channel, width, x, 0)
-                step_sizes(raw, load(offset, 0), has_softplus, steps, sizes, 0)
-                gains_of(sizes, x, load(skip, 0), steps, gains, out, 0)
+                place = b, first, turn, steps, channel, width
+                read_inputs(delta, u, place, load(offset, 0), load(skip, 0), has_softplus, tile, 0, spare)
                 soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
                 chunk(
-                    block * row, fours, sizes, gains, rates, b_, c_, steps, h, out,
-                    delta, u, y, b, turn, first, channel, soon, beside,
+                    block * row, fours, tile, rates, projections, steps, h,
+                    delta, u, y, streams, b, turn, first, channel, soon, beside,
                 )  # fmt: skip
-                if has_gate:
-                    read_tile(z, b, first, turn, steps, channel, width, gate, 0)
-                    open_gate(gate, steps, out, 0)
-                write_tile(out, 0, y, b, first, turn, steps, channel, width)
+                write_outputs(tile, 0, z, has_gate, y, place, streams, spare)
         for block in range(low, high):
             channel, width = g * width_of_group + block * LANES, min(LANES, width_of_group - block * LANES)
             write_states(h, block * row, last[b], channel, width)
+    if streams:
+        fence()
 
 
 @njit(
@@ -121,16 +123,16 @@ def backward(
     dlast: gradient of the last states (B, D, N). dA (parts, G * blocks, N in fours * 16), dD and dbias
     (parts, G * blocks, 16), all flat, are added to at ``part``; dB, dC (splits, B, G, L, N) are written.
     """
-    has_softplus, has_gate = flags[0], flags[1]
+    has_softplus, has_gate, streams = flags[0], flags[1], flags[2]
     length, groups, states = u.shape[1], B.shape[1], B.shape[3]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     width_of_group, row = u.shape[2] // groups, fours * LANES
     blocks, chunks = (width_of_group + LANES - 1) // LANES, (length + every - 1) // every
-    raw, sizes, x, gains, slopes, gate, out, dgains = np.empty((8, every * LANES), np.float32)
-    b_, c_ = np.empty((2, every * fours), np.float32)
+    tile = np.empty(every * STEP, np.float32)
+    spare = np.empty((2, 1, every, LANES), np.float32)
+    projections = np.empty(2 * every * fours, np.float32)
     h = np.empty(row, np.float32)
-    hs = np.empty((every + 1) * row, np.float32)
-    decays, dinto, dout = np.empty((3, every * row), np.float32)
+    known, dprojections = np.empty((2, 2 * every * row), np.float32)
     rates, dh = np.empty((2, blocks * row), np.float32)
     skip, offset = np.empty((2, LANES), np.float32)
     for unit in range(begin, end):
@@ -144,10 +146,9 @@ def backward(
         for c in range(chunks - 1, -1, -1):
             steps = min(every, length - c * every)
             first = length - 1 - c * every if reverse[g] else c * every
-            read_projection(B[b, g], first, turn, steps, b_)
-            read_projection(C[b, g], first, turn, steps, c_)
-            clear(dinto, steps * row)
-            clear(dout, steps * row)
+            read_projection(B[b, g], first, turn, steps, projections, INTO)
+            read_projection(C[b, g], first, turn, steps, projections, READ_OUT)
+            clear(dprojections, 2 * steps * row)
             for block in range(low, high):
                 channel, width = (
                     g * width_of_group + block * LANES,
@@ -156,50 +157,31 @@ def backward(
                 own = (part * groups + g) * blocks + block
                 read_row(D, channel, width, skip, 0)
                 read_row(bias, channel, width, offset, 0)
-                read_tile(delta, b, first, turn, steps, channel, width, raw, 0)
-                read_tile(u, b, first, turn, steps, channel, width, x, 0)
-                read_tile(dy, b, first, turn, steps, channel, width, slopes, 0)
-                step_sizes(raw, load(offset, 0), has_softplus, steps, sizes, 0)
+                place = b, first, turn, steps, channel, width
+                read_inputs(delta, u, place, load(offset, 0), load(skip, 0), has_softplus, tile, 0, spare)
+                read_slopes(dy, place, tile, 0, spare)
                 position = (((b * groups + g) * blocks + block) * chunks + c) * row
                 copy(kept, position, h, 0, row)
-                gains_of(sizes, x, load(skip, 0), steps, gains, out, 0)
                 soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
                 chunk_again(
-                    block * row,
-                    fours,
-                    sizes,
-                    gains,
-                    rates,
-                    b_,
-                    steps,
-                    h,
-                    hs,
-                    decays,
-                    delta,
-                    u,
-                    dy,
-                    b,
-                    turn,
-                    soon,
-                    beside,
-                )
-                if has_gate:
-                    read_tile(z, b, first, turn, steps, channel, width, gate, 0)
-                    outputs(hs, c_, steps, fours, out)
-                    gate_slopes(gate, out, steps, slopes, 0)
-                    write_tile(gate, 0, dz, b, first, turn, steps, channel, width)
-                clear(out, steps * LANES)
-                clear(dgains, steps * LANES)
-                chunk_back(
-                    block * row, fours, slopes, sizes, gains, rates, b_, c_, steps, hs, decays,
-                    dh, dA, own * row, dinto, dout, dgains, out,
-                    du, ddelta, b, turn, first, channel,
+                    block * row, fours, tile, rates, projections, steps, h, known,
+                    delta, u, dy, b, turn, soon, beside,
                 )  # fmt: skip
-                skips = input_slopes(slopes, sizes, x, load(skip, 0), steps, dgains, out, 0)
+                if has_gate:
+                    outputs(known, projections, steps, fours, tile)
+                    gate_gradients(tile, 0, z, dz, place, streams, spare)
+                clear_gradients(tile, 0, steps)
+                chunk_back(
+                    block * row, fours, tile, rates, projections, steps, h, known,
+                    dh, dA, own * row, dprojections, du, ddelta, streams, b, turn, first, channel,
+                )  # fmt: skip
+                skips, biases = write_gradients(
+                    tile, 0,
+                    delta, u, place, load(offset, 0), load(skip, 0), has_softplus, du, ddelta, streams, spare,
+                )  # fmt: skip
                 add_to(dD, own * LANES, skips)
-                write_tile(x, 0, du, b, first, turn, steps, channel, width)
-                biases = step_slopes(raw, load(offset, 0), has_softplus, steps, out, 0)
                 add_to(dbias, own * LANES, biases)
-                write_tile(out, 0, ddelta, b, first, turn, steps, channel, width)
-            sum_lanes(dinto, 1, 0, first, turn, steps, dB[split, b, g])
-            sum_lanes(dout, 1, 0, first, turn, steps, dC[split, b, g])
+            sum_lanes(dprojections, 0, INTO, first, turn, steps, dB[split, b, g])
+            sum_lanes(dprojections, 0, READ_OUT, first, turn, steps, dC[split, b, g])
+    if streams:
+        fence()

@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from numba import njit
 
-from affectssm.ssm.numba_tiles import FOUR, LOG2_E
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT
+from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP
 from affectssm.ssm.numba_vectors import LANES, exp2, fetch3, fetch_to_write3, fma, load, splat, spread, store
+
+BEFORE, DECAY = (
+    0,
+    FOUR * LANES,
+)  # of four states at a step: what they were before it, and what is left of them
 
 
 @njit(nogil=True, cache=True)
 def chunk(
-    own, fours, sizes, gains, rates, into, out, steps, h, y,
-    delta, u, target, b, turn, first, channel, next_first, next_channel,
+    own, fours, tile, rates, projections, steps, h,
+    delta, u, target, streams, b, turn, first, channel, next_first, next_channel,
 ):  # fmt: skip
-    """Add the states' outputs to y (steps, 16); h (blocks, N, 16) goes on, from position ``own``.
+    """Add the states' outputs to those of the tile; h (blocks, N, 16) goes on, from position ``own``.
 
     rates (blocks, N, 16) are in powers of two.
     """
@@ -30,15 +36,18 @@ def chunk(
             if n == 0:
                 fetch3(delta, b, next_first + turn * i, next_channel)
                 fetch3(u, b, next_first + turn * i, next_channel)
-                fetch_to_write3(target, b, first + turn * i, channel)
-            size, gain, summed = load(sizes, i * LANES), load(gains, i * LANES), load(y, i * LANES)
-            k = i * fours + n
-            h0 = fma(exp2(size * r0), h0, gain * spread(into, k))
-            h1 = fma(exp2(size * r1), h1, gain * spread(into, k + 1))
-            h2 = fma(exp2(size * r2), h2, gain * spread(into, k + 2))
-            h3 = fma(exp2(size * r3), h3, gain * spread(into, k + 3))
-            summed = fma(h1, spread(out, k + 1), fma(h0, spread(out, k), summed))
-            store(y, i * LANES, fma(h3, spread(out, k + 3), fma(h2, spread(out, k + 2), summed)))
+                if not streams:
+                    fetch_to_write3(target, b, first + turn * i, channel)
+            j, k = i * STEP, 2 * (n * steps + i * FOUR)
+            size, gain, summed = load(tile, j + SIZE), load(tile, j + GAIN), load(tile, j + OUT)
+            h0 = fma(exp2(size * r0), h0, gain * spread(projections, k + INTO))
+            h1 = fma(exp2(size * r1), h1, gain * spread(projections, k + INTO + 1))
+            h2 = fma(exp2(size * r2), h2, gain * spread(projections, k + INTO + 2))
+            h3 = fma(exp2(size * r3), h3, gain * spread(projections, k + INTO + 3))
+            k = k + READ_OUT
+            summed = fma(h1, spread(projections, k + 1), fma(h0, spread(projections, k), summed))
+            summed = fma(h3, spread(projections, k + 3), fma(h2, spread(projections, k + 2), summed))
+            store(tile, j + OUT, summed)
         store(h, at, h0)
         store(h, at + 16, h1)
         store(h, at + 32, h2)
@@ -47,74 +56,75 @@ def chunk(
 
 @njit(nogil=True, cache=True)
 def chunk_again(
-    own, fours, sizes, gains, rates, into, steps, h, hs, decays, delta, u, dy, b, turn, next_first, next_channel
+    own, fours, tile, rates, projections, steps, h, states, delta, u, dy, b, turn, next_first, next_channel
 ):  # fmt: skip
-    """All states and decays of a chunk from its first states h: (fours, steps + 1, 4, 16) and (fours, steps, 4, 16)."""
+    """All states and decays of a chunk, (fours, steps, 2, 4, 16), from its first states h (N, 16), which go on."""
     for n in range(0, fours, FOUR):
-        at = n * LANES
-        r0, r1, r2, r3 = (
-            load(rates, own + at),
-            load(rates, own + at + 16),
-            load(rates, own + at + 32),
-            load(rates, own + at + 48),
-        )
+        at, r = n * LANES, own + n * LANES
+        r0, r1, r2, r3 = load(rates, r), load(rates, r + 16), load(rates, r + 32), load(rates, r + 48)
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
             if n == 0:
                 fetch3(delta, b, next_first + turn * i, next_channel)
                 fetch3(u, b, next_first + turn * i, next_channel)
                 fetch3(dy, b, next_first + turn * i, next_channel)
-            size, gain = load(sizes, i * LANES) * splat(LOG2_E), load(gains, i * LANES)
-            k, state, decay = (
-                i * fours + n,
-                (n * (steps + 1) + i * FOUR) * LANES,
-                (n * steps + i * FOUR) * LANES,
-            )
-            store(hs, state, h0)
-            store(hs, state + 16, h1)
-            store(hs, state + 32, h2)
-            store(hs, state + 48, h3)
+            j, k = i * STEP, 2 * (n * steps + i * FOUR)
+            s = k * LANES
+            size, gain = load(tile, j + SIZE) * splat(LOG2_E), load(tile, j + GAIN)
+            store(states, s + BEFORE, h0)
+            store(states, s + BEFORE + 16, h1)
+            store(states, s + BEFORE + 32, h2)
+            store(states, s + BEFORE + 48, h3)
             a0, a1, a2, a3 = exp2(size * r0), exp2(size * r1), exp2(size * r2), exp2(size * r3)
-            store(decays, decay, a0)
-            store(decays, decay + 16, a1)
-            store(decays, decay + 32, a2)
-            store(decays, decay + 48, a3)
-            h0 = fma(a0, h0, gain * spread(into, k))
-            h1 = fma(a1, h1, gain * spread(into, k + 1))
-            h2 = fma(a2, h2, gain * spread(into, k + 2))
-            h3 = fma(a3, h3, gain * spread(into, k + 3))
-        end = (n * (steps + 1) + steps * FOUR) * LANES
-        store(hs, end, h0)
-        store(hs, end + 16, h1)
-        store(hs, end + 32, h2)
-        store(hs, end + 48, h3)
+            store(states, s + DECAY, a0)
+            store(states, s + DECAY + 16, a1)
+            store(states, s + DECAY + 32, a2)
+            store(states, s + DECAY + 48, a3)
+            h0 = fma(a0, h0, gain * spread(projections, k + INTO))
+            h1 = fma(a1, h1, gain * spread(projections, k + INTO + 1))
+            h2 = fma(a2, h2, gain * spread(projections, k + INTO + 2))
+            h3 = fma(a3, h3, gain * spread(projections, k + INTO + 3))
+        store(h, at, h0)
+        store(h, at + 16, h1)
+        store(h, at + 32, h2)
+        store(h, at + 48, h3)
 
 
 @njit(nogil=True, cache=True)
-def outputs(hs, out, steps, fours, y):
-    """Add the outputs of known states to y (steps, 16)."""
-    for n in range(fours):
+def outputs(states, projections, steps, fours, tile):
+    """Add the outputs of known states to those of the tile."""
+    for n in range(0, fours, FOUR):
         for i in range(steps):
-            state = load(hs, ((n - n % FOUR) * (steps + 1) + (i + 1) * FOUR + n % FOUR) * LANES)
-            store(y, i * LANES, fma(state, spread(out, i * fours + n), load(y, i * LANES)))
+            j, k = i * STEP, 2 * (n * steps + i * FOUR)
+            gain, summed = load(tile, j + GAIN), load(tile, j + OUT)
+            for one in range(FOUR):
+                s = (k + one) * LANES
+                state = fma(
+                    load(states, s + DECAY),
+                    load(states, s + BEFORE),
+                    gain * spread(projections, k + INTO + one),
+                )
+                summed = fma(state, spread(projections, k + READ_OUT + one), summed)
+            store(tile, j + OUT, summed)
 
 
 @njit(nogil=True, cache=True)
-def _back(outer, size, gain, rate, b, c, decay, before, after, dh, drate, dgain, dsize, dinto, dout, here):
-    """Back through one state's step, from ``after`` to ``before``."""
-    slope = fma(outer, c, dh)
-    store(dout, here, fma(outer, after, load(dout, here)))
-    store(dinto, here, fma(slope, gain, load(dinto, here)))
-    dgain = fma(slope, b, dgain)
-    dh = slope * decay
+def _back(outer, size, gain, rate, projections, k, states, s, after, dh, drate, dgain, dsize, dprojections):
+    """Back through one state's step, from ``after`` to the state before, which is returned first."""
+    into, before, out = spread(projections, k + INTO), load(states, s + BEFORE), s + READ_OUT * LANES
+    slope = fma(outer, spread(projections, k + READ_OUT), dh)
+    store(dprojections, out, fma(outer, after, load(dprojections, out)))
+    store(dprojections, s, fma(slope, gain, load(dprojections, s)))
+    dgain = fma(slope, into, dgain)
+    dh = slope * load(states, s + DECAY)
     slope = dh * before
-    return dh, fma(slope, size, drate), dgain, fma(slope, rate, dsize)
+    return before, dh, fma(slope, size, drate), dgain, fma(slope, rate, dsize)
 
 
 @njit(nogil=True, cache=True)
 def chunk_back(
-    at_block, fours, slopes, sizes, gains, rates, into, out, steps, hs, decays,
-    dh, drates, own, dinto, dout, dgains, dsizes, du, ddelta, b, turn, first, channel,
+    at_block, fours, tile, rates, projections, steps, h, states,
+    dh, drates, own, dprojections, du, ddelta, streams, b, turn, first, channel,
 ):  # fmt: skip
     """Back through a chunk; dh goes on, all other gradients are added to, the rates' from position ``own`` on."""
     for n in range(0, fours, FOUR):
@@ -123,35 +133,30 @@ def chunk_back(
         d0, d1, d2, d3 = load(dh, at), load(dh, at + 16), load(dh, at + 32), load(dh, at + 48)
         r = own + n * LANES
         e0, e1, e2, e3 = load(drates, r), load(drates, r + 16), load(drates, r + 32), load(drates, r + 48)
-        s = (n * (steps + 1) + steps * FOUR) * LANES
-        h0, h1, h2, h3 = load(hs, s), load(hs, s + 16), load(hs, s + 32), load(hs, s + 48)
+        s = n * LANES
+        h0, h1, h2, h3 = load(h, s), load(h, s + 16), load(h, s + 32), load(h, s + 48)
         for i in range(steps - 1, -1, -1):
-            if n == 0:
+            if n == 0 and not streams:
                 fetch_to_write3(du, b, first + turn * i, channel)
                 fetch_to_write3(ddelta, b, first + turn * i, channel)
-            outer, size, gain = load(slopes, i * LANES), load(sizes, i * LANES), load(gains, i * LANES)
-            dg, ds = load(dgains, i * LANES), load(dsizes, i * LANES)
-            k, s, j = i * fours + n, (n * (steps + 1) + i * FOUR) * LANES, (n * steps + i * FOUR) * LANES
-            p0, p1, p2, p3 = load(hs, s), load(hs, s + 16), load(hs, s + 32), load(hs, s + 48)
-            d0, e0, dg, ds = _back(
-                outer, size, gain, r0, spread(into, k), spread(out, k), load(decays, j),
-                p0, h0, d0, e0, dg, ds, dinto, dout, j,
-            )  # fmt: skip
-            d1, e1, dg, ds = _back(
-                outer, size, gain, r1, spread(into, k + 1), spread(out, k + 1), load(decays, j + 16),
-                p1, h1, d1, e1, dg, ds, dinto, dout, j + 16,
-            )  # fmt: skip
-            d2, e2, dg, ds = _back(
-                outer, size, gain, r2, spread(into, k + 2), spread(out, k + 2), load(decays, j + 32),
-                p2, h2, d2, e2, dg, ds, dinto, dout, j + 32,
-            )  # fmt: skip
-            d3, e3, dg, ds = _back(
-                outer, size, gain, r3, spread(into, k + 3), spread(out, k + 3), load(decays, j + 48),
-                p3, h3, d3, e3, dg, ds, dinto, dout, j + 48,
-            )  # fmt: skip
-            h0, h1, h2, h3 = p0, p1, p2, p3
-            store(dgains, i * LANES, dg)
-            store(dsizes, i * LANES, ds)
+            j, k = i * STEP, 2 * (n * steps + i * FOUR)
+            s = k * LANES
+            outer, size, gain = load(tile, j + SLOPE), load(tile, j + SIZE), load(tile, j + GAIN)
+            dg, ds = load(tile, j + DGAIN), load(tile, j + DSIZE)
+            h0, d0, e0, dg, ds = _back(
+                outer, size, gain, r0, projections, k, states, s, h0, d0, e0, dg, ds, dprojections
+            )
+            h1, d1, e1, dg, ds = _back(
+                outer, size, gain, r1, projections, k + 1, states, s + 16, h1, d1, e1, dg, ds, dprojections
+            )
+            h2, d2, e2, dg, ds = _back(
+                outer, size, gain, r2, projections, k + 2, states, s + 32, h2, d2, e2, dg, ds, dprojections
+            )
+            h3, d3, e3, dg, ds = _back(
+                outer, size, gain, r3, projections, k + 3, states, s + 48, h3, d3, e3, dg, ds, dprojections
+            )
+            store(tile, j + DGAIN, dg)
+            store(tile, j + DSIZE, ds)
         store(dh, at, d0)
         store(dh, at + 16, d1)
         store(dh, at + 32, d2)

@@ -24,6 +24,7 @@ from affectssm.ssm.numba_units import (
     signal_gradients,
     splits_of,
     steps_of_chunk,
+    streams,
     vectors,
 )
 
@@ -55,9 +56,9 @@ class SelectiveScan(torch.autograd.Function):
         ctx.every = steps_of_chunk(length, states)
         ctx.blocks = blocks(channels // groups)
         ctx.splits = splits_of(batch * groups, ctx.blocks)
-        inputs = _selective_inputs(ctx, (u, delta, A, B, C, D, z, bias))
         kept = room_for_kept(u, ctx, batch * groups, length, fours(states))
         y, last = heap.empty_like(u), u.new_empty(batch, channels, states)
+        inputs = _selective_inputs(ctx, (u, delta, A, B, C, D, z, bias), y)
         outputs = array(y, 0, 2, 1), array(last), kept.numpy()
         threads.run(
             lambda part, begin, end: numba_selective.forward(*inputs, *outputs, begin, end),
@@ -76,7 +77,12 @@ class SelectiveScan(torch.autograd.Function):
         du, ddelta, dz = signal_gradients(u, delta, z)
         dA, dD, dbias = (u.new_zeros(len(parts), groups, ctx.blocks, n, LANES) for n in (fours(states), 1, 1))
         dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
-        given = *_selective_inputs(ctx, tensors), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
+        given = (
+            *_selective_inputs(ctx, tensors, du, ddelta, dz),
+            kept.numpy(),
+            array(dy, 0, 2, 1),
+            array(dlast),
+        )
         found = (
             array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA.view(-1)), array(dB, 0, 1, 2, 4, 3),
             array(dC, 0, 1, 2, 4, 3), array(dD.view(-1)), array(dbias.view(-1)), array(dz, 0, 2, 1),
@@ -95,12 +101,13 @@ class SelectiveScan(torch.autograd.Function):
         )  # fmt: skip
 
 
-def _selective_inputs(ctx: Any, tensors: Any) -> tuple[Any, ...]:
+def _selective_inputs(ctx: Any, tensors: Any, *written: Tensor | None) -> tuple[Any, ...]:
     """What both kernels of the selective scan begin with."""
     u, delta, A, B, C, D, z, bias = tensors
+    past_caches = streams(u.shape[1] // len(ctx.reverse), *written)
     return (
         array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 1, 3, 2), array(C, 0, 1, 3, 2),
         *vectors(A, D, bias),
-        array(z, 0, 2, 1), np.array([ctx.softplus, z is not None, ctx.keep]), np.array(ctx.reverse),
-        ctx.every, ctx.splits,
+        array(z, 0, 2, 1), np.array([ctx.softplus, z is not None, past_caches, ctx.keep]),
+        np.array(ctx.reverse), ctx.every, ctx.splits,
     )  # fmt: skip

@@ -1,10 +1,15 @@
-"""What the numba kernels of both scans share: tiles of 16 channels, step sizes, the gate.
+"""Tiles of the signals of both scans' numba kernels: how they are read and written, step sizes, the gate.
 
 A *block* is 16 neighbouring channels, one a lane; the last one may be partly empty. A *chunk* is a number of
-steps. A *tile* is a block of a chunk, (steps, 16) and flat. Arrays have time before channels and free strides;
-where channels are neighbours in memory, 16 of them are read at once. ``first`` is the time of a chunk's first step
-and ``turn`` is 1, or -1 where time runs backwards. A tile begins at position ``at`` of its array: to hand over a slice
-would count references, which takes longer than a small tile's work.
+steps. A *tile* is a block of a chunk. Signals have time before channels and free strides; where channels are
+neighbours in memory, 16 of them are read at once, and where they are not, tiles are copied to ``spare``
+(2, 1, steps or more, 16) first.
+
+A tile's ``place`` in a signal is (b, first, turn, steps, channel, width): the time of its first step, 1, or -1 where
+time runs backwards, its number of steps, its first channel and how many of its lanes are channels. What a kernel
+works out for a tile lies in a flat array of its own, from position ``at`` on: (steps, 5, 16), all of a step together,
+so that one address leads to it. (To hand over a slice would count references, which takes longer than a small tile's
+work.)
 """
 
 from __future__ import annotations
@@ -12,183 +17,189 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from affectssm.ssm.numba_states import ONE, ZERO
 from affectssm.ssm.numba_vectors import (
     LANES,
     fma,
     load,
     load3,
-    pick,
-    put,
     sigmoid,
     softplus,
     splat,
     store,
     store3,
-    total,
+    stream3,
 )
 
-FOUR = 4  # states that are worked on together, so that theirs and the gradients' running values stay in registers
-LOG2_E = np.float32(1.4426950408889634)
-ZERO, ONE = np.float32(0), np.float32(1)
+# A step of a tile: step sizes, what the input adds to a state before its projection, outputs, and the gradients of
+# outputs, of gains and of step sizes. The last lie where the outputs do, which are no longer needed then.
+SIZE, GAIN, OUT, SLOPE, DGAIN = 0, LANES, 2 * LANES, 3 * LANES, 4 * LANES
+DSIZE, STEP = OUT, 5 * LANES
 _ITEM = np.dtype(np.float32).itemsize
 
 
 @njit(nogil=True, cache=True)
-def read_tile(source, b, first, turn, steps, channel, width, tile, at):
-    """Steps of a block, (B, L, D) -> tile (steps, 16); empty lanes are zero."""
-    if width == LANES and source.strides[2] == _ITEM:
-        for i in range(steps):
-            store(tile, at + i * LANES, load3(source, b, first + turn * i, channel))
-        return
+def _near(source, place):
+    """Whether the lanes of a tile are 16 neighbours in memory."""
+    return place[5] == LANES and source.strides[2] == _ITEM
+
+
+@njit(nogil=True, cache=True)
+def _of_copy(place):
+    """The place of a tile's copy."""
+    return 0, 0, 1, place[3], 0, LANES
+
+
+@njit(nogil=True, cache=True)
+def _gather(source, place, tile):
+    """Copy a tile, -> (1, steps, 16); empty lanes are zero."""
+    b, first, turn, steps, channel, width = place
     for i in range(steps):
         for lane in range(LANES):
-            tile[at + i * LANES + lane] = (
-                source[b, first + turn * i, channel + lane] if lane < width else ZERO
-            )
+            tile[0, i, lane] = source[b, first + turn * i, channel + lane] if lane < width else ZERO
 
 
 @njit(nogil=True, cache=True)
-def write_tile(tile, at, target, b, first, turn, steps, channel, width):
+def _scatter(tile, target, place):
     """The other way round; empty lanes are left out."""
-    if width == LANES and target.strides[2] == _ITEM:
-        for i in range(steps):
-            store3(target, b, first + turn * i, channel, load(tile, at + i * LANES))
-        return
+    b, first, turn, steps, channel, width = place
     for i in range(steps):
         for lane in range(width):
-            target[b, first + turn * i, channel + lane] = tile[at + i * LANES + lane]
+            target[b, first + turn * i, channel + lane] = tile[0, i, lane]
 
 
 @njit(nogil=True, cache=True)
-def place_of_next(block, low, high, channel, first, steps):
-    """Time of the first step and channel of the tile after a block's; ``steps`` lead to the next chunk."""
-    if block + 1 < high:
-        return first, channel + LANES
-    return first + steps, channel - (block - low) * LANES
+def _write(target, b, t, channel, value, streams):
+    """A row of a tile; ``streams``: past the caches."""
+    if streams:
+        stream3(target, b, t, channel, value)
+    else:
+        store3(target, b, t, channel, value)
 
 
 @njit(nogil=True, cache=True)
-def clear(values, end):
-    """The first ``end`` of flat values become zero; ``end`` is a multiple of 16."""
-    for i in range(0, end, LANES):
-        store(values, i, splat(ZERO))
+def read_inputs(delta, u, place, bias, skip, has_softplus, tile, at, spare):
+    """A tile's step sizes, with bias and softplus, and what the input adds to states and, by skip, to outputs.
+
+    bias and skip are lanes.
+    """
+    if _near(delta, place) and _near(u, place):
+        _inputs(delta, u, place, bias, skip, has_softplus, tile, at)
+    else:
+        _gather(delta, place, spare[0])
+        _gather(u, place, spare[1])
+        _inputs(spare[0], spare[1], _of_copy(place), bias, skip, has_softplus, tile, at)
 
 
 @njit(nogil=True, cache=True)
-def copy(source, first, target, at, size):
-    """``size`` flat values, a multiple of 16, from position ``first`` to position ``at``."""
-    for i in range(0, size, LANES):
-        store(target, at + i, load(source, first + i))
-
-
-@njit(nogil=True, cache=True)
-def read_states(source, channel, width, scale, tile, at, fours):
-    """scale * numbers a channel and state, (D, N) -> tile (N in fours, 16), zeros where none is."""
-    for n in range(fours):
-        store(tile, at + n * LANES, splat(ZERO))
-    for n in range(source.shape[1]):
-        for lane in range(width):
-            tile[at + n * LANES + lane] = scale * source[channel + lane, n]
-
-
-@njit(nogil=True, cache=True)
-def write_states(tile, at, target, channel, width):
-    """The other way round."""
-    for n in range(target.shape[1]):
-        for lane in range(width):
-            target[channel + lane, n] = tile[at + n * LANES + lane]
-
-
-@njit(nogil=True, cache=True)
-def read_projection(source, first, turn, steps, target):
-    """An input or output projection (L, N) in the order of the steps -> (steps, N in fours), zeros where none is."""
-    states = source.shape[1]
-    fours = FOUR * ((states + FOUR - 1) // FOUR)
+def _inputs(delta, u, place, bias, skip, has_softplus, tile, at):
+    b, first, turn, steps, channel, _ = place
     for i in range(steps):
-        for n in range(states):
-            put(target, i * fours + n, pick(source, first + turn * i, n))
-        for n in range(states, fours):
-            put(target, i * fours + n, ZERO)
-
-
-@njit(nogil=True, cache=True)
-def read_row(values, channel, width, row, at):
-    """A number a channel, (D,) -> row (16,)."""
-    for lane in range(LANES):
-        row[at + lane] = values[channel + lane] if lane < width else ZERO
-
-
-@njit(nogil=True, cache=True)
-def step_sizes(raw, bias, has_softplus, steps, sizes, at):
-    """Step sizes of a tile: the bias, lanes, added, and softplus."""
-    for i in range(at, at + steps * LANES, LANES):
-        size = load(raw, i) + bias
-        store(sizes, i, softplus(size) if has_softplus else size)
-
-
-@njit(nogil=True, cache=True)
-def step_slopes(raw, bias, has_softplus, steps, slopes, at):
-    """Slopes of the step sizes become those of the tile they were made of; returns their sum, that of the bias."""
-    summed = splat(ZERO)
-    for i in range(at, at + steps * LANES, LANES):
-        slope = load(slopes, i)
+        here, t = at + i * STEP, first + turn * i
+        size, value = load3(delta, b, t, channel) + bias, load3(u, b, t, channel)
         if has_softplus:
-            slope = slope * sigmoid(load(raw, i) + bias)
-            store(slopes, i, slope)
-        summed = summed + slope
-    return summed
+            size = softplus(size)
+        store(tile, here + SIZE, size)
+        store(tile, here + GAIN, size * value)
+        store(tile, here + OUT, skip * value)
 
 
 @njit(nogil=True, cache=True)
-def open_gate(gate, steps, out, at):
-    """Multiply a tile of outputs by silu(gate), in place."""
-    for i in range(at, at + steps * LANES, LANES):
-        value = load(gate, i)
-        store(out, i, load(out, i) * value * sigmoid(value))
+def read_slopes(dy, place, tile, at, spare):
+    """Gradients of a tile's outputs."""
+    if _near(dy, place):
+        _slopes(dy, place, tile, at)
+    else:
+        _gather(dy, place, spare[0])
+        _slopes(spare[0], _of_copy(place), tile, at)
 
 
 @njit(nogil=True, cache=True)
-def gate_slopes(gate, out, steps, slopes, at):
-    """Gradients behind the gate: gate becomes its gradient, slopes of the gated outputs those of ``out``, in place."""
-    one = splat(ONE)
-    for i in range(at, at + steps * LANES, LANES):
-        value, slope = load(gate, i), load(slopes, i)
-        opened = sigmoid(value)
-        store(gate, i, slope * load(out, i) * opened * fma(value, one - opened, one))
-        store(slopes, i, slope * value * opened)
-
-
-@njit(nogil=True, cache=True)
-def add_to(target, at, value):
-    """Add lanes to the 16 numbers of ``target`` from position ``at`` on."""
-    store(target, at, load(target, at) + value)
-
-
-@njit(nogil=True, cache=True)
-def gains_of(sizes, x, skip, steps, gains, y, at):
-    """What the input adds to a state, before its projection, and by ``skip``, lanes, to the output."""
-    for i in range(at, at + steps * LANES, LANES):
-        value = load(x, i)
-        store(gains, i, load(sizes, i) * value)
-        store(y, i, skip * value)
-
-
-@njit(nogil=True, cache=True)
-def input_slopes(slopes, sizes, x, skip, steps, dgains, dsizes, at):
-    """From the gradients of the gains: x becomes its gradient, dsizes are added to; returns the skip's gradient."""
-    summed = splat(ZERO)
-    for i in range(at, at + steps * LANES, LANES):
-        outer, size, value, dgain = load(slopes, i), load(sizes, i), load(x, i), load(dgains, i)
-        summed = fma(outer, value, summed)
-        store(dsizes, i, fma(dgain, value, load(dsizes, i)))
-        store(x, i, fma(dgain, size, outer * skip))
-    return summed
-
-
-@njit(nogil=True, cache=True)
-def sum_lanes(tiles, modalities, m, first, turn, steps, target):
-    """Modality m of (fours, steps, M, 4, 16) -> target (L, N) at the times of the steps, summed over the lanes."""
+def _slopes(dy, place, tile, at):
+    b, first, turn, steps, channel, _ = place
     for i in range(steps):
-        for n in range(target.shape[1]):
-            at = (((n - n % FOUR) * steps + i * FOUR) * modalities + m * FOUR + n % FOUR) * LANES
-            target[first + turn * i, n] = total(load(tiles, at))
+        store(tile, at + i * STEP + SLOPE, load3(dy, b, first + turn * i, channel))
+
+
+@njit(nogil=True, cache=True)
+def clear_gradients(tile, at, steps):
+    """The gradients of gains and step sizes, which are added to state by state, become zero."""
+    for i in range(at, at + steps * STEP, STEP):
+        store(tile, i + DGAIN, splat(ZERO))
+        store(tile, i + DSIZE, splat(ZERO))
+
+
+@njit(nogil=True, cache=True)
+def write_outputs(tile, at, z, has_gate, y, place, streams, spare):
+    """The tile of outputs, multiplied by silu(z) where there is a gate."""
+    if _near(y, place) and (not has_gate or _near(z, place)):
+        _outputs(tile, at, z, has_gate, y, place, streams)
+        return
+    if has_gate:
+        _gather(z, place, spare[0])
+    _outputs(tile, at, spare[0], has_gate, spare[1], _of_copy(place), False)
+    _scatter(spare[1], y, place)
+
+
+@njit(nogil=True, cache=True)
+def _outputs(tile, at, z, has_gate, y, place, streams):
+    b, first, turn, steps, channel, _ = place
+    for i in range(steps):
+        value, t = load(tile, at + i * STEP + OUT), first + turn * i
+        if has_gate:
+            gate = load3(z, b, t, channel)
+            value = value * gate * sigmoid(gate)
+        _write(y, b, t, channel, value, streams)
+
+
+@njit(nogil=True, cache=True)
+def gate_gradients(tile, at, z, dz, place, streams, spare):
+    """Gradients of the gated outputs become those of the outputs; the gate's are written."""
+    if _near(z, place) and _near(dz, place):
+        _gates(tile, at, z, dz, place, streams)
+        return
+    _gather(z, place, spare[0])
+    _gates(tile, at, spare[0], spare[0], _of_copy(place), False)
+    _scatter(spare[0], dz, place)
+
+
+@njit(nogil=True, cache=True)
+def _gates(tile, at, z, dz, place, streams):
+    b, first, turn, steps, channel, _ = place
+    for i in range(steps):
+        here, t = at + i * STEP, first + turn * i
+        gate, slope = load3(z, b, t, channel), load(tile, here + SLOPE)
+        opened = sigmoid(gate)
+        rise = opened * fma(gate, splat(ONE) - opened, splat(ONE))
+        _write(dz, b, t, channel, slope * load(tile, here + OUT) * rise, streams)
+        store(tile, here + SLOPE, slope * gate * opened)
+
+
+@njit(nogil=True, cache=True)
+def write_gradients(tile, at, delta, u, place, bias, skip, has_softplus, du, ddelta, streams, spare):
+    """From the gradients of outputs, gains and step sizes to those of the inputs; returns the skip's and the bias's."""
+    if _near(delta, place) and _near(u, place) and _near(du, place) and _near(ddelta, place):
+        return _gradients(tile, at, delta, u, place, bias, skip, has_softplus, du, ddelta, streams)
+    d, x = spare[0], spare[1]
+    _gather(delta, place, d)
+    _gather(u, place, x)
+    sums = _gradients(tile, at, d, x, _of_copy(place), bias, skip, has_softplus, x, d, False)
+    _scatter(x, du, place)
+    _scatter(d, ddelta, place)
+    return sums
+
+
+@njit(nogil=True, cache=True)
+def _gradients(tile, at, delta, u, place, bias, skip, has_softplus, du, ddelta, streams):
+    b, first, turn, steps, channel, _ = place
+    skips, biases = splat(ZERO), splat(ZERO)
+    for i in range(steps):
+        here, t = at + i * STEP, first + turn * i
+        outer, dgain, value = load(tile, here + SLOPE), load(tile, here + DGAIN), load3(u, b, t, channel)
+        slope = fma(dgain, value, load(tile, here + DSIZE))
+        if has_softplus:
+            slope = slope * sigmoid(load3(delta, b, t, channel) + bias)
+        skips, biases = fma(outer, value, skips), biases + slope
+        _write(du, b, t, channel, fma(dgain, load(tile, here + SIZE), outer * skip), streams)
+        _write(ddelta, b, t, channel, slope, streams)
+    return skips, biases

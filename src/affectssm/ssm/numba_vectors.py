@@ -243,6 +243,33 @@ def store3(typing: Any, array: Any, i: Any, j: Any, k: Any, value: Any) -> Any:
 
 
 @intrinsic
+def stream3(typing: Any, array: Any, i: Any, j: Any, k: Any, value: Any) -> Any:
+    """The same past the caches, for what is not read again soon; [i, j, k] lies at a multiple of 64 bytes.
+
+    Other threads see it after ``fence``.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = _element(context, builder, sig.args[0], args[0], args[1:-1])
+        written = builder.store(args[-1], pointer, align=LANES * 4)
+        written.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INT, 1)]))
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, types.intp, types.intp, lanes), codegen
+
+
+@intrinsic
+def fence(typing: Any) -> Any:
+    """What was written before it is seen before what is written after it."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+@intrinsic
 def pick(typing: Any, array: Any, i: Any, j: Any) -> Any:
     """The float32 number at [i, j]; unlike array[i, j] it never counts from the end, which costs time to find out."""
 
