@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 
@@ -36,9 +37,13 @@ def test_coupled_scan_agrees_with_the_reference(case):
         assert not disagreements(found, expected, RELATIVE, ABSOLUTE), coupling
 
 
-def test_many_chunks_and_several_units_a_row():
-    expected = run(LONG, "reference", torch.float64)
-    assert not disagreements(run(LONG, "numba", torch.float32), expected, RELATIVE, ABSOLUTE)
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_many_chunks_and_several_units_a_row(channels_last, reverse):
+    options = LONG.options | ({"reverse"} if reverse else set())
+    case = dataclasses.replace(LONG, layouts=(channels_last,) * 5, options=options)
+    expected = run(case, "reference", torch.float64)
+    assert not disagreements(run(case, "numba", torch.float32), expected, RELATIVE, ABSOLUTE)
 
 
 def test_the_number_of_threads_changes_no_bit():

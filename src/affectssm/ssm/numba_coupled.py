@@ -33,6 +33,7 @@ from affectssm.ssm.numba_states import (
 )
 from affectssm.ssm.numba_tiles import (
     STEP,
+    channel_bits_of,
     clear_gradients,
     gate_gradients,
     read_inputs,
@@ -101,6 +102,7 @@ def forward(
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     row, tile = fours * LANES, every * STEP
+    channel_bits = channel_bits_of(u)
     blocks, chunks = (channels + LANES - 1) // LANES, (length + every - 1) // every
     turn = -1 if reverse else 1
     tiles = np.empty(modalities * tile, np.float32)
@@ -130,7 +132,7 @@ def forward(
                 soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
                 good = chunk(
                     block, modalities, row, tiles, rates, projections, scale, steps, c == chunks - 1, guard,
-                    p, h, delta, u, y, streams, batch, b, turn, first, channel, soon, beside,
+                    p, h, delta, u, y, streams, channel_bits, batch, b, turn, first, channel, soon, beside,
                 )  # fmt: skip
                 if good < steps:
                     broken[unit] = min(broken[unit], c * every + good)
@@ -165,6 +167,7 @@ def backward(
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     row, tile = fours * LANES, every * STEP
+    channel_bits = channel_bits_of(u)
     blocks, chunks = (channels + LANES - 1) // LANES, (length + every - 1) // every
     turn = -1 if reverse else 1
     tiles = np.empty(modalities * tile, np.float32)
@@ -198,7 +201,7 @@ def backward(
                 soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
                 chunk_again(
                     block, modalities, row, tiles, rates, projections, scale, steps, p, ps, decays,
-                    delta, u, dy, batch, b, turn, soon, beside,
+                    delta, u, dy, channel_bits, batch, b, turn, soon, beside,
                 )  # fmt: skip
                 for m in range(modalities):
                     at = m * tile
@@ -213,7 +216,7 @@ def backward(
                 chunk_back(
                     block, modalities, row, tiles, rates, projections, scale, steps, ps, decays,
                     last, c == chunks - 1, dp, dA, own * modalities * row, dprojections,
-                    du, ddelta, streams, batch, b, turn, first, channel,
+                    du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
                 )  # fmt: skip
                 for m in range(modalities):
                     at, of_m = m * tile, (own * modalities + m) * LANES

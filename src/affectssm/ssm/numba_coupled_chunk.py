@@ -26,7 +26,7 @@ from affectssm.ssm.numba_vectors import (
 @njit(nogil=True, cache=True)
 def chunk(
     block, modalities, row, tiles, rates, projections, scale, steps, ends, guard, p, h,
-    delta, u, target, streams, batch, b, turn, first, channel, next_first, next_channel,
+    delta, u, target, streams, channel_bits, batch, b, turn, first, channel, next_first, next_channel,
 ):  # fmt: skip
     """Add the states' outputs to the tiles'; p (blocks, N, 16) goes on; h (M, N, 16) where the scan ``ends``.
 
@@ -43,10 +43,12 @@ def chunk(
             s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
                 if n == 0:
-                    fetch3(delta, m * batch + b, next_first + turn * i, next_channel)
-                    fetch3(u, m * batch + b, next_first + turn * i, next_channel)
+                    lane = i & channel_bits
+                    later = turn * (i - lane)
+                    fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
+                    fetch3(u, m * batch + b, next_first + later, next_channel + lane)
                     if not streams:
-                        fetch_to_write3(target, m * batch + b, first + turn * i, channel)
+                        fetch_to_write3(target, m * batch + b, first + later, channel + lane)
                 here, r = m * tile + i * STEP, m * row + at
                 k = 2 * (m * steps * fours + n * steps + i * FOUR)
                 size, gain, summed = (
@@ -98,7 +100,7 @@ def _finite(h, row, at):
 @njit(nogil=True, cache=True)
 def chunk_again(
     block, modalities, row, tiles, rates, projections, scale, steps, p, ps, decays,
-    delta, u, dy, batch, b, turn, next_first, next_channel,
+    delta, u, dy, channel_bits, batch, b, turn, next_first, next_channel,
 ):  # fmt: skip
     """All p (fours, steps, 4, 16) and decays (fours, steps, M, 4, 16) of a chunk from its first p."""
     fours, tile, factor, rates_at = (
@@ -119,9 +121,11 @@ def chunk_again(
             s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
                 if n == 0:
-                    fetch3(delta, m * batch + b, next_first + turn * i, next_channel)
-                    fetch3(u, m * batch + b, next_first + turn * i, next_channel)
-                    fetch3(dy, m * batch + b, next_first + turn * i, next_channel)
+                    lane = i & channel_bits
+                    later = turn * (i - lane)
+                    fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
+                    fetch3(u, m * batch + b, next_first + later, next_channel + lane)
+                    fetch3(dy, m * batch + b, next_first + later, next_channel + lane)
                 here, r = m * tile + i * STEP, m * row + at
                 k = 2 * (m * steps * fours + n * steps + i * FOUR)
                 a = ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
@@ -182,7 +186,7 @@ def _back(
 @njit(nogil=True, cache=True)
 def chunk_back(
     block, modalities, row, tiles, rates, projections, scale, steps, ps, decays, dlast, ends,
-    dp, drates, own, dprojections, du, ddelta, streams, batch, b, turn, first, channel,
+    dp, drates, own, dprojections, du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
 ):  # fmt: skip
     """Back through a chunk; dp goes on, all other gradients are added to.
 
@@ -205,8 +209,10 @@ def chunk_back(
                 k = 2 * (m * steps * fours + n * steps + i * FOUR)
                 rate, g = rates_at + r, k * LANES
                 if n == 0 and not streams:
-                    fetch_to_write3(du, m * batch + b, first + turn * i, channel)
-                    fetch_to_write3(ddelta, m * batch + b, first + turn * i, channel)
+                    lane = i & channel_bits
+                    later = turn * (i - lane)
+                    fetch_to_write3(du, m * batch + b, first + later, channel + lane)
+                    fetch_to_write3(ddelta, m * batch + b, first + later, channel + lane)
                 a = ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
                 e0, e1, e2, e3 = g0, g1, g2, g3
                 if ends and i == steps - 1:

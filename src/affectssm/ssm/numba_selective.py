@@ -33,6 +33,7 @@ from affectssm.ssm.numba_states import (
 )
 from affectssm.ssm.numba_tiles import (
     STEP,
+    channel_bits_of,
     clear_gradients,
     gate_gradients,
     read_inputs,
@@ -63,6 +64,7 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
     length, groups, states = u.shape[1], B.shape[1], B.shape[3]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     width_of_group, row = u.shape[2] // groups, fours * LANES
+    channel_bits = channel_bits_of(u)
     blocks, chunks = (width_of_group + LANES - 1) // LANES, (length + every - 1) // every
     tile = np.empty(every * STEP, np.float32)
     spare = np.empty((2, 1, every, LANES), np.float32)
@@ -97,7 +99,7 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
                 soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
                 chunk(
                     block * row, fours, tile, rates, projections, steps, h,
-                    delta, u, y, streams, b, turn, first, channel, soon, beside,
+                    delta, u, y, streams, channel_bits, b, turn, first, channel, soon, beside,
                 )  # fmt: skip
                 write_outputs(tile, 0, z, has_gate, y, place, streams, spare)
         for block in range(low, high):
@@ -127,6 +129,7 @@ def backward(
     length, groups, states = u.shape[1], B.shape[1], B.shape[3]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     width_of_group, row = u.shape[2] // groups, fours * LANES
+    channel_bits = channel_bits_of(u)
     blocks, chunks = (width_of_group + LANES - 1) // LANES, (length + every - 1) // every
     tile = np.empty(every * STEP, np.float32)
     spare = np.empty((2, 1, every, LANES), np.float32)
@@ -165,7 +168,7 @@ def backward(
                 soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
                 chunk_again(
                     block * row, fours, tile, rates, projections, steps, h, known,
-                    delta, u, dy, b, turn, soon, beside,
+                    delta, u, dy, channel_bits, b, turn, soon, beside,
                 )  # fmt: skip
                 if has_gate:
                     outputs(known, projections, steps, fours, tile)
@@ -173,7 +176,7 @@ def backward(
                 clear_gradients(tile, 0, steps)
                 chunk_back(
                     block * row, fours, tile, rates, projections, steps, h, known,
-                    dh, dA, own * row, dprojections, du, ddelta, streams, b, turn, first, channel,
+                    dh, dA, own * row, dprojections, du, ddelta, streams, channel_bits, b, turn, first, channel,
                 )  # fmt: skip
                 skips, biases = write_gradients(
                     tile, 0,

@@ -1,8 +1,9 @@
 """Steps of the selective scan through one chunk of a block, forward, again and back; words as in numba_selective.
 
-The rows of a tile lie too far apart in memory for the processor to guess which comes next, and waiting for them would
-take a tenth of a long scan's time. So the loops over a tile's steps ask for the rows of the next tile, and for those
-that will be written, once a tile: in the pass of the first four states.
+The lines of a tile lie too far apart in memory for the processor to guess which comes next, and waiting for them would
+take a tenth of a long scan's time. So the loops over a tile's steps ask for the lines of the next tile, and for those
+that will be written, once a tile: in the pass of the first four states. There are as many lines as steps: a step of 16
+channels each, or 16 steps of a channel (``channel_bits`` as in numba_tiles).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ BEFORE, DECAY = (
 @njit(nogil=True, cache=True)
 def chunk(
     own, fours, tile, rates, projections, steps, h,
-    delta, u, target, streams, b, turn, first, channel, next_first, next_channel,
+    delta, u, target, streams, channel_bits, b, turn, first, channel, next_first, next_channel,
 ):  # fmt: skip
     """Add the states' outputs to those of the tile; h (blocks, N, 16) goes on, from position ``own``.
 
@@ -34,10 +35,12 @@ def chunk(
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
             if n == 0:
-                fetch3(delta, b, next_first + turn * i, next_channel)
-                fetch3(u, b, next_first + turn * i, next_channel)
+                lane = i & channel_bits
+                later = turn * (i - lane)
+                fetch3(delta, b, next_first + later, next_channel + lane)
+                fetch3(u, b, next_first + later, next_channel + lane)
                 if not streams:
-                    fetch_to_write3(target, b, first + turn * i, channel)
+                    fetch_to_write3(target, b, first + later, channel + lane)
             j, k = i * STEP, 2 * (n * steps + i * FOUR)
             size, gain, summed = load(tile, j + SIZE), load(tile, j + GAIN), load(tile, j + OUT)
             h0 = fma(exp2(size * r0), h0, gain * spread(projections, k + INTO))
@@ -56,7 +59,8 @@ def chunk(
 
 @njit(nogil=True, cache=True)
 def chunk_again(
-    own, fours, tile, rates, projections, steps, h, states, delta, u, dy, b, turn, next_first, next_channel
+    own, fours, tile, rates, projections, steps, h, states,
+    delta, u, dy, channel_bits, b, turn, next_first, next_channel,
 ):  # fmt: skip
     """All states and decays of a chunk, (fours, steps, 2, 4, 16), from its first states h (N, 16), which go on."""
     for n in range(0, fours, FOUR):
@@ -65,9 +69,11 @@ def chunk_again(
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
             if n == 0:
-                fetch3(delta, b, next_first + turn * i, next_channel)
-                fetch3(u, b, next_first + turn * i, next_channel)
-                fetch3(dy, b, next_first + turn * i, next_channel)
+                lane = i & channel_bits
+                later = turn * (i - lane)
+                fetch3(delta, b, next_first + later, next_channel + lane)
+                fetch3(u, b, next_first + later, next_channel + lane)
+                fetch3(dy, b, next_first + later, next_channel + lane)
             j, k = i * STEP, 2 * (n * steps + i * FOUR)
             s = k * LANES
             size, gain = load(tile, j + SIZE) * splat(LOG2_E), load(tile, j + GAIN)
@@ -110,7 +116,7 @@ def outputs(states, projections, steps, fours, tile):
 
 @njit(nogil=True, cache=True)
 def _back(outer, size, gain, rate, projections, k, states, s, after, dh, drate, dgain, dsize, dprojections):
-    """Back through one state's step, from ``after`` to the state before, which is returned first."""
+    """Back through one state's step, from ``after`` to the state before, which is rechannel_bits first."""
     into, before, out = spread(projections, k + INTO), load(states, s + BEFORE), s + READ_OUT * LANES
     slope = fma(outer, spread(projections, k + READ_OUT), dh)
     store(dprojections, out, fma(outer, after, load(dprojections, out)))
@@ -124,7 +130,7 @@ def _back(outer, size, gain, rate, projections, k, states, s, after, dh, drate, 
 @njit(nogil=True, cache=True)
 def chunk_back(
     at_block, fours, tile, rates, projections, steps, h, states,
-    dh, drates, own, dprojections, du, ddelta, streams, b, turn, first, channel,
+    dh, drates, own, dprojections, du, ddelta, streams, channel_bits, b, turn, first, channel,
 ):  # fmt: skip
     """Back through a chunk; dh goes on, all other gradients are added to, the rates' from position ``own`` on."""
     for n in range(0, fours, FOUR):
@@ -137,8 +143,10 @@ def chunk_back(
         h0, h1, h2, h3 = load(h, s), load(h, s + 16), load(h, s + 32), load(h, s + 48)
         for i in range(steps - 1, -1, -1):
             if n == 0 and not streams:
-                fetch_to_write3(du, b, first + turn * i, channel)
-                fetch_to_write3(ddelta, b, first + turn * i, channel)
+                lane = i & channel_bits
+                later = turn * (i - lane)
+                fetch_to_write3(du, b, first + later, channel + lane)
+                fetch_to_write3(ddelta, b, first + later, channel + lane)
             j, k = i * STEP, 2 * (n * steps + i * FOUR)
             s = k * LANES
             outer, size, gain = load(tile, j + SLOPE), load(tile, j + SIZE), load(tile, j + GAIN)

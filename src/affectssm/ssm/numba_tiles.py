@@ -29,6 +29,8 @@ from affectssm.ssm.numba_vectors import (
     store,
     store3,
     stream3,
+    turn_in,
+    turn_out,
 )
 
 # A step of a tile: step sizes, what the input adds to a state before its projection, outputs, and the gradients of
@@ -51,10 +53,37 @@ def _of_copy(place):
 
 
 @njit(nogil=True, cache=True)
+def _whole(source, place):
+    """Of how many steps all lanes are channels, and sixteen steps neighbours in memory."""
+    _, _, _, steps, _, width = place
+    return steps - steps % LANES if width == LANES and source.strides[1] == _ITEM else 0
+
+
+@njit(nogil=True, cache=True)
+def channel_bits_of(signal):
+    """Which bits of a line's number mean a channel: none where a line holds 16 channels of a step.
+
+    Where it holds 16 steps of a channel, the last four: sixteen channels come first, then the next 16 steps.
+    """
+    return LANES - 1 if signal.strides[1] == _ITEM and signal.strides[2] != _ITEM else 0
+
+
+@njit(nogil=True, cache=True)
+def _lowest(place, i):
+    """The earliest of sixteen steps from i on: its time, and its number."""
+    _, first, turn, _, _, _ = place
+    return (first + i, i) if turn == 1 else (first - i - (LANES - 1), i + LANES - 1)
+
+
+@njit(nogil=True, cache=True)
 def _gather(source, place, tile):
     """Copy a tile, -> (1, steps, 16); empty lanes are zero."""
     b, first, turn, steps, channel, width = place
-    for i in range(steps):
+    whole = _whole(source, place)
+    for i in range(0, whole, LANES):
+        t, row = _lowest(place, i)
+        turn_in(source, b, t, channel, tile, row, turn)
+    for i in range(whole, steps):
         for lane in range(LANES):
             tile[0, i, lane] = source[b, first + turn * i, channel + lane] if lane < width else ZERO
 
@@ -63,7 +92,11 @@ def _gather(source, place, tile):
 def _scatter(tile, target, place):
     """The other way round; empty lanes are left out."""
     b, first, turn, steps, channel, width = place
-    for i in range(steps):
+    whole = _whole(target, place)
+    for i in range(0, whole, LANES):
+        t, row = _lowest(place, i)
+        turn_out(tile, row, turn, target, b, t, channel)
+    for i in range(whole, steps):
         for lane in range(width):
             target[b, first + turn * i, channel + lane] = tile[0, i, lane]
 
@@ -181,7 +214,8 @@ def write_gradients(tile, at, delta, u, place, bias, skip, has_softplus, du, dde
     if _near(delta, place) and _near(u, place) and _near(du, place) and _near(ddelta, place):
         return _gradients(tile, at, delta, u, place, bias, skip, has_softplus, du, ddelta, streams)
     d, x = spare[0], spare[1]
-    _gather(delta, place, d)
+    if has_softplus:
+        _gather(delta, place, d)
     _gather(u, place, x)
     sums = _gradients(tile, at, d, x, _of_copy(place), bias, skip, has_softplus, x, d, False)
     _scatter(x, du, place)

@@ -258,6 +258,64 @@ def stream3(typing: Any, array: Any, i: Any, j: Any, k: Any, value: Any) -> Any:
     return types.none(array, types.intp, types.intp, types.intp, lanes), codegen
 
 
+def _turned(builder: Any, rows: list[Any]) -> list[Any]:
+    """16 vectors as a matrix, transposed: every bit of the row's number changes places with the column's."""
+    for bit in (1, 2, 4, 8):
+        turned = list(rows)
+        for low in (i for i in range(LANES) if not i & bit):
+            pair = rows[low], rows[low | bit]
+            for number, row in enumerate((low, low | bit)):
+                source = [(c & ~bit | number * bit) + (LANES if c & bit else 0) for c in range(LANES)]
+                pick = ir.Constant(_INTS, [ir.Constant(_INT, i) for i in source])
+                turned[row] = builder.shuffle_vector(*pair, pick)
+        rows = turned
+    return rows
+
+
+def _lines(
+    context: Any, builder: Any, kind: Any, array: Any, indices: Any, axis: int, step: Any
+) -> list[Any]:
+    """Pointers to 16 numbers each: from an element on, and ``step`` times 0 to 15 further along an axis."""
+    found = []
+    for number in range(LANES):
+        further = builder.mul(step, context.get_constant(types.intp, number))
+        at = [builder.add(index, further) if i == axis else index for i, index in enumerate(indices)]
+        found.append(_element(context, builder, kind, array, at))
+    return found
+
+
+@intrinsic
+def turn_in(typing: Any, source: Any, b: Any, t: Any, channel: Any, tile: Any, i: Any, turn: Any) -> Any:
+    """16 steps of 16 channels from [b, t, channel] on, where steps are neighbours, -> rows i, i + turn, ..."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        one, zero = (context.get_constant(types.intp, value) for value in (1, 0))
+        lines = _lines(context, builder, sig.args[0], args[0], args[1:4], 2, one)
+        rows = _lines(context, builder, sig.args[4], args[4], (zero, args[5], zero), 1, args[6])
+        values = _turned(builder, [builder.load(line, align=4) for line in lines])
+        for row, value in zip(rows, values, strict=True):
+            builder.store(value, row, align=4)
+        return context.get_dummy_value()
+
+    return types.none(source, types.intp, types.intp, types.intp, tile, types.intp, types.intp), codegen
+
+
+@intrinsic
+def turn_out(typing: Any, tile: Any, i: Any, turn: Any, target: Any, b: Any, t: Any, channel: Any) -> Any:
+    """The other way round."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        one, zero = (context.get_constant(types.intp, value) for value in (1, 0))
+        rows = _lines(context, builder, sig.args[0], args[0], (zero, args[1], zero), 1, args[2])
+        lines = _lines(context, builder, sig.args[3], args[3], args[4:7], 2, one)
+        values = _turned(builder, [builder.load(row, align=4) for row in rows])
+        for line, value in zip(lines, values, strict=True):
+            builder.store(value, line, align=4)
+        return context.get_dummy_value()
+
+    return types.none(tile, types.intp, types.intp, target, types.intp, types.intp, types.intp), codegen
+
+
 @intrinsic
 def fence(typing: Any) -> Any:
     """What was written before it is seen before what is written after it."""
