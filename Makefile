@@ -42,6 +42,7 @@ bench: $(STAMP)
 	python benchmarks/scan.py
 	python benchmarks/physio_step.py
 	python benchmarks/full_size.py
+	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi
 
 environment: $(STAMP)
 

@@ -1,25 +1,30 @@
 """How fast the scans are on this machine's GPU, against the physical floor; the one script of the GPU part.
 
-    python benchmarks/gpu.py            # on a GPU, at most ten minutes, most of them for compiling
+    python benchmarks/gpu.py            # on a GPU, at most nine minutes (--minutes), most of them for compiling
     python benchmarks/gpu.py --tune     # also compares sizes of tiles at the first shape
     python benchmarks/gpu.py --check    # without one: the same at tiny sizes through Triton's interpreter
 
 It needs torch with Triton and a C compiler (gcc or clang), and neither an installation of this package nor nvcc. First
 every kernel that is timed, and every option, is compared with the float64 reference, in several processes because
 compiling takes longest (float32 to 1e-4, bfloat16 to 2e-2 of a tensor's largest value). A scan that disagrees is not
-timed.
+timed. Then this project's scans are timed, and last mamba_ssm, mambapy's parallel scan and transformers' loop, those
+that are installed, and the reference. What there is no time left for is skipped, and the page says so.
 
 The floor is what no implementation can go below: one exponential a state and step (two for forward + backward, which
 computes the states again) at the card's exp rate, or the bytes of inputs, outputs and gradients at its copy bandwidth,
 whichever takes longer, both measured in the same run. Times are of CUDA graphs, so that Python's launches do not count,
 replayed over so many sets of inputs that the second-level cache does not hold them; "launched" is the same from Python.
-Memory is the peak beyond inputs, outputs and their gradients. Writes benchmarks/results/gpu-<card>.md.
+Memory is the peak beyond inputs, outputs and their gradients. Writes benchmarks/results/gpu-<card>.md anew after every
+row, so that little is lost when it is stopped, and a plot beside it where matplotlib is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
 import json
+import math
 import os
 import re
 import statistics
@@ -28,9 +33,9 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 CHECK = "--check" in sys.argv
 if CHECK:
@@ -40,10 +45,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "src"))
 
 import torch  # noqa: E402
+from scan import LOOP_STEPS, mambapy, plot, table, transformers  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from affectssm.ssm.coupled import coupled_scan  # noqa: E402
 from affectssm.ssm.scan import selective_scan  # noqa: E402
+from affectssm.torchvision_ops import ensure_torchvision_ops  # noqa: E402
 
 try:
     import triton
@@ -72,8 +79,54 @@ VARIANTS = {
     "selective": ((4, 8), (4, 4), (2, 8), (2, 4), (1, 8)),
     "coupled": ((2, 4), (2, 2), (1, 4), (1, 8), (4, 2)),
 }
+# of the time, what comparing and compiling may take; the figures are the point
+COMPARING = 2 / 3
+OUT_OF_TIME = "skipped: out of time"
+PACKAGES = {
+    "mamba_ssm": "mamba_ssm.ops.selective_scan_interface",
+    "mambapy": "mambapy.mamba",
+    "transformers": "transformers.models.mamba.modeling_mamba",
+}
+# what a kernel that does not compile, or a package of another version, may raise: the other rows are worth having
+FAILURES = (
+    RuntimeError, triton.TritonError, ImportError, OSError, AttributeError, TypeError, ValueError, AssertionError,
+)  # fmt: skip
 Case = dict[str, Any]
 Scan = Callable[..., Tensor]
+Found = TypeVar("Found")
+
+
+class Clock:
+    """How much of the script's time is left."""
+
+    def __init__(self, seconds: float) -> None:
+        self.begin = time.monotonic()
+        self.end = self.begin + seconds
+
+    def left(self) -> float:
+        """Seconds."""
+        return self.end - time.monotonic()
+
+    def part(self, share: float) -> Clock:
+        """A clock over a share of what is left."""
+        return Clock(share * self.left())
+
+    def tried(self, work: Callable[[], Found]) -> Found | str:
+        """What it returns; or why there is nothing, in a few words."""
+        if self.left() <= 0:
+            return OUT_OF_TIME
+        try:
+            return work()
+        except torch.cuda.OutOfMemoryError:
+            return "OOM"
+        except FAILURES as failure:
+            return f"failed: {in_a_line(failure)}"
+
+
+def in_a_line(failure: BaseException) -> str:
+    """What it says, short enough for a table's cell."""
+    message = str(failure).strip() or type(failure).__name__
+    return message.splitlines()[0].replace("|", "/")[:120]
 
 
 @triton.jit
@@ -155,6 +208,9 @@ def agreement(case: Case, device: str) -> dict[str, float]:
     gradients = torch.autograd.grad(y.narrow(axis, 0, few), list(tensors.values()), weight.to(y.dtype))
     wanted = torch.autograd.grad(expected, list(exact.values()), weight)
     errors = {"y": error(y.narrow(axis, 0, few), expected)}
+    with torch.no_grad():  # keeps nothing for a backward pass: what the timed forward pass runs
+        alone = scan_of(case, "triton")(**tensors)
+    errors["y without gradients"] = error(alone.narrow(axis, 0, few), expected)
     for name, found, true in zip(exact, gradients, wanted, strict=True):
         if found.shape != true.shape:
             found = found.narrow(axis, 0, few)
@@ -188,24 +244,42 @@ def compare(job: str) -> None:
     print(json.dumps(agreement(case, "cpu" if CHECK else "cuda")))
 
 
-def compare_all(all_cases: list[Case]) -> list[tuple[Case, str]]:
+def judged(case: Case, errors: dict[str, float]) -> str:
+    """What is said of a case that ran."""
+    wrong = verdict(case, errors)
+    return f"disagrees: {wrong}" if wrong else f"ok, {max(errors.values()):.1e}"
+
+
+def compared_here(case: Case, clock: Clock) -> str:
+    """What is said of a case, by the interpreter."""
+    if clock.left() <= 0:
+        return OUT_OF_TIME
+    return judged(case, agreement(case, "cpu"))
+
+
+def compared_in_child(case: Case, clock: Clock) -> str:
+    """What is said of a case, by a process of its own."""
+    if (left := clock.left()) <= 0:
+        return OUT_OF_TIME
+    command = [sys.executable, __file__, "--compare", json.dumps(case)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=left)
+    except subprocess.TimeoutExpired:
+        return OUT_OF_TIME
+    if done.returncode or not done.stdout.strip():
+        message = (done.stderr.strip() or "no message").splitlines()[-1]
+        return f"failed: {in_a_line(RuntimeError(message))}"
+    return judged(case, json.loads(done.stdout.splitlines()[-1]))
+
+
+def compare_all(all_cases: list[Case], clock: Clock) -> list[tuple[Case, str]]:
     """Every case with its verdict: in children that compile side by side, or here for the interpreter."""
-
-    def child(case: Case) -> tuple[Case, str]:
-        command = [sys.executable, __file__, "--compare", json.dumps(case)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return case, f"failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
-        errors = json.loads(done.stdout.splitlines()[-1])
-        return case, verdict(case, errors) or f"ok, {max(errors.values()):.1e}"
-
     if CHECK:
-        errors = [agreement(case, "cpu") for case in all_cases]
-        pairs = zip(all_cases, errors, strict=True)
-        return [(case, verdict(case, found) or f"ok, {max(found.values()):.1e}") for case, found in pairs]
+        return [(case, compared_here(case, clock)) for case in all_cases]
     room = torch.cuda.get_device_properties(0).total_memory // 2**33
     with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1, room))) as pool:
-        return list(pool.map(child, all_cases))
+        found = pool.map(lambda case: compared_in_child(case, clock), all_cases)
+        return list(zip(all_cases, found, strict=True))
 
 
 def use_variant(case: Case) -> None:
@@ -238,6 +312,7 @@ class Gpu:
     def replayed(self, runs: list[Callable[[], object]]) -> float:
         """Median seconds of one of the runs, as replays of a graph of all of them."""
         stream = torch.cuda.Stream()
+        torch.cuda.synchronize()  # the inputs were made in another stream
         with torch.cuda.stream(stream):
             for run in runs:
                 run()
@@ -253,6 +328,15 @@ class Gpu:
         """Median seconds of a run with its launches."""
         self.clock(run, 3)
         return statistics.median(self.clock(run, 10) for _ in range(5)) / 10
+
+    def slow(self, run: Callable[[], object]) -> float:
+        """The same of what may take seconds."""
+        self.clock(run)
+        return statistics.median(self.clock(run) for _ in range(3))
+
+    def free(self) -> None:
+        """Give back the memory that torch keeps of earlier measurements."""
+        torch.cuda.empty_cache()
 
     def peak(self, run: Callable[[], list[Tensor]]) -> int:
         """Peak bytes of a run beyond what was there and what it returns."""
@@ -301,6 +385,9 @@ class Interpreter(Gpu):
         """Seconds."""
         return self.clock(run)
 
+    def free(self) -> None:
+        """Nothing is kept."""
+
     def peak(self, run: Callable[[], list[Tensor]]) -> int:
         """Bytes of what it returns."""
         return sum(t.nbytes for t in run())
@@ -324,10 +411,10 @@ def floors(case: Case, rate: float, width: float) -> tuple[float, float]:
     return max(exps, (read + signal) / width), max(2 * exps, (3 * read + 2 * signal) / width)
 
 
-def passes(case: Case, backend: str, device: str, seed: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+def passes(case: Case, scan: Scan, device: str, seed: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """A forward pass and a forward + backward pass on inputs of their own."""
     tensors = inputs(case, device, seed)
-    scan, dy = scan_of(case, backend), torch.randn_like(tensors["u"])
+    dy = torch.randn_like(tensors["u"])
     leaves = list(tensors.values())
 
     def forward() -> Tensor:
@@ -343,7 +430,8 @@ def passes(case: Case, backend: str, device: str, seed: int) -> tuple[Callable[[
 
 def measure(case: Case, gpu: Gpu, backend: str = "triton") -> dict[str, float]:
     """Seconds of both passes, replayed and launched, and the memory in (B, L, D, N) tensors of all modalities."""
-    runs = [passes(case, backend, gpu.device, seed) for seed in range(gpu.sets(case))]
+    gpu.free()
+    runs = [passes(case, scan_of(case, backend), gpu.device, seed) for seed in range(gpu.sets(case))]
     forward, both = ([pair[k] for pair in runs] for k in (0, 1))
     found = {"forward": gpu.replayed(forward), "both": gpu.replayed(both), "launched": gpu.launched(both[0])}
     scans = MODALITIES if case.get("coupling") else 1
@@ -352,55 +440,92 @@ def measure(case: Case, gpu: Gpu, backend: str = "triton") -> dict[str, float]:
     return found
 
 
-def row(case: Case, gpu: Gpu, rate: float, width: float, wrong: dict[str, str]) -> list[str]:
-    """A line of the table."""
-    name = "coupled, mean, M = 3" if case["coupling"] else "selective"
-    head = [name, str(tuple(case["shape"]))]
-    if label(case) in wrong:
-        return [*head, f"disagrees: {wrong[label(case)]}", *[""] * 7]
-    try:
-        return [*head, *figures(case, gpu, rate, width)]
-    except (RuntimeError, triton.TritonError) as failure:  # the other lines are worth having
-        return [*head, f"failed: {str(failure).splitlines()[0]}", *[""] * 7]
-
-
-def figures(case: Case, gpu: Gpu, rate: float, width: float) -> list[str]:
-    """What was measured of one scan at one shape."""
-    times = measure(case, gpu)
-    forward, both = floors(case, rate, width)
-    reference = mamba = ""
-    if case["shape"][0] == 1:  # the reference loop takes a second or more
-        run = passes(case, "reference", gpu.device, 0)[1]
-        gpu.clock(run)
-        reference = f"{gpu.clock(run) / times['launched']:.0f}"
-    if not case["coupling"] and mamba_ssm_runs(gpu):
-        other = measure(case, gpu, "mamba_ssm")
-        mamba = f"{1e6 * other['forward']:.0f} / {1e6 * other['both']:.0f}"
-    return [
-        f"{1e6 * forward:.1f} / {1e6 * both:.1f}", f"{1e6 * times['forward']:.1f} / {1e6 * times['both']:.1f}",
-        f"{times['forward'] / forward:.2f}", f"{times['both'] / both:.2f}", f"{1e6 * times['launched']:.0f}",
-        reference, mamba, f"{times['memory']:.3f}",
-    ]  # fmt: skip
-
-
 HEAD = [
-    "scan", "(B, L, D, N)", "floor f / f+b, us", "Triton f / f+b, us", "f over floor", "f+b over floor",
-    "f+b launched, us", "reference loop over it", "mamba_ssm f / f+b, us", "memory",
+    "scan", "(B, L, D, N)", "floor f / f+b, us", "f / f+b, us", "f over floor", "f+b over floor", "f+b launched, us",
+    "memory",
+]  # fmt: skip
+OTHERS_HEAD = [
+    "scan", "(B, L, D, N)", "implementation", "f, us", "Triton is faster by", "f+b, us", "Triton is faster by",
 ]  # fmt: skip
 
 
-def mamba_ssm_runs(gpu: Gpu) -> bool:
-    """Whether mamba_ssm is installed and works."""
-    if gpu.device != "cuda":
-        return False
+def title(case: Case) -> list[str]:
+    """What a row begins with."""
+    return ["coupled, mean, M = 3" if case["coupling"] else "selective", str(tuple(case["shape"]))]
+
+
+def figures(times: dict[str, float], floor: tuple[float, float]) -> list[str]:
+    """The rest of the row of one of this project's scans."""
+    return [
+        f"{1e6 * floor[0]:.1f} / {1e6 * floor[1]:.1f}", f"{1e6 * times['forward']:.1f} / {1e6 * times['both']:.1f}",
+        f"{times['forward'] / floor[0]:.2f}", f"{times['both'] / floor[1]:.2f}", f"{1e6 * times['launched']:.0f}",
+        f"{times['memory']:.3f}",
+    ]  # fmt: skip
+
+
+def others(case: Case) -> list[str]:
+    """The implementations that a scan is timed against."""
+    batch, length = case["shape"][:2]
+    slow = ["reference"] if batch == 1 else []  # a second or more
+    if case["coupling"]:
+        return slow
+    return ["mamba_ssm", "mambapy", *(["transformers"] if length <= LOOP_STEPS else []), *slow]
+
+
+def absent(name: str) -> str:
+    """Why a package cannot be used here; empty where it can."""
     try:
-        import mamba_ssm.ops.selective_scan_interface  # noqa: F401
-    except (ImportError, OSError):
-        return False
-    return True
+        ensure_torchvision_ops()  # transformers imports torchvision
+        importlib.import_module(PACKAGES[name])
+    except FAILURES as failure:
+        return in_a_line(failure)
+    return "runs on CUDA" if CHECK and name == "mamba_ssm" else ""
 
 
-def tuned(shape: tuple[int, ...], gpu: Gpu, rate: float, width: float) -> str:
+def other_times(case: Case, gpu: Gpu, name: str, own: dict[str, float]) -> tuple[list[str], float]:
+    """The cells of another implementation, and its seconds of forward + backward.
+
+    mamba_ssm's launches are as few as this project's: both are replayed. The others are launched from Python, as this
+    project's are for the ratio.
+    """
+    gpu.free()
+    if name == "mamba_ssm":
+        agrees(case, gpu, scan_of(case, name))
+        found = measure(case, gpu, name)
+        cells = [f(found[key], own[key]) for key in ("forward", "both") for f in (microseconds, ratio)]
+        return cells, found["both"]
+    scan = scan_of(case, name) if name == "reference" else positional(name)
+    agrees(case, gpu, scan)
+    seconds = gpu.slow(passes(case, scan, gpu.device, 0)[1])
+    return ["", "", microseconds(seconds, 0), ratio(seconds, own["launched"])], seconds
+
+
+def microseconds(seconds: float, _: float) -> str:
+    """Of a time."""
+    return f"{1e6 * seconds:.1f}"
+
+
+def ratio(seconds: float, own: float) -> str:
+    """Of a time to this project's."""
+    return f"{seconds / own:.2f}"
+
+
+def positional(name: str) -> Scan:
+    """mambapy's or transformers' scan as a function of the tensors by name."""
+    run = {"mambapy": mambapy, "transformers": transformers}[name]
+    return lambda **tensors: run(*tensors.values())
+
+
+def agrees(case: Case, gpu: Gpu, scan: Scan) -> None:
+    """Raise unless another implementation's outputs are this project's, which were compared with the reference."""
+    tensors = inputs(case, gpu.device)
+    with torch.no_grad():
+        wrong = error(scan(**tensors), scan_of(case, "triton")(**tensors).double())
+    if not wrong <= TOLERANCE["float32"]:
+        raise RuntimeError(f"disagrees: y {wrong:.1e}")
+
+
+def tuned(shape: tuple[int, ...], gpu: Gpu, rates: tuple[float, float], clock: Clock) -> list[list[str]]:
     """Times of other tiles at a shape."""
     wanted = [
         {"shape": shape, "coupling": coupling, "variant": variant}
@@ -408,55 +533,167 @@ def tuned(shape: tuple[int, ...], gpu: Gpu, rate: float, width: float) -> str:
         for variant in VARIANTS[kind]
     ]
     rows = [["scan", "channels of a thread", "steps at once", "f, us", "f+b, us", "f+b over floor"]]
-    for case, found in compare_all(wanted):
-        from affectssm.ssm import triton_scan
+    for case, found in compare_all(wanted, clock.part(COMPARING)):
+        times = clock.tried(lambda c=case: with_variant(c, gpu)) if found.startswith("ok") else found
+        cells = [times, "", ""]
+        if not isinstance(times, str):
+            over = times["both"] / floors(case, *rates)[1]
+            cells = [f"{1e6 * times['forward']:.1f}", f"{1e6 * times['both']:.1f}", f"{over:.2f}"]
+        rows.append([label(case), *map(str, case["variant"]), *cells])
+    return rows
 
-        original = triton_scan.plan
-        use_variant(case)
-        times = measure(case, gpu) if found.startswith("ok") else {}
+
+def with_variant(case: Case, gpu: Gpu) -> dict[str, float]:
+    """Times with the tile that a case names."""
+    from affectssm.ssm import triton_scan
+
+    original = triton_scan.plan
+    use_variant(case)
+    try:
+        return measure(case, gpu)
+    finally:
         triton_scan.plan = original
-        figures = [f"{1e6 * times['forward']:.1f}", f"{1e6 * times['both']:.1f}"] if times else [found, ""]
-        ratio = f"{times['both'] / floors(case, rate, width)[1]:.2f}" if times else ""
-        rows.append([label(case), *map(str, case["variant"]), *figures, ratio])
-    return table(rows)
 
 
-def table(rows: list[list[str]]) -> str:
-    """A Markdown table; the first row is its head."""
-    lines = ["| " + " | ".join(cells) + " |" for cells in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+@dataclass
+class Page:
+    """What has been found so far, and the file it is written to."""
 
+    gpu: Gpu
+    clock: Clock
+    path: Path | None  # none: nothing is written
+    compared: list[tuple[Case, str]] = field(default_factory=list)
+    rates: tuple[float, float] = (math.nan, math.nan)
+    rows: list[list[str]] = field(default_factory=lambda: [HEAD])
+    others: list[list[str]] = field(default_factory=lambda: [OTHERS_HEAD])
+    tiles: list[list[str]] = field(default_factory=list)
+    drawn: dict[str, dict[str, float]] = field(default_factory=dict)  # seconds of f+b, and of the floor
+    absent: dict[str, str] = field(default_factory=dict)  # packages that cannot be used here, and why
+    plotted: bool = False
 
-def report(gpu: Gpu, tune: bool) -> tuple[str, bool]:
-    """Compare, measure; the page, and whether everything agreed."""
-    shapes = TINY if CHECK else SHAPES
-    begin = time.perf_counter()
-    compared = compare_all(cases(shapes))
-    print(table([["compared with float64", ""], *([label(c), found] for c, found in compared)]), flush=True)
-    wrong = {label(case): found for case, found in compared if not found.startswith("ok")}
-    rate, width = gpu.rates()
-    rows = [HEAD]
-    for coupling in ("", "mean"):
-        for shape in shapes:
-            rows.append(row({"shape": shape, "coupling": coupling}, gpu, rate, width, wrong))
-            print(*rows[-1], sep=" | ", flush=True)
-    more = f"\n## Tiles\n\n{tuned(shapes[0], gpu, rate, width)}\n" if tune else ""
-    worst = "\n".join(f"* {name}: {found}" for name, found in wrong.items()) or "none"
-    page = f"""# Selective and coupled scan on {gpu.name}
+    def add(self, rows: list[list[str]], row: list[str]) -> None:
+        """Put a row below a table, print it and write the page."""
+        rows.append(row)
+        print(*row, sep=" | ", flush=True)
+        self.write()
 
-Written by `python benchmarks/gpu.py` in {time.perf_counter() - begin:.0f} s. torch {torch.__version__}, Triton
-{triton.__version__}. Floor: {rate / 1e12:.2f} Texp/s and {width / 1e12:.2f} TB/s (read + written), measured in the same
-run; forward + backward (f+b) needs two exponentials a state and step. Times are of CUDA graphs over inputs that the
-second-level cache does not hold; "launched" is from Python, and so is the reference loop, whose time is given as a
-multiple of it. float32. Memory: peak beyond inputs, outputs and their gradients, in (B, L, D, N) tensors of all
-modalities.
+    def write(self) -> None:
+        """Write what there is."""
+        if self.path:
+            self.path.write_text(str(self))
 
-{table(rows)}
-{more}
-Compared with the float64 reference first: {len(compared)} cases (float32 1e-4, bfloat16 2e-2 of a tensor's largest
-value); disagreements: {worst}.
+    def wrong(self) -> dict[str, str]:
+        """Cases that were not found to agree, with what was found instead."""
+        return {label(case): found for case, found in self.compared if not found.startswith("ok")}
+
+    def __str__(self) -> str:
+        """The page in Markdown."""
+        worst = "\n".join(f"* {name}: {found}" for name, found in self.wrong().items()) or "none"
+        missing = [f"{name} ({why})" for name, why in self.absent.items()]
+        lines = f"\nNot installed, or not usable here: {'; '.join(missing)}.\n" if missing else ""
+        tiles = f"\n## Tiles\n\n{table(self.tiles)}\n" if self.tiles else ""
+        picture = f"\n![forward + backward]({self.path.stem}.png)\n" if self.plotted and self.path else ""
+        return f"""# Selective and coupled scan on {self.gpu.name}
+
+Written by `python benchmarks/gpu.py` in {time.monotonic() - self.clock.begin:.0f} s. torch {torch.__version__}, Triton
+{triton.__version__}. Floor: {self.rates[0] / 1e12:.2f} Texp/s and {self.rates[1] / 1e12:.2f} TB/s (read + written),
+measured in the same run; forward + backward (f+b) needs two exponentials a state and step. Times are of CUDA graphs
+over inputs that the second-level cache does not hold; "launched" is from Python. float32. Memory: peak beyond inputs,
+outputs and their gradients, in (B, L, D, N) tensors of all modalities.
+
+{table(self.rows)}
+
+## Other implementations
+
+mamba_ssm is replayed as a CUDA graph and compared with this project's replayed scan. The others are launched from
+Python and compared with this project's launched scan. OOM: the card's memory does not suffice.
+
+{table(self.others)}
+{lines}{picture}{tiles}
+## Agreement
+
+Compared with the float64 reference first: {len(self.compared)} cases (float32 1e-4, bfloat16 2e-2 of a tensor's
+largest value); what did not agree or was not compared:
+
+{worst}
 """
-    return page, not wrong
+
+
+def time_own(page: Page, timed: list[Case]) -> dict[str, dict[str, float]]:
+    """This project's rows; the times by case."""
+    wrong, found = page.wrong(), {}
+    for case in timed:
+        times = wrong.get(label(case)) or page.clock.tried(functools.partial(measure, case, page.gpu))
+        if isinstance(times, str):
+            page.add(page.rows, [*title(case), times, *[""] * (len(HEAD) - 3)])
+            continue
+        floor = floors(case, *page.rates)
+        page.drawn[place(case)] = {"floor": floor[1], "Triton": times["both"]}
+        page.add(page.rows, [*title(case), *figures(times, floor)])
+        found[label(case)] = times
+    return found
+
+
+def time_others(page: Page, timed: list[Case], own: dict[str, dict[str, float]]) -> None:
+    """The other implementations' rows, of the scans that were timed."""
+    page.absent = {name: why for name in PACKAGES if (why := absent(name))}
+    page.write()
+    for case in timed:
+        for name in others(case):
+            if label(case) not in own or name in page.absent:
+                continue
+            work = functools.partial(other_times, case, page.gpu, name, own[label(case)])
+            found = page.clock.tried(work)
+            cells = ["", "", found, ""] if isinstance(found, str) else found[0]
+            if not isinstance(found, str):
+                page.drawn[place(case)][name] = found[1]
+            page.add(page.others, [*title(case), name, *cells])
+
+
+def place(case: Case) -> str:
+    """A scan's name on the plot."""
+    return f"{'coupled' if case['coupling'] else 'selective'}\n{tuple(case['shape'])}"
+
+
+def draw(page: Page) -> None:
+    """A plot beside the page, where matplotlib is installed and there is something to show."""
+    if not page.path or not page.drawn:
+        return
+    try:
+        plot(page.drawn, page.path.with_suffix(".png"), f"Scans on {page.gpu.name}, forward + backward")
+    except FAILURES as failure:
+        print(f"no plot: {in_a_line(failure)}")
+        return
+    page.plotted = True
+    page.write()
+
+
+def report(page: Page, tune: bool) -> None:
+    """Compare and measure everything; the page is written on the way."""
+    shapes, clock = TINY if CHECK else SHAPES, page.clock
+    page.compared = compare_all(cases(shapes), clock.part(COMPARING))
+    print(
+        table([["compared with float64", ""], *([label(c), found] for c, found in page.compared)]), flush=True
+    )
+    page.write()
+    page.rates = page.gpu.rates()
+    timed: list[Case] = [{"shape": s, "coupling": coupling} for coupling in ("", "mean") for s in shapes]
+    own = time_own(page, timed)
+    time_others(page, timed, own)
+    draw(page)
+    if tune:
+        page.tiles = tuned(shapes[0], page.gpu, page.rates, clock)
+        page.write()
+
+
+def page_path(folder: Path | None) -> Path | None:
+    """Where the page is written to, its folder made; the interpreter's is worth no page unless one asks for it."""
+    if folder is None and CHECK:
+        return None
+    folder = folder or HERE / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    card = "interpreter" if CHECK else torch.cuda.get_device_name(0)
+    return folder / f"gpu-{re.sub(r'[^a-z0-9]+', '-', card.lower()).strip('-')}.md"
 
 
 def main() -> None:
@@ -465,23 +702,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--check", action="store_true", help="tiny sizes through the interpreter; writes nothing"
+        "--check",
+        action="store_true",
+        help="tiny sizes through the interpreter; writes nothing without --out",
     )
     parser.add_argument("--tune", action="store_true", help="also compare sizes of tiles at the first shape")
+    parser.add_argument("--minutes", type=float, default=9.0, help="that all of it may take (9)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="for the page (benchmarks/results)")
     parser.add_argument("--compare", metavar="CASE", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if not CHECK and not torch.cuda.is_available():
-        sys.exit(
-            "no CUDA device: this measures a GPU (--check runs the kernels through Triton's interpreter)"
-        )
+        sys.exit(NO_GPU)
     if given.compare:
         return compare(given.compare)
-    page, agreed = report(Interpreter() if CHECK else Gpu(), given.tune)
-    print("\n" + page)
-    if not CHECK:
-        slug = re.sub(r"[^a-z0-9]+", "-", torch.cuda.get_device_name(0).lower()).strip("-")
-        (HERE / "results" / f"gpu-{slug}.md").write_text(page)
-    return sys.exit(0 if agreed else "some scans disagree with the reference")
+    page = Page(Interpreter() if CHECK else Gpu(), Clock(60 * given.minutes), page_path(given.out))
+    report(page, given.tune)
+    print(f"\n{page}")
+    disagree = any(found != OUT_OF_TIME for found in page.wrong().values())
+    return sys.exit("some scans disagree with the reference" if disagree else 0)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """How fast the scans are on this machine's CPU, against public implementations and the physical floor.
 
-    python benchmarks/scan.py            # three minutes on two cores
-    python benchmarks/scan.py --quick    # half a minute, smaller shapes: proves that it runs
+    python benchmarks/scan.py            # five minutes on two cores
+    python benchmarks/scan.py --quick    # a minute, smaller shapes: proves that it runs
 
 At five shapes (B, L, D, N), forward and forward + backward, interleaved in one run: every CPU backend, mambapy's
-parallel scan, and transformers' loop where its backward (quadratic in L) ends in seconds. The floor is what no
+parallel scan, and transformers' loop, backward only where that (quadratic in L) ends in seconds. The floor is what no
 implementation can go below: one exponential a state and step (two for forward + backward, which computes the states
 again) at the machine's exp rate, or the bytes of inputs, outputs and gradients at its copy bandwidth, whichever takes
-longer; both rates are measured in the same run with as many threads. Memory is the peak of a child process beyond
-inputs, outputs and their gradients. Nothing is timed that does not agree with the float64 reference.
+longer; both rates are measured with as many threads before and after every shape, and the best of the run counts.
+Memory is the peak of a child process beyond inputs, outputs and their gradients. Nothing is timed whose outputs and
+gradients do not agree with the float64 reference.
 
 Signals lie in memory with channels last, as a block's activations do; the rows "channels first" are numba's on the
 other layout. Writes benchmarks/results/scan.md and scan.png.
@@ -17,6 +18,8 @@ other layout. Writes benchmarks/results/scan.md and scan.png.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import inspect
 import json
 import platform
 import statistics
@@ -33,11 +36,21 @@ from torch import Tensor
 HERE = Path(__file__).resolve().parent
 SHAPES = ((128, 96, 256, 16), (32, 96, 512, 16), (16, 500, 256, 64), (4, 3000, 256, 8), (1, 7500, 256, 8))
 QUICK = ((16, 96, 64, 16), (1, 500, 64, 8))
+CHECKED = (2, 33, 24, 5)
+# outputs of more than 4 MiB, which numba writes past the caches; several chunks of steps
+LARGE = (16, 260, 256, 4)
 MODALITIES = 3
+COUPLINGS = ("mean", "mix", "none")
 LOOP_STEPS = 100  # transformers' loop: its backward takes time quadratic in L
 ROUNDS = {"numba": 21, "numba, channels first": 21, "reference": 2, "mambapy": 3, "transformers": 1}
 GIGA = 1e9
+HEAD = [
+    "(B, L, D, N)", "what", "forward ms", "numba is faster by", "forward + backward ms", "numba is faster by",
+    "forward + backward over the floor", "memory",
+]  # fmt: skip
 Scan = Callable[..., Tensor]
+# seconds of forward and of forward + backward, which is not always measured
+Times = tuple[float, float | None]
 
 
 def inputs(shape: tuple[int, ...], channels_last: bool = True, modalities: int = 0) -> list[Tensor]:
@@ -85,13 +98,13 @@ def mambapy(*tensors: Tensor) -> Tensor:
 
 
 def transformers(*tensors: Tensor) -> Tensor:
-    """transformers' loop over time."""
+    """transformers' loop over time, also where transformers itself would call another package's kernels instead."""
     from affectssm.torchvision_ops import ensure_torchvision_ops
 
     ensure_torchvision_ops()
     from transformers.models.mamba.modeling_mamba import mamba_selective_scan
 
-    return mamba_selective_scan(*tensors)
+    return inspect.unwrap(mamba_selective_scan)(*tensors)
 
 
 IMPLEMENTATIONS: dict[str, Scan] = {
@@ -103,7 +116,12 @@ IMPLEMENTATIONS: dict[str, Scan] = {
 }
 
 
-def once(scan: Scan, tensors: list[Tensor]) -> tuple[float, float]:
+def backward_ends(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether an implementation's backward pass ends in seconds."""
+    return name != "transformers" or shape[1] <= LOOP_STEPS
+
+
+def once(scan: Scan, tensors: list[Tensor], backward: bool = True) -> Times:
     """Seconds of one forward pass and of forward + backward."""
     for t in tensors:
         t.grad = None
@@ -111,21 +129,55 @@ def once(scan: Scan, tensors: list[Tensor]) -> tuple[float, float]:
     begin = time.perf_counter()
     y = scan(*tensors)
     middle = time.perf_counter()
+    if not backward:
+        return middle - begin, None
     y.backward(dy)
     return middle - begin, time.perf_counter() - begin
 
 
-def agree(name: str) -> None:
+def coupled(coupling: str, backend: str) -> Scan:
+    """A coupled scan; the tensor after D is the weights."""
+    from affectssm.ssm.coupled import coupled_scan
+
+    def scan(*tensors: Tensor) -> Tensor:
+        mix = tensors[6] if coupling == "mix" else None
+        return coupled_scan(*tensors[:6], coupling=coupling, mix=mix, backend=backend)
+
+    return scan
+
+
+def coupled_inputs(shape: tuple[int, ...], coupling: str) -> list[Tensor]:
+    """The inputs of several modalities, and the weights where states are mixed by them."""
+    found = inputs(shape, modalities=MODALITIES)
+    if coupling == "mix":
+        rng = torch.Generator().manual_seed(1)
+        found.append(torch.randn(MODALITIES, MODALITIES, generator=rng).softmax(1).requires_grad_())
+    return found
+
+
+def agree(name: str, scan: Scan, reference: Scan, tensors: list[Tensor]) -> None:
     """Stop unless an implementation's outputs and gradients are those of the float64 reference."""
-    tensors = inputs((2, 33, 24, 5), channels_last="first" not in name)
     exact = [t.detach().double().requires_grad_() for t in tensors]
-    for scan, given in ((IMPLEMENTATIONS[name], tensors), (own("reference"), exact)):
-        y = scan(*given)
+    found = []
+    for run, given in ((scan, tensors), (reference, exact)):
+        y = run(*given)
         y.backward(torch.ones_like(y))
-    for t, expected in zip(tensors, exact, strict=True):
-        error = (t.grad.double() - expected.grad).abs().max() / expected.grad.abs().max()
+        found.append([y.detach(), *(t.grad for t in given)])
+    for got, expected in zip(*found, strict=True):
+        error = (got.double() - expected).abs().max() / expected.abs().max()
         if not error < 1e-5:
             sys.exit(f"{name} does not agree with the reference: error {error:.1e}")
+
+
+def agree_all() -> None:
+    """Stop unless all that is timed agrees with the reference, numba's large outputs too."""
+    reference = own("reference")
+    for name, scan in IMPLEMENTATIONS.items():
+        for shape in (CHECKED, LARGE) if "numba" in name else (CHECKED,):
+            agree(f"{name} at {shape}", scan, reference, inputs(shape, "first" not in name))
+    for coupling in COUPLINGS:
+        scans = (coupled(coupling, backend) for backend in ("numba", "reference"))
+        agree(f"coupling {coupling}", *scans, coupled_inputs(CHECKED, coupling))
 
 
 def exp_rate() -> float:
@@ -181,21 +233,24 @@ def floors(shape: tuple[int, ...], rate: float, width: float) -> tuple[float, fl
     return forward, both
 
 
-def measure(shape: tuple[int, ...], rounds: dict[str, int]) -> dict[str, tuple[float, float]]:
+def measure(shape: tuple[int, ...], rounds: dict[str, int]) -> dict[str, Times]:
     """Median seconds of every implementation, interleaved."""
     given = {name: inputs(shape, "first" not in name) for name in rounds}
     for name in rounds:
         if rounds[name] > 1:
             once(IMPLEMENTATIONS[name], given[name])
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in rounds}
+    times: dict[str, list[Times]] = {name: [] for name in rounds}
     for turn in range(max(rounds.values())):
         for name, number in rounds.items():
             if turn < number:
-                times[name].append(once(IMPLEMENTATIONS[name], given[name]))
-    return {
-        name: (statistics.median(f for f, _ in found), statistics.median(b for _, b in found))
-        for name, found in times.items()
-    }
+                times[name].append(once(IMPLEMENTATIONS[name], given[name], backward_ends(name, shape)))
+    return {name: medians(found) for name, found in times.items()}
+
+
+def medians(times: list[Times]) -> Times:
+    """Of the forward passes and of the forward + backward passes."""
+    both = [b for _, b in times if b is not None]
+    return statistics.median(f for f, _ in times), statistics.median(both) if both else None
 
 
 def status(field: str) -> int:
@@ -209,6 +264,7 @@ def peak(name: str, shape: tuple[int, ...]) -> None:
     scan, tensors = IMPLEMENTATIONS[name], inputs(shape, "first" not in name)
     once(scan, inputs((2, 8, 32, shape[3])))
     dy = torch.ones_like(tensors[0])
+    ctypes.CDLL(None).malloc_trim(0)  # what is free but kept would hide what the scan takes
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = status("VmRSS")
     scan(*tensors).backward(dy)
@@ -226,20 +282,15 @@ def peak_of(name: str, shape: tuple[int, ...]) -> float:
     return int(run.stdout) / (4 * batch * length * channels * states)
 
 
-def coupled_ratio(shape: tuple[int, ...]) -> tuple[float, float, float]:
-    """Milliseconds of a selective and of a coupled scan (mean, M = 3), forward + backward, and their ratio."""
-    from affectssm.ssm.coupled import coupled_scan
-
-    single, joint = inputs(shape), inputs(shape, modalities=MODALITIES)
-    scans = ((own("numba"), single), (lambda *t: coupled_scan(*t, backend="numba"), joint))
-    times: list[list[float]] = [[], []]
-    for turn in range(8):
-        for number, (scan, tensors) in enumerate(scans):
-            seconds = once(scan, tensors)[1]
-            if turn:
-                times[number].append(seconds)
-    one, several = (1e3 * statistics.median(found) for found in times)
-    return one, several, several / one
+def coupled_times(shape: tuple[int, ...]) -> dict[str, float]:
+    """Median seconds of a selective scan (the empty name) and of coupled scans, forward + backward, interleaved."""
+    runs = {"": (own("numba"), inputs(shape))}
+    runs |= {name: (coupled(name, "numba"), coupled_inputs(shape, name)) for name in COUPLINGS}
+    times: dict[str, list[Times]] = {name: [] for name in runs}
+    for _ in range(8):
+        for name, (scan, tensors) in runs.items():
+            times[name].append(once(scan, tensors))
+    return {name: medians(found[1:])[1] or 0.0 for name, found in times.items()}
 
 
 def table(rows: list[list[str]]) -> str:
@@ -248,54 +299,91 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
-def report(shapes: tuple[tuple[int, ...], ...]) -> tuple[str, dict[str, Any]]:
-    """Measure everything; the Markdown page, and the times for the plot."""
-    for name in IMPLEMENTATIONS:
-        agree(name)
+def cell(value: float | None, digits: int = 1) -> str:
+    """A number, or nothing where nothing was measured."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def over(value: float | None, by: float | None) -> float | None:
+    """Their ratio, where both were measured."""
+    return None if value is None or by is None else value / by
+
+
+def section(
+    shape: tuple[int, ...], floor: Times, times: dict[str, Times], memory: dict[str, float]
+) -> list[list[str]]:
+    """The rows of a shape."""
+    rows = [[str(shape), "floor", f"{1e3 * floor[0]:.1f}", "", f"{1e3 * floor[1]:.1f}", "", "1", ""]]
+    for name, (forward, both) in times.items():
+        rows.append([
+            "", name, f"{1e3 * forward:.1f}", cell(over(forward, times["numba"][0])), cell(both and 1e3 * both),
+            cell(over(both, times["numba"][1])), cell(over(both, floor[1])), cell(memory.get(name), 3),
+        ])  # fmt: skip
+    return rows
+
+
+def show(shape: tuple[int, ...], times: dict[str, Times], memory: dict[str, float]) -> None:
+    """Print what was measured at a shape; its floor is known when all have been."""
+    print(shape)
+    for name, pair in times.items():
+        forward, both = (cell(t and 1e3 * t) or "-" for t in pair)
+        print(f"    {name}: {forward} / {both} ms, memory {cell(memory.get(name), 3) or '-'}", flush=True)
+
+
+def figures(
+    shapes: tuple[tuple[int, ...], ...],
+) -> tuple[list[list[str]], dict[str, dict[str, float]], float, float]:
+    """Measure every shape; the table, the times for the plot, and the machine's rates.
+
+    Floors come last, from the best rates of the run, so that they are the same for every shape.
+    """
     rate, width = exp_rate(), bandwidth()
-    head = [
-        "(B, L, D, N)",
-        "what",
-        "forward ms",
-        "forward + backward ms",
-        "over the floor",
-        "numba is faster by",
-        "memory",
-    ]
-    rows, drawn = [head], {}
+    measured = {}
     for shape in shapes:
-        rounds = {n: r for n, r in ROUNDS.items() if n != "transformers" or shape[1] <= LOOP_STEPS}
-        times = measure(shape, rounds)
-        rate = max(rate, exp_rate())
-        forward, both = floors(shape, rate, width)
-        rows.append([str(shape), "floor", f"{1e3 * forward:.1f}", f"{1e3 * both:.1f}", "1", "", ""])
-        for name, (f, b) in times.items():
-            memory = peak_of(name, shape) if name in ("numba", "numba, channels first", "mambapy") else None
-            rows.append([
-                "", name, f"{1e3 * f:.1f}", f"{1e3 * b:.1f}", f"{b / both:.1f}",
-                f"{b / times['numba'][1]:.1f}", "" if memory is None else f"{memory:.3f}",
-            ])  # fmt: skip
-        drawn[str(shape)] = {"floor": both} | {name: b for name, (_, b) in times.items()}
-        print(table([head, *rows[1:]][-len(times) - 2 :]), flush=True)
+        times = measure(shape, ROUNDS)
+        memory = {name: peak_of(name, shape) for name in ROUNDS if backward_ends(name, shape)}
+        measured[shape] = times, memory
+        rate, width = max(rate, exp_rate()), max(width, bandwidth())
+        show(shape, times, memory)
+    rows, drawn = [HEAD], {}
+    for shape, (times, memory) in measured.items():
+        floor = floors(shape, rate, width)
+        rows += section(shape, floor, times, memory)
+        drawn[str(shape)] = {"floor": floor[1]} | {name: b for name, (_, b) in times.items() if b is not None}
+    return rows, drawn, rate, width
+
+
+def report(shapes: tuple[tuple[int, ...], ...]) -> tuple[str, dict[str, dict[str, float]]]:
+    """Measure everything; the Markdown page, and the times for the plot."""
+    agree_all()
+    rows, drawn, rate, width = figures(shapes)
     first = shapes[0]
     longer = (first[0], 2 * first[1], *first[2:])
     short, long = (measure(shape, {"numba": 7})["numba"][1] for shape in (first, longer))
-    one, several, ratio = coupled_ratio(first)
+    several = coupled_times(first)
+    one = several.pop("")
+    lines = [
+        ["coupling", "forward + backward ms", "times one selective scan"],
+        *([name, f"{1e3 * seconds:.1f}", f"{seconds / one:.2f}"] for name, seconds in several.items()),
+    ]
     page = f"""# Selective and coupled scan on a CPU
 
 Written by `python benchmarks/scan.py`. {torch.get_num_threads()} threads, {processor()}, torch {torch.__version__},
 Python {platform.python_version()}.
 Median of interleaved rounds in one run ({", ".join(f"{n} {r}" for n, r in ROUNDS.items())}).
-Floor: {rate / GIGA:.1f} Gexp/s and {width / GIGA:.1f} GB/s, measured in the same run; forward + backward needs two
+Floor: {rate / GIGA:.1f} Gexp/s and {width / GIGA:.1f} GB/s, the best of the same run; forward + backward needs two
 exponentials a state and step. Memory: peak of forward + backward beyond inputs, outputs and their gradients, in
-(B, L, D, N) tensors of float32. transformers' loop is left out where L > {LOOP_STEPS} (its backward is quadratic in L).
+(B, L, D, N) tensors of float32. The backward pass of transformers' loop takes time quadratic in L: where
+L > {LOOP_STEPS} only its forward pass is measured, and the other cells are empty.
 
 {table(rows)}
 
 Doubling L at {first}: {long / short:.2f} times the time ({1e3 * short:.1f} and {1e3 * long:.1f} ms).
 
-Coupled scan (mean, M = {MODALITIES}) at {first}, forward + backward: {several:.1f} ms, {ratio:.2f} times one selective
-scan ({one:.1f} ms).
+Coupled scan of numba (M = {MODALITIES}) at {first}, beside one selective scan ({1e3 * one:.1f} ms). The weights of
+mix want gradients too.
+
+{table(lines)}
 
 ![forward + backward](scan.png)
 """
@@ -310,19 +398,20 @@ def processor() -> str:
     )
 
 
-def plot(drawn: dict[str, dict[str, float]], path: Path) -> None:
+def plot(drawn: dict[str, dict[str, float]], path: Path, title: str) -> None:
     """Time over the floor of every implementation at every shape, on a logarithmic axis."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    names = list(IMPLEMENTATIONS)
-    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
+    names = list(dict.fromkeys(name for times in drawn.values() for name in times if name != "floor"))
+    apart = 0.8 / max(1, len(names))
+    figure, axes = plt.subplots(figsize=(max(9, 1.5 * len(drawn)), 4), layout="constrained")
     for number, name in enumerate(names):
         found = [(i, times[name] / times["floor"]) for i, times in enumerate(drawn.values()) if name in times]
-        places = [i + (number - (len(names) - 1) / 2) * 0.16 for i, _ in found]
-        bars = axes.bar(places, [ratio for _, ratio in found], width=0.15, label=name)
+        places = [i + (number - (len(names) - 1) / 2) * apart for i, _ in found]
+        bars = axes.bar(places, [ratio for _, ratio in found], width=0.94 * apart, label=name)
         axes.bar_label(
             bars, [f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}" for _, ratio in found], fontsize=7
         )
@@ -331,8 +420,8 @@ def plot(drawn: dict[str, dict[str, float]], path: Path) -> None:
     axes.set_xticks(range(len(drawn)), list(drawn))
     axes.set_xlabel("(B, L, D, N)")
     axes.set_ylabel("time over the floor")
-    axes.set_title("Selective scan on a CPU, forward + backward")
-    axes.legend(fontsize=8, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.18), frameon=False)
+    axes.set_title(title)
+    figure.legend(fontsize=8, ncols=6, loc="outside lower center", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)
 
@@ -351,7 +440,7 @@ def main() -> None:
     print("\n" + page)
     if not given.quick:
         (HERE / "results" / "scan.md").write_text(page)
-        plot(drawn, HERE / "results" / "scan.png")
+        plot(drawn, HERE / "results" / "scan.png", "Selective scan on a CPU, forward + backward")
     return None
 
 

@@ -19,7 +19,7 @@ from affectssm.adaptation.stream import run_stream
 from affectssm.adaptation.trials import ADAPTED, STREAMS, adapt_part
 from affectssm.errors import ConfigError, DataError
 from affectssm.physio_settings import AdaptationSettings
-from affectssm.store.parquet import read_parquet, read_parquet_card
+from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
 from affectssm.training import trial_data
 from affectssm.training.run_files import resume_folder
 from affectssm.training.trial_runs import TrialRuns
@@ -38,6 +38,7 @@ from tests.adaptation.run_world import (
     write_shard,
 )
 from tests.models.physio import SAMPLES
+from tests.ssm.elsewhere import without_numba
 
 MISSING = {"patterns": ["modality", "sample"], "ratios": [0.5, 0.8]}
 FEWER = {"patterns": ["sample"], "ratios": [0.8]}
@@ -230,6 +231,58 @@ def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(done, tmp_path, mon
     assert not kept.exists()
 
 
+@pytest.mark.parametrize(
+    ("kept", "names"), [(0, ["reference"]), (1, ["numba", "reference"]), (4, ["numba"])], ids=str
+)
+def test_the_card_of_a_resumed_job_names_the_scan_backends_of_all_its_folds(
+    tmp_path, monkeypatch, kept, names
+):
+    """Of four, ``kept`` were done before the kill."""
+    world = fewer(tmp_path)
+    real, seen = trials.adapt_fold, []
+
+    def killed(*given):
+        if len(seen) == kept:
+            raise KeyboardInterrupt
+        seen.append(given)
+        return real(*given)
+
+    def no_files(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trials, "adapt_fold", killed)
+        patch.setattr(trials, "write_parquet", no_files)
+        adapt_part(**vars(world))
+    assert len(seen) == kept
+    without_numba(monkeypatch)
+    adapt_part(**vars(world))
+    for out in (world.out, world.streams_out):
+        assert read_parquet_card(out)["scan_backends"] == names
+
+
+def test_folds_kept_without_names_of_scan_backends_are_taken_up(tmp_path, monkeypatch):
+    world = fewer(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(trials.FinishedStreams, "clear", lambda self: None)
+        adapt_part(**vars(world))
+    for file in resume_folder(world.out).glob("0.*"):
+        card, table = read_parquet_card(file), read_parquet(file)
+        assert card.pop("scan_backends") == ["numba"]
+        write_parquet(file, table, table.schema, card)
+    monkeypatch.setattr(trials, "adapt_fold", None)
+    adapt_part(**vars(world))
+    assert read_parquet_card(world.out)["scan_backends"] == ["numba"]
+
+
+def test_a_scan_backend_that_cannot_run_is_named_by_its_own_key(tmp_path):
+    world = fewer(tmp_path)
+    world.settings["training"] = {**world.settings["training"], "scan_backend": "mamba_ssm"}
+    with pytest.raises(ConfigError, match=r"'mamba_ssm' cannot run here: .*cpu") as error:
+        adapt_part(**vars(world))
+    assert error.value.where == "physiology.training.scan_backend"
+
+
 def test_what_was_kept_for_other_settings_is_not_taken_up(tmp_path, monkeypatch):
     world = fewer(tmp_path)
     real, seen = trials.adapt_fold, []
@@ -255,7 +308,7 @@ def test_the_card_says_what_the_answers_are_made_of(done):
     assert card["stage"] == "adaptation/trials" and card["settings"]["seed"] == SEED
     assert card["settings"]["chosen"] == CHOSEN and card["settings"]["adaptation"] == ADAPTATION
     assert len(card["inputs"]) == 2 + len(world.mask_files)
-    assert card["scan_backends"] and card["extra"]["run"]["stage"] == "training/trials"
+    assert card["scan_backends"] == ["numba"] and card["extra"]["run"]["stage"] == "training/trials"
 
 
 def test_eata_looks_back_at_whole_training_segments_as_many_as_set(done, monkeypatch):

@@ -32,6 +32,7 @@ from tests.adaptation.run_world import (
     write_shard,
 )
 from tests.models.physio import SAMPLES, segments, trained
+from tests.ssm.elsewhere import without_numba
 
 SUBJECTS = ("s01", "s02", "s03")
 ADAPTATION = AdaptationSettings.model_validate({"batch": 4, **LOOSE}).model_dump(mode="json")
@@ -230,6 +231,35 @@ def test_a_killed_choice_goes_on_and_ends_as_an_undisturbed_one(world, tmp_path,
     assert seen[4:] == [seen[3]]
     assert again["tried"] == undisturbed["tried"] and again["card"]["id"] == undisturbed["card"]["id"]
     assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("kept", "names"), [(0, ["reference"]), (1, ["numba", "reference"]), (2, ["numba"])], ids=str
+)
+def test_the_card_of_a_resumed_choice_names_the_scan_backends_of_all_its_folds(
+    world, tmp_path, monkeypatch, kept, names
+):
+    """Of two, ``kept`` were done before the kill."""
+    shard, runs, _ = world
+    asked = (tmp_path, runs[:1], shard, METHODS[:2])
+    real, seen = choosing.try_fold, []
+
+    def killed(*given):
+        if len(seen) == kept:
+            raise KeyboardInterrupt
+        seen.append(given)
+        return real(*given)
+
+    def no_file(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(choosing, "try_fold", killed)
+        patch.setattr(choosing, "write_json", no_file)
+        chosen(*asked, ratios=[0.8])
+    assert len(seen) == kept
+    without_numba(monkeypatch)
+    assert chosen(*asked, ratios=[0.8])["card"]["scan_backends"] == names
 
 
 def test_a_choice_that_is_none_is_refused(tmp_path):

@@ -67,6 +67,9 @@ def tensors(case: Case) -> dict[str, Tensor | None]:
 
     signal = (*lead, channels, case.length)
     softplus = "delta_softplus" in case.options
+    bias = torch.randn(*lead_of_rows, channels, generator=rng)
+    if not softplus:  # no negative step sizes: the states would grow without bound
+        bias = bias.abs()
     found = {
         "u": timed(*signal),
         "delta": timed(*signal, uniform=0.0 if softplus else 5.0),
@@ -75,9 +78,7 @@ def tensors(case: Case) -> dict[str, Tensor | None]:
         "C": timed(*lead, *groups, case.states, case.length),
         "D": torch.randn(*lead_of_rows, channels, generator=rng) if "D" in case.options else None,
         "z": timed(*signal) if "z" in case.options else None,
-        "delta_bias": torch.randn(*lead_of_rows, channels, generator=rng)
-        if "delta_bias" in case.options
-        else None,
+        "delta_bias": bias if "delta_bias" in case.options else None,
     }
     if "mix" in case.options:
         found["mix"] = torch.rand(case.modalities, case.modalities, generator=rng).softmax(dim=1)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
+import dataclasses
 import subprocess
 import sys
+import types
 import warnings
 
 import pytest
 import torch
 
-from affectssm.ssm import backends, numba_backend
+from affectssm.ssm import backends, mamba_ssm_backend, numba_backend, triton_backend
 from affectssm.ssm.arguments import coupled, selective
-from affectssm.ssm.backends import BackendError, choose, use_backend
+from affectssm.ssm.backends import BackendError, choose, recorded, use_backend
 from affectssm.ssm.scan import selective_scan
 
 
@@ -36,7 +37,8 @@ def test_the_fastest_that_can_is_chosen():
     assert choose(asked(torch.float64)).NAME == "reference"
     assert choose(asked(discretisation="zoh")).NAME == "reference"
     assert choose(asked_coupled("mean")).NAME == "numba"
-    assert choose(asked_coupled("mix")).NAME == "reference"
+    assert choose(asked_coupled("mix")).NAME == "numba"
+    assert choose(asked(), "auto").NAME == "numba"
 
 
 @pytest.mark.parametrize(
@@ -67,25 +69,105 @@ def test_forcing_is_undone_and_can_be_nested():
         pass
 
 
-def test_without_numba_the_reference_runs_with_one_warning(monkeypatch):
+def test_backends_are_recorded_once_they_have_computed_something():
+    with recorded() as outer:
+        choose(asked())
+        assert outer == set(), "chosen is not computed"
+        choose(asked()).selective(asked())
+        with recorded() as inner, use_backend("reference"):
+            choose(asked_coupled("mix")).coupled(asked_coupled("mix"))
+        assert (inner, outer) == ({"reference"}, {"numba", "reference"})
+    with recorded() as later, pytest.raises(AttributeError):
+        choose(asked()).selective(None)
+    assert later == set() and outer == {"numba", "reference"}
+
+
+@pytest.fixture
+def _asked_anew(monkeypatch):
+    """What is installed is looked for again, and warned of again."""
     monkeypatch.setattr(backends, "_warned", set())
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        numba_backend.importlib.util, "find_spec", lambda name: None if name == "numba" else find(name)
-    )
+    for module in (numba_backend, mamba_ssm_backend, triton_backend):
+        module._missing.cache_clear()
+    yield
+    for module in (numba_backend, mamba_ssm_backend, triton_backend):
+        module._missing.cache_clear()
+
+
+@pytest.mark.usefixtures("_asked_anew")
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModuleNotFoundError("No module named 'numba'"), "not installed (it is in envs/requirements.lock)"),
+        (ImportError("Numba needs NumPy 2.0"), "installed but cannot be imported: Numba needs NumPy 2.0"),
+    ],
+)
+def test_without_numba_the_reference_runs_with_one_warning(monkeypatch, error, told):
+    def fail(name):
+        raise error
+
+    monkeypatch.setattr(numba_backend.importlib, "import_module", fail)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert [choose(asked()).NAME for _ in range(3)] == ["reference"] * 3
-    assert [str(w.message) for w in caught] == [
-        "scans run on the slow reference backend: numba is not installed (it is in envs/requirements.lock)"
-    ]
+        assert choose(asked(torch.float64)).NAME == "reference"
+    assert [str(w.message) for w in caught] == [f"scans run on the slow reference backend: numba is {told}"]
+
+
+class OnCuda(torch.Tensor):
+    """A tensor that says that it lies on a GPU."""
+
+    device = torch.device("cuda")
+
+
+def on_cuda(**changed):
+    found = asked()
+    moved = {name: getattr(found, name).as_subclass(OnCuda) for name in ("u", "delta", "A", "B", "C")}
+    return dataclasses.replace(found, **{**moved, **changed})
+
+
+@pytest.mark.usefixtures("_asked_anew")
+def test_a_gpu_without_triton_runs_the_reference_with_one_warning(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mamba_ssm", None)
+    monkeypatch.setattr(triton_backend.importlib.util, "find_spec", lambda name: None)
+    with pytest.warns(RuntimeWarning, match="slow reference backend: triton is not installed") as caught:
+        assert [choose(on_cuda()).NAME for _ in range(2)] == ["reference"] * 2
+    assert len(caught) == 1
+
+
+@pytest.mark.usefixtures("_asked_anew")
+def test_what_mamba_ssm_does_not_suit(monkeypatch):
+    interface = types.ModuleType("mamba_ssm.ops")
+    interface.selective_scan_interface = None
+    monkeypatch.setitem(sys.modules, "mamba_ssm", types.ModuleType("mamba_ssm"))
+    monkeypatch.setitem(sys.modules, "mamba_ssm.ops", interface)
+    why_not = mamba_ssm_backend.why_not
+    assert why_not(on_cuda()) is None
+    half, parameter = torch.ones(1, 2, 3, dtype=torch.bfloat16), (-torch.ones(2, 4)).requires_grad_()
+    for changed, told in (
+        ({"reverse": (True,)}, "forward only"),
+        ({"discretisation": "zoh"}, "no discretisation 'zoh'"),
+        ({"u": half.as_subclass(OnCuda)}, "round step sizes"),
+        ({"u": asked(torch.float64).u.as_subclass(OnCuda)}, "no float64"),
+        ({"A": -torch.ones(2, 300)}, "at most 256 states"),
+        ({"A": parameter, "wants_state": True}, "no gradient of the last state"),
+    ):
+        assert told in why_not(on_cuda(**changed))
+    assert why_not(on_cuda(A=parameter)) is None, "the last state is not asked for"
+    with torch.no_grad():
+        assert why_not(on_cuda(A=parameter, wants_state=True)) is None
+    assert "cpu" in why_not(asked()) and "no coupled scan" in why_not(asked_coupled("mean"))
+    mamba_ssm_backend._missing.cache_clear()
+    monkeypatch.setitem(sys.modules, "mamba_ssm", None)
+    monkeypatch.delitem(sys.modules, "mamba_ssm.ops")
+    assert "not installed" in why_not(on_cuda())
 
 
 def test_the_package_imports_nothing_but_torch_until_a_backend_needs_more():
     code = (
-        "import sys, affectssm.ssm.scan, affectssm.ssm.coupled, affectssm.ssm.mamba; "
-        "bad = {'numba', 'triton', 'mamba_ssm', 'pydantic', 'pandas', 'lightning'} & set(sys.modules); "
-        "sys.exit(str(bad) if bad else 0)"
+        "import sys, torch; before = set(sys.modules); "
+        "import affectssm.ssm.scan, affectssm.ssm.coupled, affectssm.ssm.mamba; "
+        "more = {name.split('.')[0] for name in set(sys.modules) - before}; "
+        "more -= sys.stdlib_module_names | {'affectssm', 'torch'}; sys.exit(str(more) if more else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -98,6 +180,8 @@ def test_the_package_imports_nothing_but_torch_until_a_backend_needs_more():
         {"B": torch.ones(1, 4, 5)},
         {"A": torch.ones(3, 4)},
         {"D": torch.ones(3)},
+        {"u": torch.ones(1, 2, 0), "delta": torch.ones(1, 2, 0)},
+        {"A": torch.ones(2, 0)},
     ],
 )
 def test_wrong_arguments_are_refused(wrong):

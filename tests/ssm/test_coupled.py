@@ -87,15 +87,18 @@ def test_the_summed_state_follows_one_scan():
 
 
 @pytest.mark.parametrize("backend", ["reference", "numba"])
-def test_mean_stays_finite_over_ten_thousand_steps(backend):
+@pytest.mark.parametrize("coupling", ["mean", "mix"])
+def test_means_stay_finite_over_ten_thousand_steps(backend, coupling):
     rng = torch.Generator().manual_seed(0)
     length = 10_000
     u, delta = torch.randn(2, M, 1, 2, length, generator=rng)
     rates = -torch.arange(1, 5).float().expand(M, 2, 4)
     into, out = torch.randn(2, M, 1, 4, length, generator=rng)
+    mix = torch.randn(M, M, generator=rng).softmax(1) if coupling == "mix" else None
     y, last = coupled_scan(
-        u, delta - 4, rates, into, out, delta_softplus=True, return_last_state=True, backend=backend
-    )
+        u, delta - 4, rates, into, out, delta_softplus=True, return_last_state=True, coupling=coupling, mix=mix,
+        backend=backend,
+    )  # fmt: skip
     assert torch.isfinite(y).all() and last.abs().max() < 10
 
 
@@ -126,6 +129,9 @@ def test_reverse_is_the_scan_of_the_turned_signals():
         {"A": torch.zeros(M, D)},
         {"B": torch.zeros(M, B, N, L + 1)},
         {"delta": torch.zeros(M, B, D + 1, L)},
+        {"coupling": "mix", "mix": torch.tensor([[1.0, 0, 0], [0.5, 0.4, 0], [0, 0, 1]])},
+        {"coupling": "mix", "mix": torch.tensor([[1.0, 0, 0], [1.5, -0.5, 0], [0, 0, 1]])},
+        {"coupling": "mix", "mix": torch.full((M, M), torch.nan)},
     ],
 )
 def test_wrong_arguments_are_refused(wrong):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -24,3 +27,27 @@ def test_freed_memory_serves_the_next_output_beyond_glibcs_limit():
     pages = like.nbytes // resource.getpagesize()
     faults_of_one_more()
     assert min(faults_of_one_more() for _ in range(3)) < pages / 20
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
+def test_limits_that_the_environment_sets_stay():
+    """A process that hands freed memory back at once, so that what is resident is what is in use, goes on to do so."""
+    code = """if True:
+        import torch
+        from affectssm.ssm import heap
+
+        def resident():
+            fields = open("/proc/self/statm").read().split()
+            return int(fields[1]) * 4096
+
+        heap.keep_freed_memory()
+        like = torch.empty(heap.LARGEST_THRESHOLD // 4 + 1000)
+        before = resident()
+        for large in (like, like[: len(like) // 4]):
+            held = heap.empty_like(large).fill_(1.0)
+            assert resident() > before + large.nbytes // 2
+            del held
+            assert resident() < before + large.nbytes // 4
+        """
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)

@@ -9,6 +9,7 @@ import signal
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scan_cases import Case, cases, disagreements, run, tensors
 
 from affectssm.ssm import numba_cache, numba_coupled_scan, numba_selective_scan, numba_units, threads
@@ -31,10 +32,60 @@ def test_selective_scan_agrees_with_the_reference(case):
 @PROPERTY
 @given(cases(coupled=True))
 def test_coupled_scan_agrees_with_the_reference(case):
-    for coupling in ("mean", "none"):
-        expected = run(case, "reference", torch.float64, coupling=coupling)
-        found = run(case, "numba", torch.float32, coupling=coupling)
+    for coupling in ("mean", "none", "mix"):
+        asked = dataclasses.replace(case, options=case.options | ({"mix"} if coupling == "mix" else set()))
+        expected = run(asked, "reference", torch.float64, coupling=coupling)
+        found = run(asked, "numba", torch.float32, coupling=coupling)
         assert not disagreements(found, expected, RELATIVE, ABSOLUTE), coupling
+
+
+@PROPERTY
+@given(cases(coupled=True), st.booleans())
+def test_summed_states_agree_while_they_are_finite(case, wide):
+    """Sixteen steps: at most four modalities' states grow to 4^16."""
+    short = dataclasses.replace(case, length=min(case.length, 16), width=16 if wide else case.width)
+    expected = run(short, "reference", torch.float64, coupling="sum")
+    assert not disagreements(run(short, "numba", torch.float32, coupling="sum"), expected, RELATIVE, ABSOLUTE)
+
+
+@PROPERTY
+@given(cases())
+def test_the_reference_in_float32_agrees_with_itself_in_float64(case):
+    expected = run(case, "reference", torch.float64)
+    assert not disagreements(run(case, "reference", torch.float32), expected, RELATIVE, ABSOLUTE)
+
+
+def strided(tensor, axis):
+    """The same numbers, every second of a larger tensor's."""
+    return tensor.repeat_interleave(2, dim=axis).unflatten(axis, (-1, 2)).select(axis + 1, 0)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_strided_and_expanded_inputs(axis, monkeypatch):
+    case = dataclasses.replace(LONG, width=48, length=70, options=GATED)
+    plain = tensors(case)
+    expected = selective_scan(**plain, delta_softplus=True, backend="numba")
+    odd = plain | {name: strided(plain[name], axis) for name in ("u", "z")}
+    monkeypatch.setattr(numba_units, "STREAMED", 0)
+    torch.testing.assert_close(
+        selective_scan(**odd, delta_softplus=True, backend="numba"), expected, rtol=1e-6, atol=1e-6
+    )
+
+    leaves = {name: t.clone().requires_grad_() for name, t in plain.items()}
+    selective_scan(
+        **leaves, delta_softplus=True, backend="numba"
+    ).sum().backward()  # its gradient is one number, expanded
+    again = {name: t.clone().requires_grad_() for name, t in plain.items()}
+    y = selective_scan(**again, delta_softplus=True, backend="numba")
+    y.backward(torch.ones_like(y))
+    for name, t in leaves.items():
+        torch.testing.assert_close(t.grad, again[name].grad, rtol=1e-5, atol=1e-5, msg=name)
+
+
+def test_an_empty_batch_has_empty_outputs():
+    given = {n: None if t is None else t[:0] if t.dim() > 2 else t for n, t in tensors(LONG).items()}
+    y, last = selective_scan(**given, return_last_state=True, backend="numba")
+    assert (y.shape, last.shape) == ((0, 300, 700), (0, 300, 8))
 
 
 @pytest.mark.parametrize("channels_last", [True, False])

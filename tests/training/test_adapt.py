@@ -4,12 +4,14 @@ from safetensors.torch import load_file
 from small_task import FRAMES, run_settings, write_task
 
 from affectssm.errors import DataError
+from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.adapt import adapt
 from affectssm.training.data import labelled_sessions
 from affectssm.training.fit import fit
 from affectssm.training.predict import predict
+from tests.ssm.elsewhere import without_numba
 
 ensure_torchvision_ops()
 from affectssm.training.module import DialogueModule  # noqa: E402 - lightning needs the operators first
@@ -70,6 +72,38 @@ def test_finished_folds_of_a_killed_run_are_kept(base, monkeypatch):
     assert taken == [0, 1, 2, 0, 1, 0, 1, 2]
     one, other = load_file(whole / "checkpoint.safetensors"), load_file(killed / "checkpoint.safetensors")
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("at_step", "names"), [(5, ["numba", "reference"]), (None, ["numba"])], ids=["second fold", "files"]
+)
+def test_the_card_of_a_resumed_run_names_the_scan_backends_of_all_its_folds(
+    base, monkeypatch, at_step, names
+):
+    """Also where all folds were done before the kill, and nothing scans any more."""
+    task, runs = base
+    kind = f"-at-{at_step}"
+    (runs / f"da_mamba-multimediate{kind}").symlink_to(runs / "da_mamba-multimediate-demo")
+    out = runs / f"da_mamba+adapt_mpiigi-multimediate{kind}/loso/1"
+    step, taken = DialogueModule.training_step, []
+
+    def dying(self, batch, batch_idx):
+        taken.append(self.global_step)
+        if len(taken) == at_step:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    def no_files(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DialogueModule, "training_step", dying)
+        patch.setattr("affectssm.training.adapt.write_config", no_files)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            adapt(settings(), *task, out)
+    without_numba(monkeypatch)
+    adapt(settings(), *task, out)
+    assert read_card(out / "checkpoint.safetensors")["scan_backends"] == names
 
 
 def test_a_single_labelled_session_is_refused(base, tmp_path, monkeypatch):

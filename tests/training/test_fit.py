@@ -13,6 +13,7 @@ from affectssm.store.parquet import read_parquet
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.fit import fit
 from affectssm.training.predict import predict
+from tests.ssm.elsewhere import without_numba
 
 ensure_torchvision_ops()
 from affectssm.training.module import DialogueModule  # noqa: E402 - lightning needs the operators first
@@ -36,6 +37,10 @@ def same_run(one, other):
     assert all(torch.equal(first[name], second[name]) for name in first)
     for name in ("history.csv", "config.yaml"):
         assert (one / name).read_text() == (other / name).read_text()
+
+
+def named(path):
+    return read_card(path)["scan_backends"]
 
 
 def killed(task, out, at_step, monkeypatch, **kind):
@@ -101,6 +106,7 @@ def test_a_run_killed_before_its_files_were_written_trains_nothing_again(
     fit(run_settings(), *task, out)
     assert taken == []
     same_run(out, undisturbed)
+    assert named(out / "checkpoint.safetensors") == ["numba"], "they are kept with the state"
 
 
 def test_state_of_other_settings_or_data_is_dropped(task, tmp_path, monkeypatch):
@@ -165,12 +171,42 @@ def test_learning_finds_the_planted_label_and_shuffled_labels_do_not(task, tmp_p
     assert found[""] > 0.7 > 0.4 > found["shuffled_labels"]
 
 
-def test_the_card_names_the_scan_backends_that_ran(undisturbed):
-    assert "numba" in read_card(undisturbed / "checkpoint.safetensors")["scan_backends"]
+def test_the_card_names_the_scan_backends_of_its_own_run_alone(task, undisturbed, tmp_path):
+    assert named(undisturbed / "checkpoint.safetensors") == ["numba"]
+    fit(run_settings(scan_backend="reference", steps=2), *task, tmp_path / "1")
+    assert named(tmp_path / "1/checkpoint.safetensors") == ["reference"]
+    predict(run_settings(), tmp_path / "1", *task, tmp_path / "p.parquet")
+    assert named(tmp_path / "p.parquet") == ["numba"]
+
+
+def test_the_card_of_a_resumed_run_names_the_scan_backends_of_all_its_processes(
+    task, undisturbed, tmp_path, monkeypatch
+):
+    out = tmp_path / "1"
+    killed(task, out, 4, monkeypatch)
+    without_numba(monkeypatch)
+    fit(run_settings(), *task, out)
+    assert named(out / "checkpoint.safetensors") == ["numba", "reference"]
+    assert (
+        read_card(out / "checkpoint.safetensors")["id"]
+        == read_card(undisturbed / "checkpoint.safetensors")["id"]
+    )
+
+
+def test_a_state_without_names_of_scan_backends_is_gone_on_from(task, tmp_path, monkeypatch):
+    out, state = tmp_path / "1", tmp_path / ".1.resume/last.ckpt"
+    killed(task, out, 4, monkeypatch)
+    saved = torch.load(state, weights_only=True)
+    assert saved.pop("scan_backends") == ["numba"]
+    torch.save(saved, state)
+    without_numba(monkeypatch)
+    taken = steps_taken(monkeypatch)
+    fit(run_settings(), *task, out)
+    assert taken == list(range(4, 8)) and named(out / "checkpoint.safetensors") == ["reference"]
 
 
 def test_a_scan_backend_that_cannot_run_is_named_with_the_reason(task, tmp_path):
-    with pytest.raises(ConfigError, match=r"scan_backend\n.*'mamba_ssm' cannot run here: .*cpu") as error:
+    with pytest.raises(ConfigError, match=r"'mamba_ssm' cannot run here: .*cpu") as error:
         fit(run_settings(scan_backend="mamba_ssm"), *task, tmp_path / "1")
-    assert "auto" in error.value.remedy
+    assert error.value.where == "experiments.training.scan_backend" and "auto" in error.value.remedy
     assert not (tmp_path / "1" / "checkpoint.safetensors").exists()

@@ -10,9 +10,10 @@ import torch
 
 from affectssm.cli import main
 from affectssm.errors import ConfigError, DataError
+from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.training import trials
-from affectssm.training.run_files import CHECKPOINT, read_tensors
+from affectssm.training.run_files import CHECKPOINT, read_tensors, resume_folder, write_tensors
 from affectssm.training.seeds import mixed
 from affectssm.training.trial_data import (
     TrialData,
@@ -27,6 +28,7 @@ from affectssm.training.trial_runs import TrialRuns
 from affectssm.training.trials import batches, exchanged, fit_trials
 from affectssm.trial_settings import ProtocolSettings
 from tests.adaptation.run_world import middling, run_settings, write_shard
+from tests.ssm.elsewhere import without_numba
 
 RECIPE = {
     "learning_rate": 0.01, "weight_decay": 0.0, "batch": 4, "epochs": 2, "threads": 1, "scan_backend": "auto",
@@ -104,6 +106,54 @@ def test_a_killed_job_goes_on_with_the_next_fold_and_ends_with_the_same_files(
         assert (out / name).read_bytes() == (run / name).read_bytes()
     for name, value in read_tensors(run / CHECKPOINT).items():
         assert torch.equal(read_tensors(out / CHECKPOINT)[name], value)
+
+
+@pytest.mark.parametrize(
+    ("kept", "names"), [(0, ["reference"]), (1, ["numba", "reference"]), (2, ["numba"])], ids=str
+)
+def test_the_card_of_a_resumed_job_names_the_scan_backends_of_all_its_folds(
+    epochs, tmp_path, monkeypatch, kept, names
+):
+    """Of two, ``kept`` were done before the kill."""
+    original, trained, out = trials._fold, [], tmp_path / "5"
+
+    def fold_or_die(*given):
+        if len(trained) == kept:
+            raise KeyboardInterrupt
+        trained.append(given)
+        return original(*given)
+
+    def no_files(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trials, "_fold", fold_or_die)
+        patch.setattr(trials, "_write", no_files)
+        fit_trials(settings(), epochs[1:], "s01", out)
+    assert len(trained) == kept
+    without_numba(monkeypatch)
+    fit_trials(settings(), epochs[1:], "s01", out)
+    for name in (CHECKPOINT, "predictions.parquet"):
+        assert read_card(out / name)["scan_backends"] == names
+
+
+def test_folds_kept_without_names_of_scan_backends_are_taken_up(epochs, tmp_path, monkeypatch):
+    out = tmp_path / "5"
+    with monkeypatch.context() as patch:
+        patch.setattr(trials.FinishedFolds, "clear", lambda self: None)
+        fit_trials(settings(), epochs[1:], "s01", out)
+    file = resume_folder(out) / "0.safetensors"
+    write_tensors(file, read_tensors(file), {"id": read_card(file)["id"]})
+    monkeypatch.setattr(trials, "_fold", None)
+    fit_trials(settings(), epochs[1:], "s01", out)
+    assert read_card(out / CHECKPOINT)["scan_backends"] == ["numba"]
+
+
+def test_a_scan_backend_that_cannot_run_is_named_by_its_own_key(epochs, tmp_path):
+    asked = run_settings(training={**RECIPE, "scan_backend": "mamba_ssm"})
+    with pytest.raises(ConfigError, match=r"'mamba_ssm' cannot run here: .*cpu") as error:
+        fit_trials(asked, epochs[1:], "s01", tmp_path / "5")
+    assert error.value.where == "physiology.training.scan_backend"
 
 
 def test_what_was_kept_under_other_settings_is_not_taken_up(epochs, tmp_path, monkeypatch):

@@ -97,14 +97,14 @@ def choose(
     kept, gains = FinishedStreams(out, card, ["gained"]), Gains()
     for own in runs:
         torch.set_num_threads(own.settings["training"]["threads"])
-        with scans_of(own.settings["training"]):
-            for fold in _folds(own, store, subjects):
-                tables = kept.found(gains.folds)
-                if tables is None:
+        for fold in _folds(own, store, subjects):
+            tables = kept.found(gains.folds)
+            if tables is None:
+                with scans_of(own.settings["training"], "physiology") as ran:
                     stream = FoldStream(own, store, fold, subjects)
                     tables = [try_fold(stream, grids, plain, asked.ratios)]
-                    kept.keep(gains.folds, tables)
-                gains.add(tables[0])
+                kept.keep(gains.folds, tables, ran)
+            gains.add(tables[0])
     tried = [
         {"method": name, **setting, "improvement": gains.mean(name, number), "folds": gains.folds}
         for name, settings in grids.items()
@@ -118,7 +118,7 @@ def choose(
     }
     if not gains.folds:
         found["reason"] = _reason(subjects)
-    write_json(out, {"card": with_backends(card), **found})
+    write_json(out, {"card": with_backends(card, kept.ran), **found})
     kept.clear()
 
 

@@ -114,19 +114,19 @@ def adapt_part(
     )
     kept = FinishedStreams(out, card, ("adapted", "streams"))
     done = [[ADAPTED.empty_table(), STREAMS.empty_table()]]
-    with scans_of(settings["training"]):
-        for number, fold in enumerate(folds):
-            tables = kept.found(number)
-            if tables is None:
+    for number, fold in enumerate(folds):
+        tables = kept.found(number)
+        if tables is None:
+            with scans_of(settings["training"], "physiology") as ran:
                 tables = adapt_fold(FoldStream(runs, store, fold), constants, plain.batch, masks, asked)
-                kept.keep(number, tables)
-            done.append(tables)
-            log.info(
-                "fold %d/%d %s: %d streams, %d updates, %d collapsed",
-                number + 1, len(folds), fold.name, *_summary(tables[1]),
-            )  # fmt: skip
+            kept.keep(number, tables, ran)
+        done.append(tables)
+        log.info(
+            "fold %d/%d %s: %d streams, %d updates, %d collapsed",
+            number + 1, len(folds), fold.name, *_summary(tables[1]),
+        )  # fmt: skip
     answers, streams = (pa.concat_tables(parts).unify_dictionaries() for parts in zip(*done, strict=True))
-    card = with_backends(card)
+    card = with_backends(card, kept.ran)
     write_parquet(streams_out, streams, STREAMS, card)
     write_parquet(out, answers, ADAPTED, card)
     kept.clear()

@@ -16,6 +16,12 @@ DISCRETISATIONS = ("mamba", "zoh", "bilinear")
 COUPLINGS = ("mean", "sum", "none", "mix")
 
 
+class Missing(str):
+    """Why a backend cannot run, where the reason lies in the machine: what it needs is absent or broken."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Selective:
     """The arguments of one selective scan, checked; B and C have groups, ``reverse`` has one entry a group."""
@@ -31,6 +37,7 @@ class Selective:
     delta_softplus: bool
     reverse: tuple[bool, ...]  # (G,)
     discretisation: str
+    wants_state: bool = False  # whether the last state is asked for
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -75,9 +82,9 @@ class ScanOverflowError(ArithmeticError):
     def __init__(self, step: int, length: int) -> None:
         self.step, self.length = step, length
         super().__init__(
-            f"coupled scan: a state is not finite at step {step} of {length}. Coupling 'sum' adds the states of all "
-            "modalities, which grows wherever their decays add up to more than one. Use coupling 'mean', or shorter "
-            "sequences."
+            f"coupled scan: a state is not finite at step {step} of {length}, counted from 0 in the order of the "
+            "recurrence. Coupling 'sum' adds the states of all modalities, which grows wherever their decays add up to "
+            "more than one. Use coupling 'mean', or shorter sequences (and see that the inputs are finite)."
         )
 
     def __reduce__(self) -> tuple:
@@ -101,6 +108,7 @@ def selective(
     delta_softplus: bool,
     reverse: bool | Sequence[bool],
     discretisation: str,
+    wants_state: bool = False,
 ) -> Selective:
     """Check the arguments of a selective scan.
 
@@ -112,6 +120,7 @@ def selective(
     batch, channels, length = u.shape
     _rank("A", A, 2)
     states = A.shape[1]
+    _some(D=channels, L=length, N=states)
     _shape("delta", delta, (batch, channels, length))
     _shape("A", A, (channels, states))
     B, C = _grouped("B", B), _grouped("C", C)
@@ -128,7 +137,7 @@ def selective(
     turned = (reverse,) * groups if isinstance(reverse, bool) else tuple(map(bool, reverse))
     if len(turned) != groups:
         raise ValueError(f"reverse has {len(turned)} entries for {groups} groups")
-    return Selective(u, delta, A, B, C, D, z, delta_bias, delta_softplus, turned, discretisation)
+    return Selective(u, delta, A, B, C, D, z, delta_bias, delta_softplus, turned, discretisation, wants_state)
 
 
 def coupled(
@@ -149,8 +158,8 @@ def coupled(
     """Check the arguments of a coupled scan.
 
     Raises:
-        ValueError: when shapes do not fit together, for an unknown discretisation or coupling, or when ``mix`` is
-            given without the coupling of this name or the other way round.
+        ValueError: when shapes do not fit together, for an unknown discretisation or coupling, when ``mix`` is given
+            without the coupling of this name or the other way round, or when its rows are no weights.
     """
     _one_of("discretisation", discretisation, DISCRETISATIONS)
     _one_of("coupling", coupling, COUPLINGS)
@@ -158,6 +167,7 @@ def coupled(
     modalities, batch, channels, length = u.shape
     _rank("A", A, 3)
     states = A.shape[2]
+    _some(M=modalities, D=channels, L=length, N=states)
     _shape("delta", delta, tuple(u.shape))
     _shape("A", A, (modalities, channels, states))
     for name, projection in (("B", B), ("C", C)):
@@ -172,6 +182,8 @@ def coupled(
             _shape(name, optional, shape)
     if (mix is not None) != (coupling == "mix"):
         raise ValueError("coupling 'mix' wants the weights mix (M, M), every other coupling none")
+    if mix is not None and mix.device.type == "cpu":  # elsewhere, to look would make the device wait
+        _row_stochastic(mix.detach())
     return Coupled(
         u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse, discretisation, coupling, mix
     )
@@ -190,6 +202,23 @@ def _rank(name: str, tensor: Tensor, rank: int) -> None:
 def _shape(name: str, tensor: Tensor, wanted: tuple[int, ...]) -> None:
     if tuple(tensor.shape) != wanted:
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}: {wanted} is wanted")
+
+
+def _some(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if not size:
+            raise ValueError(f"a scan with {name} = 0: at least 1 is wanted")
+
+
+def _row_stochastic(mix: Tensor) -> None:
+    tolerance = 1e-3 if mix.dtype in (torch.float32, torch.float64) else 3e-2
+    wrong = (mix < 0).any(1) | ~((mix.double().sum(1) - 1).abs() <= tolerance)
+    if wrong.any():
+        row = int(wrong.int().argmax())
+        values = ", ".join(f"{value:.3g}" for value in mix[row].tolist())
+        raise ValueError(
+            f"mix: row {row} is ({values}): weights from 0 on with sum 1 are wanted (softmax of a row)"
+        )
 
 
 def _grouped(name: str, projection: Tensor) -> Tensor:

@@ -14,11 +14,11 @@ from typing import Protocol
 from torch import Tensor
 
 from affectssm.ssm import mamba_ssm_backend, numba_backend, reference, triton_backend
-from affectssm.ssm.arguments import Coupled, Selective
+from affectssm.ssm.arguments import Coupled, Missing, Selective
 
 _forced: list[str] = []
 _warned: set[str] = set()
-_ran: set[str] = set()
+_recording: list[set[str]] = []
 
 
 class Backend(Protocol):
@@ -36,9 +36,30 @@ class Backend(Protocol):
         """y (M, B, D, L) and the last states (M, B, D, N)."""
 
 
+class _Noted:
+    """A backend whose name every open ``recorded`` gets once it has computed something."""
+
+    def __init__(self, own: Backend) -> None:
+        self.NAME, self._own = own.NAME, own
+
+    def why_not(self, asked: Selective | Coupled) -> str | None:
+        return self._own.why_not(asked)
+
+    def selective(self, asked: Selective) -> tuple[Tensor, Tensor]:
+        return self._note(self._own.selective(asked))
+
+    def coupled(self, asked: Coupled) -> tuple[Tensor, Tensor]:
+        return self._note(self._own.coupled(asked))
+
+    def _note(self, computed: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        for names in _recording:
+            names.add(self.NAME)
+        return computed
+
+
 # in the order in which they are asked
 _MODULES: dict[str, Backend] = {
-    module.NAME: module for module in (mamba_ssm_backend, triton_backend, numba_backend, reference)
+    module.NAME: _Noted(module) for module in (mamba_ssm_backend, triton_backend, numba_backend, reference)
 }
 BACKENDS = tuple(_MODULES)
 
@@ -63,31 +84,30 @@ def choose(asked: Selective | Coupled, name: str | None = None) -> Backend:
 
     Args:
         asked: the scan's arguments.
-        name: the backend to use; None: the one that ``use_backend`` forces, or the first that can.
+        name: the backend to use; None or ``auto``: the one that ``use_backend`` forces, or the first that can.
 
     Raises:
         BackendError: when the named one cannot run this; the message says why.
     """
-    forced = name or (_forced[-1] if _forced else None)
+    named = None if name == "auto" else name
+    forced = named or (_forced[-1] if _forced else None)
     if forced is not None:
         found = backend(forced)
         if reason := found.why_not(asked):
             raise BackendError(f"scan backend {forced!r} cannot run here: {reason}")
-        _ran.add(forced)
         return found
     for candidate in BACKENDS:
         found = backend(candidate)
         reason = found.why_not(asked)
         if reason is None:
-            _ran.add(candidate)
             return found
-        _warn_once(candidate, reason, asked)
+        _warn_once(candidate, reason)
     raise AssertionError("the reference can do everything")
 
 
-def _warn_once(candidate: str, reason: str, asked: Selective | Coupled) -> None:
-    """Say once that the CPU's fast backend is missing; that others do not fit is nobody's concern."""
-    if candidate == "numba" and "not installed" in reason and candidate not in _warned:
+def _warn_once(candidate: str, reason: str) -> None:
+    """Say once that this machine lacks a fast backend that would do; one that does not fit is nobody's concern."""
+    if isinstance(reason, Missing) and candidate not in _warned:
         _warned.add(candidate)
         warnings.warn(f"scans run on the slow reference backend: {reason}", RuntimeWarning, stacklevel=4)
 
@@ -106,6 +126,12 @@ def use_backend(name: str | None) -> Iterator[None]:
         _forced.pop()
 
 
-def ran() -> list[str]:
-    """The backends that have computed something in this process."""
-    return sorted(_ran)
+@contextmanager
+def recorded() -> Iterator[set[str]]:
+    """The names of the backends that have computed something inside; the set grows as they do."""
+    names: set[str] = set()
+    _recording.append(names)
+    try:
+        yield names
+    finally:
+        _recording.pop()

@@ -10,9 +10,10 @@ and p is what the coupling makes of the previous states of all modalities:
     mean   (1/M) sum_j h^j       stable: a mean of numbers below one; the default
     sum    sum_j h^j             eq. 6 as printed; grows without bound where the decays add up to more than one
     none   h^m                   M scans side by side
-    mix    sum_j W_mj h^j        learned weights, every row non-negative with sum one (the caller's softmax)
+    mix    sum_j W_mj h^j        learned weights, every row non-negative with sum one (a softmax)
 
-With ``mean`` and ``sum`` p is the same for every modality, so one summed state is all that is carried.
+With ``mean`` and ``sum`` p is the same for every modality, so one summed state is all that is carried; with ``mix`` and
+``none`` one a modality. The weights of ``mix`` are checked on CPUs alone: a GPU would have to be waited for.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def coupled_scan(
 
     Raises:
         ScanOverflowError: with ``sum``, when a state stops being finite; it names the step.
-        ValueError: when shapes do not fit together.
+        ValueError: when shapes do not fit together, an axis but the batch's is empty, or a row of mix is no weights.
         BackendError: when the backend asked for cannot run this.
     """
     asked = arguments.coupled(

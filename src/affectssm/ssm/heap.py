@@ -3,7 +3,8 @@
 glibc takes blocks above a threshold from the system and gives them back when they are freed. To get the pages of every
 output anew takes a fifth of a scan's time. 32 MiB is the largest threshold there is, and less than the outputs of a
 coupled scan of a usual batch. So the scans take their outputs from the heap, whose free memory is kept up to ``KEPT``
-bytes. Other allocators, and other systems' C libraries, take no notice.
+bytes. Other allocators, and other systems' C libraries, take no notice; and where the environment sets these limits
+(glibc's MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_), they stay as they are.
 """
 
 from __future__ import annotations
@@ -18,18 +19,21 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # glibc's malloc.h
 LARGEST_THRESHOLD = 32 << 20
 KEPT = 1 << 30
 _USUAL_MMAP_MAX = int(os.environ.get("MALLOC_MMAP_MAX_", 65536))
+_CHOSEN = bool({"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"} & os.environ.keys())
 _mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda option, value: 1)
 
 
 def keep_freed_memory() -> None:
     """Large blocks come from the heap up to glibc's limit, and the heap gives memory back only beyond ``KEPT``."""
+    if _CHOSEN:
+        return
     _mallopt(_MMAP_THRESHOLD, LARGEST_THRESHOLD)
     _mallopt(_TRIM_THRESHOLD, KEPT)
 
 
 def empty_like(tensor: Tensor) -> Tensor:
     """torch.empty_like, from the heap also beyond glibc's limit."""
-    if tensor.nbytes < LARGEST_THRESHOLD:
+    if _CHOSEN or tensor.nbytes < LARGEST_THRESHOLD:
         return torch.empty_like(tensor)
     _mallopt(_MMAP_MAX, 0)
     try:

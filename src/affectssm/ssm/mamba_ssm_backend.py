@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import functools
 
 import torch
 from torch import Tensor
@@ -14,21 +14,42 @@ MAX_STATES = 256
 
 
 def why_not(asked: Selective | Coupled) -> str | None:
-    """CUDA, one direction for all channels, float32 or half inputs, at most 256 states; selective scans alone."""
+    """CUDA, forward in time, one format below float64, at most 256 states; selective scans alone.
+
+    Its gradient leaves out the last state, so a scan that asks for that, and may be differentiated, is another's.
+    """
     if isinstance(asked, Coupled):
         return "mamba_ssm has no coupled scan"
     if asked.u.device.type != "cuda":
         return f"the tensors lie on {asked.u.device.type}, mamba_ssm runs on CUDA"
-    if importlib.util.find_spec("mamba_ssm") is None:
-        return "mamba_ssm is not installed (envs/gpu.txt)"
+    return _unsuited(asked) or _missing()
+
+
+def _unsuited(asked: Selective) -> str | None:
     if asked.discretisation != "mamba":
         return f"mamba_ssm has no discretisation {asked.discretisation!r}"
     if any(asked.reverse):
         return "mamba_ssm runs forward only"
     if asked.u.dtype == torch.float64:
         return "mamba_ssm has no float64"
+    if asked.delta.dtype != asked.u.dtype:
+        return f"mamba_ssm would round step sizes from {asked.delta.dtype} to {asked.u.dtype}"
+    if asked.wants_state and torch.is_grad_enabled() and any(t.requires_grad for t in asked.tensors):
+        return "mamba_ssm has no gradient of the last state"
     if asked.A.shape[1] > MAX_STATES:
         return f"mamba_ssm takes at most {MAX_STATES} states a channel"
+    return None
+
+
+@functools.cache
+def _missing() -> str | None:
+    """What is wrong with the installation, asked once; a build that does not fit its torch fails at import."""
+    try:
+        from mamba_ssm.ops import selective_scan_interface  # noqa: F401
+    except ModuleNotFoundError as error:
+        return f"mamba_ssm is not installed (envs/gpu.txt): {error}"
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        return f"mamba_ssm is installed but cannot be imported: {error}"
     return None
 
 

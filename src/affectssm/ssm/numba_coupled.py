@@ -1,11 +1,12 @@
-"""Numba kernels of the coupled scan with one pooled state (couplings mean and sum); words as in numba_tiles.
+"""Numba kernels of the coupled scan (couplings mean, sum and mix); words as in numba_tiles.
 
 M modalities lie one after the other along the first axis: u, delta, z, y (M * B, L, D), A (M * D, N), B and C
-(M * B, L, N). What enters every modality's transition in place of its own previous state is p = ``scale`` times the
-sum of all states. One pass carries p in registers and gives every modality's output; p is also all that is kept, at
+(M * B, L, N). What enters a modality's transition in place of its own previous state is p: with one *pool*, ``scale``
+times the sum of all states, the same p for every modality; with M pools, the sum of all states with the modality's row
+of ``weights`` (M, M). One pass carries the pools and gives every modality's output; they are also all that is kept, at
 the beginning of every chunk. Tiles of several modalities are flat: modality m's begins at m times its length.
 
-A chunk holds fewer steps the more modalities there are: the tiles of all of them stay in the first-level cache.
+A chunk holds fewer steps the more modalities there are, down to ``numba_units.MIN_CHUNK``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numba import njit, types
 
 from affectssm.ssm.numba_coupled_chunk import chunk, chunk_again, chunk_back, outputs
+from affectssm.ssm.numba_mixed_chunk import mixed_chunk, mixed_chunk_again, mixed_chunk_back
 from affectssm.ssm.numba_states import (
     FOUR,
     INTO,
@@ -24,7 +26,6 @@ from affectssm.ssm.numba_states import (
     add_to,
     clear,
     copy,
-    place_of_next,
     read_projection,
     read_row,
     read_states,
@@ -36,6 +37,7 @@ from affectssm.ssm.numba_tiles import (
     channel_bits_of,
     clear_gradients,
     gate_gradients,
+    place_of_next,
     read_inputs,
     read_slopes,
     write_gradients,
@@ -47,7 +49,8 @@ _FLAT, _ROWS, _TIMED = types.float32[::1], types.float32[:, :], types.float32[:,
 _PARTIAL = types.float32[:, :, :, :]
 _FLAGS, _INT = types.boolean[::1], types.intp
 _INPUTS = (
-    _TIMED, _TIMED, _ROWS, _TIMED, _TIMED, _FLAT, _FLAT, _TIMED, _FLAGS, types.float32, _INT, _INT, _INT,
+    _TIMED, _TIMED, _ROWS, _TIMED, _TIMED, _FLAT, _FLAT, _TIMED, _FLAGS, types.float32, _FLAT,
+    _INT, _INT, _INT, _INT,
 )  # fmt: skip
 _compiled = {"nogil": True, "cache": True}
 
@@ -77,6 +80,56 @@ def _read_inputs(
 
 
 @njit(**_compiled)
+def _write_outputs(
+    z, has_gate, batch, b, first, turn, steps, channel, width, ends, tiles, h, y, last, streams, spare
+):  # fmt: skip
+    """The outputs of a chunk, and where the scan ``ends`` the states h (M, N in fours, 16), of all modalities."""
+    modalities = len(y) // batch
+    for m in range(modalities):
+        place = m * batch + b, first, turn, steps, channel, width
+        write_outputs(tiles, m * (len(tiles) // modalities), z, has_gate, y, place, streams, spare)
+        if ends:
+            write_states(h, m * (len(h) // modalities), last[m * batch + b], channel, width)
+
+
+@njit(**_compiled)
+def _read_slopes(
+    dy, dlast, z, dz, has_gate, batch, b, first, turn, steps, channel, width, ends,
+    tiles, last, projections, ps, pools, decays, streams, spare,
+):  # fmt: skip
+    """What the way back begins with: the outputs' gradients, without the gate, and the states' where the scan ends."""
+    modalities = len(dy) // batch
+    for m in range(modalities):
+        at, row = m * (len(tiles) // modalities), len(last) // modalities
+        place = m * batch + b, first, turn, steps, channel, width
+        if ends:
+            read_states(dlast[m * batch + b], channel, width, ONE, last, m * row, row // LANES)
+        read_slopes(dy, place, tiles, at, spare)
+        if has_gate:
+            outputs(projections, ps, pools, decays, modalities, m, steps, row // LANES, tiles, at)
+            gate_gradients(tiles, at, z, dz, place, streams, spare)
+        clear_gradients(tiles, at, steps)
+
+
+@njit(**_compiled)
+def _write_gradients(
+    delta, u, batch, b, first, turn, steps, channel, width, has_softplus,
+    tiles, skip, offset, du, ddelta, dD, dbias, own, streams, spare,
+):  # fmt: skip
+    """The gradients of a chunk's inputs; those of skip and bias are added to, the latter (..., M, 16) at ``own``."""
+    modalities = len(u) // batch
+    for m in range(modalities):
+        at, of_m = m * (len(tiles) // modalities), (own * modalities + m) * LANES
+        place = m * batch + b, first, turn, steps, channel, width
+        skips, biases = write_gradients(
+            tiles, at, delta, u, place, load(offset, m * LANES), load(skip, m * LANES), has_softplus, du, ddelta,
+            streams, spare,
+        )  # fmt: skip
+        add_to(dD, of_m, skips)
+        add_to(dbias, of_m, biases)
+
+
+@njit(**_compiled)
 def _read_rates(A, modalities, scale, low, high, rates, fours):
     """scale * rates (M * D, N) -> (blocks, M * N in fours * 16), flat, of the blocks from low to high."""
     channels = len(A) // modalities
@@ -88,17 +141,17 @@ def _read_rates(A, modalities, scale, low, high, rates, fours):
 
 @njit(types.void(*_INPUTS, _TIMED, _TIMED, _FLAT, types.int64[::1], _INT, _INT), **_compiled)
 def forward(
-    u, delta, A, B, C, D, bias, z, flags, scale, modalities, every, splits, y, last, kept, broken, begin, end
-):
+    u, delta, A, B, C, D, bias, z, flags, scale, weights, modalities, pools, every, splits,
+    y, last, kept, broken, begin, end,
+):  # fmt: skip
     """Units ``begin`` to ``end`` of all B * splits: outputs y, last states (M * B, D, N), kept p.
 
-    A unit is a part of the blocks. flags: softplus, gate z, outputs past the caches, reverse,
-    keep p, guard the states. kept: (B, blocks,
-    chunks, N in fours, 16), flat. broken (B * splits,) becomes the first step after which a guarded state is not
-    finite.
+    A unit is a part of the blocks. flags: softplus, gate z, outputs past the caches, reverse, mixed, keep p, guard the
+    states. kept: (B, blocks, chunks, pools, N in fours, 16), flat. broken (B * splits,) becomes the first step after
+    which a guarded state is not finite; one pool alone is guarded.
     """
     has_softplus, has_gate, streams = flags[0], flags[1], flags[2]
-    reverse, keep, guard = flags[3], flags[4], flags[5]
+    reverse, mixed, keep, guard = flags[3], flags[4], flags[5], flags[6]
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     row, tile = fours * LANES, every * STEP
@@ -108,7 +161,8 @@ def forward(
     tiles = np.empty(modalities * tile, np.float32)
     spare = np.empty((2, 1, every, LANES), np.float32)
     projections = np.empty(2 * modalities * every * fours, np.float32)
-    rates, p = np.empty(blocks * modalities * row, np.float32), np.empty(blocks * row, np.float32)
+    pool = pools * row
+    rates, p = np.empty(blocks * modalities * row, np.float32), np.empty(blocks * pool, np.float32)
     h = np.empty(modalities * row, np.float32)
     skip, offset = np.empty((2, modalities * LANES), np.float32)
     for unit in range(begin, end):
@@ -123,24 +177,30 @@ def forward(
             for block in range(low, high):
                 channel, width = block * LANES, min(LANES, channels - block * LANES)
                 if keep:
-                    position = ((b * blocks + block) * chunks + c) * row
-                    copy(p, block * row, kept, position, row)
+                    position = ((b * blocks + block) * chunks + c) * pool
+                    copy(p, block * pool, kept, position, pool)
                 _read_inputs(
                     delta, u, D, bias, batch, b, first, turn, steps, channel, width, has_softplus,
                     tiles, skip, offset, spare,
                 )  # fmt: skip
                 soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
-                good = chunk(
-                    block, modalities, row, tiles, rates, projections, scale, steps, c == chunks - 1, guard,
-                    p, h, delta, u, y, streams, channel_bits, batch, b, turn, first, channel, soon, beside,
-                )  # fmt: skip
+                good = steps
+                if not mixed:
+                    good = chunk(
+                        block, modalities, row, tiles, rates, projections, scale, steps, c == chunks - 1, guard,
+                        p, h, delta, u, y, streams, channel_bits, batch, b, turn, first, channel, soon, beside,
+                    )  # fmt: skip
+                else:
+                    mixed_chunk(
+                        block, modalities, row, tiles, rates, projections, weights, steps,
+                        p, h, delta, u, y, streams, channel_bits, batch, b, turn, first, channel, soon, beside,
+                    )  # fmt: skip
                 if good < steps:
                     broken[unit] = min(broken[unit], c * every + good)
-                for m in range(modalities):
-                    place = m * batch + b, first, turn, steps, channel, width
-                    write_outputs(tiles, m * tile, z, has_gate, y, place, streams, spare)
-                    if c == chunks - 1:
-                        write_states(h, m * row, last[m * batch + b], channel, width)
+                _write_outputs(
+                    z, has_gate, batch, b, first, turn, steps, channel, width, c == chunks - 1,
+                    tiles, h, y, last, streams, spare,
+                )  # fmt: skip
             if broken[unit] < length:
                 break
     if streams:
@@ -149,21 +209,21 @@ def forward(
 
 @njit(
     types.void(
-        *_INPUTS, _FLAT, _TIMED, _TIMED, _TIMED, _TIMED, _FLAT, _PARTIAL, _PARTIAL, _FLAT, _FLAT, _TIMED,
+        *_INPUTS, _FLAT, _TIMED, _TIMED, _TIMED, _TIMED, _FLAT, _PARTIAL, _PARTIAL, _FLAT, _FLAT, _TIMED, _FLAT,
         _INT, _INT, _INT,
     ),
     **_compiled,
 )  # fmt: skip
 def backward(
-    u, delta, A, B, C, D, bias, z, flags, scale, modalities, every, splits, kept, dy, dlast,
-    du, ddelta, dA, dB, dC, dD, dbias, dz, part, begin, end,
+    u, delta, A, B, C, D, bias, z, flags, scale, weights, modalities, pools, every, splits, kept, dy, dlast,
+    du, ddelta, dA, dB, dC, dD, dbias, dz, dweights, part, begin, end,
 ):  # fmt: skip
     """Units ``begin`` to ``end`` of all B * splits, as in ``forward``.
 
-    dA (parts, blocks, M * N in fours * 16), dD and dbias (parts, blocks, M * 16), all flat, are added to at ``part``;
-    dB, dC (splits, M * B, L, N) are written.
+    dA (parts, blocks, M * N in fours * 16), dD and dbias (parts, blocks, M * 16), dweights (parts, M * M * 16), all
+    flat, are added to at ``part``; dB, dC (splits, M * B, L, N) are written.
     """
-    has_softplus, has_gate, streams, reverse = flags[0], flags[1], flags[2], flags[3]
+    has_softplus, has_gate, streams, reverse, mixed = flags[0], flags[1], flags[2], flags[3], flags[4]
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     row, tile = fours * LANES, every * STEP
@@ -173,11 +233,12 @@ def backward(
     tiles = np.empty(modalities * tile, np.float32)
     spare = np.empty((2, 1, every, LANES), np.float32)
     projections = np.empty(2 * modalities * every * fours, np.float32)
-    ps, p = np.empty(every * row, np.float32), np.empty(row, np.float32)
+    pool = pools * row
+    ps, p = np.empty(every * pool, np.float32), np.empty(pool, np.float32)
     decays = np.empty(modalities * every * row, np.float32)
     dprojections = np.empty(2 * modalities * every * row, np.float32)
-    rates, dp = np.empty(blocks * modalities * row, np.float32), np.empty(blocks * row, np.float32)
-    last = np.empty(modalities * row, np.float32)
+    rates, dp = np.empty(blocks * modalities * row, np.float32), np.empty(blocks * pool, np.float32)
+    last, h = np.empty(modalities * row, np.float32), np.empty(2 * modalities * row, np.float32)
     skip, offset = np.empty((2, modalities * LANES), np.float32)
     for unit in range(begin, end):
         b, split = unit // splits, unit % splits
@@ -196,37 +257,39 @@ def backward(
                     delta, u, D, bias, batch, b, first, turn, steps, channel, width, has_softplus,
                     tiles, skip, offset, spare,
                 )  # fmt: skip
-                position = ((b * blocks + block) * chunks + c) * row
-                copy(kept, position, p, 0, row)
+                position = ((b * blocks + block) * chunks + c) * pool
+                copy(kept, position, p, 0, pool)
                 soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
-                chunk_again(
-                    block, modalities, row, tiles, rates, projections, scale, steps, p, ps, decays,
-                    delta, u, dy, channel_bits, batch, b, turn, soon, beside,
-                )  # fmt: skip
-                for m in range(modalities):
-                    at = m * tile
-                    if c == chunks - 1:
-                        read_states(dlast[m * batch + b], channel, width, ONE, last, m * row, fours)
-                    place = m * batch + b, first, turn, steps, channel, width
-                    read_slopes(dy, place, tiles, at, spare)
-                    if has_gate:
-                        outputs(projections, ps, decays, modalities, m, steps, fours, tiles, at)
-                        gate_gradients(tiles, at, z, dz, place, streams, spare)
-                    clear_gradients(tiles, at, steps)
-                chunk_back(
-                    block, modalities, row, tiles, rates, projections, scale, steps, ps, decays,
-                    last, c == chunks - 1, dp, dA, own * modalities * row, dprojections,
-                    du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
-                )  # fmt: skip
-                for m in range(modalities):
-                    at, of_m = m * tile, (own * modalities + m) * LANES
-                    place = m * batch + b, first, turn, steps, channel, width
-                    skips, biases = write_gradients(
-                        tiles, at, delta, u, place,
-                        load(offset, m * LANES), load(skip, m * LANES), has_softplus, du, ddelta, streams, spare,
+                if not mixed:
+                    chunk_again(
+                        block, modalities, row, tiles, rates, projections, scale, steps, p, ps, decays,
+                        delta, u, dy, channel_bits, batch, b, turn, soon, beside,
                     )  # fmt: skip
-                    add_to(dD, of_m, skips)
-                    add_to(dbias, of_m, biases)
+                else:
+                    mixed_chunk_again(
+                        block, modalities, row, tiles, rates, projections, weights, steps, p, h, ps, decays,
+                        delta, u, dy, channel_bits, batch, b, turn, soon, beside,
+                    )  # fmt: skip
+                _read_slopes(
+                    dy, dlast, z, dz, has_gate, batch, b, first, turn, steps, channel, width, c == chunks - 1,
+                    tiles, last, projections, ps, pools, decays, streams, spare,
+                )  # fmt: skip
+                if not mixed:
+                    chunk_back(
+                        block, modalities, row, tiles, rates, projections, scale, steps, ps, decays,
+                        last, c == chunks - 1, dp, dA, own * modalities * row, dprojections,
+                        du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
+                    )  # fmt: skip
+                else:
+                    mixed_chunk_back(
+                        block, modalities, row, tiles, rates, projections, weights, steps, h, ps, decays,
+                        last, c == chunks - 1, dp, dA, own * modalities * row, dprojections, dweights, part,
+                        du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
+                    )  # fmt: skip
+                _write_gradients(
+                    delta, u, batch, b, first, turn, steps, channel, width, has_softplus,
+                    tiles, skip, offset, du, ddelta, dD, dbias, own, streams, spare,
+                )  # fmt: skip
             for m in range(modalities):
                 at, row_of_m = 2 * m * steps * row, m * batch + b
                 sum_lanes(dprojections, at, INTO, first, turn, steps, dB[split, row_of_m])

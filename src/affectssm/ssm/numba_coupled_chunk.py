@@ -8,7 +8,7 @@ from __future__ import annotations
 from numba import njit
 
 from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO
-from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP
+from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP, line
 from affectssm.ssm.numba_vectors import (
     LANES,
     exp2,
@@ -43,8 +43,7 @@ def chunk(
             s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
                 if n == 0:
-                    lane = i & channel_bits
-                    later = turn * (i - lane)
+                    later, lane = line(i, channel_bits, turn)
                     fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
                     fetch3(u, m * batch + b, next_first + later, next_channel + lane)
                     if not streams:
@@ -102,7 +101,7 @@ def chunk_again(
     block, modalities, row, tiles, rates, projections, scale, steps, p, ps, decays,
     delta, u, dy, channel_bits, batch, b, turn, next_first, next_channel,
 ):  # fmt: skip
-    """All p (fours, steps, 4, 16) and decays (fours, steps, M, 4, 16) of a chunk from its first p."""
+    """All p (N / 4, steps, 4, 16) and decays (N / 4, steps, M, 4, 16) of a chunk from its first p."""
     fours, tile, factor, rates_at = (
         row // LANES,
         len(tiles) // modalities,
@@ -121,8 +120,7 @@ def chunk_again(
             s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
                 if n == 0:
-                    lane = i & channel_bits
-                    later = turn * (i - lane)
+                    later, lane = line(i, channel_bits, turn)
                     fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
                     fetch3(u, m * batch + b, next_first + later, next_channel + lane)
                     fetch3(dy, m * batch + b, next_first + later, next_channel + lane)
@@ -152,22 +150,22 @@ def chunk_again(
 
 
 @njit(nogil=True, cache=True)
-def outputs(projections, ps, decays, modalities, m, steps, fours, tiles, at):
+def outputs(projections, ps, pools, decays, modalities, m, steps, fours, tiles, at):
     """Add the outputs of modality m's states, which p and the decays give again, to those of its tile."""
     for n in range(0, fours, FOUR):
         for i in range(steps):
             here, k = at + i * STEP, 2 * (m * steps * fours + n * steps + i * FOUR)
             gain, summed = load(tiles, here + GAIN), load(tiles, here + OUT)
             for one in range(FOUR):
-                p = load(ps, (n * steps + i * FOUR + one) * LANES)
+                p = load(ps, ((n * steps + i * FOUR) * pools + min(m, pools - 1) * FOUR + one) * LANES)
                 decay = load(decays, ((n * steps + i * FOUR) * modalities + m * FOUR + one) * LANES)
-                state = fma(decay, p, gain * spread(projections, k + one))
+                state = fma(decay, p, gain * spread(projections, k + INTO + one))
                 summed = fma(state, spread(projections, k + READ_OUT + one), summed)
             store(tiles, here + OUT, summed)
 
 
 @njit(nogil=True, cache=True)
-def _back(
+def back(
     outer, size, gain, rates, r, projections, k, decays, a, p, dh, dp, dgain, dsize, drates, own, dprojections, here
 ):  # fmt: skip
     """Back through one state's step of one modality; dh is the gradient that comes from later steps."""
@@ -197,8 +195,8 @@ def chunk_back(
     rates_at, dp_at = block * modalities * row, block * row
     for n in range(0, fours, FOUR):
         at = n * LANES
-        place = dp_at + at
-        d0, d1, d2, d3 = load(dp, place), load(dp, place + 16), load(dp, place + 32), load(dp, place + 48)
+        own_dp = dp_at + at
+        d0, d1, d2, d3 = load(dp, own_dp), load(dp, own_dp + 16), load(dp, own_dp + 32), load(dp, own_dp + 48)
         for i in range(steps - 1, -1, -1):
             j = (n * steps + i * FOUR) * LANES
             p0, p1, p2, p3 = load(ps, j), load(ps, j + 16), load(ps, j + 32), load(ps, j + 48)
@@ -209,8 +207,7 @@ def chunk_back(
                 k = 2 * (m * steps * fours + n * steps + i * FOUR)
                 rate, g = rates_at + r, k * LANES
                 if n == 0 and not streams:
-                    lane = i & channel_bits
-                    later = turn * (i - lane)
+                    later, lane = line(i, channel_bits, turn)
                     fetch_to_write3(du, m * batch + b, first + later, channel + lane)
                     fetch_to_write3(ddelta, m * batch + b, first + later, channel + lane)
                 a = ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
@@ -225,25 +222,25 @@ def chunk_back(
                     load(tiles, here + GAIN),
                 )
                 dg, ds = load(tiles, here + DGAIN), load(tiles, here + DSIZE)
-                d0, dg, ds = _back(
+                d0, dg, ds = back(
                     outer, size, gain, rates, rate, projections, k, decays, a, p0, e0, d0, dg, ds,
                     drates, s, dprojections, g,
                 )  # fmt: skip
-                d1, dg, ds = _back(
+                d1, dg, ds = back(
                     outer, size, gain, rates, rate + 16, projections, k + 1, decays, a + 16, p1, e1, d1, dg, ds,
                     drates, s + 16, dprojections, g + 16,
                 )  # fmt: skip
-                d2, dg, ds = _back(
+                d2, dg, ds = back(
                     outer, size, gain, rates, rate + 32, projections, k + 2, decays, a + 32, p2, e2, d2, dg, ds,
                     drates, s + 32, dprojections, g + 32,
                 )  # fmt: skip
-                d3, dg, ds = _back(
+                d3, dg, ds = back(
                     outer, size, gain, rates, rate + 48, projections, k + 3, decays, a + 48, p3, e3, d3, dg, ds,
                     drates, s + 48, dprojections, g + 48,
                 )  # fmt: skip
                 store(tiles, here + DGAIN, dg)
                 store(tiles, here + DSIZE, ds)
-        store(dp, place, d0)
-        store(dp, place + 16, d1)
-        store(dp, place + 32, d2)
-        store(dp, place + 48, d3)
+        store(dp, own_dp, d0)
+        store(dp, own_dp + 16, d1)
+        store(dp, own_dp + 32, d2)
+        store(dp, own_dp + 48, d3)

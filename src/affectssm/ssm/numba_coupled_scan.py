@@ -34,7 +34,7 @@ with own_cache():
 
 
 class CoupledScan(torch.autograd.Function):
-    """The coupled scan with one pooled state, couplings mean and sum; modality and batch, or channel, are one axis."""
+    """The coupled scan, couplings mean, sum and mix; modality and batch, or modality and channel, are one axis."""
 
     @staticmethod
     def forward(
@@ -47,6 +47,7 @@ class CoupledScan(torch.autograd.Function):
         D: Tensor | None,
         z: Tensor | None,
         bias: Tensor | None,
+        mix: Tensor | None,
         modalities: int,
         softplus: bool,
         reverse: bool,
@@ -58,13 +59,14 @@ class CoupledScan(torch.autograd.Function):
         ctx.keep = any(ctx.needs_input_grad)
         ctx.softplus, ctx.reverse, ctx.guard = softplus, reverse, coupling == "sum"
         ctx.scale = 1 / modalities if coupling == "mean" else 1.0
+        ctx.pools = 1 if mix is None else modalities
         ctx.every = steps_of_chunk(length, states * modalities)
         ctx.blocks = blocks(channels)
         ctx.splits = splits_of(batch, ctx.blocks)
-        kept = room_for_kept(u, ctx, batch, length, fours(states))
+        kept = room_for_kept(u, ctx, batch, length, ctx.pools * fours(states))
         y, last = heap.empty_like(u), u.new_empty(rows, channels, states)
         broken = np.full(batch * ctx.splits, length, np.int64)
-        inputs = _coupled_inputs(ctx, (u, delta, A, B, C, D, z, bias), y)
+        inputs = _coupled_inputs(ctx, (u, delta, A, B, C, D, z, bias, mix), y)
         outputs = array(y, 0, 2, 1), array(last), kept.numpy(), broken
         threads.run(
             lambda part, begin, end: numba_coupled.forward(*inputs, *outputs, begin, end),
@@ -72,14 +74,14 @@ class CoupledScan(torch.autograd.Function):
         )
         if (step := int(broken.min())) < length:
             raise ScanOverflowError(step, length)
-        ctx.save_for_backward(u, delta, A, B, C, D, z, bias, kept)
+        ctx.save_for_backward(u, delta, A, B, C, D, z, bias, mix, kept)
         return y, last
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, dlast: Tensor) -> tuple[Tensor | None, ...]:
         *tensors, kept = ctx.saved_tensors
-        u, delta, A, B, C, D, z, bias = tensors
+        u, delta, A, B, C, D, z, bias, mix = tensors
         modalities, channels, states = ctx.modalities, u.shape[1], A.shape[1]
         batch = len(u) // modalities
         parts = threads.ranges(batch * ctx.splits, PARTS)
@@ -87,11 +89,13 @@ class CoupledScan(torch.autograd.Function):
         dA, dD, dbias = (
             u.new_zeros(len(parts), ctx.blocks, modalities, n, LANES) for n in (fours(states), 1, 1)
         )
+        dmix = u.new_zeros(len(parts), modalities, modalities, 0 if mix is None else LANES)
         dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
         given = *_coupled_inputs(ctx, tensors, du, ddelta, dz), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
         found = (
             array(du, 0, 2, 1), array(ddelta, 0, 2, 1), array(dA.view(-1)), array(dB, 0, 1, 3, 2),
             array(dC, 0, 1, 3, 2), array(dD.view(-1)), array(dbias.view(-1)), array(dz, 0, 2, 1),
+            array(dmix.view(-1)),
         )  # fmt: skip
         threads.run(
             lambda part, begin, end: numba_coupled.backward(*given, *found, part, begin, end),
@@ -103,16 +107,20 @@ class CoupledScan(torch.autograd.Function):
         return (
             du, ddelta, per_channel(dA, channels, states), joined(dB), joined(dC),
             None if D is None else per_channel(dD, channels, 1)[:, 0], dz,
-            None if bias is None else per_channel(dbias, channels, 1)[:, 0], *[None] * 4,
+            None if bias is None else per_channel(dbias, channels, 1)[:, 0],
+            None if mix is None else dmix.sum((0, 3)), *[None] * 4,
         )  # fmt: skip
 
 
 def _coupled_inputs(ctx: Any, tensors: Any, *written: Tensor | None) -> tuple[Any, ...]:
     """What both kernels of the coupled scan begin with."""
-    u, delta, A, B, C, D, z, bias = tensors
-    flags = [ctx.softplus, z is not None, streams(u.shape[1], *written), ctx.reverse, ctx.keep, ctx.guard]
+    u, delta, A, B, C, D, z, bias, mix = tensors
+    past_caches, mixed = streams(u.shape[1], *written), mix is not None
+    flags = [ctx.softplus, z is not None, past_caches, ctx.reverse, mixed, ctx.keep, ctx.guard]
+    weights = np.zeros(1, np.float32) if mix is None else array(mix.reshape(-1))
     return (
         array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 2, 1), array(C, 0, 2, 1),
         *vectors(A, D, bias),
-        array(z, 0, 2, 1), np.array(flags), ctx.scale, ctx.modalities, ctx.every, ctx.splits,
+        array(z, 0, 2, 1), np.array(flags), ctx.scale, weights,
+        ctx.modalities, ctx.pools, ctx.every, ctx.splits,
     )  # fmt: skip

@@ -24,7 +24,6 @@ from affectssm.ssm.numba_states import (
     add_to,
     clear,
     copy,
-    place_of_next,
     read_projection,
     read_row,
     read_states,
@@ -36,6 +35,7 @@ from affectssm.ssm.numba_tiles import (
     channel_bits_of,
     clear_gradients,
     gate_gradients,
+    place_of_next,
     read_inputs,
     read_slopes,
     write_gradients,
@@ -56,9 +56,8 @@ _compiled = {"nogil": True, "cache": True}
 def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, last, kept, begin, end):
     """Units ``begin`` to ``end`` of all B * G * splits: outputs y, last states (B, D, N), kept states.
 
-    A unit is a part of the blocks of a group. flags: softplus, gate z, outputs past the caches, keep
-    states. kept: (B, G, blocks, chunks,
-    N in fours, 16), flat.
+    A unit is a part of the blocks of a group. flags: softplus, gate z, outputs past the caches, keep states.
+    kept: (B, G, blocks, chunks, N in fours, 16), flat.
     """
     has_softplus, has_gate, streams, keep = flags[0], flags[1], flags[2], flags[3]
     length, groups, states = u.shape[1], B.shape[1], B.shape[3]

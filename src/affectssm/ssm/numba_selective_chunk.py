@@ -2,8 +2,8 @@
 
 The lines of a tile lie too far apart in memory for the processor to guess which comes next, and waiting for them would
 take a tenth of a long scan's time. So the loops over a tile's steps ask for the lines of the next tile, and for those
-that will be written, once a tile: in the pass of the first four states. There are as many lines as steps: a step of 16
-channels each, or 16 steps of a channel (``channel_bits`` as in numba_tiles).
+that will be written (unless past the caches), once a tile: in the pass of the first four states. There are as many
+lines as steps: a step of 16 channels each, or 16 steps of a channel (``channel_bits`` as in numba_tiles).
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from __future__ import annotations
 from numba import njit
 
 from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT
-from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP
+from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP, line
 from affectssm.ssm.numba_vectors import LANES, exp2, fetch3, fetch_to_write3, fma, load, splat, spread, store
 
-BEFORE, DECAY = (
-    0,
-    FOUR * LANES,
-)  # of four states at a step: what they were before it, and what is left of them
+# Of four states at a step: what they were before it, and what is left of them
+BEFORE, DECAY = 0, FOUR * LANES
 
 
 @njit(nogil=True, cache=True)
@@ -35,8 +33,7 @@ def chunk(
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
             if n == 0:
-                lane = i & channel_bits
-                later = turn * (i - lane)
+                later, lane = line(i, channel_bits, turn)
                 fetch3(delta, b, next_first + later, next_channel + lane)
                 fetch3(u, b, next_first + later, next_channel + lane)
                 if not streams:
@@ -62,15 +59,14 @@ def chunk_again(
     own, fours, tile, rates, projections, steps, h, states,
     delta, u, dy, channel_bits, b, turn, next_first, next_channel,
 ):  # fmt: skip
-    """All states and decays of a chunk, (fours, steps, 2, 4, 16), from its first states h (N, 16), which go on."""
+    """All states and decays of a chunk, (N / 4, steps, 2, 4, 16), from its first states h (N, 16), which go on."""
     for n in range(0, fours, FOUR):
         at, r = n * LANES, own + n * LANES
         r0, r1, r2, r3 = load(rates, r), load(rates, r + 16), load(rates, r + 32), load(rates, r + 48)
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
             if n == 0:
-                lane = i & channel_bits
-                later = turn * (i - lane)
+                later, lane = line(i, channel_bits, turn)
                 fetch3(delta, b, next_first + later, next_channel + lane)
                 fetch3(u, b, next_first + later, next_channel + lane)
                 fetch3(dy, b, next_first + later, next_channel + lane)
@@ -116,7 +112,7 @@ def outputs(states, projections, steps, fours, tile):
 
 @njit(nogil=True, cache=True)
 def _back(outer, size, gain, rate, projections, k, states, s, after, dh, drate, dgain, dsize, dprojections):
-    """Back through one state's step, from ``after`` to the state before, which is rechannel_bits first."""
+    """Back through one state's step, from ``after`` to the state before, which is returned first."""
     into, before, out = spread(projections, k + INTO), load(states, s + BEFORE), s + READ_OUT * LANES
     slope = fma(outer, spread(projections, k + READ_OUT), dh)
     store(dprojections, out, fma(outer, after, load(dprojections, out)))
@@ -143,8 +139,7 @@ def chunk_back(
         h0, h1, h2, h3 = load(h, s), load(h, s + 16), load(h, s + 32), load(h, s + 48)
         for i in range(steps - 1, -1, -1):
             if n == 0 and not streams:
-                lane = i & channel_bits
-                later = turn * (i - lane)
+                later, lane = line(i, channel_bits, turn)
                 fetch_to_write3(du, b, first + later, channel + lane)
                 fetch_to_write3(ddelta, b, first + later, channel + lane)
             j, k = i * STEP, 2 * (n * steps + i * FOUR)

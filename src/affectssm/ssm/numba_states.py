@@ -90,11 +90,3 @@ def sum_lanes(tiles, begin, which, first, turn, steps, target):
         for n in range(target.shape[1]):
             at = begin + (2 * ((n - n % FOUR) * steps + i * FOUR) + which + n % FOUR) * LANES
             target[first + turn * i, n] = total(load(tiles, at))
-
-
-@njit(nogil=True, cache=True)
-def place_of_next(block, low, high, channel, first, steps):
-    """Time of the first step and channel of the tile after a block's; ``steps`` lead to the next chunk."""
-    if block + 1 < high:
-        return first, channel + LANES
-    return first + steps, channel - (block - low) * LANES

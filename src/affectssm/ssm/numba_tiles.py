@@ -2,8 +2,8 @@
 
 A *block* is 16 neighbouring channels, one a lane; the last one may be partly empty. A *chunk* is a number of
 steps. A *tile* is a block of a chunk. Signals have time before channels and free strides; where channels are
-neighbours in memory, 16 of them are read at once, and where they are not, tiles are copied to ``spare``
-(2, 1, steps or more, 16) first.
+neighbours in memory, 16 of them are read at once. Other tiles, and those of partly empty blocks, are copied to
+``spare`` (2, 1, steps or more, 16) first: where steps are neighbours, 16 lines of them are transposed in registers.
 
 A tile's ``place`` in a signal is (b, first, turn, steps, channel, width): the time of its first step, 1, or -1 where
 time runs backwards, its number of steps, its first channel and how many of its lanes are channels. What a kernel
@@ -60,15 +60,6 @@ def _whole(source, place):
 
 
 @njit(nogil=True, cache=True)
-def channel_bits_of(signal):
-    """Which bits of a line's number mean a channel: none where a line holds 16 channels of a step.
-
-    Where it holds 16 steps of a channel, the last four: sixteen channels come first, then the next 16 steps.
-    """
-    return LANES - 1 if signal.strides[1] == _ITEM and signal.strides[2] != _ITEM else 0
-
-
-@njit(nogil=True, cache=True)
 def _lowest(place, i):
     """The earliest of sixteen steps from i on: its time, and its number."""
     _, first, turn, _, _, _ = place
@@ -79,6 +70,10 @@ def _lowest(place, i):
 def _gather(source, place, tile):
     """Copy a tile, -> (1, steps, 16); empty lanes are zero."""
     b, first, turn, steps, channel, width = place
+    if _near(source, place):
+        for i in range(steps):
+            store3(tile, 0, i, 0, load3(source, b, first + turn * i, channel))
+        return
     whole = _whole(source, place)
     for i in range(0, whole, LANES):
         t, row = _lowest(place, i)
@@ -92,6 +87,10 @@ def _gather(source, place, tile):
 def _scatter(tile, target, place):
     """The other way round; empty lanes are left out."""
     b, first, turn, steps, channel, width = place
+    if _near(target, place):
+        for i in range(steps):
+            store3(target, b, first + turn * i, channel, load3(tile, 0, i, 0))
+        return
     whole = _whole(target, place)
     for i in range(0, whole, LANES):
         t, row = _lowest(place, i)
@@ -237,3 +236,27 @@ def _gradients(tile, at, delta, u, place, bias, skip, has_softplus, du, ddelta, 
         _write(du, b, t, channel, fma(dgain, load(tile, here + SIZE), outer * skip), streams)
         _write(ddelta, b, t, channel, slope, streams)
     return skips, biases
+
+
+@njit(nogil=True, cache=True)
+def place_of_next(block, low, high, channel, first, steps):
+    """Time of the first step and channel of the tile after a block's; ``steps`` lead to the next chunk."""
+    if block + 1 < high:
+        return first, channel + LANES
+    return first + steps, channel - (block - low) * LANES
+
+
+@njit(nogil=True, cache=True)
+def channel_bits_of(signal):
+    """Which bits of a line's number mean a channel: none where a line holds 16 channels of a step.
+
+    Where it holds 16 steps of a channel, the last four: sixteen channels come first, then the next 16 steps.
+    """
+    return LANES - 1 if signal.strides[1] == _ITEM and signal.strides[2] != _ITEM else 0
+
+
+@njit(nogil=True, cache=True)
+def line(i, channel_bits, turn):
+    """Time, from the tile's first step on, and lane at which the tile's i-th line begins."""
+    lane = i & channel_bits
+    return turn * (i - lane), lane

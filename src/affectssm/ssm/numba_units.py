@@ -16,23 +16,28 @@ from affectssm.ssm import heap
 
 LANES, FOUR = 16, 4
 PARTS = 16  # in how many parts a gradient that is summed over the batch is summed
-CHUNK_STATES = 1024  # of one channel; what a chunk needs of them fits the second-level cache
-MIN_CHUNK = 32
+CHUNK_STATES = 1024  # of one channel: then a chunk's states and gradients fit a second-level cache of 512 KiB
+MIN_CHUNK = 32  # steps, however many states there are
 BLOCKS_OF_UNIT = 4  # at least: the gradients of B and C of 64 channels are summed before they are stored
 LINE = 4 * LANES  # bytes of a row of a tile, and of the caches' lines
-STREAMED = 4 << 20  # bytes from which on an output is not found in a cache when it is read
+STREAMED = (
+    4 << 20
+)  # bytes, more than a second-level cache holds; measured: smaller outputs are better kept there
 
 heap.keep_freed_memory()  # once, before a process's first scan
 
 
 def steps_of_chunk(length: int, states: int) -> int:
-    """Steps between two kept states: at most a thirty-second of all states is kept."""
-    return max(1, min(length, max(MIN_CHUNK, CHUNK_STATES // states)))
+    """Steps between two kept states: about a thirty-second of all states is kept at most.
+
+    They are a multiple of 16, so that tiles of signals whose steps are neighbours are read line by line.
+    """
+    return max(1, min(length, max(MIN_CHUNK, CHUNK_STATES // states // LANES * LANES)))
 
 
 def splits_of(rows: int, blocks: int) -> int:
     """In how many units a row's channels are worked on: enough for the threads, few enough for the memory."""
-    return max(1, min(-(-PARTS // rows), blocks // BLOCKS_OF_UNIT))
+    return max(1, min(-(-PARTS // max(1, rows)), blocks // BLOCKS_OF_UNIT))
 
 
 def array(tensor: Tensor | None, *axes: int) -> np.ndarray:

@@ -266,8 +266,8 @@ def _turned(builder: Any, rows: list[Any]) -> list[Any]:
             pair = rows[low], rows[low | bit]
             for number, row in enumerate((low, low | bit)):
                 source = [(c & ~bit | number * bit) + (LANES if c & bit else 0) for c in range(LANES)]
-                pick = ir.Constant(_INTS, [ir.Constant(_INT, i) for i in source])
-                turned[row] = builder.shuffle_vector(*pair, pick)
+                mask = ir.Constant(_INTS, [ir.Constant(_INT, i) for i in source])
+                turned[row] = builder.shuffle_vector(*pair, mask)
         rows = turned
     return rows
 
@@ -284,6 +284,14 @@ def _lines(
     return found
 
 
+def _turn(context: Any, builder: Any, sources: list[Any], targets: list[Any]) -> Any:
+    for target, value in zip(
+        targets, _turned(builder, [builder.load(p, align=4) for p in sources]), strict=True
+    ):
+        builder.store(value, target, align=4)
+    return context.get_dummy_value()
+
+
 @intrinsic
 def turn_in(typing: Any, source: Any, b: Any, t: Any, channel: Any, tile: Any, i: Any, turn: Any) -> Any:
     """16 steps of 16 channels from [b, t, channel] on, where steps are neighbours, -> rows i, i + turn, ..."""
@@ -292,10 +300,7 @@ def turn_in(typing: Any, source: Any, b: Any, t: Any, channel: Any, tile: Any, i
         one, zero = (context.get_constant(types.intp, value) for value in (1, 0))
         lines = _lines(context, builder, sig.args[0], args[0], args[1:4], 2, one)
         rows = _lines(context, builder, sig.args[4], args[4], (zero, args[5], zero), 1, args[6])
-        values = _turned(builder, [builder.load(line, align=4) for line in lines])
-        for row, value in zip(rows, values, strict=True):
-            builder.store(value, row, align=4)
-        return context.get_dummy_value()
+        return _turn(context, builder, lines, rows)
 
     return types.none(source, types.intp, types.intp, types.intp, tile, types.intp, types.intp), codegen
 
@@ -308,10 +313,7 @@ def turn_out(typing: Any, tile: Any, i: Any, turn: Any, target: Any, b: Any, t: 
         one, zero = (context.get_constant(types.intp, value) for value in (1, 0))
         rows = _lines(context, builder, sig.args[0], args[0], (zero, args[1], zero), 1, args[2])
         lines = _lines(context, builder, sig.args[3], args[3], args[4:7], 2, one)
-        values = _turned(builder, [builder.load(row, align=4) for row in rows])
-        for line, value in zip(lines, values, strict=True):
-            builder.store(value, line, align=4)
-        return context.get_dummy_value()
+        return _turn(context, builder, rows, lines)
 
     return types.none(tile, types.intp, types.intp, target, types.intp, types.intp, types.intp), codegen
 

@@ -47,15 +47,18 @@ def selective_scan(
         reverse: run from step L-1 to step 0. One value, or one a group: with two groups and ``(False, True)`` both
             directions of time run in one call, and nothing is flipped.
         discretisation: ``mamba`` (exp(delta A), delta B), ``zoh`` or ``bilinear`` (affectssm.ssm.reference).
-        backend: name of the backend to use; None: the one that ``use_backend`` forces, or the fastest that can.
+        backend: name of the backend to use; None or ``auto``: the one that ``use_backend`` forces, or the fastest that
+            can.
 
     Returns:
         y (B, D, L) in u's dtype. The state is kept in float32 (float64 for float64 inputs) whatever that is.
 
     Raises:
-        ValueError: when shapes do not fit together.
+        ValueError: when shapes do not fit together, or an axis but the batch's is empty.
         BackendError: when the backend asked for cannot run this.
     """
-    asked = arguments.selective(u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse, discretisation)
+    asked = arguments.selective(
+        u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse, discretisation, return_last_state
+    )
     y, state = backends.choose(asked, backend).selective(asked)
     return (y, state) if return_last_state else y

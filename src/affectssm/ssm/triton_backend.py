@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from affectssm.ssm.arguments import Coupled, Selective
+from affectssm.ssm.arguments import Coupled, Missing, Selective
 from affectssm.ssm.triton_plan import MAX_MODALITIES, MAX_STATES
 
 NAME = "triton"
@@ -103,16 +103,18 @@ def _run(*arguments: object) -> tuple[Tensor, Tensor]:
 
 
 @functools.cache
-def _missing(interpreted: bool) -> str | None:
+def _missing(interpreted: bool) -> Missing | None:
     """What this machine lacks, asked once."""
     if importlib.util.find_spec("triton") is None:
-        return "triton is not installed (CUDA builds of torch bring it)"
+        return Missing("triton is not installed (CUDA builds of torch bring it)")
     if interpreted:
         return None
     if not any(map(shutil.which, (os.environ.get("CC", ""), "gcc", "clang"))):
-        return "triton finds no C compiler (gcc or clang, or the one that CC names)"
+        return Missing("triton finds no C compiler (gcc or clang, or the one that CC names)")
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
-        return "Python.h is missing, which triton compiles its launcher with (the system's python3-dev)"
+        return Missing(
+            "Python.h is missing, which triton compiles its launcher with (the system's python3-dev)"
+        )
     return None
 
 

@@ -77,17 +77,20 @@ def adapt(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], 
     )
     weights: dict[str, Tensor] = {}
     history: list[dict[str, float]] = []
+    used: set[str] = set()
     for number, session in enumerate(sessions):
         log.info("fold %d/%d: without session %s", number + 1, len(sessions), session)
         others = index.select(lambda target, out=session: target.recording != out)  # type: ignore[misc]
-        state = KeepState(resume_folder(out_dir) / session, f"{card['id']}-{session}")
-        own, rows = _tune(settings, base, others, features, state)
+        with scans_of(settings["training"], "experiments") as ran:
+            state = KeepState(resume_folder(out_dir) / session, f"{card['id']}-{session}", ran)
+            own, rows = _tune(settings, base, others, features, state)
+        used |= ran
         weights |= {f"{session}/{name}": value for name, value in own.items()}
         history += [{**row, "epoch": number} for row in rows]
     _, scaler, config = load_model(base)
     write_config(out_dir / "config.yaml", {**config, **settings, "folds": sessions})
     write_history(out_dir / "history.csv", history, HISTORY)
-    write_checkpoint(out_dir / CHECKPOINT, weights, scaler, with_backends(card))
+    write_checkpoint(out_dir / CHECKPOINT, weights, scaler, with_backends(card, used))
     shutil.rmtree(resume_folder(out_dir), ignore_errors=True)
 
 
@@ -113,6 +116,5 @@ def _tune(
     recipe["warmup_steps"] = min(recipe["warmup_steps"], steps // 10)
     own = {**settings, "training": recipe}
     module = DialogueModule(model.train(), scaler, own)
-    with scans_of(recipe):
-        run_epochs(module, own, open_windows(settings, index, features, config["feature_dims"]), None, state)
+    run_epochs(module, own, open_windows(settings, index, features, config["feature_dims"]), None, state)
     return module.average.weights(module.model), module.history

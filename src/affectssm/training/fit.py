@@ -70,13 +70,13 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
         settings["experiment"], settings["seed"], f"{parameter_count(model):,}", len(train), len(select),
     )  # fmt: skip
     module = DialogueModule(model, scaler, settings)
-    state = KeepState(resume_folder(out_dir), card["id"])
     learned: Learned = train
     selecting: Learned = select
     if settings["variant"] == "shuffled_labels":
         learned = _exchanged(train, features, settings["seed"], redraw=True)
         selecting = _exchanged(select, features, settings["seed"], redraw=False)
-    with scans_of(recipe):
+    with scans_of(recipe, "experiments") as ran:
+        state = KeepState(resume_folder(out_dir), card["id"], ran)
         run_epochs(module, settings, learned, selecting, state)
     if not module.best:
         raise DataError(
@@ -90,7 +90,7 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     }
     write_config(out_dir / "config.yaml", {**settings, **found})
     write_history(out_dir / "history.csv", module.history, HISTORY)
-    write_checkpoint(out_dir / CHECKPOINT, module.best, scaler, with_backends(card))
+    write_checkpoint(out_dir / CHECKPOINT, module.best, scaler, with_backends(card, ran))
     state.clear()
 
 

@@ -24,8 +24,8 @@ def build(recipe: Mapping[str, Any]) -> torch.nn.Module:
     return build_model(recipe["model"], recipe["model_settings"], recipe["feature_dims"], recipe["groups"])
 
 
-def train(recipe: Mapping[str, Any], windows: int) -> None:
-    """Train a fresh model for two steps on windows of random numbers."""
+def train(recipe: Mapping[str, Any], windows: int) -> set[str]:
+    """Train a fresh model for two steps on windows of random numbers; the scan backends that it took."""
     ensure_torchvision_ops()
     from affectssm.training.module import DialogueModule
 
@@ -35,7 +35,7 @@ def train(recipe: Mapping[str, Any], windows: int) -> None:
     module = DialogueModule(build(recipe).to(device), scaler.to(device), recipe)
     optimizer = module.configure_optimizers()["optimizer"]
     batch = random_windows(recipe, windows).to(device)
-    with scans_of(recipe["training"]):
+    with scans_of(recipe["training"], "experiments") as ran:
         for step in range(STEPS):  # in Lightning's order: gradients live until the next loss is there
             loss = module.training_step(batch, step)
             optimizer.zero_grad()
@@ -43,6 +43,7 @@ def train(recipe: Mapping[str, Any], windows: int) -> None:
             torch.nn.utils.clip_grad_norm_(module.parameters(), recipe["training"]["clip_norm"])
             optimizer.step()
             module.on_train_batch_end(None, batch, step)
+    return ran
 
 
 def random_windows(recipe: Mapping[str, Any], windows: int) -> NativeBatch:

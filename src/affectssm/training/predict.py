@@ -7,7 +7,7 @@ A stage of its own: a new test session is predicted without training again. Labe
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,13 @@ def predict(
             f"{settings['experiment']} seed {settings['seed']}",
             "name the run's own folder",
         )
-    tables = [
-        predict_windows(load_model(run_dir, prefix), settings, index, features)
-        for index, prefix in asked_of(config, windows)
-        if len(index)
-    ]
-    write_predictions(out, tables, settings, run_dir, [windows / f"{part}.parquet" for part in PARTS])
+    with scans_of(settings["training"], "experiments") as ran:
+        tables = [
+            predict_windows(load_model(run_dir, prefix), settings, index, features)
+            for index, prefix in asked_of(config, windows)
+            if len(index)
+        ]
+    write_predictions(out, tables, settings, run_dir, [windows / f"{part}.parquet" for part in PARTS], ran)
 
 
 def asked_of(config: Mapping[str, Any], windows: Path) -> Iterator[tuple[WindowIndex, str]]:
@@ -92,7 +93,7 @@ def predict_windows(
     recipe = settings["training"]
     batches = in_order(len(dataset), recipe["batch"])
     stitcher = Stitcher(index)
-    with scans_of(recipe), torch.inference_mode():
+    with torch.inference_mode():
         for number, batch in enumerate(make_loader(dataset, batches, recipe["workers"]), start=1):
             moved = batch.to(device)
             stitcher.add(moved, model(moved.interpolate(scaler)).prediction)
@@ -102,9 +103,14 @@ def predict_windows(
 
 
 def write_predictions(
-    out: Path, tables: Sequence[pa.Table], settings: Mapping[str, Any], run_dir: Path, windows: Sequence[Path]
+    out: Path,
+    tables: Sequence[pa.Table],
+    settings: Mapping[str, Any],
+    run_dir: Path,
+    windows: Sequence[Path],
+    ran: Collection[str],
 ) -> None:
-    """Write predictions.parquet with a card that holds the card of the run."""
+    """Write predictions.parquet with a card that holds the card of the run and the backends of its own scans."""
     card = make_card(
         "training/predict",
         prediction_modules(settings["model"]),
@@ -118,5 +124,5 @@ def write_predictions(
         out,
         pa.concat_tables(tables) if tables else PREDICTIONS.empty_table(),
         PREDICTIONS,
-        with_backends(card),
+        with_backends(card, ran),
     )

@@ -77,18 +77,18 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
     )
     kept = FinishedFolds(out_dir, card["id"])
     trained = []
-    with scans_of(recipe):
-        for number, fold in enumerate(found):
-            done = kept.found(number)
-            if done is None:
+    for number, fold in enumerate(found):
+        done = kept.found(number)
+        if done is None:
+            with scans_of(recipe, "physiology") as ran:
                 done = _fold(settings, store, fold, protocol)
-                kept.keep(number, done)
-            trained.append(done)
-            log.info(
-                "fold %d/%d %s loss %.4f accuracy %.3f in training",
-                number + 1, len(found), fold.name, *done.history[-1],
-            )  # fmt: skip
-    _write(settings, store, found, trained, with_backends(card), out_dir)
+            kept.keep(number, done, ran)
+        trained.append(done)
+        log.info(
+            "fold %d/%d %s loss %.4f accuracy %.3f in training",
+            number + 1, len(found), fold.name, *done.history[-1],
+        )  # fmt: skip
+    _write(settings, store, found, trained, with_backends(card, kept.ran), out_dir)
     kept.clear()
 
 

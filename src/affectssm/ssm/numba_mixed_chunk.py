@@ -1,0 +1,180 @@
+"""Steps of a coupled scan whose modalities mix the states with weights of their own; words as in numba_coupled.
+
+There are M pools: p^m is the sum of all states with row m of the weights. They and the states of a step lie in memory
+that stays in the first-level cache.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from affectssm.ssm.numba_coupled_chunk import back
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO
+from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP, line
+from affectssm.ssm.numba_vectors import LANES, exp2, fetch3, fetch_to_write3, fma, load, splat, spread, store
+
+
+@njit(nogil=True, cache=True)
+def _pool(weights, modalities, row, at, h, p, to):
+    """Four states of all modalities (M, N, 16), mixed, become the pools (M, N, 16) that begin at ``to``."""
+    for q in range(modalities):
+        s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
+        for m in range(modalities):
+            weight, r = spread(weights, q * modalities + m), m * row + at
+            s0, s1 = fma(weight, load(h, r), s0), fma(weight, load(h, r + 16), s1)
+            s2, s3 = fma(weight, load(h, r + 32), s2), fma(weight, load(h, r + 48), s3)
+        r = to + q * row + at
+        store(p, r, s0)
+        store(p, r + 16, s1)
+        store(p, r + 32, s2)
+        store(p, r + 48, s3)
+
+
+@njit(nogil=True, cache=True)
+def mixed_chunk(
+    block, modalities, row, tiles, rates, projections, weights, steps, p, h,
+    delta, u, target, streams, channel_bits, batch, b, turn, first, channel, next_first, next_channel,
+):  # fmt: skip
+    """Add the states' outputs to the tiles'; p (blocks, M, N, 16) goes on, h (M, N, 16) becomes the last states.
+
+    rates (blocks, M, N, 16) are in powers of two.
+    """
+    fours, tile, own = row // LANES, len(tiles) // modalities, block * modalities * row
+    for n in range(0, fours, FOUR):
+        at = n * LANES
+        for i in range(steps):
+            for m in range(modalities):
+                if n == 0:
+                    later, lane = line(i, channel_bits, turn)
+                    fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
+                    fetch3(u, m * batch + b, next_first + later, next_channel + lane)
+                    if not streams:
+                        fetch_to_write3(target, m * batch + b, first + later, channel + lane)
+                here, r = m * tile + i * STEP, m * row + at
+                k, summed = 2 * (m * steps * fours + n * steps + i * FOUR), load(tiles, here + OUT)
+                size, gain = load(tiles, here + SIZE), load(tiles, here + GAIN)
+                for one in range(FOUR):
+                    state = r + one * LANES
+                    decay = exp2(size * load(rates, own + state))
+                    value = fma(decay, load(p, own + state), gain * spread(projections, k + INTO + one))
+                    store(h, state, value)
+                    summed = fma(value, spread(projections, k + READ_OUT + one), summed)
+                store(tiles, here + OUT, summed)
+            _pool(weights, modalities, row, at, h, p, own)
+
+
+@njit(nogil=True, cache=True)
+def mixed_chunk_again(
+    block, modalities, row, tiles, rates, projections, weights, steps, p, h, ps, decays,
+    delta, u, dy, channel_bits, batch, b, turn, next_first, next_channel,
+):  # fmt: skip
+    """All pools and decays of a chunk, (N / 4, steps, M, 4, 16) each, from its first pools p (M, N, 16).
+
+    h (M, N, 16) is room for the states.
+    """
+    fours, tile, rates_at = row // LANES, len(tiles) // modalities, block * modalities * row
+    for n in range(0, fours, FOUR):
+        at = n * LANES
+        for i in range(steps):
+            for m in range(modalities):
+                if n == 0:
+                    later, lane = line(i, channel_bits, turn)
+                    fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
+                    fetch3(u, m * batch + b, next_first + later, next_channel + lane)
+                    fetch3(dy, m * batch + b, next_first + later, next_channel + lane)
+                here, r = m * tile + i * STEP, m * row + at
+                k = 2 * (m * steps * fours + n * steps + i * FOUR)
+                a = ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
+                size, gain = load(tiles, here + SIZE) * splat(LOG2_E), load(tiles, here + GAIN)
+                for one in range(FOUR):
+                    state, kept = r + one * LANES, a + one * LANES
+                    decay, pool = exp2(size * load(rates, rates_at + state)), load(p, state)
+                    store(ps, kept, pool)
+                    store(decays, kept, decay)
+                    store(h, state, fma(decay, pool, gain * spread(projections, k + INTO + one)))
+            _pool(weights, modalities, row, at, h, p, 0)
+
+
+@njit(nogil=True, cache=True)
+def mixed_chunk_back(
+    block, modalities, row, tiles, rates, projections, weights, steps, h, ps, decays, dlast, ends,
+    dp, drates, own, dprojections, dweights, part, du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
+):  # fmt: skip
+    """Back through a chunk; dp (blocks, M, N, 16) goes on, all other gradients are added to.
+
+    dlast (M, N, 16) is the gradient of the states after the last step, which counts where the scan ``ends`` here; the
+    rates' gradient begins at ``own``, that of the weights (M, M, 16) at ``part`` times its size. h (2, M, N, 16) is
+    room for the states and their gradients.
+    """
+    fours, tile, at_block = row // LANES, len(tiles) // modalities, block * modalities * row
+    room = modalities * row
+    for n in range(0, fours, FOUR):
+        at = n * LANES
+        for i in range(steps - 1, -1, -1):
+            for m in range(modalities):
+                k, r = 2 * (m * steps * fours + n * steps + i * FOUR), m * row + at
+                a, gain = (
+                    ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES,
+                    load(tiles, m * tile + i * STEP + GAIN),
+                )
+                for one in range(FOUR):
+                    kept = a + one * LANES
+                    value = fma(
+                        load(decays, kept), load(ps, kept), gain * spread(projections, k + INTO + one)
+                    )
+                    store(h, r + one * LANES, value)
+            last = ends and i == steps - 1
+            _unpool(weights, modalities, row, at, h, dp, at_block, dlast, last, dweights, part)
+            for m in range(modalities):
+                if n == 0 and not streams:
+                    later, lane = line(i, channel_bits, turn)
+                    fetch_to_write3(du, m * batch + b, first + later, channel + lane)
+                    fetch_to_write3(ddelta, m * batch + b, first + later, channel + lane)
+                here, r = m * tile + i * STEP, m * row + at
+                k, a = (
+                    2 * (m * steps * fours + n * steps + i * FOUR),
+                    ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES,
+                )
+                outer, size, gain = (
+                    load(tiles, here + SLOPE),
+                    load(tiles, here + SIZE),
+                    load(tiles, here + GAIN),
+                )
+                dg, ds = load(tiles, here + DGAIN), load(tiles, here + DSIZE)
+                for one in range(FOUR):
+                    state, kept = r + one * LANES, a + one * LANES
+                    dpool, dg, ds = back(
+                        outer, size, gain, rates, at_block + state, projections, k + one, decays, kept,
+                        load(ps, kept), load(h, room + state), splat(ZERO), dg, ds,
+                        drates, own + state, dprojections, (k + one) * LANES,
+                    )  # fmt: skip
+                    store(dp, at_block + state, dpool)
+                store(tiles, here + DGAIN, dg)
+                store(tiles, here + DSIZE, ds)
+
+
+@njit(nogil=True, cache=True)
+def _unpool(weights, modalities, row, at, h, dp, at_block, dlast, last, dweights, part):
+    """From the pools' gradients to the weights' and those of four states of all modalities, in h's second half."""
+    for m in range(modalities):
+        r = m * row + at
+        h0, h1, h2, h3 = load(h, r), load(h, r + 16), load(h, r + 32), load(h, r + 48)
+        e0, e1, e2, e3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
+        if last:
+            e0, e1, e2, e3 = load(dlast, r), load(dlast, r + 16), load(dlast, r + 32), load(dlast, r + 48)
+        for q in range(modalities):
+            weight, d = spread(weights, q * modalities + m), at_block + q * row + at
+            d0, d1, d2, d3 = load(dp, d), load(dp, d + 16), load(dp, d + 32), load(dp, d + 48)
+            e0, e1, e2, e3 = (
+                fma(weight, d0, e0),
+                fma(weight, d1, e1),
+                fma(weight, d2, e2),
+                fma(weight, d3, e3),
+            )
+            w = ((part * modalities + q) * modalities + m) * LANES
+            store(dweights, w, fma(d0, h0, fma(d1, h1, fma(d2, h2, fma(d3, h3, load(dweights, w))))))
+        r = modalities * row + r
+        store(h, r, e0)
+        store(h, r + 16, e1)
+        store(h, r + 32, e2)
+        store(h, r + 48, e3)
