@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import subprocess
 import sys
 import types
@@ -11,7 +12,7 @@ import warnings
 import pytest
 import torch
 
-from affectssm.ssm import backends, mamba_ssm_backend, numba_backend, triton_backend
+from affectssm.ssm import backends, installed, mamba_ssm_backend, triton_backend
 from affectssm.ssm.arguments import coupled, selective
 from affectssm.ssm.backends import BackendError, choose, recorded, use_backend
 from affectssm.ssm.scan import selective_scan
@@ -86,31 +87,51 @@ def test_backends_are_recorded_once_they_have_computed_something():
 def _asked_anew(monkeypatch):
     """What is installed is looked for again, and warned of again."""
     monkeypatch.setattr(backends, "_warned", set())
-    for module in (numba_backend, mamba_ssm_backend, triton_backend):
-        module._missing.cache_clear()
+    asked_once = (installed.trouble_with, triton_backend._missing)
+    for found in asked_once:
+        found.cache_clear()
     yield
-    for module in (numba_backend, mamba_ssm_backend, triton_backend):
-        module._missing.cache_clear()
+    for found in asked_once:
+        found.cache_clear()
+
+
+def breaking(monkeypatch, module, error):
+    """Importing a module fails."""
+    usual = importlib.import_module
+
+    def fail(name):
+        if name == module:
+            raise error
+        return usual(name)
+
+    monkeypatch.setattr(installed.importlib, "import_module", fail)
 
 
 @pytest.mark.usefixtures("_asked_anew")
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ModuleNotFoundError("No module named 'numba'"), "not installed (it is in envs/requirements.lock)"),
+        (ModuleNotFoundError("No module named 'numba'", name="numba"), "not installed"),
+        (
+            ModuleNotFoundError("No module named 'llvmlite'", name="llvmlite"),
+            "installed but cannot be imported",
+        ),
         (ImportError("Numba needs NumPy 2.0"), "installed but cannot be imported: Numba needs NumPy 2.0"),
+        (
+            ValueError("numpy.dtype size changed"),
+            "installed but cannot be imported: numpy.dtype size changed",
+        ),
     ],
 )
 def test_without_numba_the_reference_runs_with_one_warning(monkeypatch, error, told):
-    def fail(name):
-        raise error
-
-    monkeypatch.setattr(numba_backend.importlib, "import_module", fail)
+    breaking(monkeypatch, "numba", error)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert [choose(asked()).NAME for _ in range(3)] == ["reference"] * 3
         assert choose(asked(torch.float64)).NAME == "reference"
-    assert [str(w.message) for w in caught] == [f"scans run on the slow reference backend: numba is {told}"]
+        assert not caught, "numba would not do"
+        assert [choose(asked()).NAME for _ in range(3)] == ["reference"] * 3
+    assert len(caught) == 1
+    assert f"scans run on the slow reference backend: numba is {told}" in str(caught[0].message)
 
 
 class OnCuda(torch.Tensor):
@@ -128,7 +149,7 @@ def on_cuda(**changed):
 @pytest.mark.usefixtures("_asked_anew")
 def test_a_gpu_without_triton_runs_the_reference_with_one_warning(monkeypatch):
     monkeypatch.setitem(sys.modules, "mamba_ssm", None)
-    monkeypatch.setattr(triton_backend.importlib.util, "find_spec", lambda name: None)
+    breaking(monkeypatch, "triton", ModuleNotFoundError("No module named 'triton'", name="triton"))
     with pytest.warns(RuntimeWarning, match="slow reference backend: triton is not installed") as caught:
         assert [choose(on_cuda()).NAME for _ in range(2)] == ["reference"] * 2
     assert len(caught) == 1
@@ -136,10 +157,8 @@ def test_a_gpu_without_triton_runs_the_reference_with_one_warning(monkeypatch):
 
 @pytest.mark.usefixtures("_asked_anew")
 def test_what_mamba_ssm_does_not_suit(monkeypatch):
-    interface = types.ModuleType("mamba_ssm.ops")
-    interface.selective_scan_interface = None
-    monkeypatch.setitem(sys.modules, "mamba_ssm", types.ModuleType("mamba_ssm"))
-    monkeypatch.setitem(sys.modules, "mamba_ssm.ops", interface)
+    for name in ("mamba_ssm", "mamba_ssm.ops", "mamba_ssm.ops.selective_scan_interface"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     why_not = mamba_ssm_backend.why_not
     assert why_not(on_cuda()) is None
     half, parameter = torch.ones(1, 2, 3, dtype=torch.bfloat16), (-torch.ones(2, 4)).requires_grad_()
@@ -156,10 +175,9 @@ def test_what_mamba_ssm_does_not_suit(monkeypatch):
     with torch.no_grad():
         assert why_not(on_cuda(A=parameter, wants_state=True)) is None
     assert "cpu" in why_not(asked()) and "no coupled scan" in why_not(asked_coupled("mean"))
-    mamba_ssm_backend._missing.cache_clear()
-    monkeypatch.setitem(sys.modules, "mamba_ssm", None)
-    monkeypatch.delitem(sys.modules, "mamba_ssm.ops")
-    assert "not installed" in why_not(on_cuda())
+    installed.trouble_with.cache_clear()
+    breaking(monkeypatch, "mamba_ssm.ops.selective_scan_interface", OSError("undefined symbol"))
+    assert "cannot be imported: undefined symbol" in why_not(on_cuda())
 
 
 def test_the_package_imports_nothing_but_torch_until_a_backend_needs_more():

@@ -33,12 +33,13 @@ def test_freed_memory_serves_the_next_output_beyond_glibcs_limit():
 def test_limits_that_the_environment_sets_stay():
     """A process that hands freed memory back at once, so that what is resident is what is in use, goes on to do so."""
     code = """if True:
+        import resource
         import torch
         from affectssm.ssm import heap
 
         def resident():
             fields = open("/proc/self/statm").read().split()
-            return int(fields[1]) * 4096
+            return int(fields[1]) * resource.getpagesize()
 
         heap.keep_freed_memory()
         like = torch.empty(heap.LARGEST_THRESHOLD // 4 + 1000)

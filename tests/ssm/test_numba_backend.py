@@ -19,6 +19,7 @@ from affectssm.ssm.scan import selective_scan
 RELATIVE, ABSOLUTE = 1e-5, 1e-7
 PROPERTY = settings(max_examples=60, deadline=None, derandomize=True)
 GATED = frozenset({"D", "z", "delta_bias", "delta_softplus", "last"})
+MIXED = Case(3, 1, 1, 130, 300, 5, frozenset({"D", "mix", "delta_softplus", "last"}), (True,) * 5, 4)
 LONG = Case(0, 1, 1, 300, 700, 8, frozenset({"D", "delta_softplus", "last"}), (True,) * 5, 3)
 
 
@@ -86,6 +87,11 @@ def test_an_empty_batch_has_empty_outputs():
     given = {n: None if t is None else t[:0] if t.dim() > 2 else t for n, t in tensors(LONG).items()}
     y, last = selective_scan(**given, return_last_state=True, backend="numba")
     assert (y.shape, last.shape) == ((0, 300, 700), (0, 300, 8))
+    given = {n: None if t is None else t[:, :0] if t.dim() > 3 else t for n, t in tensors(MIXED).items()}
+    for coupling in ("mix", "sum"):
+        mix = given.pop("mix", None)
+        y, last = coupled_scan(**given, coupling=coupling, mix=mix, return_last_state=True, backend="numba")
+        assert (y.shape, last.shape) == ((3, 0, 130, 300), (3, 0, 130, 5))
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
@@ -97,13 +103,52 @@ def test_many_chunks_and_several_units_a_row(channels_last, reverse):
     assert not disagreements(run(case, "numba", torch.float32), expected, RELATIVE, ABSOLUTE)
 
 
-def test_the_number_of_threads_changes_no_bit():
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("coupling", ["mean", "mix", "none"])
+def test_several_units_of_coupled_modalities(channels_last, coupling):
+    options = MIXED.options if coupling == "mix" else MIXED.options - {"mix"}
+    case = dataclasses.replace(MIXED, layouts=(channels_last,) * 5, options=options | {"reverse"})
+    expected = run(case, "reference", torch.float64, coupling=coupling)
+    assert not disagreements(
+        run(case, "numba", torch.float32, coupling=coupling), expected, RELATIVE, ABSOLUTE
+    )
+
+
+def test_without_coupling_one_modality_does_not_reach_another():
+    given = tensors(dataclasses.replace(MIXED, width=20, length=40, options=MIXED.options - {"mix"}))
+    given["u"] = given["u"].clone()
+    given["u"][0, ..., 3] = torch.nan
+    leaves = {name: None if t is None else t.clone().requires_grad_() for name, t in given.items()}
+    y = coupled_scan(**leaves, delta_softplus=True, coupling="none", backend="numba")
+    y[1:].sum().backward()
+    assert y[0].isnan().any() and y[1:].isfinite().all()
+    assert all(t.grad[1:].isfinite().all() for t in leaves.values() if t is not None)
+
+
+def test_weights_that_are_not_learnt_cost_no_gradient():
+    given = tensors(dataclasses.replace(MIXED, width=20, length=40))
+    found = []
+    for learnt in (True, False):
+        leaves = {
+            n: None if t is None else t.clone().requires_grad_(learnt or n != "mix") for n, t in given.items()
+        }
+        y = coupled_scan(**leaves, delta_softplus=True, coupling="mix", backend="numba")
+        y.sum().backward()
+        found.append(leaves)
+    assert found[0]["mix"].grad is not None and found[1]["mix"].grad is None
+    assert found[0]["u"].grad.equal(found[1]["u"].grad)
+
+
+@pytest.mark.parametrize(
+    ("case", "coupling"), [(LONG, {}), (MIXED, {"coupling": "mix"})], ids=["selective", "mix"]
+)
+def test_the_number_of_threads_changes_no_bit(case, coupling):
     before = torch.get_num_threads()
     found = []
     try:
         for number in (1, 2, 5):
             torch.set_num_threads(number)
-            found.append(run(LONG, "numba", torch.float32))
+            found.append(run(case, "numba", torch.float32, **coupling))
     finally:
         torch.set_num_threads(before)
     for other in found[1:]:
@@ -112,8 +157,12 @@ def test_the_number_of_threads_changes_no_bit():
 
 @pytest.mark.parametrize(
     "case",
-    [Case(0, 2, 2, 32, 130, 9, GATED, (True,) * 5, 5), Case(3, 2, 1, 48, 70, 5, GATED, (True,) * 5, 6)],
-    ids=["selective", "coupled"],
+    [
+        Case(0, 2, 2, 32, 130, 9, GATED, (True,) * 5, 5),
+        Case(3, 2, 1, 48, 70, 5, GATED | {"reverse"}, (True,) * 5, 6),
+        Case(3, 2, 1, 48, 70, 5, GATED | {"mix"}, (True,) * 5, 7),
+    ],
+    ids=["selective", "coupled", "mix"],
 )
 def test_outputs_written_past_the_caches_are_the_same(case, monkeypatch):
     chosen = []
@@ -125,9 +174,10 @@ def test_outputs_written_past_the_caches_are_the_same(case, monkeypatch):
     usual = numba_units.streams
     for module in (numba_selective_scan, numba_coupled_scan):
         monkeypatch.setattr(module, "streams", streams)
-    near = run(case, "numba", torch.float32)
+    coupling = {"coupling": "mix"} if "mix" in case.options else {}
+    near = run(case, "numba", torch.float32, **coupling)
     monkeypatch.setattr(numba_units, "STREAMED", 0)
-    past = run(case, "numba", torch.float32)
+    past = run(case, "numba", torch.float32, **coupling)
     assert chosen == [False, False, True, True]
     assert all(past[name].equal(values) for name, values in near.items())
 

@@ -17,7 +17,7 @@ COUPLINGS = ("mean", "sum", "none", "mix")
 
 
 class Missing(str):
-    """Why a backend cannot run, where the reason lies in the machine: what it needs is absent or broken."""
+    """Why a backend that would do cannot run here: what it needs is absent or broken. Worth a warning."""
 
     __slots__ = ()
 

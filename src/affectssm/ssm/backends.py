@@ -7,7 +7,7 @@ A backend is a module with ``NAME``, ``why_not(asked)`` (None, or why it cannot 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -96,20 +96,25 @@ def choose(asked: Selective | Coupled, name: str | None = None) -> Backend:
         if reason := found.why_not(asked):
             raise BackendError(f"scan backend {forced!r} cannot run here: {reason}")
         return found
+    lacking: dict[str, Missing] = {}
     for candidate in BACKENDS:
         found = backend(candidate)
         reason = found.why_not(asked)
         if reason is None:
+            if found.NAME == reference.NAME:
+                _warn_once(lacking)
             return found
-        _warn_once(candidate, reason)
+        if isinstance(reason, Missing):
+            lacking[candidate] = reason
     raise AssertionError("the reference can do everything")
 
 
-def _warn_once(candidate: str, reason: str) -> None:
+def _warn_once(lacking: Mapping[str, Missing]) -> None:
     """Say once that this machine lacks a fast backend that would do; one that does not fit is nobody's concern."""
-    if isinstance(reason, Missing) and candidate not in _warned:
-        _warned.add(candidate)
-        warnings.warn(f"scans run on the slow reference backend: {reason}", RuntimeWarning, stacklevel=4)
+    for candidate, reason in lacking.items():
+        if candidate not in _warned:
+            _warned.add(candidate)
+            warnings.warn(f"scans run on the slow reference backend: {reason}", RuntimeWarning, stacklevel=4)
 
 
 @contextmanager
@@ -134,4 +139,5 @@ def recorded() -> Iterator[set[str]]:
     try:
         yield names
     finally:
-        _recording.pop()
+        # this very set, wherever another thread's lie
+        _recording[:] = [others for others in _recording if others is not names]

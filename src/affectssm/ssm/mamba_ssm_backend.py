@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 from torch import Tensor
 
 from affectssm.ssm.arguments import Coupled, Selective
+from affectssm.ssm.installed import trouble_with
 
 NAME = "mamba_ssm"
 MAX_STATES = 256
@@ -22,7 +21,11 @@ def why_not(asked: Selective | Coupled) -> str | None:
         return "mamba_ssm has no coupled scan"
     if asked.u.device.type != "cuda":
         return f"the tensors lie on {asked.u.device.type}, mamba_ssm runs on CUDA"
-    return _unsuited(asked) or _missing()
+    if reason := _unsuited(asked):
+        return reason
+    # no Missing: triton does as well, and asks for no build
+    trouble = trouble_with("mamba_ssm.ops.selective_scan_interface")
+    return trouble and f"mamba_ssm {trouble} (envs/gpu.txt)"
 
 
 def _unsuited(asked: Selective) -> str | None:
@@ -32,24 +35,12 @@ def _unsuited(asked: Selective) -> str | None:
         return "mamba_ssm runs forward only"
     if asked.u.dtype == torch.float64:
         return "mamba_ssm has no float64"
-    if asked.delta.dtype != asked.u.dtype:
+    if asked.delta.dtype.itemsize > asked.u.dtype.itemsize:
         return f"mamba_ssm would round step sizes from {asked.delta.dtype} to {asked.u.dtype}"
     if asked.wants_state and torch.is_grad_enabled() and any(t.requires_grad for t in asked.tensors):
         return "mamba_ssm has no gradient of the last state"
     if asked.A.shape[1] > MAX_STATES:
         return f"mamba_ssm takes at most {MAX_STATES} states a channel"
-    return None
-
-
-@functools.cache
-def _missing() -> str | None:
-    """What is wrong with the installation, asked once; a build that does not fit its torch fails at import."""
-    try:
-        from mamba_ssm.ops import selective_scan_interface  # noqa: F401
-    except ModuleNotFoundError as error:
-        return f"mamba_ssm is not installed (envs/gpu.txt): {error}"
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        return f"mamba_ssm is installed but cannot be imported: {error}"
     return None
 
 

@@ -6,14 +6,13 @@ from which the backward pass computes the others again.
 
 from __future__ import annotations
 
-import functools
-import importlib
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from affectssm.ssm.arguments import Coupled, Missing, Selective
+from affectssm.ssm.installed import trouble_with
 
 NAME = "numba"
 
@@ -25,20 +24,10 @@ def why_not(asked: Selective | Coupled) -> str | None:
         return f"the tensors lie on {elsewhere.pop()}, numba runs on CPUs"
     if asked.discretisation != "mamba":
         return f"numba has no discretisation {asked.discretisation!r}"
-    if torch.float64 in {t.dtype for t in asked.tensors}:
+    if asked.u.dtype == torch.float64:
         return "numba keeps float32 states, float64 inputs want the reference"
-    return _missing()
-
-
-@functools.cache
-def _missing() -> Missing | None:
-    """What is wrong with the installation, asked once; a numba that does not fit its numpy fails at import."""
-    try:
-        importlib.import_module("numba")
-    except ModuleNotFoundError:
-        return Missing("numba is not installed (it is in envs/requirements.lock)")
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        return Missing(f"numba is installed but cannot be imported: {error}")
+    if trouble := trouble_with("numba"):
+        return Missing(f"numba {trouble} (it is in envs/requirements.lock)")
     return None
 
 
@@ -57,8 +46,6 @@ def coupled(asked: Coupled) -> tuple[Tensor, Tensor]:
     modalities_and_batch = asked.u.shape[:2]
     joined = [t if t is None else t.flatten(0, 1) for t in _single(asked)]
     mix = None if asked.mix is None else asked.mix.float()
-    if asked.coupling == "none":  # every modality mixes in its own states alone
-        mix = torch.eye(len(asked.u))
     y, last = CoupledScan.apply(
         *joined, mix, len(asked.u), asked.delta_softplus, asked.reverse, asked.coupling
     )

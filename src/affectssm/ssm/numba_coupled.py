@@ -1,10 +1,11 @@
-"""Numba kernels of the coupled scan (couplings mean, sum and mix); words as in numba_tiles.
+"""Numba kernels of the coupled scan; words as in numba_tiles.
 
 M modalities lie one after the other along the first axis: u, delta, z, y (M * B, L, D), A (M * D, N), B and C
-(M * B, L, N). What enters a modality's transition in place of its own previous state is p: with one *pool*, ``scale``
-times the sum of all states, the same p for every modality; with M pools, the sum of all states with the modality's row
-of ``weights`` (M, M). One pass carries the pools and gives every modality's output; they are also all that is kept, at
-the beginning of every chunk. Tiles of several modalities are flat: modality m's begins at m times its length.
+(M * B, L, N). What enters a modality's transition in place of its own previous state is p: with one *pool* (mean and
+sum), ``scale`` times the sum of all states, the same p for every modality; with M pools, the sum of all states with the
+modality's row of ``weights`` (mix), or its own state (none, ``apart``). One pass carries the pools and gives every
+modality's output; they are also all that is kept, at the beginning of every chunk. Tiles of several modalities are
+flat: modality m's begins at m times its length.
 
 A chunk holds fewer steps the more modalities there are, down to ``numba_units.MIN_CHUNK``.
 """
@@ -50,7 +51,7 @@ _PARTIAL = types.float32[:, :, :, :]
 _FLAGS, _INT = types.boolean[::1], types.intp
 _INPUTS = (
     _TIMED, _TIMED, _ROWS, _TIMED, _TIMED, _FLAT, _FLAT, _TIMED, _FLAGS, types.float32, _FLAT,
-    _INT, _INT, _INT, _INT,
+    _INT, _INT, _INT,
 )  # fmt: skip
 _compiled = {"nogil": True, "cache": True}
 
@@ -141,17 +142,17 @@ def _read_rates(A, modalities, scale, low, high, rates, fours):
 
 @njit(types.void(*_INPUTS, _TIMED, _TIMED, _FLAT, types.int64[::1], _INT, _INT), **_compiled)
 def forward(
-    u, delta, A, B, C, D, bias, z, flags, scale, weights, modalities, pools, every, splits,
+    u, delta, A, B, C, D, bias, z, flags, scale, weights, modalities, every, splits,
     y, last, kept, broken, begin, end,
 ):  # fmt: skip
     """Units ``begin`` to ``end`` of all B * splits: outputs y, last states (M * B, D, N), kept p.
 
-    A unit is a part of the blocks. flags: softplus, gate z, outputs past the caches, reverse, mixed, keep p, guard the
-    states. kept: (B, blocks, chunks, pools, N in fours, 16), flat. broken (B * splits,) becomes the first step after
-    which a guarded state is not finite; one pool alone is guarded.
+    A unit is a part of the blocks. flags: softplus, gate z, outputs past the caches, reverse, M pools, apart, keep p,
+    guard the states. kept: (B, blocks, chunks, pools, N in fours, 16), flat. broken (B * splits,) becomes the first
+    step after which a guarded state is not finite; one pool alone is guarded.
     """
     has_softplus, has_gate, streams = flags[0], flags[1], flags[2]
-    reverse, mixed, keep, guard = flags[3], flags[4], flags[5], flags[6]
+    reverse, mixed, apart, keep, guard = flags[3], flags[4], flags[5], flags[6], flags[7]
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     row, tile = fours * LANES, every * STEP
@@ -161,6 +162,7 @@ def forward(
     tiles = np.empty(modalities * tile, np.float32)
     spare = np.empty((2, 1, every, LANES), np.float32)
     projections = np.empty(2 * modalities * every * fours, np.float32)
+    pools = modalities if mixed else 1
     pool = pools * row
     rates, p = np.empty(blocks * modalities * row, np.float32), np.empty(blocks * pool, np.float32)
     h = np.empty(modalities * row, np.float32)
@@ -192,7 +194,7 @@ def forward(
                     )  # fmt: skip
                 else:
                     mixed_chunk(
-                        block, modalities, row, tiles, rates, projections, weights, steps,
+                        block, modalities, row, tiles, rates, projections, weights, apart, steps,
                         p, h, delta, u, y, streams, channel_bits, batch, b, turn, first, channel, soon, beside,
                     )  # fmt: skip
                 if good < steps:
@@ -215,7 +217,7 @@ def forward(
     **_compiled,
 )  # fmt: skip
 def backward(
-    u, delta, A, B, C, D, bias, z, flags, scale, weights, modalities, pools, every, splits, kept, dy, dlast,
+    u, delta, A, B, C, D, bias, z, flags, scale, weights, modalities, every, splits, kept, dy, dlast,
     du, ddelta, dA, dB, dC, dD, dbias, dz, dweights, part, begin, end,
 ):  # fmt: skip
     """Units ``begin`` to ``end`` of all B * splits, as in ``forward``.
@@ -223,7 +225,8 @@ def backward(
     dA (parts, blocks, M * N in fours * 16), dD and dbias (parts, blocks, M * 16), dweights (parts, M * M * 16), all
     flat, are added to at ``part``; dB, dC (splits, M * B, L, N) are written.
     """
-    has_softplus, has_gate, streams, reverse, mixed = flags[0], flags[1], flags[2], flags[3], flags[4]
+    has_softplus, has_gate, streams = flags[0], flags[1], flags[2]
+    reverse, mixed, apart = flags[3], flags[4], flags[5]
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     row, tile = fours * LANES, every * STEP
@@ -233,6 +236,7 @@ def backward(
     tiles = np.empty(modalities * tile, np.float32)
     spare = np.empty((2, 1, every, LANES), np.float32)
     projections = np.empty(2 * modalities * every * fours, np.float32)
+    pools = modalities if mixed else 1
     pool = pools * row
     ps, p = np.empty(every * pool, np.float32), np.empty(pool, np.float32)
     decays = np.empty(modalities * every * row, np.float32)
@@ -267,7 +271,7 @@ def backward(
                     )  # fmt: skip
                 else:
                     mixed_chunk_again(
-                        block, modalities, row, tiles, rates, projections, weights, steps, p, h, ps, decays,
+                        block, modalities, row, tiles, rates, projections, weights, apart, steps, p, h, ps, decays,
                         delta, u, dy, channel_bits, batch, b, turn, soon, beside,
                     )  # fmt: skip
                 _read_slopes(
@@ -282,7 +286,7 @@ def backward(
                     )  # fmt: skip
                 else:
                     mixed_chunk_back(
-                        block, modalities, row, tiles, rates, projections, weights, steps, h, ps, decays,
+                        block, modalities, row, tiles, rates, projections, weights, apart, steps, h, ps, decays,
                         last, c == chunks - 1, dp, dA, own * modalities * row, dprojections, dweights, part,
                         du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
                     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Steps of the coupled scan through one chunk of a block, forward, again and back; words as in numba_coupled.
+"""Steps of a coupled scan with one pool through a chunk of a block, forward, again and back; words as in numba_coupled.
 
 p, the scaled sum of the states, stays in registers along a chunk, four states at a time.
 """

@@ -34,7 +34,7 @@ with own_cache():
 
 
 class CoupledScan(torch.autograd.Function):
-    """The coupled scan, couplings mean, sum and mix; modality and batch, or modality and channel, are one axis."""
+    """The coupled scan; modality and batch, or modality and channel, are one axis."""
 
     @staticmethod
     def forward(
@@ -57,13 +57,13 @@ class CoupledScan(torch.autograd.Function):
         batch, states = rows // modalities, A.shape[1]
         ctx.modalities = modalities
         ctx.keep = any(ctx.needs_input_grad)
-        ctx.softplus, ctx.reverse, ctx.guard = softplus, reverse, coupling == "sum"
+        ctx.softplus, ctx.reverse = softplus, reverse
         ctx.scale = 1 / modalities if coupling == "mean" else 1.0
-        ctx.pools = 1 if mix is None else modalities
+        ctx.coupling, pools = coupling, modalities if coupling in ("mix", "none") else 1
         ctx.every = steps_of_chunk(length, states * modalities)
         ctx.blocks = blocks(channels)
         ctx.splits = splits_of(batch, ctx.blocks)
-        kept = room_for_kept(u, ctx, batch, length, ctx.pools * fours(states))
+        kept = room_for_kept(u, ctx, batch, length, pools * fours(states))
         y, last = heap.empty_like(u), u.new_empty(rows, channels, states)
         broken = np.full(batch * ctx.splits, length, np.int64)
         inputs = _coupled_inputs(ctx, (u, delta, A, B, C, D, z, bias, mix), y)
@@ -72,7 +72,7 @@ class CoupledScan(torch.autograd.Function):
             lambda part, begin, end: numba_coupled.forward(*inputs, *outputs, begin, end),
             threads.ranges(batch * ctx.splits, threads.parts_for_all()),
         )
-        if (step := int(broken.min())) < length:
+        if (step := int(broken.min(initial=length))) < length:
             raise ScanOverflowError(step, length)
         ctx.save_for_backward(u, delta, A, B, C, D, z, bias, mix, kept)
         return y, last
@@ -81,7 +81,7 @@ class CoupledScan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, dlast: Tensor) -> tuple[Tensor | None, ...]:
         *tensors, kept = ctx.saved_tensors
-        u, delta, A, B, C, D, z, bias, mix = tensors
+        u, delta, A, B, C, D, z, bias, _ = tensors
         modalities, channels, states = ctx.modalities, u.shape[1], A.shape[1]
         batch = len(u) // modalities
         parts = threads.ranges(batch * ctx.splits, PARTS)
@@ -89,7 +89,7 @@ class CoupledScan(torch.autograd.Function):
         dA, dD, dbias = (
             u.new_zeros(len(parts), ctx.blocks, modalities, n, LANES) for n in (fours(states), 1, 1)
         )
-        dmix = u.new_zeros(len(parts), modalities, modalities, 0 if mix is None else LANES)
+        dmix = u.new_zeros(len(parts), modalities, modalities, LANES if ctx.needs_input_grad[8] else 0)
         dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
         given = *_coupled_inputs(ctx, tensors, du, ddelta, dz), kept.numpy(), array(dy, 0, 2, 1), array(dlast)
         found = (
@@ -108,19 +108,22 @@ class CoupledScan(torch.autograd.Function):
             du, ddelta, per_channel(dA, channels, states), joined(dB), joined(dC),
             None if D is None else per_channel(dD, channels, 1)[:, 0], dz,
             None if bias is None else per_channel(dbias, channels, 1)[:, 0],
-            None if mix is None else dmix.sum((0, 3)), *[None] * 4,
+            dmix.sum((0, 3)) if ctx.needs_input_grad[8] else None, *[None] * 4,
         )  # fmt: skip
 
 
 def _coupled_inputs(ctx: Any, tensors: Any, *written: Tensor | None) -> tuple[Any, ...]:
     """What both kernels of the coupled scan begin with."""
     u, delta, A, B, C, D, z, bias, mix = tensors
-    past_caches, mixed = streams(u.shape[1], *written), mix is not None
-    flags = [ctx.softplus, z is not None, past_caches, ctx.reverse, mixed, ctx.keep, ctx.guard]
+    past_caches, apart = streams(u.shape[1], *written), ctx.coupling == "none"
+    flags = [
+        ctx.softplus, z is not None, past_caches, ctx.reverse, apart or mix is not None, apart, ctx.keep,
+        ctx.coupling == "sum",
+    ]  # fmt: skip
     weights = np.zeros(1, np.float32) if mix is None else array(mix.reshape(-1))
     return (
         array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 2, 1), array(C, 0, 2, 1),
         *vectors(A, D, bias),
         array(z, 0, 2, 1), np.array(flags), ctx.scale, weights,
-        ctx.modalities, ctx.pools, ctx.every, ctx.splits,
+        ctx.modalities, ctx.every, ctx.splits,
     )  # fmt: skip

@@ -8,7 +8,6 @@ CPU tensors, very slowly: for tests. It has to be asked for by TRITON_INTERPRET=
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import shutil
 import sysconfig
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from affectssm.ssm.arguments import Coupled, Missing, Selective
+from affectssm.ssm.installed import trouble_with
 from affectssm.ssm.triton_plan import MAX_MODALITIES, MAX_STATES
 
 NAME = "triton"
@@ -30,16 +30,16 @@ def why_not(asked: Selective | Coupled) -> str | None:
     elsewhere = {t.device.type for t in asked.tensors} - {"cuda"}
     if elsewhere and not interpreted():
         return f"the tensors lie on {elsewhere.pop()}, triton runs on CUDA"
-    if reason := _missing(interpreted()):
-        return reason
     if asked.discretisation != "mamba":
         return f"triton has no discretisation {asked.discretisation!r}"
     if torch.float64 in {t.dtype for t in asked.tensors}:
         return "triton keeps float32 states, float64 inputs want the reference"
-    return _too_much(asked)
+    return _too_much(asked) or _missing(interpreted())
 
 
 def _too_much(asked: Selective | Coupled) -> str | None:
+    if not asked.u.numel():
+        return "triton wants at least one batch element"
     if asked.A.shape[-1] > MAX_STATES:
         return f"triton takes at most {MAX_STATES} states a channel"
     if isinstance(asked, Coupled):
@@ -105,8 +105,8 @@ def _run(*arguments: object) -> tuple[Tensor, Tensor]:
 @functools.cache
 def _missing(interpreted: bool) -> Missing | None:
     """What this machine lacks, asked once."""
-    if importlib.util.find_spec("triton") is None:
-        return Missing("triton is not installed (CUDA builds of torch bring it)")
+    if trouble := trouble_with("triton"):
+        return Missing(f"triton {trouble} (CUDA builds of torch bring it)")
     if interpreted:
         return None
     if not any(map(shutil.which, (os.environ.get("CC", ""), "gcc", "clang"))):
