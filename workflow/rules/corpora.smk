@@ -8,6 +8,8 @@ rule demo_corpora:
         "results/logs/demo_corpora/{edition}.log",
     benchmark:
         "results/benchmarks/demo_corpora/{edition}.tsv"
+    # Nearly all waits for it, and it wants two cores: a long job that begins first on one would keep it waiting.
+    priority: 2
     conda:
         "../../envs/environment.yaml"
     threads: 2

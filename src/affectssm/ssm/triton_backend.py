@@ -111,7 +111,12 @@ def _missing(interpreted: bool) -> Missing | None:
         return None
     if not any(map(shutil.which, (os.environ.get("CC", ""), "gcc", "clang"))):
         return Missing("triton finds no C compiler (gcc or clang, or the one that CC names)")
-    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
+    scheme = sysconfig.get_default_scheme()
+    if (
+        scheme == "posix_local"
+    ):  # of a Debian system's Python; triton looks where the distribution's headers are
+        scheme = "posix_prefix"
+    if not (Path(sysconfig.get_paths(scheme=scheme)["include"]) / "Python.h").exists():
         return Missing(
             "Python.h is missing, which triton compiles its launcher with (the system's python3-dev)"
         )
