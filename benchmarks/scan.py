@@ -186,7 +186,8 @@ def exp_rate() -> float:
     from numba import njit
 
     from affectssm.ssm import threads
-    from affectssm.ssm.numba_vectors import LANES, exp2, load, store
+    from affectssm.ssm.numba_memory import load, store
+    from affectssm.ssm.numba_vectors import LANES, exp2
 
     @njit(nogil=True)
     def sweep(x: Any, y: Any, times: int) -> None:

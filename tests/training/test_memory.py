@@ -13,20 +13,24 @@ from affectssm.models.registry import parameter_count
 from affectssm.store.code import reachable
 from affectssm.tables.catalogue import STREAM_DIMS, memory_settings
 from affectssm.training import memory
-from affectssm.training.memory import measure, measure_step, read_outcome
+from affectssm.training.memory import Steps, measure, read_outcome
 from affectssm.training.memory_work import SEATS, build, random_windows
 from affectssm.training.registry import memory_modules
 
 ASKED = {"model": "dat", "length": 96}
-FACTS = json.dumps({"model": "dat", "length": 96, "parameters": 7})
+FACTS = {"model": "dat", "length": 96, "parameters": 7}
 
 
 def settings(**given):
     return memory_settings(Config.model_validate({"memory": {"device": "cpu", "scale": "tiny"} | given}))
 
 
-def step(model, length, **given):
-    return measure_step({**settings(**given), "model": model, "length": length})
+@pytest.fixture(scope="module")
+def steps():
+    with Steps() as steps:
+        yield lambda model, length, **given: steps.take(
+            {**settings(**given), "model": model, "length": length}
+        )
 
 
 def recipe(model="da_mamba", length=64, windows=3):
@@ -56,8 +60,8 @@ def test_windows_are_those_a_loader_makes():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident sizes by the kernel's account")
-def test_a_step_is_measured_and_grows_with_the_window():
-    short, long = (step("da_mamba", length, batch=4) for length in (64, 192))
+def test_a_step_is_measured_and_grows_with_the_window(steps):
+    short, long = (steps("da_mamba", length, batch=4) for length in (64, 192))
     assert len(short["scan_backends"]) == 1
     assert short["kind"] == "cpu" and short["scale"] == "tiny" and short["batch"] == 4
     assert short["parameters"] == parameter_count(build(recipe()))
@@ -66,8 +70,8 @@ def test_a_step_is_measured_and_grows_with_the_window():
     assert 2 < long["peak_bytes"] / short["peak_bytes"] < 6
 
 
-def test_dats_positions_are_extended_to_the_window_and_counted():
-    long, short = step("dat", 192, batch=2), build(recipe("dat"))
+def test_dats_positions_are_extended_to_the_window_and_counted(steps):
+    long, short = steps("dat", 192, batch=2), build(recipe("dat"))
     a_position = sum(
         module.position.shape[1]
         for module in short.modules()
@@ -90,18 +94,35 @@ def test_beyond_the_limit_is_an_entry(tmp_path):
 
 
 def test_a_process_the_kernel_killed_is_out_of_memory():
-    found = read_outcome(ASKED, -signal.SIGKILL, FACTS + "\n", "")
+    found = read_outcome(ASKED, -signal.SIGKILL, [FACTS], "")
     assert found["peak_bytes"] is None and "signal 9" in found["why"] and found["parameters"] == 7
 
 
 def test_a_library_that_gave_up_is_out_of_memory():
-    found = read_outcome(ASKED, -signal.SIGABRT, FACTS, "terminate called ...\n  what():  std::bad_alloc\n")
+    found = read_outcome(ASKED, -signal.SIGABRT, [FACTS], "terminate called ...\n  what():  std::bad_alloc\n")
     assert found["peak_bytes"] is None and found["why"] == "allocation refused"
 
 
 def test_any_other_end_is_an_error_that_names_the_step():
     with pytest.raises(DataError, match=r"dat at 96 frames(.|\n)*ModuleNotFoundError"):
-        read_outcome(ASKED, 1, "", "Traceback ...\nModuleNotFoundError: no module\n")
+        read_outcome(ASKED, 1, [], "Traceback ...\nModuleNotFoundError: no module\n")
+
+
+def test_a_step_that_fails_ends_alone(steps):
+    """The next one is measured as if nothing had been."""
+    first = steps("dat", 64, batch=2)
+    with pytest.raises(DataError, match="dat at 0 frames"):
+        steps("dat", 0, batch=2)
+    again = steps("dat", 64, batch=2)
+    assert again["peak_bytes"] == pytest.approx(first["peak_bytes"], rel=0.05)
+
+
+def test_the_end_of_the_process_that_starts_them_is_no_finding():
+    with Steps() as steps:
+        steps._server.kill()
+        for _ in range(2):
+            with pytest.raises(DataError, match=r"dat at 96 frames(.|\n)*status -9"):
+                steps.take(ASKED)
 
 
 def test_a_wrong_setting_is_no_memory_problem(monkeypatch):
@@ -123,4 +144,4 @@ def test_sizes_are_the_users_where_the_scale_is():
 def test_the_measurement_follows_the_models_and_the_scan():
     code = reachable(*memory_modules())
     assert {"affectssm.models.da_mamba", "affectssm.models.baselines.dat", "affectssm.ssm.scan"} <= code
-    assert memory.CHILD in code and "affectssm.training.module" in code
+    assert memory.SERVER in code and "affectssm.training.module" in code

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit, types
 
 from affectssm.ssm.numba_coupled_chunk import chunk, chunk_again, chunk_back, outputs
+from affectssm.ssm.numba_memory import fence, load
 from affectssm.ssm.numba_mixed_chunk import mixed_chunk, mixed_chunk_again, mixed_chunk_back
 from affectssm.ssm.numba_states import (
     FOUR,
@@ -38,13 +39,14 @@ from affectssm.ssm.numba_tiles import (
     channel_bits_of,
     clear_gradients,
     gate_gradients,
+    of_modality,
     place_of_next,
     read_inputs,
     read_slopes,
     write_gradients,
     write_outputs,
 )
-from affectssm.ssm.numba_vectors import LANES, fence, load
+from affectssm.ssm.numba_vectors import LANES
 
 _FLAT, _ROWS, _TIMED = types.float32[::1], types.float32[:, :], types.float32[:, :, :]
 _PARTIAL = types.float32[:, :, :, :]
@@ -66,65 +68,63 @@ def _read_projections(B, C, modalities, b, first, turn, steps, fours, target):
 
 
 @njit(**_compiled)
-def _read_inputs(
-    delta, u, D, bias, batch, b, first, turn, steps, channel, width, has_softplus,
-    tiles, skip, offset, spare,
-):  # fmt: skip
+def _read_inputs(delta, u, D, bias, batch, place, has_softplus, tiles, skip, offset, spare):
     """The tiles of all modalities that both directions begin with."""
     modalities, channels = len(skip) // LANES, u.shape[2]
+    _, _, _, _, channel, width = place
     for m in range(modalities):
         at, row = m * (len(tiles) // modalities), m * LANES
         read_row(D, m * channels + channel, width, skip, row)
         read_row(bias, m * channels + channel, width, offset, row)
-        place = m * batch + b, first, turn, steps, channel, width
-        read_inputs(delta, u, place, load(offset, row), load(skip, row), has_softplus, tiles, at, spare)
+        own = of_modality(place, m, batch)
+        read_inputs(delta, u, own, load(offset, row), load(skip, row), has_softplus, tiles, at, spare)
 
 
 @njit(**_compiled)
-def _write_outputs(
-    z, has_gate, batch, b, first, turn, steps, channel, width, ends, tiles, h, y, last, streams, spare
-):  # fmt: skip
+def _write_outputs(z, has_gate, batch, place, ends, tiles, h, y, last, streams, spare):
     """The outputs of a chunk, and where the scan ``ends`` the states h (M, N in fours, 16), of all modalities."""
     modalities = len(y) // batch
     for m in range(modalities):
-        place = m * batch + b, first, turn, steps, channel, width
-        write_outputs(tiles, m * (len(tiles) // modalities), z, has_gate, y, place, streams, spare)
+        own = of_modality(place, m, batch)
+        write_outputs(tiles, m * (len(tiles) // modalities), z, has_gate, y, own, streams, spare)
         if ends:
-            write_states(h, m * (len(h) // modalities), last[m * batch + b], channel, width)
+            row, _, _, _, channel, width = own
+            write_states(h, m * (len(h) // modalities), last[row], channel, width)
 
 
 @njit(**_compiled)
 def _read_slopes(
-    dy, dlast, z, dz, has_gate, batch, b, first, turn, steps, channel, width, ends,
+    dy, dlast, z, dz, has_gate, batch, place, ends,
     tiles, last, projections, ps, pools, decays, streams, spare,
 ):  # fmt: skip
     """What the way back begins with: the outputs' gradients, without the gate, and the states' where the scan ends."""
     modalities = len(dy) // batch
     for m in range(modalities):
         at, row = m * (len(tiles) // modalities), len(last) // modalities
-        place = m * batch + b, first, turn, steps, channel, width
+        own = of_modality(place, m, batch)
+        of_m, _, _, steps, channel, width = own
         if ends:
-            read_states(dlast[m * batch + b], channel, width, ONE, last, m * row, row // LANES)
-        read_slopes(dy, place, tiles, at, spare)
+            read_states(dlast[of_m], channel, width, ONE, last, m * row, row // LANES)
+        read_slopes(dy, own, tiles, at, spare)
         if has_gate:
             outputs(projections, ps, pools, decays, modalities, m, steps, row // LANES, tiles, at)
-            gate_gradients(tiles, at, z, dz, place, streams, spare)
+            gate_gradients(tiles, at, z, dz, own, streams, spare)
         clear_gradients(tiles, at, steps)
 
 
 @njit(**_compiled)
 def _write_gradients(
-    delta, u, batch, b, first, turn, steps, channel, width, has_softplus,
+    delta, u, batch, place, has_softplus,
     tiles, skip, offset, du, ddelta, dD, dbias, own, streams, spare,
 ):  # fmt: skip
     """The gradients of a chunk's inputs; those of skip and bias are added to, the latter (..., M, 16) at ``own``."""
     modalities = len(u) // batch
     for m in range(modalities):
         at, of_m = m * (len(tiles) // modalities), (own * modalities + m) * LANES
-        place = m * batch + b, first, turn, steps, channel, width
+        own_place = of_modality(place, m, batch)
         skips, biases = write_gradients(
-            tiles, at, delta, u, place, load(offset, m * LANES), load(skip, m * LANES), has_softplus, du, ddelta,
-            streams, spare,
+            tiles, at, delta, u, own_place, load(offset, m * LANES), load(skip, m * LANES), has_softplus,
+            du, ddelta, streams, spare,
         )  # fmt: skip
         add_to(dD, of_m, skips)
         add_to(dbias, of_m, biases)
@@ -181,28 +181,23 @@ def forward(
                 if keep:
                     position = ((b * blocks + block) * chunks + c) * pool
                     copy(p, block * pool, kept, position, pool)
-                _read_inputs(
-                    delta, u, D, bias, batch, b, first, turn, steps, channel, width, has_softplus,
-                    tiles, skip, offset, spare,
-                )  # fmt: skip
-                soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
+                place = b, first, turn, steps, channel, width
+                _read_inputs(delta, u, D, bias, batch, place, has_softplus, tiles, skip, offset, spare)
+                next_place = place_of_next(place, block, low, high, turn * steps)
                 good = steps
                 if not mixed:
                     good = chunk(
                         block, modalities, row, tiles, rates, projections, scale, steps, c == chunks - 1, guard,
-                        p, h, delta, u, y, streams, channel_bits, batch, b, turn, first, channel, soon, beside,
+                        p, h, delta, u, y, streams, channel_bits, batch, place, next_place,
                     )  # fmt: skip
                 else:
                     mixed_chunk(
                         block, modalities, row, tiles, rates, projections, weights, apart, steps,
-                        p, h, delta, u, y, streams, channel_bits, batch, b, turn, first, channel, soon, beside,
+                        p, h, delta, u, y, streams, channel_bits, batch, place, next_place,
                     )  # fmt: skip
                 if good < steps:
                     broken[unit] = min(broken[unit], c * every + good)
-                _write_outputs(
-                    z, has_gate, batch, b, first, turn, steps, channel, width, c == chunks - 1,
-                    tiles, h, y, last, streams, spare,
-                )  # fmt: skip
+                _write_outputs(z, has_gate, batch, place, c == chunks - 1, tiles, h, y, last, streams, spare)
             if broken[unit] < length:
                 break
     if streams:
@@ -257,41 +252,39 @@ def backward(
             for block in range(low, high):
                 channel, width = block * LANES, min(LANES, channels - block * LANES)
                 own = part * blocks + block
-                _read_inputs(
-                    delta, u, D, bias, batch, b, first, turn, steps, channel, width, has_softplus,
-                    tiles, skip, offset, spare,
-                )  # fmt: skip
+                place = b, first, turn, steps, channel, width
+                _read_inputs(delta, u, D, bias, batch, place, has_softplus, tiles, skip, offset, spare)
                 position = ((b * blocks + block) * chunks + c) * pool
                 copy(kept, position, p, 0, pool)
-                soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
+                next_place = place_of_next(place, block, low, high, -turn * every)
                 if not mixed:
                     chunk_again(
                         block, modalities, row, tiles, rates, projections, scale, steps, p, ps, decays,
-                        delta, u, dy, channel_bits, batch, b, turn, soon, beside,
+                        delta, u, dy, channel_bits, batch, next_place,
                     )  # fmt: skip
                 else:
                     mixed_chunk_again(
                         block, modalities, row, tiles, rates, projections, weights, apart, steps, p, h, ps, decays,
-                        delta, u, dy, channel_bits, batch, b, turn, soon, beside,
+                        delta, u, dy, channel_bits, batch, next_place,
                     )  # fmt: skip
                 _read_slopes(
-                    dy, dlast, z, dz, has_gate, batch, b, first, turn, steps, channel, width, c == chunks - 1,
+                    dy, dlast, z, dz, has_gate, batch, place, c == chunks - 1,
                     tiles, last, projections, ps, pools, decays, streams, spare,
                 )  # fmt: skip
                 if not mixed:
                     chunk_back(
                         block, modalities, row, tiles, rates, projections, scale, steps, ps, decays,
                         last, c == chunks - 1, dp, dA, own * modalities * row, dprojections,
-                        du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
+                        du, ddelta, streams, channel_bits, batch, place,
                     )  # fmt: skip
                 else:
                     mixed_chunk_back(
                         block, modalities, row, tiles, rates, projections, weights, apart, steps, h, ps, decays,
                         last, c == chunks - 1, dp, dA, own * modalities * row, dprojections, dweights, part,
-                        du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
+                        du, ddelta, streams, channel_bits, batch, place,
                     )  # fmt: skip
                 _write_gradients(
-                    delta, u, batch, b, first, turn, steps, channel, width, has_softplus,
+                    delta, u, batch, place, has_softplus,
                     tiles, skip, offset, du, ddelta, dD, dbias, own, streams, spare,
                 )  # fmt: skip
             for m in range(modalities):

@@ -7,26 +7,33 @@ from __future__ import annotations
 
 from numba import njit
 
-from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO
-from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP, line
-from affectssm.ssm.numba_vectors import (
-    LANES,
-    exp2,
-    fetch3,
-    fetch_to_write3,
-    fma,
-    load,
-    splat,
-    spread,
-    store,
-    total,
+from affectssm.ssm.numba_memory import load, spread, store
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, projections_of
+from affectssm.ssm.numba_tiles import (
+    DGAIN,
+    DSIZE,
+    GAIN,
+    OUT,
+    SIZE,
+    SLOPE,
+    STEP,
+    fetch_line,
+    fetch_line_to_write,
+    of_modality,
 )
+from affectssm.ssm.numba_vectors import LANES, exp2, fma, splat, total
+
+
+@njit(nogil=True, cache=True)
+def kept_of(m, n, i, steps, modalities):
+    """Where four states from n on of modality m at step i lie in (N / 4, steps, M, 4, 16)."""
+    return ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
 
 
 @njit(nogil=True, cache=True)
 def chunk(
     block, modalities, row, tiles, rates, projections, scale, steps, ends, guard, p, h,
-    delta, u, target, streams, channel_bits, batch, b, turn, first, channel, next_first, next_channel,
+    delta, u, target, streams, channel_bits, batch, place, next_place,
 ):  # fmt: skip
     """Add the states' outputs to the tiles'; p (blocks, N, 16) goes on; h (M, N, 16) where the scan ``ends``.
 
@@ -43,13 +50,13 @@ def chunk(
             s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
                 if n == 0:
-                    later, lane = line(i, channel_bits, turn)
-                    fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
-                    fetch3(u, m * batch + b, next_first + later, next_channel + lane)
+                    coming = of_modality(next_place, m, batch)
+                    fetch_line(delta, coming, i, channel_bits)
+                    fetch_line(u, coming, i, channel_bits)
                     if not streams:
-                        fetch_to_write3(target, m * batch + b, first + later, channel + lane)
+                        fetch_line_to_write(target, of_modality(place, m, batch), i, channel_bits)
                 here, r = m * tile + i * STEP, m * row + at
-                k = 2 * (m * steps * fours + n * steps + i * FOUR)
+                k = 2 * m * steps * fours + projections_of(n, i, steps)
                 size, gain, summed = (
                     load(tiles, here + SIZE),
                     load(tiles, here + GAIN),
@@ -99,7 +106,7 @@ def _finite(h, row, at):
 @njit(nogil=True, cache=True)
 def chunk_again(
     block, modalities, row, tiles, rates, projections, scale, steps, p, ps, decays,
-    delta, u, dy, channel_bits, batch, b, turn, next_first, next_channel,
+    delta, u, dy, channel_bits, batch, next_place,
 ):  # fmt: skip
     """All p (N / 4, steps, 4, 16) and decays (N / 4, steps, M, 4, 16) of a chunk from its first p."""
     fours, tile, factor, rates_at = (
@@ -112,7 +119,7 @@ def chunk_again(
         at = n * LANES
         p0, p1, p2, p3 = load(p, at), load(p, at + 16), load(p, at + 32), load(p, at + 48)
         for i in range(steps):
-            j = (n * steps + i * FOUR) * LANES
+            j = kept_of(0, n, i, steps, 1)
             store(ps, j, p0)
             store(ps, j + 16, p1)
             store(ps, j + 32, p2)
@@ -120,13 +127,13 @@ def chunk_again(
             s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
                 if n == 0:
-                    later, lane = line(i, channel_bits, turn)
-                    fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
-                    fetch3(u, m * batch + b, next_first + later, next_channel + lane)
-                    fetch3(dy, m * batch + b, next_first + later, next_channel + lane)
+                    coming = of_modality(next_place, m, batch)
+                    fetch_line(delta, coming, i, channel_bits)
+                    fetch_line(u, coming, i, channel_bits)
+                    fetch_line(dy, coming, i, channel_bits)
                 here, r = m * tile + i * STEP, m * row + at
-                k = 2 * (m * steps * fours + n * steps + i * FOUR)
-                a = ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
+                k = 2 * m * steps * fours + projections_of(n, i, steps)
+                a = kept_of(m, n, i, steps, modalities)
                 size, gain = load(tiles, here + SIZE) * splat(LOG2_E), load(tiles, here + GAIN)
                 a0, a1 = exp2(size * load(rates, rates_at + r)), exp2(size * load(rates, rates_at + r + 16))
                 a2, a3 = (
@@ -154,11 +161,11 @@ def outputs(projections, ps, pools, decays, modalities, m, steps, fours, tiles, 
     """Add the outputs of modality m's states, which p and the decays give again, to those of its tile."""
     for n in range(0, fours, FOUR):
         for i in range(steps):
-            here, k = at + i * STEP, 2 * (m * steps * fours + n * steps + i * FOUR)
+            here, k = at + i * STEP, 2 * m * steps * fours + projections_of(n, i, steps)
             gain, summed = load(tiles, here + GAIN), load(tiles, here + OUT)
             for one in range(FOUR):
-                p = load(ps, ((n * steps + i * FOUR) * pools + min(m, pools - 1) * FOUR + one) * LANES)
-                decay = load(decays, ((n * steps + i * FOUR) * modalities + m * FOUR + one) * LANES)
+                p = load(ps, kept_of(min(m, pools - 1), n, i, steps, pools) + one * LANES)
+                decay = load(decays, kept_of(m, n, i, steps, modalities) + one * LANES)
                 state = fma(decay, p, gain * spread(projections, k + INTO + one))
                 summed = fma(state, spread(projections, k + READ_OUT + one), summed)
             store(tiles, here + OUT, summed)
@@ -184,7 +191,7 @@ def back(
 @njit(nogil=True, cache=True)
 def chunk_back(
     block, modalities, row, tiles, rates, projections, scale, steps, ps, decays, dlast, ends,
-    dp, drates, own, dprojections, du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
+    dp, drates, own, dprojections, du, ddelta, streams, channel_bits, batch, place,
 ):  # fmt: skip
     """Back through a chunk; dp goes on, all other gradients are added to.
 
@@ -198,19 +205,19 @@ def chunk_back(
         own_dp = dp_at + at
         d0, d1, d2, d3 = load(dp, own_dp), load(dp, own_dp + 16), load(dp, own_dp + 32), load(dp, own_dp + 48)
         for i in range(steps - 1, -1, -1):
-            j = (n * steps + i * FOUR) * LANES
+            j = kept_of(0, n, i, steps, 1)
             p0, p1, p2, p3 = load(ps, j), load(ps, j + 16), load(ps, j + 32), load(ps, j + 48)
             g0, g1, g2, g3 = factor * d0, factor * d1, factor * d2, factor * d3
             d0, d1, d2, d3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
                 here, r, s = m * tile + i * STEP, m * row + at, own + m * row + at
-                k = 2 * (m * steps * fours + n * steps + i * FOUR)
+                k = 2 * m * steps * fours + projections_of(n, i, steps)
                 rate, g = rates_at + r, k * LANES
                 if n == 0 and not streams:
-                    later, lane = line(i, channel_bits, turn)
-                    fetch_to_write3(du, m * batch + b, first + later, channel + lane)
-                    fetch_to_write3(ddelta, m * batch + b, first + later, channel + lane)
-                a = ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
+                    own_place = of_modality(place, m, batch)
+                    fetch_line_to_write(du, own_place, i, channel_bits)
+                    fetch_line_to_write(ddelta, own_place, i, channel_bits)
+                a = kept_of(m, n, i, steps, modalities)
                 e0, e1, e2, e3 = g0, g1, g2, g3
                 if ends and i == steps - 1:
                     e0, e1, e2, e3 = (

@@ -9,10 +9,22 @@ from __future__ import annotations
 
 from numba import njit
 
-from affectssm.ssm.numba_coupled_chunk import back
-from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, copy
-from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP, line
-from affectssm.ssm.numba_vectors import LANES, exp2, fetch3, fetch_to_write3, fma, load, splat, spread, store
+from affectssm.ssm.numba_coupled_chunk import back, kept_of
+from affectssm.ssm.numba_memory import load, spread, store
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, copy, projections_of
+from affectssm.ssm.numba_tiles import (
+    DGAIN,
+    DSIZE,
+    GAIN,
+    OUT,
+    SIZE,
+    SLOPE,
+    STEP,
+    fetch_line,
+    fetch_line_to_write,
+    of_modality,
+)
+from affectssm.ssm.numba_vectors import LANES, exp2, fma, splat
 
 
 @njit(nogil=True, cache=True)
@@ -38,7 +50,7 @@ def _pool(weights, apart, modalities, row, at, h, p, to):
 @njit(nogil=True, cache=True)
 def mixed_chunk(
     block, modalities, row, tiles, rates, projections, weights, apart, steps, p, h,
-    delta, u, target, streams, channel_bits, batch, b, turn, first, channel, next_first, next_channel,
+    delta, u, target, streams, channel_bits, batch, place, next_place,
 ):  # fmt: skip
     """Add the states' outputs to the tiles'; p (blocks, M, N, 16) goes on, h (M, N, 16) becomes the last states.
 
@@ -50,13 +62,13 @@ def mixed_chunk(
         for i in range(steps):
             for m in range(modalities):
                 if n == 0:
-                    later, lane = line(i, channel_bits, turn)
-                    fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
-                    fetch3(u, m * batch + b, next_first + later, next_channel + lane)
+                    coming = of_modality(next_place, m, batch)
+                    fetch_line(delta, coming, i, channel_bits)
+                    fetch_line(u, coming, i, channel_bits)
                     if not streams:
-                        fetch_to_write3(target, m * batch + b, first + later, channel + lane)
+                        fetch_line_to_write(target, of_modality(place, m, batch), i, channel_bits)
                 here, r = m * tile + i * STEP, m * row + at
-                k, summed = 2 * (m * steps * fours + n * steps + i * FOUR), load(tiles, here + OUT)
+                k, summed = 2 * m * steps * fours + projections_of(n, i, steps), load(tiles, here + OUT)
                 size, gain = load(tiles, here + SIZE), load(tiles, here + GAIN)
                 for one in range(FOUR):
                     state = r + one * LANES
@@ -71,7 +83,7 @@ def mixed_chunk(
 @njit(nogil=True, cache=True)
 def mixed_chunk_again(
     block, modalities, row, tiles, rates, projections, weights, apart, steps, p, h, ps, decays,
-    delta, u, dy, channel_bits, batch, b, turn, next_first, next_channel,
+    delta, u, dy, channel_bits, batch, next_place,
 ):  # fmt: skip
     """All pools and decays of a chunk, (N / 4, steps, M, 4, 16) each, from its first pools p (M, N, 16).
 
@@ -83,13 +95,13 @@ def mixed_chunk_again(
         for i in range(steps):
             for m in range(modalities):
                 if n == 0:
-                    later, lane = line(i, channel_bits, turn)
-                    fetch3(delta, m * batch + b, next_first + later, next_channel + lane)
-                    fetch3(u, m * batch + b, next_first + later, next_channel + lane)
-                    fetch3(dy, m * batch + b, next_first + later, next_channel + lane)
+                    coming = of_modality(next_place, m, batch)
+                    fetch_line(delta, coming, i, channel_bits)
+                    fetch_line(u, coming, i, channel_bits)
+                    fetch_line(dy, coming, i, channel_bits)
                 here, r = m * tile + i * STEP, m * row + at
-                k = 2 * (m * steps * fours + n * steps + i * FOUR)
-                a = ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
+                k = 2 * m * steps * fours + projections_of(n, i, steps)
+                a = kept_of(m, n, i, steps, modalities)
                 size, gain = load(tiles, here + SIZE) * splat(LOG2_E), load(tiles, here + GAIN)
                 for one in range(FOUR):
                     state, kept = r + one * LANES, a + one * LANES
@@ -103,7 +115,7 @@ def mixed_chunk_again(
 @njit(nogil=True, cache=True)
 def mixed_chunk_back(
     block, modalities, row, tiles, rates, projections, weights, apart, steps, h, ps, decays, dlast, ends,
-    dp, drates, own, dprojections, dweights, part, du, ddelta, streams, channel_bits, batch, b, turn, first, channel,
+    dp, drates, own, dprojections, dweights, part, du, ddelta, streams, channel_bits, batch, place,
 ):  # fmt: skip
     """Back through a chunk; dp (blocks, M, N, 16) goes on, all other gradients are added to.
 
@@ -117,11 +129,8 @@ def mixed_chunk_back(
         at = n * LANES
         for i in range(steps - 1, -1, -1):
             for m in range(modalities):
-                k, r = 2 * (m * steps * fours + n * steps + i * FOUR), m * row + at
-                a, gain = (
-                    ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES,
-                    load(tiles, m * tile + i * STEP + GAIN),
-                )
+                k, r = 2 * m * steps * fours + projections_of(n, i, steps), m * row + at
+                a, gain = kept_of(m, n, i, steps, modalities), load(tiles, m * tile + i * STEP + GAIN)
                 for one in range(FOUR):
                     kept = a + one * LANES
                     value = fma(
@@ -132,13 +141,13 @@ def mixed_chunk_back(
             _unpool(weights, apart, modalities, row, at, h, dp, at_block, dlast, last, dweights, part)
             for m in range(modalities):
                 if n == 0 and not streams:
-                    later, lane = line(i, channel_bits, turn)
-                    fetch_to_write3(du, m * batch + b, first + later, channel + lane)
-                    fetch_to_write3(ddelta, m * batch + b, first + later, channel + lane)
+                    own_place = of_modality(place, m, batch)
+                    fetch_line_to_write(du, own_place, i, channel_bits)
+                    fetch_line_to_write(ddelta, own_place, i, channel_bits)
                 here, r = m * tile + i * STEP, m * row + at
                 k, a = (
-                    2 * (m * steps * fours + n * steps + i * FOUR),
-                    ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES,
+                    2 * m * steps * fours + projections_of(n, i, steps),
+                    kept_of(m, n, i, steps, modalities),
                 )
                 outer, size, gain = (
                     load(tiles, here + SLOPE),

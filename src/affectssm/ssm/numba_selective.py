@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from affectssm.ssm.numba_memory import fence, load
 from affectssm.ssm.numba_selective_chunk import chunk, chunk_again, chunk_back, outputs
 from affectssm.ssm.numba_states import (
     FOUR,
@@ -41,7 +42,7 @@ from affectssm.ssm.numba_tiles import (
     write_gradients,
     write_outputs,
 )
-from affectssm.ssm.numba_vectors import LANES, fence, load
+from affectssm.ssm.numba_vectors import LANES
 
 _FLAT, _ROWS, _TIMED = types.float32[::1], types.float32[:, :], types.float32[:, :, :]
 _PROJECTED, _PARTIAL = types.float32[:, :, :, :], types.float32[:, :, :, :, :]
@@ -95,10 +96,10 @@ def forward(u, delta, A, B, C, D, bias, z, flags, reverse, every, splits, y, las
                 read_row(bias, channel, width, offset, 0)
                 place = b, first, turn, steps, channel, width
                 read_inputs(delta, u, place, load(offset, 0), load(skip, 0), has_softplus, tile, 0, spare)
-                soon, beside = place_of_next(block, low, high, channel, first, turn * steps)
+                next_place = place_of_next(place, block, low, high, turn * steps)
                 chunk(
                     block * row, fours, tile, rates, projections, steps, h,
-                    delta, u, y, streams, channel_bits, b, turn, first, channel, soon, beside,
+                    delta, u, y, streams, channel_bits, place, next_place,
                 )  # fmt: skip
                 write_outputs(tile, 0, z, has_gate, y, place, streams, spare)
         for block in range(low, high):
@@ -164,10 +165,10 @@ def backward(
                 read_slopes(dy, place, tile, 0, spare)
                 position = (((b * groups + g) * blocks + block) * chunks + c) * row
                 copy(kept, position, h, 0, row)
-                soon, beside = place_of_next(block, low, high, channel, first, -turn * every)
+                next_place = place_of_next(place, block, low, high, -turn * every)
                 chunk_again(
                     block * row, fours, tile, rates, projections, steps, h, known,
-                    delta, u, dy, channel_bits, b, turn, soon, beside,
+                    delta, u, dy, channel_bits, next_place,
                 )  # fmt: skip
                 if has_gate:
                     outputs(known, projections, steps, fours, tile)
@@ -175,7 +176,7 @@ def backward(
                 clear_gradients(tile, 0, steps)
                 chunk_back(
                     block * row, fours, tile, rates, projections, steps, h, known,
-                    dh, dA, own * row, dprojections, du, ddelta, streams, channel_bits, b, turn, first, channel,
+                    dh, dA, own * row, dprojections, du, ddelta, streams, channel_bits, place,
                 )  # fmt: skip
                 skips, biases = write_gradients(
                     tile, 0,

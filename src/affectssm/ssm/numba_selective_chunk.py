@@ -10,9 +10,20 @@ from __future__ import annotations
 
 from numba import njit
 
-from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT
-from affectssm.ssm.numba_tiles import DGAIN, DSIZE, GAIN, OUT, SIZE, SLOPE, STEP, line
-from affectssm.ssm.numba_vectors import LANES, exp2, fetch3, fetch_to_write3, fma, load, splat, spread, store
+from affectssm.ssm.numba_memory import load, spread, store
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, projections_of
+from affectssm.ssm.numba_tiles import (
+    DGAIN,
+    DSIZE,
+    GAIN,
+    OUT,
+    SIZE,
+    SLOPE,
+    STEP,
+    fetch_line,
+    fetch_line_to_write,
+)
+from affectssm.ssm.numba_vectors import LANES, exp2, fma, splat
 
 # Of four states at a step: what they were before it, and what is left of them
 BEFORE, DECAY = 0, FOUR * LANES
@@ -21,7 +32,7 @@ BEFORE, DECAY = 0, FOUR * LANES
 @njit(nogil=True, cache=True)
 def chunk(
     own, fours, tile, rates, projections, steps, h,
-    delta, u, target, streams, channel_bits, b, turn, first, channel, next_first, next_channel,
+    delta, u, target, streams, channel_bits, place, next_place,
 ):  # fmt: skip
     """Add the states' outputs to those of the tile; h (blocks, N, 16) goes on, from position ``own``.
 
@@ -33,12 +44,11 @@ def chunk(
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
             if n == 0:
-                later, lane = line(i, channel_bits, turn)
-                fetch3(delta, b, next_first + later, next_channel + lane)
-                fetch3(u, b, next_first + later, next_channel + lane)
+                fetch_line(delta, next_place, i, channel_bits)
+                fetch_line(u, next_place, i, channel_bits)
                 if not streams:
-                    fetch_to_write3(target, b, first + later, channel + lane)
-            j, k = i * STEP, 2 * (n * steps + i * FOUR)
+                    fetch_line_to_write(target, place, i, channel_bits)
+            j, k = i * STEP, projections_of(n, i, steps)
             size, gain, summed = load(tile, j + SIZE), load(tile, j + GAIN), load(tile, j + OUT)
             h0 = fma(exp2(size * r0), h0, gain * spread(projections, k + INTO))
             h1 = fma(exp2(size * r1), h1, gain * spread(projections, k + INTO + 1))
@@ -57,7 +67,7 @@ def chunk(
 @njit(nogil=True, cache=True)
 def chunk_again(
     own, fours, tile, rates, projections, steps, h, states,
-    delta, u, dy, channel_bits, b, turn, next_first, next_channel,
+    delta, u, dy, channel_bits, next_place,
 ):  # fmt: skip
     """All states and decays of a chunk, (N / 4, steps, 2, 4, 16), from its first states h (N, 16), which go on."""
     for n in range(0, fours, FOUR):
@@ -66,11 +76,10 @@ def chunk_again(
         h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
         for i in range(steps):
             if n == 0:
-                later, lane = line(i, channel_bits, turn)
-                fetch3(delta, b, next_first + later, next_channel + lane)
-                fetch3(u, b, next_first + later, next_channel + lane)
-                fetch3(dy, b, next_first + later, next_channel + lane)
-            j, k = i * STEP, 2 * (n * steps + i * FOUR)
+                fetch_line(delta, next_place, i, channel_bits)
+                fetch_line(u, next_place, i, channel_bits)
+                fetch_line(dy, next_place, i, channel_bits)
+            j, k = i * STEP, projections_of(n, i, steps)
             s = k * LANES
             size, gain = load(tile, j + SIZE) * splat(LOG2_E), load(tile, j + GAIN)
             store(states, s + BEFORE, h0)
@@ -97,7 +106,7 @@ def outputs(states, projections, steps, fours, tile):
     """Add the outputs of known states to those of the tile."""
     for n in range(0, fours, FOUR):
         for i in range(steps):
-            j, k = i * STEP, 2 * (n * steps + i * FOUR)
+            j, k = i * STEP, projections_of(n, i, steps)
             gain, summed = load(tile, j + GAIN), load(tile, j + OUT)
             for one in range(FOUR):
                 s = (k + one) * LANES
@@ -126,7 +135,7 @@ def _back(outer, size, gain, rate, projections, k, states, s, after, dh, drate, 
 @njit(nogil=True, cache=True)
 def chunk_back(
     at_block, fours, tile, rates, projections, steps, h, states,
-    dh, drates, own, dprojections, du, ddelta, streams, channel_bits, b, turn, first, channel,
+    dh, drates, own, dprojections, du, ddelta, streams, channel_bits, place,
 ):  # fmt: skip
     """Back through a chunk; dh goes on, all other gradients are added to, the rates' from position ``own`` on."""
     for n in range(0, fours, FOUR):
@@ -139,10 +148,9 @@ def chunk_back(
         h0, h1, h2, h3 = load(h, s), load(h, s + 16), load(h, s + 32), load(h, s + 48)
         for i in range(steps - 1, -1, -1):
             if n == 0 and not streams:
-                later, lane = line(i, channel_bits, turn)
-                fetch_to_write3(du, b, first + later, channel + lane)
-                fetch_to_write3(ddelta, b, first + later, channel + lane)
-            j, k = i * STEP, 2 * (n * steps + i * FOUR)
+                fetch_line_to_write(du, place, i, channel_bits)
+                fetch_line_to_write(ddelta, place, i, channel_bits)
+            j, k = i * STEP, projections_of(n, i, steps)
             s = k * LANES
             outer, size, gain = load(tile, j + SLOPE), load(tile, j + SIZE), load(tile, j + GAIN)
             dg, ds = load(tile, j + DGAIN), load(tile, j + DSIZE)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from affectssm.ssm.numba_vectors import LANES, load, pick, put, splat, store, total
+from affectssm.ssm.numba_memory import load, pick, put, store
+from affectssm.ssm.numba_vectors import LANES, splat, total
 
 FOUR = 4
 LOG2_E = np.float32(1.4426950408889634)
@@ -66,18 +67,28 @@ def write_states(tile, at, target, channel, width):
 
 
 @njit(nogil=True, cache=True)
+def projections_of(n, i, steps):
+    """Where the projections of four states from n on at step i lie in (N / 4, steps, 2, 4)."""
+    return 2 * (n * steps + i * FOUR)
+
+
+@njit(nogil=True, cache=True)
 def read_projection(source, first, turn, steps, target, which):
     """An input or readout projection (L, N) in the order of the steps -> (N / 4, steps, 2, 4), zeros where none is."""
     states = source.shape[1]
     whole = states - states % FOUR
     for i in range(steps):
         for n in range(0, whole, FOUR):
-            at = 2 * (n * steps + i * FOUR) + which
+            at = projections_of(n, i, steps) + which
             for one in range(FOUR):
                 put(target, at + one, pick(source, first + turn * i, n + one))
+        at = projections_of(whole, i, steps) + which
         for one in range(FOUR if whole < states else 0):
-            number = pick(source, first + turn * i, whole + one) if whole + one < states else ZERO
-            put(target, 2 * (whole * steps + i * FOUR) + which + one, number)
+            put(
+                target,
+                at + one,
+                pick(source, first + turn * i, whole + one) if whole + one < states else ZERO,
+            )
 
 
 @njit(nogil=True, cache=True)
@@ -88,5 +99,5 @@ def sum_lanes(tiles, begin, which, first, turn, steps, target):
     """
     for i in range(steps):
         for n in range(target.shape[1]):
-            at = begin + (2 * ((n - n % FOUR) * steps + i * FOUR) + which + n % FOUR) * LANES
+            at = begin + (projections_of(n - n % FOUR, i, steps) + which + n % FOUR) * LANES
             target[first + turn * i, n] = total(load(tiles, at))

@@ -17,21 +17,19 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from affectssm.ssm.numba_states import ONE, ZERO
-from affectssm.ssm.numba_vectors import (
-    LANES,
-    fma,
+from affectssm.ssm.numba_memory import (
+    fetch3,
+    fetch_to_write3,
     load,
     load3,
-    sigmoid,
-    softplus,
-    splat,
     store,
     store3,
     stream3,
     turn_in,
     turn_out,
 )
+from affectssm.ssm.numba_states import ONE, ZERO
+from affectssm.ssm.numba_vectors import LANES, fma, sigmoid, softplus, splat
 
 # A step of a tile: step sizes, what the input adds to a state before its projection, outputs, and the gradients of
 # outputs, of gains and of step sizes. The last lie where the outputs do, which are no longer needed then.
@@ -239,11 +237,19 @@ def _gradients(tile, at, delta, u, place, bias, skip, has_softplus, du, ddelta, 
 
 
 @njit(nogil=True, cache=True)
-def place_of_next(block, low, high, channel, first, steps):
-    """Time of the first step and channel of the tile after a block's; ``steps`` lead to the next chunk."""
+def of_modality(place, m, batch):
+    """The place of modality m's tile, from that of the first, where modality and batch are one axis."""
+    b, first, turn, steps, channel, width = place
+    return m * batch + b, first, turn, steps, channel, width
+
+
+@njit(nogil=True, cache=True)
+def place_of_next(place, block, low, high, later):
+    """Where the tile after a block's begins; the next chunk is ``later`` steps later. Its own size is not known yet."""
+    b, first, turn, steps, channel, width = place
     if block + 1 < high:
-        return first, channel + LANES
-    return first + steps, channel - (block - low) * LANES
+        return b, first, turn, steps, channel + LANES, width
+    return b, first + later, turn, steps, channel - (block - low) * LANES, width
 
 
 @njit(nogil=True, cache=True)
@@ -256,7 +262,22 @@ def channel_bits_of(signal):
 
 
 @njit(nogil=True, cache=True)
-def line(i, channel_bits, turn):
-    """Time, from the tile's first step on, and lane at which the tile's i-th line begins."""
+def _line(place, i, channel_bits):
+    """Where the i-th line of the tile at a place begins."""
+    b, first, turn, _, channel, _ = place
     lane = i & channel_bits
-    return turn * (i - lane), lane
+    return b, first + turn * (i - lane), channel + lane
+
+
+@njit(nogil=True, cache=True)
+def fetch_line(signal, place, i, channel_bits):
+    """Ask for the i-th line of the tile at a place, while the kernel goes on."""
+    b, t, channel = _line(place, i, channel_bits)
+    fetch3(signal, b, t, channel)
+
+
+@njit(nogil=True, cache=True)
+def fetch_line_to_write(signal, place, i, channel_bits):
+    """The same for a line that will be written."""
+    b, t, channel = _line(place, i, channel_bits)
+    fetch_to_write3(signal, b, t, channel)

@@ -18,8 +18,8 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 LANES = 16
-_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_VECTOR, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
+FLOAT, INT = ir.FloatType(), ir.IntType(32)
+VECTOR, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT, LANES)
 _CONTRACT = ("contract",)
 # 2^f = 1 + f q(f) on [-1/2, 1/2]; least maximal relative error with 2^0 = 1 kept exact: 9e-8
 _EXP2 = (
@@ -47,7 +47,7 @@ lanes = Lanes()
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, VECTOR)
 
 
 def _operator(function: Callable, instruction: str) -> None:
@@ -69,7 +69,7 @@ for _function, _instruction in (
 
 
 def _constant(value: float) -> ir.Constant:
-    return ir.Constant(_VECTOR, [ir.Constant(_FLOAT, _single(value))] * LANES)
+    return ir.Constant(VECTOR, [ir.Constant(FLOAT, _single(value))] * LANES)
 
 
 def _single(value: float) -> float:
@@ -79,15 +79,16 @@ def _single(value: float) -> float:
     return struct.unpack("f", struct.pack("f", value))[0]
 
 
-def _splat(builder: Any, number: Any) -> Any:
-    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, ir.Constant(_INT, 0))
-    first = ir.Constant(_INTS, [ir.Constant(_INT, 0)] * LANES)
-    return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), first)
+def in_all_lanes(builder: Any, number: Any) -> Any:
+    """Code for a vector of 16 times a number."""
+    one = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(INT, 0))
+    first = ir.Constant(INTS, [ir.Constant(INT, 0)] * LANES)
+    return builder.shuffle_vector(one, ir.Constant(VECTOR, ir.Undefined), first)
 
 
 def _call(builder: Any, name: str, *args: Any) -> Any:
     """An LLVM intrinsic on vectors."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(args))
+    kind = ir.FunctionType(VECTOR, [VECTOR] * len(args))
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32")
     return builder.call(function, args)
 
@@ -103,8 +104,8 @@ def _exp2(builder: Any, x: Any) -> Any:
     value = _constant(_EXP2[-1])
     for coefficient in (*_EXP2[-2::-1], 1.0):
         value = _fma(builder, value, f, _constant(coefficient))
-    exponent = builder.shl(builder.fptosi(whole, _INTS), ir.Constant(_INTS, [ir.Constant(_INT, 23)] * LANES))
-    return builder.bitcast(builder.add(builder.bitcast(value, _INTS), exponent), _VECTOR)
+    exponent = builder.shl(builder.fptosi(whole, INTS), ir.Constant(INTS, [ir.Constant(INT, 23)] * LANES))
+    return builder.bitcast(builder.add(builder.bitcast(value, INTS), exponent), VECTOR)
 
 
 def _log1p_of_unit(builder: Any, v: Any) -> Any:
@@ -152,20 +153,9 @@ def splat(typing: Any, number: Any) -> Any:
     """One number in all lanes."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _splat(builder, context.cast(builder, args[0], sig.args[0], types.float32))
+        return in_all_lanes(builder, context.cast(builder, args[0], sig.args[0], types.float32))
 
     return lanes(number), codegen
-
-
-@intrinsic
-def spread(typing: Any, array: Any, i: Any) -> Any:
-    """The number at position i of a one-dimensional float32 array, in all lanes."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _element(context, builder, sig.args[0], args[0], args[1:])
-        return _splat(builder, builder.load(builder.bitcast(pointer, _FLOAT.as_pointer()), align=4))
-
-    return lanes(array, types.intp), codegen
 
 
 @intrinsic
@@ -187,193 +177,10 @@ def total(typing: Any, x: Any) -> Any:
         while width > 1:
             width //= 2
             picks = [
-                ir.Constant(ir.VectorType(_INT, width), [ir.Constant(_INT, first + i) for i in range(width)])
+                ir.Constant(ir.VectorType(INT, width), [ir.Constant(INT, first + i) for i in range(width)])
                 for first in (0, width)
             ]
             value = builder.fadd(*(builder.shuffle_vector(value, value, pick) for pick in picks))
-        return builder.extract_element(value, ir.Constant(_INT, 0))
+        return builder.extract_element(value, ir.Constant(INT, 0))
 
     return types.float32(lanes), codegen
-
-
-def _element(context: Any, builder: Any, kind: Any, array: Any, indices: Any) -> Any:
-    """Pointer to 16 neighbouring numbers that start at an element of an array with any strides."""
-    view = context.make_array(kind)(context, builder, array)
-    address = builder.ptrtoint(view.data, ir.IntType(64))
-    strides = cgutils.unpack_tuple(builder, view.strides)
-    if kind.layout == "C":  # known now, so that no multiplication is left for the loop
-        strides[-1] = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
-    for index, stride in zip(indices, strides, strict=True):
-        address = builder.add(address, builder.mul(index, stride))
-    return builder.inttoptr(address, _VECTOR.as_pointer())
-
-
-def _load(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return builder.load(_element(context, builder, sig.args[0], args[0], args[1:]), align=4)
-
-
-def _store(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    pointer = _element(context, builder, sig.args[0], args[0], args[1:-1])
-    builder.store(args[-1], pointer, align=4)
-    return context.get_dummy_value()
-
-
-@intrinsic
-def load(typing: Any, array: Any, i: Any) -> Any:
-    """16 numbers of a one-dimensional float32 array, from position i on."""
-    return lanes(array, types.intp), _load
-
-
-@intrinsic
-def store(typing: Any, array: Any, i: Any, value: Any) -> Any:
-    """Write 16 numbers into a one-dimensional float32 array, from position i on."""
-    return types.none(array, types.intp, lanes), _store
-
-
-@intrinsic
-def load3(typing: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
-    """16 numbers from [i, j, k] on, which must be neighbours along the last axis."""
-    return lanes(array, types.intp, types.intp, types.intp), _load
-
-
-@intrinsic
-def store3(typing: Any, array: Any, i: Any, j: Any, k: Any, value: Any) -> Any:
-    """Write 16 numbers from [i, j, k] on, which must be neighbours along the last axis."""
-    return types.none(array, types.intp, types.intp, types.intp, lanes), _store
-
-
-@intrinsic
-def stream3(typing: Any, array: Any, i: Any, j: Any, k: Any, value: Any) -> Any:
-    """The same past the caches, for what is not read again soon; [i, j, k] lies at a multiple of 64 bytes.
-
-    Other threads see it after ``fence``.
-    """
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _element(context, builder, sig.args[0], args[0], args[1:-1])
-        written = builder.store(args[-1], pointer, align=LANES * 4)
-        written.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INT, 1)]))
-        return context.get_dummy_value()
-
-    return types.none(array, types.intp, types.intp, types.intp, lanes), codegen
-
-
-def _turned(builder: Any, rows: list[Any]) -> list[Any]:
-    """16 vectors as a matrix, transposed: every bit of the row's number changes places with the column's."""
-    for bit in (1, 2, 4, 8):
-        turned = list(rows)
-        for low in (i for i in range(LANES) if not i & bit):
-            pair = rows[low], rows[low | bit]
-            for number, row in enumerate((low, low | bit)):
-                source = [(c & ~bit | number * bit) + (LANES if c & bit else 0) for c in range(LANES)]
-                mask = ir.Constant(_INTS, [ir.Constant(_INT, i) for i in source])
-                turned[row] = builder.shuffle_vector(*pair, mask)
-        rows = turned
-    return rows
-
-
-def _lines(
-    context: Any, builder: Any, kind: Any, array: Any, indices: Any, axis: int, step: Any
-) -> list[Any]:
-    """Pointers to 16 numbers each: from an element on, and ``step`` times 0 to 15 further along an axis."""
-    found = []
-    for number in range(LANES):
-        further = builder.mul(step, context.get_constant(types.intp, number))
-        at = [builder.add(index, further) if i == axis else index for i, index in enumerate(indices)]
-        found.append(_element(context, builder, kind, array, at))
-    return found
-
-
-def _turn(context: Any, builder: Any, sources: list[Any], targets: list[Any]) -> Any:
-    for target, value in zip(
-        targets, _turned(builder, [builder.load(p, align=4) for p in sources]), strict=True
-    ):
-        builder.store(value, target, align=4)
-    return context.get_dummy_value()
-
-
-@intrinsic
-def turn_in(typing: Any, source: Any, b: Any, t: Any, channel: Any, tile: Any, i: Any, turn: Any) -> Any:
-    """16 steps of 16 channels from [b, t, channel] on, where steps are neighbours, -> rows i, i + turn, ..."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        one, zero = (context.get_constant(types.intp, value) for value in (1, 0))
-        lines = _lines(context, builder, sig.args[0], args[0], args[1:4], 2, one)
-        rows = _lines(context, builder, sig.args[4], args[4], (zero, args[5], zero), 1, args[6])
-        return _turn(context, builder, lines, rows)
-
-    return types.none(source, types.intp, types.intp, types.intp, tile, types.intp, types.intp), codegen
-
-
-@intrinsic
-def turn_out(typing: Any, tile: Any, i: Any, turn: Any, target: Any, b: Any, t: Any, channel: Any) -> Any:
-    """The other way round."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        one, zero = (context.get_constant(types.intp, value) for value in (1, 0))
-        rows = _lines(context, builder, sig.args[0], args[0], (zero, args[1], zero), 1, args[2])
-        lines = _lines(context, builder, sig.args[3], args[3], args[4:7], 2, one)
-        return _turn(context, builder, rows, lines)
-
-    return types.none(tile, types.intp, types.intp, target, types.intp, types.intp, types.intp), codegen
-
-
-@intrinsic
-def fence(typing: Any) -> Any:
-    """What was written before it is seen before what is written after it."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.none(), codegen
-
-
-@intrinsic
-def pick(typing: Any, array: Any, i: Any, j: Any) -> Any:
-    """The float32 number at [i, j]; unlike array[i, j] it never counts from the end, which costs time to find out."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _element(context, builder, sig.args[0], args[0], args[1:])
-        return builder.load(builder.bitcast(pointer, _FLOAT.as_pointer()), align=4)
-
-    return types.float32(array, types.intp, types.intp), codegen
-
-
-@intrinsic
-def put(typing: Any, array: Any, i: Any, number: Any) -> Any:
-    """Write a float32 number at position i, which never counts from the end."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _element(context, builder, sig.args[0], args[0], args[1:-1])
-        builder.store(args[-1], builder.bitcast(pointer, _FLOAT.as_pointer()), align=4)
-        return context.get_dummy_value()
-
-    return types.none(array, types.intp, types.float32), codegen
-
-
-def _fetch(writes: bool) -> Callable:
-    """Code that asks for a line of memory; there is no harm in asking for one outside of the array."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        pointer = builder.bitcast(_element(context, builder, sig.args[0], args[0], args[1:]), byte)
-        nearest, data = ir.Constant(_INT, 3), ir.Constant(_INT, 1)
-        builder.call(function, [pointer, ir.Constant(_INT, int(writes)), nearest, data])
-        return context.get_dummy_value()
-
-    return codegen
-
-
-@intrinsic
-def fetch3(typing: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
-    """Bring the memory at [i, j, k] into the first-level cache, while the kernel goes on."""
-    return types.none(array, types.intp, types.intp, types.intp), _fetch(writes=False)
-
-
-@intrinsic
-def fetch_to_write3(typing: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
-    """The same for memory that will be written."""
-    return types.none(array, types.intp, types.intp, types.intp), _fetch(writes=True)

@@ -13,7 +13,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ from affectssm.store.card import make_card
 from affectssm.training.registry import memory_modules
 
 log = logging.getLogger(__name__)
-CHILD = "affectssm.training.memory_step"
+SERVER = "affectssm.training.memory_step"
+ENDED = "ended"  # key of a step's last line: its process's exit status, negative for a signal
 # One thread, one heap, and freed blocks handed back at once: what is resident is what is in use.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -45,53 +48,93 @@ def measure(settings: Mapping[str, Any], out: Path) -> None:
         DataError: when a step ends for another reason than memory.
     """
     rows = []
-    for model in settings["models"]:
-        for length in settings["lengths"]:
-            asked = {key: value for key, value in settings.items() if key != "lengths"}
-            found = measure_step({**asked, "model": model, "length": length})
-            peak = f"{found['peak_bytes'] / 1e9:.3f} GB" if found["peak_bytes"] else f"OOM ({found['why']})"
-            log.info("%s, %d frames: %s", model, length, peak)
-            rows.append(found)
+    with Steps() as steps:
+        for model in settings["models"]:
+            for length in settings["lengths"]:
+                asked = {key: value for key, value in settings.items() if key != "lengths"}
+                found = steps.take({**asked, "model": model, "length": length})
+                peak = (
+                    f"{found['peak_bytes'] / 1e9:.3f} GB" if found["peak_bytes"] else f"OOM ({found['why']})"
+                )
+                log.info("%s, %d frames: %s", model, length, peak)
+                rows.append(found)
     card = make_card("training/memory", memory_modules(), dict(settings))
     write_json(out, {"rows": rows, "card": card})
 
 
-def measure_step(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Run one step in a process of its own and return what it found (memory_step.py says what that is)."""
-    done = subprocess.run(
-        [sys.executable, "-m", CHILD],
-        input=json.dumps(asked),
-        env=os.environ | ENVIRONMENT,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    return read_outcome(asked, done.returncode, done.stdout, done.stderr)
+class Steps:
+    """Training steps, each in a process of its own; memory_step.py, which forks them, says what they answer."""
+
+    def __enter__(self) -> Steps:
+        self._complaints = tempfile.TemporaryFile("a+b")
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            env=os.environ | ENVIRONMENT,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._server.communicate()
+        self._complaints.close()
+
+    def take(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Run one step and return what it found.
+
+        Raises:
+            DataError: when it ended for another reason than memory.
+        """
+        before = self._complaints.seek(0, os.SEEK_END)
+        said = list(self._answers(asked))
+        self._complaints.seek(before)
+        complained = self._complaints.read().decode(errors="replace")
+        if not said or ENDED not in said[-1]:  # the server itself is gone: that says nothing about the step
+            raise _not_a_step(asked, complained, self._server.wait())
+        return read_outcome(asked, said.pop()[ENDED], said, complained)
+
+    def _answers(self, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """What the server says until the step has ended, or until the server has."""
+        assert self._server.stdin and self._server.stdout
+        with suppress(BrokenPipeError):
+            print(json.dumps(asked), file=self._server.stdin, flush=True)
+        for line in self._server.stdout:
+            yield (answer := json.loads(line))
+            if ENDED in answer:
+                return
 
 
-def read_outcome(asked: Mapping[str, Any], code: int, said: str, complained: str) -> dict[str, Any]:
+def read_outcome(
+    asked: Mapping[str, Any], code: int, said: Sequence[Mapping[str, Any]], complained: str
+) -> dict[str, Any]:
     """What a finished process tells: its own words or, where it did not come so far, why it ended.
 
     Args:
         asked: what it was asked; named in an error.
         code: its exit status, negative for a signal.
-        said: its standard output, one JSON object a line, later ones over earlier ones.
+        said: its answers, later ones over earlier ones.
         complained: its standard error.
 
     Raises:
         DataError: when it ended for another reason than memory.
     """
     found: dict[str, Any] = {"peak_bytes": None, "why": "", "scan_backends": []}
-    for line in said.splitlines():
-        found |= json.loads(line)
+    for answer in said:
+        found |= answer
     if code == -signal.SIGKILL:
         return found | {"peak_bytes": None, "why": "killed by the kernel (signal 9)"}
     if code and any(sign in complained for sign in SIGNS):
         return found | {"peak_bytes": None, "why": "allocation refused"}
     if code:
-        last = "\n".join(complained.strip().splitlines()[-4:]) or f"exit status {code}"
-        raise DataError(
-            f"memory of {asked['model']} at {asked['length']} frames", last, "a training step",
-            "run affectssm memory with these settings by hand",
-        )  # fmt: skip
+        raise _not_a_step(asked, complained, code)
     return found
+
+
+def _not_a_step(asked: Mapping[str, Any], complained: str, code: int) -> DataError:
+    last = "\n".join(complained.strip().splitlines()[-4:]) or f"exit status {code}"
+    return DataError(
+        f"memory of {asked['model']} at {asked['length']} frames", last, "a training step",
+        "run affectssm memory with these settings by hand",
+    )  # fmt: skip

@@ -1,9 +1,9 @@
-"""The child process of memory.py: builds a model, trains it for two steps and says what that took at its peak.
+"""The processes of memory.py: each builds a model, trains it for two steps and says what that took at its peak.
 
-Asked on standard input, answered on standard output, both JSON. What is measured is all that a step needs beyond what
-the process held before it: weights, gradients, the optimiser's state, the weights' average, the batch and the
-activations. A step on a small batch comes first, so that libraries and compiled kernels are there before the count
-begins; two steps, because the optimiser makes its state in the first.
+Asked on standard input, answered on standard output, both JSON, a line each; a last line says how the process ended.
+What is measured is all that a step needs beyond what the process held before it: weights, gradients, the optimiser's
+state, the weights' average, the batch and the activations. A step on a small batch comes first, so that compiled
+kernels are there before the count begins; two steps, because the optimiser makes its state in the first.
 
 On CUDA that is ``torch.cuda.max_memory_allocated``; on a CPU the peak of the resident memory over what was resident
 before, under a limit on the process's data (RLIMIT_DATA).
@@ -12,10 +12,13 @@ before, under a limit on the process's data (RLIMIT_DATA).
 from __future__ import annotations
 
 import gc
+import importlib
 import json
+import os
 import platform
 import resource
 import sys
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +27,8 @@ from typing import Any
 import torch
 
 from affectssm.models.registry import parameter_count
+from affectssm.torchvision_ops import ensure_torchvision_ops
+from affectssm.training.memory import ENDED
 from affectssm.training.memory_work import SEATS, build, train
 
 WARM_UP_WINDOWS = 2
@@ -32,8 +37,29 @@ REFUSED = ("can't allocate memory", "out of memory", "not enough memory", "Canno
 
 
 def main() -> None:
-    """Answer one question; ends with status 0 also where memory ran out in an orderly way."""
-    asked = json.load(sys.stdin)
+    """Answer the questions, a line each; libraries are loaded once, and a process is forked for every question."""
+    ensure_torchvision_ops()
+    for needed in ("affectssm.training.module", "torch._dynamo"):  # the latter by the optimiser
+        importlib.import_module(needed)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os._exit(step(json.loads(line)))
+        say({ENDED: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])})
+
+
+def step(asked: Mapping[str, Any]) -> int:
+    """Take the step that was asked for; returns the process's status, which is 1 after a complaint."""
+    try:
+        answer(asked)
+    except BaseException:  # noqa: BLE001 - the forked process ends here, whatever it was
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def answer(asked: Mapping[str, Any]) -> None:
+    """Answer one question; returns also where memory ran out in an orderly way."""
     there = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(there if asked["device"] == "auto" else asked["device"])
     recipe = recipe_of(asked, device)
