@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import importlib
 import json
 import math
 import os
@@ -50,6 +49,7 @@ from scan import LOOP_STEPS, mambapy, plot, table, transformers  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from affectssm.ssm.coupled import coupled_scan  # noqa: E402
+from affectssm.ssm.installed import trouble_with  # noqa: E402
 from affectssm.ssm.scan import selective_scan  # noqa: E402
 from affectssm.torchvision_ops import ensure_torchvision_ops  # noqa: E402
 
@@ -126,7 +126,7 @@ class Clock:
             return f"failed: {in_a_line(failure)}"
 
 
-def in_a_line(failure: BaseException) -> str:
+def in_a_line(failure: BaseException | str) -> str:
     """What it says last, short enough for a table's cell; a compiler's first lines are places."""
     lines = [line for line in str(failure).splitlines() if line.strip()] or [type(failure).__name__]
     return lines[-1].strip().replace("|", "/")[:120]
@@ -487,11 +487,9 @@ def others(case: Case) -> list[str]:
 
 def absent(name: str) -> str:
     """Why a package cannot be used here; empty where it can."""
-    try:
-        ensure_torchvision_ops()  # transformers imports torchvision
-        importlib.import_module(PACKAGES[name])
-    except FAILURES as failure:
-        return in_a_line(failure)
+    ensure_torchvision_ops()  # transformers imports torchvision
+    if why := trouble_with(PACKAGES[name]):
+        return in_a_line(why)
     return "runs on CUDA" if CHECK and name == "mamba_ssm" else ""
 
 

@@ -37,6 +37,7 @@ from tests.adaptation.run_world import (
     write_run,
     write_shard,
 )
+from tests.killed import killed_at
 from tests.models.physio import SAMPLES
 from tests.ssm.elsewhere import without_numba
 
@@ -207,15 +208,7 @@ def test_no_label_of_a_test_segment_is_looked_at(done, tmp_path):
 
 def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(done, tmp_path, monkeypatch):
     world = fewer(tmp_path)
-    real, seen = trials.adapt_fold, []
-
-    def killed(stream, *rest):
-        seen.append(stream.fold.name)
-        if len(seen) == 3:
-            raise KeyboardInterrupt
-        return real(stream, *rest)
-
-    monkeypatch.setattr(trials, "adapt_fold", killed)
+    seen = killed_at(monkeypatch, trials, "adapt_fold", 3)
     with pytest.raises(KeyboardInterrupt):
         adapt_part(**vars(world))
     assert not world.out.exists() and not world.streams_out.exists()
@@ -225,7 +218,8 @@ def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(done, tmp_path, mon
     ]
     (kept / "1.streams.parquet").write_bytes(b"PAR1 and no more")
     again = adapted(world)
-    assert seen[3:] == [seen[1], seen[2], "deap-s02-1"]
+    names = [stream.fold.name for stream, *_ in seen]
+    assert names[3:] == [names[1], names[2], "deap-s02-1"]
     assert same_streams(again, done)
     assert again[0].schema.equals(ADAPTED) and again[1].schema.equals(STREAMS)
     assert not kept.exists()
@@ -239,22 +233,11 @@ def test_the_card_of_a_resumed_job_names_the_scan_backends_of_all_its_folds(
 ):
     """Of four, ``kept`` were done before the kill."""
     world = fewer(tmp_path)
-    real, seen = trials.adapt_fold, []
-
-    def killed(*given):
-        if len(seen) == kept:
-            raise KeyboardInterrupt
-        seen.append(given)
-        return real(*given)
-
-    def no_files(*given):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(trials, "adapt_fold", killed)
-        patch.setattr(trials, "write_parquet", no_files)
+        seen = killed_at(patch, trials, "adapt_fold", kept + 1)
+        killed_at(patch, trials, "write_parquet", 1)
         adapt_part(**vars(world))
-    assert len(seen) == kept
+    assert len(seen) == min(kept + 1, 4)
     without_numba(monkeypatch)
     adapt_part(**vars(world))
     for out in (world.out, world.streams_out):
@@ -285,20 +268,12 @@ def test_a_scan_backend_that_cannot_run_is_named_by_its_own_key(tmp_path):
 
 def test_what_was_kept_for_other_settings_is_not_taken_up(tmp_path, monkeypatch):
     world = fewer(tmp_path)
-    real, seen = trials.adapt_fold, []
-
-    def stopped(stream, *rest):
-        seen.append(stream.fold.name)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        return real(stream, *rest)
-
-    monkeypatch.setattr(trials, "adapt_fold", stopped)
+    seen = killed_at(monkeypatch, trials, "adapt_fold", 2)
     with pytest.raises(KeyboardInterrupt):
         adapt_part(**vars(world))
     world.chosen = {"eata": {"learning_rate": 0.02}}
     adapted(world)
-    assert seen[2:] == TrialRuns(world.run_dir).names
+    assert [stream.fold.name for stream, *_ in seen[2:]] == TrialRuns(world.run_dir).names
 
 
 def test_the_card_says_what_the_answers_are_made_of(done):

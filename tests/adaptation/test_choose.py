@@ -31,6 +31,7 @@ from tests.adaptation.run_world import (
     write_run,
     write_shard,
 )
+from tests.killed import killed_at
 from tests.models.physio import SAMPLES, segments, trained
 from tests.ssm.elsewhere import without_numba
 
@@ -213,22 +214,15 @@ def test_a_killed_choice_goes_on_and_ends_as_an_undisturbed_one(world, tmp_path,
     shard, runs, _ = world
     asked = (tmp_path, runs, shard, METHODS[:3])
     undisturbed = chosen(*asked, ratios=[0.8])
-    real, seen = choosing.try_fold, []
-
-    def killed(stream, *rest):
-        seen.append((stream.runs.folder, stream.fold.name))
-        if len(seen) == 4:
-            raise KeyboardInterrupt
-        return real(stream, *rest)
-
-    monkeypatch.setattr(choosing, "try_fold", killed)
+    seen = killed_at(monkeypatch, choosing, "try_fold", 4)
     (tmp_path / "chosen.json").unlink()
     with pytest.raises(KeyboardInterrupt):
         chosen(*asked, ratios=[0.8])
     kept = resume_folder(tmp_path / "chosen.json")
     assert len(list(kept.iterdir())) == 3 and not (tmp_path / "chosen.json").exists()
     again = chosen(*asked, ratios=[0.8])
-    assert seen[4:] == [seen[3]]
+    names = [(stream.runs.folder, stream.fold.name) for stream, *_ in seen]
+    assert names[4:] == [names[3]]
     assert again["tried"] == undisturbed["tried"] and again["card"]["id"] == undisturbed["card"]["id"]
     assert not kept.exists()
 
@@ -242,22 +236,11 @@ def test_the_card_of_a_resumed_choice_names_the_scan_backends_of_all_its_folds(
     """Of two, ``kept`` were done before the kill."""
     shard, runs, _ = world
     asked = (tmp_path, runs[:1], shard, METHODS[:2])
-    real, seen = choosing.try_fold, []
-
-    def killed(*given):
-        if len(seen) == kept:
-            raise KeyboardInterrupt
-        seen.append(given)
-        return real(*given)
-
-    def no_file(*given):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(choosing, "try_fold", killed)
-        patch.setattr(choosing, "write_json", no_file)
+        seen = killed_at(patch, choosing, "try_fold", kept + 1)
+        killed_at(patch, choosing, "write_json", 1)
         chosen(*asked, ratios=[0.8])
-    assert len(seen) == kept
+    assert len(seen) == min(kept + 1, 2)
     without_numba(monkeypatch)
     assert chosen(*asked, ratios=[0.8])["card"]["scan_backends"] == names
 

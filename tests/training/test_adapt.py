@@ -7,10 +7,12 @@ from affectssm.errors import DataError
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.torchvision_ops import ensure_torchvision_ops
+from affectssm.training import adapt as adapting
 from affectssm.training.adapt import adapt
 from affectssm.training.data import labelled_sessions
 from affectssm.training.fit import fit
 from affectssm.training.predict import predict
+from tests.killed import killed_at
 from tests.ssm.elsewhere import without_numba
 
 ensure_torchvision_ops()
@@ -49,6 +51,20 @@ def test_each_labelled_session_is_predicted_by_weights_that_have_not_seen_it(bas
     }
 
 
+def dying_at(patch, number):
+    """The training step of that number, counted over all folds, raises; returns the steps taken in their fold."""
+    step, taken = DialogueModule.training_step, []
+
+    def dying(self, batch, batch_idx):
+        taken.append(self.global_step)
+        if len(taken) == number:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    patch.setattr(DialogueModule, "training_step", dying)
+    return taken
+
+
 def test_finished_folds_of_a_killed_run_are_kept(base, monkeypatch):
     task, runs = base
     whole, killed = (
@@ -57,15 +73,7 @@ def test_finished_folds_of_a_killed_run_are_kept(base, monkeypatch):
     for kind in ("-whole", "-killed"):
         (runs / f"da_mamba-multimediate{kind}").symlink_to(runs / "da_mamba-multimediate-demo")
     adapt(settings(), *task, whole)
-    step, taken = DialogueModule.training_step, []
-
-    def dying(self, batch, batch_idx):
-        taken.append(self.global_step)
-        if len(taken) == 5:
-            raise KeyboardInterrupt
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(DialogueModule, "training_step", dying)
+    taken = dying_at(monkeypatch, 5)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         adapt(settings(), *task, killed)
     adapt(settings(), *task, killed)
@@ -85,20 +93,9 @@ def test_the_card_of_a_resumed_run_names_the_scan_backends_of_all_its_folds(
     kind = f"-at-{at_step}"
     (runs / f"da_mamba-multimediate{kind}").symlink_to(runs / "da_mamba-multimediate-demo")
     out = runs / f"da_mamba+adapt_mpiigi-multimediate{kind}/loso/1"
-    step, taken = DialogueModule.training_step, []
-
-    def dying(self, batch, batch_idx):
-        taken.append(self.global_step)
-        if len(taken) == at_step:
-            raise KeyboardInterrupt
-        return step(self, batch, batch_idx)
-
-    def no_files(*given):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(DialogueModule, "training_step", dying)
-        patch.setattr("affectssm.training.adapt.write_config", no_files)
+        dying_at(patch, at_step)
+        killed_at(patch, adapting, "write_config", 1)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             adapt(settings(), *task, out)
     without_numba(monkeypatch)

@@ -11,8 +11,10 @@ from affectssm.evaluation.metrics import ccc
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.torchvision_ops import ensure_torchvision_ops
+from affectssm.training import fit as fitting
 from affectssm.training.fit import fit
 from affectssm.training.predict import predict
+from tests.killed import killed_at
 from tests.ssm.elsewhere import without_numba
 
 ensure_torchvision_ops()
@@ -97,9 +99,7 @@ def test_a_run_killed_before_its_files_were_written_trains_nothing_again(
 ):
     out = tmp_path / "1"
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "affectssm.training.fit.write_config", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt)
-        )
+        killed_at(patch, fitting, "write_config", 1)
         with pytest.raises(KeyboardInterrupt):
             fit(run_settings(), *task, out)
     taken = steps_taken(monkeypatch)

@@ -110,11 +110,11 @@ def test_any_other_end_is_an_error_that_names_the_step():
 
 def test_a_step_that_fails_ends_alone(steps):
     """The next one is measured as if nothing had been."""
-    first = steps("dat", 64, batch=2)
+    first = steps("dat", 64, batch=16)
     with pytest.raises(DataError, match="dat at 0 frames"):
         steps("dat", 0, batch=2)
-    again = steps("dat", 64, batch=2)
-    assert again["peak_bytes"] == pytest.approx(first["peak_bytes"], rel=0.05)
+    again = steps("dat", 64, batch=16)
+    assert again["peak_bytes"] == pytest.approx(first["peak_bytes"], rel=0.1)
 
 
 def test_the_end_of_the_process_that_starts_them_is_no_finding():

@@ -28,6 +28,7 @@ from affectssm.training.trial_runs import TrialRuns
 from affectssm.training.trials import batches, exchanged, fit_trials
 from affectssm.trial_settings import ProtocolSettings
 from tests.adaptation.run_world import middling, run_settings, write_shard
+from tests.killed import killed_at
 from tests.ssm.elsewhere import without_numba
 
 RECIPE = {
@@ -86,21 +87,13 @@ def test_the_kept_model_and_scaler_give_the_kept_answers(run, epochs):
 def test_a_killed_job_goes_on_with_the_next_fold_and_ends_with_the_same_files(
     run, epochs, tmp_path, monkeypatch
 ):
-    trained, original = [], trials._fold
-
-    def fold_or_die(*given):
-        if len(trained) == 2:
-            raise KeyboardInterrupt
-        trained.append(given[2].name)
-        return original(*given)
-
     out = tmp_path / "5"
-    monkeypatch.setattr(trials, "_fold", fold_or_die)
+    calls = killed_at(monkeypatch, trials, "_fold", 3)
     with pytest.raises(KeyboardInterrupt):
         fit_trials(settings(), epochs[:1], "s00", out)
     assert not out.exists() and len(list((tmp_path / ".5.resume").iterdir())) == 2
-    monkeypatch.setattr(trials, "_fold", lambda *given: trained.append(given[2].name) or original(*given))
     fit_trials(settings(), epochs[:1], "s00", out)
+    trained = [fold.name for _, _, fold, *_ in calls[:2] + calls[3:]]
     assert trained == TrialRuns(run).names  # each once
     for name in ("history.csv", "config.yaml"):
         assert (out / name).read_bytes() == (run / name).read_bytes()
@@ -115,22 +108,12 @@ def test_the_card_of_a_resumed_job_names_the_scan_backends_of_all_its_folds(
     epochs, tmp_path, monkeypatch, kept, names
 ):
     """Of two, ``kept`` were done before the kill."""
-    original, trained, out = trials._fold, [], tmp_path / "5"
-
-    def fold_or_die(*given):
-        if len(trained) == kept:
-            raise KeyboardInterrupt
-        trained.append(given)
-        return original(*given)
-
-    def no_files(*given):
-        raise KeyboardInterrupt
-
+    out = tmp_path / "5"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(trials, "_fold", fold_or_die)
-        patch.setattr(trials, "_write", no_files)
+        calls = killed_at(patch, trials, "_fold", kept + 1)
+        killed_at(patch, trials, "_write", 1)
         fit_trials(settings(), epochs[1:], "s01", out)
-    assert len(trained) == kept
+    assert len(calls) == min(kept + 1, 2)
     without_numba(monkeypatch)
     fit_trials(settings(), epochs[1:], "s01", out)
     for name in (CHECKPOINT, "predictions.parquet"):
@@ -157,8 +140,7 @@ def test_a_scan_backend_that_cannot_run_is_named_by_its_own_key(epochs, tmp_path
 
 
 def test_what_was_kept_under_other_settings_is_not_taken_up(epochs, tmp_path, monkeypatch):
-    calls, original = [], trials._fold
-    monkeypatch.setattr(trials, "_fold", lambda *given: calls.append(1) or original(*given))
+    calls = killed_at(monkeypatch, trials, "_fold", 0)  # never
     keeping = trials.FinishedFolds.clear
     monkeypatch.setattr(trials.FinishedFolds, "clear", lambda self: None)
     fit_trials(settings(), epochs[1:], "s01", tmp_path / "5")

@@ -138,6 +138,12 @@ def test_a_wrong_configuration_is_one_clear_error(road, tmp_path, text, says):
     assert "Traceback" not in said
 
 
+def test_a_mistyped_table_is_answered_with_those_there_are(road):
+    said = road.snakemake("-n", "results/tables/noxi_cc.csv", ok=False)
+    assert "one of noxi_ccc, " in said and "remedy:   ask for results/tables/noxi_ccc.csv" in said
+    assert "Traceback (most recent call last)" not in said
+
+
 @pytest.mark.parametrize(("root", "says"), [("empty", "an empty folder"), ("nowhere", "no such folder")])
 def test_a_wrong_root_is_one_clear_error(copy, tmp_path, root, says):
     (tmp_path / "empty").mkdir()

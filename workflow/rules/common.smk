@@ -17,6 +17,7 @@ wildcard_constraints:
     shard="s[0-9]+",
     part="[sf][0-9]+",
     table=plan.one_of(plan.tables),
+    mistyped=rf"(?!(?:{plan.one_of(plan.tables)})\.)[^/]+",
     joint=plan.one_of(plan.table_editions),
     seed="[0-9]+",
     seeds="[0-9]+(-[0-9]+)*",
@@ -299,6 +300,10 @@ def faults_of(wildcards):
     for corpus in corpora:
         checkpoints.manifest.get(corpus_edition=plan.name(corpus))
     return plan.faults_behind(wildcards.table)
+
+
+def no_such_table(wildcards):
+    raise WorkflowError(str(plan.no_such_table(wildcards.mistyped)))
 
 
 def table_arguments(wildcards):

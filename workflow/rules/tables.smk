@@ -62,3 +62,17 @@ rule table:
         runtime=5,
     shell:
         "affectssm place {input} --out results/tables > {log} 2>&1"
+
+
+# For a name that no table has: says which there are.
+rule no_such_table:
+    input:
+        no_such_table,
+    output:
+        "results/tables/{mistyped}.csv",
+    log:
+        "results/logs/table/{mistyped}.log",
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        "exit 1"

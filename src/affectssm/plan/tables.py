@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from affectssm.corpora.manifest import SIGNAL_KINDS
+from affectssm.errors import ConfigError
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.plan.trials import TrialPlan
 from affectssm.tables import catalogue, trial_catalogue
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.training.registry import memory_modules
+
+TABLES = (*catalogue.TABLES, *trial_catalogue.TABLES)
 
 
 class TablePlan(TrialPlan):
@@ -21,7 +25,16 @@ class TablePlan(TrialPlan):
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables there are."""
-        return (*catalogue.TABLES, *trial_catalogue.TABLES)
+        return TABLES
+
+    @staticmethod
+    def no_such_table(name: str) -> ConfigError:
+        """What to say of a table's name that no table has."""
+        near = get_close_matches(name, TABLES, n=1) or TABLES
+        return ConfigError(
+            f"results/tables/{name}.csv", "no table of this name", f"one of {', '.join(TABLES)}",
+            f"ask for results/tables/{near[0]}.csv",
+        )  # fmt: skip
 
     def table_edition(self, table: str) -> str:
         """Return the edition of a table: that of the corpora it rests on."""

@@ -1,0 +1,20 @@
+"""Jobs that are killed in the middle."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+def killed_at(patch: pytest.MonkeyPatch, module: ModuleType, name: str, call: int) -> list[tuple[Any, ...]]:
+    """Interrupt a function at one of its calls, counted from 1; returns all calls' arguments, as they come."""
+    original, calls = getattr(module, name), []
+
+    def counted(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return original(*given)
+
+    patch.setattr(module, name, counted)
+    return calls
