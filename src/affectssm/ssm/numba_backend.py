@@ -41,14 +41,21 @@ def selective(asked: Selective) -> tuple[Tensor, Tensor]:
 
 def coupled(asked: Coupled) -> tuple[Tensor, Tensor]:
     """y (M, B, D, L) and the last states (M, B, D, N)."""
-    from affectssm.ssm.numba_coupled_scan import CoupledScan
-
     modalities_and_batch = asked.u.shape[:2]
     joined = [t if t is None else t.flatten(0, 1) for t in _single(asked)]
-    mix = None if asked.mix is None else asked.mix.float()
-    y, last = CoupledScan.apply(
-        *joined, mix, len(asked.u), asked.delta_softplus, asked.reverse, asked.coupling
-    )
+    if asked.coupling == "none":
+        from affectssm.ssm.numba_selective_scan import SelectiveScan
+
+        u, delta, A, B, C, *rest = joined
+        grouped = u, delta, A, B.unsqueeze(1), C.unsqueeze(1), *rest
+        y, last = SelectiveScan.apply(*grouped, asked.delta_softplus, (asked.reverse,), len(asked.u))
+    else:
+        from affectssm.ssm.numba_coupled_scan import CoupledScan
+
+        mix = None if asked.mix is None else asked.mix.float()
+        y, last = CoupledScan.apply(
+            *joined, mix, len(asked.u), asked.delta_softplus, asked.reverse, asked.coupling
+        )
     return y.unflatten(0, modalities_and_batch).to(asked.u.dtype), last.unflatten(0, modalities_and_batch)
 
 

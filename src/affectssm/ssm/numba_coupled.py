@@ -3,9 +3,9 @@
 M modalities lie one after the other along the first axis: u, delta, z, y (M * B, L, D), A (M * D, N), B and C
 (M * B, L, N). What enters a modality's transition in place of its own previous state is p: with one *pool* (mean and
 sum), ``scale`` times the sum of all states, the same p for every modality; with M pools, the sum of all states with the
-modality's row of ``weights`` (mix), or its own state (none, ``apart``). One pass carries the pools and gives every
-modality's output; they are also all that is kept, at the beginning of every chunk. Tiles of several modalities are
-flat: modality m's begins at m times its length.
+modality's row of ``weights`` (mix). One pass carries the pools and gives every modality's output; they are also all
+that is kept, at the beginning of every chunk. Tiles of several modalities are flat: modality m's begins at m times its
+length. Modalities without coupling are selective scans side by side (numba_selective).
 
 A chunk holds fewer steps the more modalities there are, down to ``numba_units.MIN_CHUNK``.
 """
@@ -147,12 +147,12 @@ def forward(
 ):  # fmt: skip
     """Units ``begin`` to ``end`` of all B * splits: outputs y, last states (M * B, D, N), kept p.
 
-    A unit is a part of the blocks. flags: softplus, gate z, outputs past the caches, reverse, M pools, apart, keep p,
+    A unit is a part of the blocks. flags: softplus, gate z, outputs past the caches, reverse, M pools, keep p,
     guard the states. kept: (B, blocks, chunks, pools, N in fours, 16), flat. broken (B * splits,) becomes the first
     step after which a guarded state is not finite; one pool alone is guarded.
     """
     has_softplus, has_gate, streams = flags[0], flags[1], flags[2]
-    reverse, mixed, apart, keep, guard = flags[3], flags[4], flags[5], flags[6], flags[7]
+    reverse, mixed, keep, guard = flags[3], flags[4], flags[5], flags[6]
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     row, tile = fours * LANES, every * STEP
@@ -192,7 +192,7 @@ def forward(
                     )  # fmt: skip
                 else:
                     mixed_chunk(
-                        block, modalities, row, tiles, rates, projections, weights, apart, steps,
+                        block, modalities, row, tiles, rates, projections, weights, steps,
                         p, h, delta, u, y, streams, channel_bits, batch, place, next_place,
                     )  # fmt: skip
                 if good < steps:
@@ -221,7 +221,7 @@ def backward(
     flat, are added to at ``part``; dB, dC (splits, M * B, L, N) are written.
     """
     has_softplus, has_gate, streams = flags[0], flags[1], flags[2]
-    reverse, mixed, apart = flags[3], flags[4], flags[5]
+    reverse, mixed = flags[3], flags[4]
     batch, length, channels, states = len(u) // modalities, u.shape[1], u.shape[2], A.shape[1]
     fours = FOUR * ((states + FOUR - 1) // FOUR)
     row, tile = fours * LANES, every * STEP
@@ -264,7 +264,7 @@ def backward(
                     )  # fmt: skip
                 else:
                     mixed_chunk_again(
-                        block, modalities, row, tiles, rates, projections, weights, apart, steps, p, h, ps, decays,
+                        block, modalities, row, tiles, rates, projections, weights, steps, p, h, ps, decays,
                         delta, u, dy, channel_bits, batch, next_place,
                     )  # fmt: skip
                 _read_slopes(
@@ -279,7 +279,7 @@ def backward(
                     )  # fmt: skip
                 else:
                     mixed_chunk_back(
-                        block, modalities, row, tiles, rates, projections, weights, apart, steps, h, ps, decays,
+                        block, modalities, row, tiles, rates, projections, weights, steps, h, ps, decays,
                         last, c == chunks - 1, dp, dA, own * modalities * row, dprojections, dweights, part,
                         du, ddelta, streams, channel_bits, batch, place,
                     )  # fmt: skip

@@ -59,7 +59,7 @@ class CoupledScan(torch.autograd.Function):
         ctx.keep = any(ctx.needs_input_grad)
         ctx.softplus, ctx.reverse = softplus, reverse
         ctx.scale = 1 / modalities if coupling == "mean" else 1.0
-        ctx.coupling, pools = coupling, modalities if coupling in ("mix", "none") else 1
+        ctx.coupling, pools = coupling, modalities if coupling == "mix" else 1
         ctx.every = steps_of_chunk(length, states * modalities)
         ctx.blocks = blocks(channels)
         ctx.splits = splits_of(batch, ctx.blocks)
@@ -115,10 +115,9 @@ class CoupledScan(torch.autograd.Function):
 def _coupled_inputs(ctx: Any, tensors: Any, *written: Tensor | None) -> tuple[Any, ...]:
     """What both kernels of the coupled scan begin with."""
     u, delta, A, B, C, D, z, bias, mix = tensors
-    past_caches, apart = streams(u.shape[1], *written), ctx.coupling == "none"
+    past_caches = streams(u.shape[1], *written)
     flags = [
-        ctx.softplus, z is not None, past_caches, ctx.reverse, apart or mix is not None, apart, ctx.keep,
-        ctx.coupling == "sum",
+        ctx.softplus, z is not None, past_caches, ctx.reverse, mix is not None, ctx.keep, ctx.coupling == "sum",
     ]  # fmt: skip
     weights = np.zeros(1, np.float32) if mix is None else array(mix.reshape(-1))
     return (

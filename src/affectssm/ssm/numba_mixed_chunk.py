@@ -1,8 +1,7 @@
 """Steps of a coupled scan with a pool a modality, forward, again and back; words as in numba_coupled.
 
-p^m is the sum of all states with row m of the weights, or modality m's own state where they stay ``apart`` (then no
-weight is read: zero times another's infinite state would not be zero). Pools and states of a step lie in memory that
-stays in the first-level cache.
+p^m is the sum of all states with row m of the weights. Pools and states of a step lie in memory that stays in the
+first-level cache.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from numba import njit
 
 from affectssm.ssm.numba_coupled_chunk import back, kept_of
 from affectssm.ssm.numba_memory import load, spread, store
-from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, copy, projections_of
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, projections_of
 from affectssm.ssm.numba_tiles import (
     DGAIN,
     DSIZE,
@@ -28,12 +27,8 @@ from affectssm.ssm.numba_vectors import LANES, exp2, fma, splat
 
 
 @njit(nogil=True, cache=True)
-def _pool(weights, apart, modalities, row, at, h, p, to):
+def _pool(weights, modalities, row, at, h, p, to):
     """Four states of all modalities (M, N, 16), mixed, become the pools (M, N, 16) that begin at ``to``."""
-    if apart:
-        for r in range(at, modalities * row, row):
-            copy(h, r, p, to + r, FOUR * LANES)
-        return
     for q in range(modalities):
         s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
         for m in range(modalities):
@@ -49,7 +44,7 @@ def _pool(weights, apart, modalities, row, at, h, p, to):
 
 @njit(nogil=True, cache=True)
 def mixed_chunk(
-    block, modalities, row, tiles, rates, projections, weights, apart, steps, p, h,
+    block, modalities, row, tiles, rates, projections, weights, steps, p, h,
     delta, u, target, streams, channel_bits, batch, place, next_place,
 ):  # fmt: skip
     """Add the states' outputs to the tiles'; p (blocks, M, N, 16) goes on, h (M, N, 16) becomes the last states.
@@ -77,12 +72,12 @@ def mixed_chunk(
                     store(h, state, value)
                     summed = fma(value, spread(projections, k + READ_OUT + one), summed)
                 store(tiles, here + OUT, summed)
-            _pool(weights, apart, modalities, row, at, h, p, own)
+            _pool(weights, modalities, row, at, h, p, own)
 
 
 @njit(nogil=True, cache=True)
 def mixed_chunk_again(
-    block, modalities, row, tiles, rates, projections, weights, apart, steps, p, h, ps, decays,
+    block, modalities, row, tiles, rates, projections, weights, steps, p, h, ps, decays,
     delta, u, dy, channel_bits, batch, next_place,
 ):  # fmt: skip
     """All pools and decays of a chunk, (N / 4, steps, M, 4, 16) each, from its first pools p (M, N, 16).
@@ -109,12 +104,12 @@ def mixed_chunk_again(
                     store(ps, kept, pool)
                     store(decays, kept, decay)
                     store(h, state, fma(decay, pool, gain * spread(projections, k + INTO + one)))
-            _pool(weights, apart, modalities, row, at, h, p, 0)
+            _pool(weights, modalities, row, at, h, p, 0)
 
 
 @njit(nogil=True, cache=True)
 def mixed_chunk_back(
-    block, modalities, row, tiles, rates, projections, weights, apart, steps, h, ps, decays, dlast, ends,
+    block, modalities, row, tiles, rates, projections, weights, steps, h, ps, decays, dlast, ends,
     dp, drates, own, dprojections, dweights, part, du, ddelta, streams, channel_bits, batch, place,
 ):  # fmt: skip
     """Back through a chunk; dp (blocks, M, N, 16) goes on, all other gradients are added to.
@@ -138,7 +133,7 @@ def mixed_chunk_back(
                     )
                     store(h, r + one * LANES, value)
             last = ends and i == steps - 1
-            _unpool(weights, apart, modalities, row, at, h, dp, at_block, dlast, last, dweights, part)
+            _unpool(weights, modalities, row, at, h, dp, at_block, dlast, last, dweights, part)
             for m in range(modalities):
                 if n == 0 and not streams:
                     own_place = of_modality(place, m, batch)
@@ -168,7 +163,7 @@ def mixed_chunk_back(
 
 
 @njit(nogil=True, cache=True)
-def _unpool(weights, apart, modalities, row, at, h, dp, at_block, dlast, last, dweights, part):
+def _unpool(weights, modalities, row, at, h, dp, at_block, dlast, last, dweights, part):
     """From the pools' gradients to the weights' and those of four states of all modalities, in h's second half."""
     for m in range(modalities):
         r = m * row + at
@@ -176,12 +171,9 @@ def _unpool(weights, apart, modalities, row, at, h, dp, at_block, dlast, last, d
         e0, e1, e2, e3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
         if last:
             e0, e1, e2, e3 = load(dlast, r), load(dlast, r + 16), load(dlast, r + 32), load(dlast, r + 48)
-        for q in range(m if apart else 0, m + 1 if apart else modalities):
+        for q in range(modalities):
             d = at_block + q * row + at
             d0, d1, d2, d3 = load(dp, d), load(dp, d + 16), load(dp, d + 32), load(dp, d + 48)
-            if apart:
-                e0, e1, e2, e3 = e0 + d0, e1 + d1, e2 + d2, e3 + d3
-                continue
             weight, w = (
                 spread(weights, q * modalities + m),
                 ((part * modalities + q) * modalities + m) * LANES,

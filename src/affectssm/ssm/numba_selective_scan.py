@@ -33,7 +33,7 @@ with own_cache():
 
 
 class SelectiveScan(torch.autograd.Function):
-    """The selective scan."""
+    """The selective scan, or M of them side by side, where scan and batch, or scan and channel, are one axis."""
 
     @staticmethod
     def forward(
@@ -48,11 +48,12 @@ class SelectiveScan(torch.autograd.Function):
         bias: Tensor | None,
         softplus: bool,
         reverse: tuple[bool, ...],
+        scans: int = 1,
     ) -> tuple[Tensor, Tensor]:
         batch, channels, length = u.shape
         states, groups = A.shape[1], len(reverse)
         ctx.keep = any(ctx.needs_input_grad)
-        ctx.softplus, ctx.reverse = softplus, reverse
+        ctx.softplus, ctx.reverse, ctx.scans = softplus, reverse, scans
         ctx.every = steps_of_chunk(length, states)
         ctx.blocks = blocks(channels // groups)
         ctx.splits = splits_of(batch * groups, ctx.blocks)
@@ -75,7 +76,9 @@ class SelectiveScan(torch.autograd.Function):
         groups, states = len(ctx.reverse), A.shape[1]
         parts = threads.ranges(len(u) * groups * ctx.splits, PARTS)
         du, ddelta, dz = signal_gradients(u, delta, z)
-        dA, dD, dbias = (u.new_zeros(len(parts), groups, ctx.blocks, n, LANES) for n in (fours(states), 1, 1))
+        dA, dD, dbias = (
+            u.new_zeros(len(parts), ctx.scans * groups, ctx.blocks, n, LANES) for n in (fours(states), 1, 1)
+        )
         dB, dC = (parts_like(t, ctx.splits) for t in (B, C))
         given = (
             *_selective_inputs(ctx, tensors, du, ddelta, dz),
@@ -97,7 +100,7 @@ class SelectiveScan(torch.autograd.Function):
         return (
             du, ddelta, per_channel(dA, width, states), joined(dB), joined(dC),
             None if D is None else per_channel(dD, width, 1)[:, 0], dz,
-            None if bias is None else per_channel(dbias, width, 1)[:, 0], None, None,
+            None if bias is None else per_channel(dbias, width, 1)[:, 0], *[None] * 3,
         )  # fmt: skip
 
 
@@ -109,5 +112,5 @@ def _selective_inputs(ctx: Any, tensors: Any, *written: Tensor | None) -> tuple[
         array(u, 0, 2, 1), array(delta, 0, 2, 1), array(A), array(B, 0, 1, 3, 2), array(C, 0, 1, 3, 2),
         *vectors(A, D, bias),
         array(z, 0, 2, 1), np.array([ctx.softplus, z is not None, past_caches, ctx.keep]),
-        np.array(ctx.reverse), ctx.every, ctx.splits,
+        np.array(ctx.reverse), ctx.scans, ctx.every, ctx.splits,
     )  # fmt: skip
