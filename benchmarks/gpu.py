@@ -1,6 +1,6 @@
 """How fast the scans are on this machine's GPU, against the physical floor; the one script of the GPU part.
 
-    python benchmarks/gpu.py            # on a GPU, some eight minutes (--minutes), most of them for compiling
+    python benchmarks/gpu.py            # on a GPU; begins no case after eight minutes (--minutes)
     python benchmarks/gpu.py --tune     # also compares sizes of tiles at the first shape
     python benchmarks/gpu.py --check    # without one: the same at tiny sizes through Triton's interpreter
 
@@ -126,7 +126,7 @@ class Clock:
             return f"failed: {in_a_line(failure)}"
 
 
-def in_a_line(failure: BaseException | str) -> str:
+def in_a_line(failure: BaseException) -> str:
     """What it says last, short enough for a table's cell; a compiler's first lines are places."""
     lines = [line for line in str(failure).splitlines() if line.strip()] or [type(failure).__name__]
     return lines[-1].strip().replace("|", "/")[:120]
@@ -489,7 +489,7 @@ def absent(name: str) -> str:
     """Why a package cannot be used here; empty where it can."""
     ensure_torchvision_ops()  # transformers imports torchvision
     if why := trouble_with(PACKAGES[name]):
-        return in_a_line(why)
+        return " ".join(why.split()).replace("|", "/")[:120]
     return "runs on CUDA" if CHECK and name == "mamba_ssm" else ""
 
 

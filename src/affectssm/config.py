@@ -241,7 +241,8 @@ class TrainingSettings(Strict):
     temperature: float = Field(0.07, gt=0, description="temperature of InfoNCE")
     negatives: int = Field(256, ge=2, description="label frames of a batch that enter InfoNCE")
     scan_backend: Literal["auto", "reference", "numba", "triton", "mamba_ssm"] = Field(
-        "auto", description="what computes the selective scans; auto: the fastest that can"
+        "auto",
+        description="what computes the scans; auto: the first of mamba_ssm, triton, numba, reference that can",
     )
     threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
     workers: int = Field(0, ge=0, description="processes that read batches")

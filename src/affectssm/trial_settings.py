@@ -65,7 +65,8 @@ class TrialTrainingSettings(Strict):
     batch: int = Field(64, ge=2, description="segments a step (TSception: 64)")
     epochs: int = Field(30, ge=1, description="passes over a fold's training segments (the paper: 30)")
     scan_backend: Literal["auto", "reference", "numba", "triton", "mamba_ssm"] = Field(
-        "auto", description="what computes the selective scans; auto: the fastest that can"
+        "auto",
+        description="what computes the scans; auto: the first of mamba_ssm, triton, numba, reference that can",
     )
     threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
 

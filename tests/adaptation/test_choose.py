@@ -240,7 +240,8 @@ def test_the_card_of_a_resumed_choice_names_the_scan_backends_of_all_its_folds(
         seen = killed_at(patch, choosing, "try_fold", kept + 1)
         killed_at(patch, choosing, "write_json", 1)
         chosen(*asked, ratios=[0.8])
-    assert len(seen) == min(kept + 1, 2)
+    folder = resume_folder(tmp_path / "chosen.json")
+    assert len(seen) == min(kept + 1, 2) and len(list(folder.glob("*"))) == kept
     without_numba(monkeypatch)
     assert chosen(*asked, ratios=[0.8])["card"]["scan_backends"] == names
 

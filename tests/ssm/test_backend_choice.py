@@ -1,4 +1,4 @@
-"""Which backend runs: the fastest that can, the one that is asked for, and why one cannot."""
+"""Which backend runs: the first that can, the one that is asked for, and why one cannot."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def asked_coupled(coupling):
     )
 
 
-def test_the_fastest_that_can_is_chosen():
+def test_the_first_that_can_is_chosen():
     assert choose(asked()).NAME == "numba"
     assert choose(asked(torch.bfloat16)).NAME == "numba"
     assert choose(asked(torch.float64)).NAME == "reference"

@@ -94,16 +94,20 @@ def test_means_stay_finite_over_ten_thousand_steps(backend, coupling):
     u, delta = torch.randn(2, M, 1, 2, length, generator=rng)
     rates = -torch.arange(1, 5).float().expand(M, 2, 4)
     into, out = torch.randn(2, M, 1, 4, length, generator=rng)
-    mix = torch.randn(M, M, generator=rng).softmax(1) if coupling == "mix" else None
+    leaves = [t.clone().requires_grad_() for t in (u, delta - 4, rates, into, out)]
+    mix = torch.randn(M, M, generator=rng).softmax(1).requires_grad_() if coupling == "mix" else None
     y, last = coupled_scan(
-        u, delta - 4, rates, into, out, delta_softplus=True, return_last_state=True, coupling=coupling, mix=mix,
-        backend=backend,
-    )  # fmt: skip
+        *leaves, delta_softplus=True, return_last_state=True, coupling=coupling, mix=mix, backend=backend
+    )
     assert torch.isfinite(y).all() and last.abs().max() < 10
+    y.sum().backward()
+    assert all(t.grad.isfinite().all() for t in leaves)
+    assert mix is None or mix.grad.isfinite().all()
 
 
 def test_sum_refuses_and_names_the_step():
     given = arguments(length=400, dtype=torch.float32) | {"A": torch.full((M, D, N), -1e-3)}
+    given["C"] = given["C"] * 1e-3  # or the outputs would be refused first
     with pytest.raises(ArithmeticError, match=r"not finite at step \d+ of 400.*mean") as error:
         coupled_scan(**given, coupling="sum", backend="reference")
     step = error.value.step
@@ -112,6 +116,36 @@ def test_sum_refuses_and_names_the_step():
     assert torch.isfinite(
         coupled_scan(**until, coupling="sum", backend="reference", return_last_state=True)[1]
     ).all()
+
+
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_sum_refuses_outputs_and_gradients_that_the_states_do_not_show(backend, reverse):
+    """States grow threefold a step: they end at step 80, gradients with them, outputs and half precision before."""
+    rates = torch.full((M, D, N), -1e-3)
+    given = arguments(length=70, dtype=torch.float32) | {
+        "A": rates,
+        "delta": torch.ones(M, B, D, 70),
+        "z": None,
+    }
+    given["C"] = given["C"] * 1e10
+    call = {"coupling": "sum", "backend": backend, "reverse": reverse}
+    with pytest.raises(ArithmeticError, match=r"an output is not finite at step \d+ of 70") as error:
+        coupled_scan(**given, **call)
+    assert 50 < error.value.step < 70
+    given["C"], given["u"] = torch.ones(M, B, N, 70), given["u"] * 1e-20
+    half = {name: t if t is None or name == "A" else t.half() for name, t in given.items()}
+    half["u"] = arguments(length=70)["u"].half()
+    with pytest.raises(ArithmeticError, match="an output"):
+        coupled_scan(**half, **call)
+    given["u"].requires_grad_()
+    y = coupled_scan(**given, **call)
+    with pytest.raises(ArithmeticError, match=r"a gradient is not finite at step \d+ of 70") as error:
+        y.backward(torch.full_like(y, 1e20))
+    assert 20 < error.value.step < 50
+    y = coupled_scan(**given, **call)
+    y.backward(torch.full_like(y, torch.inf))  # a scaled loss that was too large is not the scan's fault
+    assert not given["u"].grad.isfinite().all()
 
 
 def test_reverse_is_the_scan_of_the_turned_signals():
@@ -132,6 +166,8 @@ def test_reverse_is_the_scan_of_the_turned_signals():
         {"coupling": "mix", "mix": torch.tensor([[1.0, 0, 0], [0.5, 0.4, 0], [0, 0, 1]])},
         {"coupling": "mix", "mix": torch.tensor([[1.0, 0, 0], [1.5, -0.5, 0], [0, 0, 1]])},
         {"coupling": "mix", "mix": torch.full((M, M), torch.nan)},
+        {"A": -torch.ones(M, D, N, dtype=torch.complex64)},
+        {"u": torch.ones(M, B, D, L, dtype=torch.int64)},
     ],
 )
 def test_wrong_arguments_are_refused(wrong):

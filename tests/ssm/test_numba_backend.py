@@ -88,7 +88,7 @@ def test_an_empty_batch_has_empty_outputs():
     y, last = selective_scan(**given, return_last_state=True, backend="numba")
     assert (y.shape, last.shape) == ((0, 300, 700), (0, 300, 8))
     given = {n: None if t is None else t[:, :0] if t.dim() > 3 else t for n, t in tensors(MIXED).items()}
-    for coupling in ("mix", "sum"):
+    for coupling in ("mix", "sum", "none"):
         mix = given.pop("mix", None)
         y, last = coupled_scan(**given, coupling=coupling, mix=mix, return_last_state=True, backend="numba")
         assert (y.shape, last.shape) == ((3, 0, 130, 300), (3, 0, 130, 5))
@@ -140,7 +140,13 @@ def test_weights_that_are_not_learnt_cost_no_gradient():
 
 
 @pytest.mark.parametrize(
-    ("case", "coupling"), [(LONG, {}), (MIXED, {"coupling": "mix"})], ids=["selective", "mix"]
+    ("case", "coupling"),
+    [
+        (LONG, {}),
+        (MIXED, {"coupling": "mix"}),
+        (dataclasses.replace(MIXED, options=MIXED.options - {"mix"}), {"coupling": "none"}),
+    ],
+    ids=["selective", "mix", "none"],
 )
 def test_the_number_of_threads_changes_no_bit(case, coupling):
     before = torch.get_num_threads()

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import time
 
 import pytest
 
@@ -119,10 +120,23 @@ def test_a_step_that_fails_ends_alone(steps):
 
 def test_the_end_of_the_process_that_starts_them_is_no_finding():
     with Steps() as steps:
+        steps._complaints.write(b"UserWarning: no reason\n")
+        steps._complaints.flush()
         steps._server.kill()
         for _ in range(2):
-            with pytest.raises(DataError, match=r"dat at 96 frames(.|\n)*status -9"):
+            with pytest.raises(DataError, match=r"dat at 96 frames(.|\n)*status -9(.|\n)*UserWarning"):
                 steps.take(ASKED)
+
+
+def test_a_step_under_way_is_not_waited_for():
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Steps() as steps:
+        steps._server.stdin.write(json.dumps({**settings(), "model": "dat", "length": 100_000}) + "\n")
+        steps._server.stdin.flush()
+        steps._server.stdout.readline()  # the step has begun
+        raise KeyboardInterrupt
+    assert steps._server.returncode == -signal.SIGKILL
+    assert time.monotonic() - begin < 60, "its output is closed: no process of it is left"
 
 
 def test_a_wrong_setting_is_no_memory_problem(monkeypatch):

@@ -16,7 +16,7 @@ from affectssm.tables import catalogue, trial_catalogue
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.training.registry import memory_modules
 
-TABLES = (*catalogue.TABLES, *trial_catalogue.TABLES)
+ALL_TABLES = (*catalogue.TABLES, *trial_catalogue.TABLES)
 
 
 class TablePlan(TrialPlan):
@@ -25,14 +25,14 @@ class TablePlan(TrialPlan):
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables there are."""
-        return TABLES
+        return ALL_TABLES
 
     @staticmethod
     def no_such_table(name: str) -> ConfigError:
         """What to say of a table's name that no table has."""
-        near = get_close_matches(name, TABLES, n=1) or TABLES
+        near = get_close_matches(name, ALL_TABLES, n=1) or ALL_TABLES
         return ConfigError(
-            f"results/tables/{name}.csv", "no table of this name", f"one of {', '.join(TABLES)}",
+            f"results/tables/{name}.csv", "no table of this name", f"one of {', '.join(ALL_TABLES)}",
             f"ask for results/tables/{near[0]}.csv",
         )  # fmt: skip
 

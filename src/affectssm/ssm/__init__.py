@@ -1,1 +1,1 @@
-"""Selective scan and Mamba blocks; imports torch alone."""
+"""Selective scan and Mamba blocks; imports torch alone until a backend needs more."""

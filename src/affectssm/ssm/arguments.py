@@ -72,23 +72,24 @@ class Coupled:
 
 
 class ScanOverflowError(ArithmeticError):
-    """The states of a coupled scan left the range of their number format.
+    """The states of a coupled scan, or what is computed from them, left the range of their number format.
 
     Args:
-        step: the first step, counted in the order of the recurrence, at which a state is not finite.
+        step: the first step, counted in the order in which they are computed, at which one is not finite.
         length: steps of the scan.
+        what: is not finite.
     """
 
-    def __init__(self, step: int, length: int) -> None:
-        self.step, self.length = step, length
+    def __init__(self, step: int, length: int, what: str = "a state") -> None:
+        self.step, self.length, self.what = step, length, what
         super().__init__(
-            f"coupled scan: a state is not finite at step {step} of {length}, counted from 0 in the order of the "
+            f"coupled scan: {what} is not finite at step {step} of {length}, counted from 0 in the order of the "
             "recurrence. Coupling 'sum' adds the states of all modalities, which grows wherever their decays add up to "
             "more than one. Use coupling 'mean', or shorter sequences (and see that the inputs are finite)."
         )
 
     def __reduce__(self) -> tuple:
-        return type(self), (self.step, self.length)
+        return type(self), (self.step, self.length, self.what)
 
 
 def state_dtype(u: Tensor) -> torch.dtype:
@@ -113,7 +114,7 @@ def selective(
     """Check the arguments of a selective scan.
 
     Raises:
-        ValueError: when shapes do not fit together, or for an unknown discretisation.
+        ValueError: when shapes do not fit together, for an unknown discretisation, or for numbers that are not real.
     """
     _one_of("discretisation", discretisation, DISCRETISATIONS)
     _rank("u", u, 3)
@@ -137,6 +138,7 @@ def selective(
     turned = (reverse,) * groups if isinstance(reverse, bool) else tuple(map(bool, reverse))
     if len(turned) != groups:
         raise ValueError(f"reverse has {len(turned)} entries for {groups} groups")
+    _real(u=u, delta=delta, A=A, B=B, C=C, D=D, z=z, delta_bias=delta_bias)
     return Selective(u, delta, A, B, C, D, z, delta_bias, delta_softplus, turned, discretisation, wants_state)
 
 
@@ -158,8 +160,9 @@ def coupled(
     """Check the arguments of a coupled scan.
 
     Raises:
-        ValueError: when shapes do not fit together, for an unknown discretisation or coupling, when ``mix`` is given
-            without the coupling of this name or the other way round, or when its rows are no weights.
+        ValueError: when shapes do not fit together, for an unknown discretisation or coupling, for numbers that are
+            not real, when ``mix`` is given without the coupling of this name or the other way round, or when its rows
+            are no weights.
     """
     _one_of("discretisation", discretisation, DISCRETISATIONS)
     _one_of("coupling", coupling, COUPLINGS)
@@ -180,6 +183,7 @@ def coupled(
     ):
         if optional is not None:
             _shape(name, optional, shape)
+    _real(u=u, delta=delta, A=A, B=B, C=C, D=D, z=z, delta_bias=delta_bias, mix=mix)
     if (mix is not None) != (coupling == "mix"):
         raise ValueError("coupling 'mix' wants the weights mix (M, M), every other coupling none")
     if mix is not None and mix.device.type == "cpu":  # elsewhere, to look would make the device wait
@@ -208,6 +212,12 @@ def _some(**sizes: int) -> None:
     for name, size in sizes.items():
         if not size:
             raise ValueError(f"a scan with {name} = 0: at least 1 is wanted")
+
+
+def _real(**tensors: Tensor | None) -> None:
+    for name, tensor in tensors.items():
+        if tensor is not None and not tensor.is_floating_point():
+            raise ValueError(f"{name} holds {tensor.dtype}: real floating-point numbers are wanted")
 
 
 def _row_stochastic(mix: Tensor) -> None:

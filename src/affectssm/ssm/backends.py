@@ -1,4 +1,4 @@
-"""Which backend computes a scan: the fastest that can, unless one is forced.
+"""Which backend computes a scan: the first that can, unless one is forced.
 
 A backend is a module with ``NAME``, ``why_not(asked)`` (None, or why it cannot run this) and the two scans
 ``selective(asked)`` and ``coupled(asked)``, differentiable. What it needs is imported when it is first asked.

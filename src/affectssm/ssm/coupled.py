@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from affectssm.ssm import arguments, backends
+from affectssm.ssm import arguments, backends, overflow
 
 
 def coupled_scan(
@@ -56,12 +56,28 @@ def coupled_scan(
         y (M, B, D, L) in u's dtype.
 
     Raises:
-        ScanOverflowError: with ``sum``, when a state stops being finite; it names the step.
-        ValueError: when shapes do not fit together, an axis but the batch's is empty, or a row of mix is no weights.
+        ScanOverflowError: with ``sum``, when a state or an output stops being finite, and in the backward pass when a
+            gradient does; it names the step.
+        ValueError: when shapes do not fit together, an axis but the batch's is empty, numbers are not real, or a row
+            of mix is no weights.
         BackendError: when the backend asked for cannot run this.
     """
     asked = arguments.coupled(
         u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse, discretisation, coupling, mix
     )
-    y, state = backends.choose(asked, backend).coupled(asked)
+    computing = backends.choose(asked, backend)
+    if coupling != "sum":
+        y, state = computing.coupled(asked)
+    else:
+        y, state = _summed(computing, asked)
     return (y, state) if return_last_state else y
+
+
+def _summed(computing: backends.Backend, asked: arguments.Coupled) -> tuple[Tensor, Tensor]:
+    """The scan that may grow without bound: what it gives is looked at, and in the backward pass its gradients."""
+    dy: list[Tensor] = []
+    y, state = computing.coupled(overflow.with_gradients_watched(asked, dy))
+    overflow.refuse_overflow(y.detach(), asked.reverse, "an output")
+    if y.requires_grad:
+        y.register_hook(dy.append)
+    return y, state

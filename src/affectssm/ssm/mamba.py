@@ -4,7 +4,7 @@ Letters: B batch, L steps, d model width, E = expand * d inner width, N states a
 projection, W steps a convolution sees, K directions (1 or 2). Both directions share the input projection, the output
 projection and the gate; each has its own convolution, x_proj, dt_proj, A and D (Vision Mamba's layout), and the block
 returns the mean of the two. The directions are groups of channels of one scan; the second is convolved and scanned
-from the end, so nothing is flipped. ``bidirectional=False`` is Mamba's own mixer.
+from the end, so nothing is flipped. ``Mamba`` is the mixer of one direction.
 """
 
 from __future__ import annotations
@@ -169,9 +169,23 @@ class BiMamba(nn.Module):
     def _refuse_both_directions(self) -> None:
         if self.bidirectional:
             raise ValueError(
-                "a bidirectional mixer needs the future and cannot go frame by frame; "
-                "build it with bidirectional=False"
+                "a bidirectional mixer needs the future and cannot go frame by frame: Mamba does"
             )
+
+
+class Mamba(BiMamba):
+    """Mamba's own mixer: the past only; goes frame by frame as well (``step``). Arguments as BiMamba's."""
+
+    def __init__(
+        self,
+        d_model: int,
+        d_state: int = 16,
+        d_conv: int = 4,
+        expand: int = 2,
+        dt_rank: int | None = None,
+        init: str = "mamba",
+    ) -> None:
+        super().__init__(d_model, d_state, d_conv, expand, dt_rank, bidirectional=False, init=init)
 
 
 def _project(x: Tensor, weight: Tensor) -> Tensor:

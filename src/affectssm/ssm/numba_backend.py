@@ -28,7 +28,15 @@ def why_not(asked: Selective | Coupled) -> str | None:
         return "numba keeps float32 states, float64 inputs want the reference"
     if trouble := trouble_with("numba"):
         return Missing(f"numba {trouble} (it is in envs/requirements.lock)")
+    if trouble := trouble_with(_kernels(asked)):  # compiled at import, for which a cache is written
+        return Missing(f"{_kernels(asked)} {trouble}")
     return None
+
+
+def _kernels(asked: Selective | Coupled) -> str:
+    """The module whose kernels compute this; modalities without coupling are selective scans side by side."""
+    coupled = isinstance(asked, Coupled) and asked.coupling != "none"
+    return f"affectssm.ssm.numba_{'coupled' if coupled else 'selective'}_scan"
 
 
 def selective(asked: Selective) -> tuple[Tensor, Tensor]:
@@ -42,7 +50,7 @@ def selective(asked: Selective) -> tuple[Tensor, Tensor]:
 def coupled(asked: Coupled) -> tuple[Tensor, Tensor]:
     """y (M, B, D, L) and the last states (M, B, D, N)."""
     modalities_and_batch = asked.u.shape[:2]
-    joined = [t if t is None else t.flatten(0, 1) for t in _single(asked)]
+    joined: list[Any] = [t if t is None else t.flatten(0, 1) for t in _single(asked)]
     if asked.coupling == "none":
         from affectssm.ssm.numba_selective_scan import SelectiveScan
 

@@ -88,8 +88,8 @@ def _write_outputs(z, has_gate, batch, place, ends, tiles, h, y, last, streams, 
         own = of_modality(place, m, batch)
         write_outputs(tiles, m * (len(tiles) // modalities), z, has_gate, y, own, streams, spare)
         if ends:
-            row, _, _, _, channel, width = own
-            write_states(h, m * (len(h) // modalities), last[row], channel, width)
+            row_of_m, _, _, _, channel, width = own
+            write_states(h, m * (len(h) // modalities), last[row_of_m], channel, width)
 
 
 @njit(**_compiled)
@@ -102,9 +102,9 @@ def _read_slopes(
     for m in range(modalities):
         at, row = m * (len(tiles) // modalities), len(last) // modalities
         own = of_modality(place, m, batch)
-        of_m, _, _, steps, channel, width = own
+        row_of_m, _, _, steps, channel, width = own
         if ends:
-            read_states(dlast[of_m], channel, width, ONE, last, m * row, row // LANES)
+            read_states(dlast[row_of_m], channel, width, ONE, last, m * row, row // LANES)
         read_slopes(dy, own, tiles, at, spare)
         if has_gate:
             outputs(projections, ps, pools, decays, modalities, m, steps, row // LANES, tiles, at)
@@ -120,14 +120,14 @@ def _write_gradients(
     """The gradients of a chunk's inputs; those of skip and bias are added to, the latter (..., M, 16) at ``own``."""
     modalities = len(u) // batch
     for m in range(modalities):
-        at, of_m = m * (len(tiles) // modalities), (own * modalities + m) * LANES
+        at, sums_at = m * (len(tiles) // modalities), (own * modalities + m) * LANES
         own_place = of_modality(place, m, batch)
         skips, biases = write_gradients(
             tiles, at, delta, u, own_place, load(offset, m * LANES), load(skip, m * LANES), has_softplus,
             du, ddelta, streams, spare,
         )  # fmt: skip
-        add_to(dD, of_m, skips)
-        add_to(dbias, of_m, biases)
+        add_to(dD, sums_at, skips)
+        add_to(dbias, sums_at, biases)
 
 
 @njit(**_compiled)

@@ -26,7 +26,7 @@ from affectssm.ssm.numba_vectors import LANES, exp2, fma, splat, total
 
 @njit(nogil=True, cache=True)
 def kept_of(m, n, i, steps, modalities):
-    """Where four states from n on of modality m at step i lie in (N / 4, steps, M, 4, 16)."""
+    """Where four states from n, a multiple of 4, on of modality m at step i lie in (N / 4, steps, M, 4, 16)."""
     return ((n * steps + i * FOUR) * modalities + m * FOUR) * LANES
 
 

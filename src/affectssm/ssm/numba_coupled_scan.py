@@ -34,7 +34,7 @@ with own_cache():
 
 
 class CoupledScan(torch.autograd.Function):
-    """The coupled scan; modality and batch, or modality and channel, are one axis."""
+    """The coupled scan with mean, sum or mix; modality and batch, or modality and channel, are one axis."""
 
     @staticmethod
     def forward(

@@ -68,7 +68,7 @@ def write_states(tile, at, target, channel, width):
 
 @njit(nogil=True, cache=True)
 def projections_of(n, i, steps):
-    """Where the projections of four states from n on at step i lie in (N / 4, steps, 2, 4)."""
+    """Where the projections of four states from n, a multiple of 4, on at step i lie in (N / 4, steps, 2, 4)."""
     return 2 * (n * steps + i * FOUR)
 
 

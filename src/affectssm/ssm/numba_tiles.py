@@ -245,7 +245,10 @@ def of_modality(place, m, batch):
 
 @njit(nogil=True, cache=True)
 def place_of_next(place, block, low, high, later):
-    """Where the tile after a block's begins; the next chunk is ``later`` steps later. Its own size is not known yet."""
+    """Where the tile after a block's begins; the next chunk is ``later`` steps later.
+
+    Steps and width are still this tile's: the place is good for ``fetch_line`` alone.
+    """
     b, first, turn, steps, channel, width = place
     if block + 1 < high:
         return b, first, turn, steps, channel + LANES, width

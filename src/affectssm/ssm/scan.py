@@ -47,7 +47,7 @@ def selective_scan(
         reverse: run from step L-1 to step 0. One value, or one a group: with two groups and ``(False, True)`` both
             directions of time run in one call, and nothing is flipped.
         discretisation: ``mamba`` (exp(delta A), delta B), ``zoh`` or ``bilinear`` (affectssm.ssm.reference).
-        backend: name of the backend to use; None or ``auto``: the one that ``use_backend`` forces, or the fastest that
+        backend: name of the backend to use; None or ``auto``: the one that ``use_backend`` forces, or the first that
             can.
 
     Returns:

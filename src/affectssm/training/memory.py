@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "65536",
     "MALLOC_TRIM_THRESHOLD_": "65536",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # to ask for a GPU begins nothing that a forked process could not use
 }
 SIGNS = ("bad_alloc", "MemoryError", "out of memory", "Cannot allocate memory")  # of a library that gave up
 
@@ -74,10 +75,14 @@ class Steps:
             stderr=self._complaints,
             env=os.environ | ENVIRONMENT,
             text=True,
+            start_new_session=True,
         )
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, kind: type | None, *raised: object) -> None:
+        if kind is not None:  # nobody waits for the step that is under way
+            with suppress(ProcessLookupError):
+                os.killpg(self._server.pid, signal.SIGKILL)
         self._server.communicate()
         self._complaints.close()
 
@@ -87,13 +92,17 @@ class Steps:
         Raises:
             DataError: when it ended for another reason than memory.
         """
-        before = self._complaints.seek(0, os.SEEK_END)
+        before = os.fstat(self._complaints.fileno()).st_size
         said = list(self._answers(asked))
-        self._complaints.seek(before)
-        complained = self._complaints.read().decode(errors="replace")
         if not said or ENDED not in said[-1]:  # the server itself is gone: that says nothing about the step
-            raise _not_a_step(asked, complained, self._server.wait())
-        return read_outcome(asked, said.pop()[ENDED], said, complained)
+            found = f"the process that starts the steps ended, status {self._server.wait()}"
+            raise _not_a_step(asked, f"{found}\n{_last_of(self._complained(0))}")
+        return read_outcome(asked, said.pop()[ENDED], said, self._complained(before))
+
+    def _complained(self, since: int) -> str:
+        """What was written to standard error since a position, which stays where the writers have it."""
+        file = self._complaints.fileno()
+        return os.pread(file, os.fstat(file).st_size - since, since).decode(errors="replace")
 
     def _answers(self, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """What the server says until the step has ended, or until the server has."""
@@ -128,13 +137,16 @@ def read_outcome(
     if code and any(sign in complained for sign in SIGNS):
         return found | {"peak_bytes": None, "why": "allocation refused"}
     if code:
-        raise _not_a_step(asked, complained, code)
+        raise _not_a_step(asked, _last_of(complained) or f"exit status {code}")
     return found
 
 
-def _not_a_step(asked: Mapping[str, Any], complained: str, code: int) -> DataError:
-    last = "\n".join(complained.strip().splitlines()[-4:]) or f"exit status {code}"
+def _last_of(complained: str) -> str:
+    return "\n".join(complained.strip().splitlines()[-4:])
+
+
+def _not_a_step(asked: Mapping[str, Any], found: str) -> DataError:
     return DataError(
-        f"memory of {asked['model']} at {asked['length']} frames", last, "a training step",
+        f"memory of {asked['model']} at {asked['length']} frames", found, "a training step",
         "run affectssm memory with these settings by hand",
     )  # fmt: skip

@@ -27,13 +27,17 @@ from typing import Any
 import torch
 
 from affectssm.models.registry import parameter_count
+from affectssm.ssm.installed import trouble_with
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.memory import ENDED
 from affectssm.training.memory_work import SEATS, build, train
 
 WARM_UP_WINDOWS = 2
 STATUS, CLEAR, SCORE = (Path("/proc/self", name) for name in ("status", "clear_refs", "oom_score_adj"))
-REFUSED = ("can't allocate memory", "out of memory", "not enough memory", "Cannot allocate memory")
+REFUSED = (  # torch, CUDA, the system; the last by libraries that do not say why
+    "can't allocate memory", "out of memory", "not enough memory", "Cannot allocate memory",
+    "ALLOC_FAILED", "could not create a primitive", "could not create a memory",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -41,6 +45,9 @@ def main() -> None:
     ensure_torchvision_ops()
     for needed in ("affectssm.training.module", "torch._dynamo"):  # the latter by the optimiser
         importlib.import_module(needed)
+    trouble_with(
+        "numba"
+    )  # its kernels stay out: with them comes a team of threads that would be another after a fork
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

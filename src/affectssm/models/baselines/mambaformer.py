@@ -25,12 +25,12 @@ from affectssm.models.signals import (
     side_by_side,
 )
 from affectssm.physio_settings import MambaFormerSettings
-from affectssm.ssm.mamba import BiMamba
+from affectssm.ssm.mamba import Mamba
 
 
-def mamba(settings: MambaFormerSettings) -> BiMamba:
+def mamba(settings: MambaFormerSettings) -> Mamba:
     """A Mamba of the past."""
-    return BiMamba(settings.d_model, settings.d_state, settings.d_conv, settings.expand, bidirectional=False)
+    return Mamba(settings.d_model, settings.d_state, settings.d_conv, settings.expand)
 
 
 class Layer(nn.Module):
