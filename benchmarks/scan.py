@@ -21,6 +21,7 @@ import argparse
 import ctypes
 import inspect
 import json
+import math
 import platform
 import statistics
 import subprocess
@@ -41,8 +42,12 @@ CHECKED = (2, 33, 24, 5)
 LARGE = (16, 260, 256, 4)
 MODALITIES = 3
 COUPLINGS = ("mean", "mix", "none")
+OTHER_LAYOUT = "channels first"
+COUPLED = ("mean", f"mean, {OTHER_LAYOUT}", "mix", "none")
 LOOP_STEPS = 100  # transformers' loop: its backward takes time quadratic in L
-ROUNDS = {"numba": 21, "numba, channels first": 21, "reference": 2, "mambapy": 3, "transformers": 1}
+ROUNDS = {"numba": 21, f"numba, {OTHER_LAYOUT}": 21, "reference": 2, "mambapy": 3, "transformers": 1}
+COUPLED_ROUNDS = 15
+SMALL, MORE_ROUNDS = 3e7, {"mambapy": 9}  # of shapes with fewer numbers in a (B, L, D, N) tensor
 GIGA = 1e9
 HEAD = [
     "(B, L, D, N)", "what", "forward ms", "numba is faster by", "forward + backward ms", "numba is faster by",
@@ -51,6 +56,21 @@ HEAD = [
 Scan = Callable[..., Tensor]
 # seconds of forward and of forward + backward, which is not always measured
 Times = tuple[float, float | None]
+
+
+TRIED = """## What brought it closer to the floor, and what did not
+
+Kept: states in registers, four at a time, 16 channels a vector; chunks of at least 32 steps whose inputs stay in the
+first-level cache; all that belongs to a step side by side, so that one address leads to it (a fifth fewer instructions
+backward); outputs of 4 MiB and more past the caches; the next chunk's lines asked for in advance; 16 x 16 transposition
+in registers for signals with channels first (20 to 40 % of their time); threads that wait awake; memory that stays with
+the process.
+
+Without gain: fewer passes over a chunk's inputs; states computed again and gone back through in one loop with shorter
+chunks; AVX-512's own scaling for the exponential (0 to 7 %, on such processors alone); no reference counts (1.5 %).
+
+What is left is the work beside the exponentials. It weighs most where N is small: step sizes, outputs and their
+gradients are per step and channel, whatever N is."""
 
 
 def inputs(shape: tuple[int, ...], channels_last: bool = True, modalities: int = 0) -> list[Tensor]:
@@ -109,7 +129,7 @@ def transformers(*tensors: Tensor) -> Tensor:
 
 IMPLEMENTATIONS: dict[str, Scan] = {
     "numba": own("numba"),
-    "numba, channels first": own("numba"),
+    f"numba, {OTHER_LAYOUT}": own("numba"),
     "reference": own("reference"),
     "mambapy": mambapy,
     "transformers": transformers,
@@ -146,13 +166,22 @@ def coupled(coupling: str, backend: str) -> Scan:
     return scan
 
 
-def coupled_inputs(shape: tuple[int, ...], coupling: str) -> list[Tensor]:
+def coupled_inputs(shape: tuple[int, ...], coupling: str, channels_last: bool = True) -> list[Tensor]:
     """The inputs of several modalities, and the weights where states are mixed by them."""
-    found = inputs(shape, modalities=MODALITIES)
+    found = inputs(shape, channels_last, MODALITIES)
     if coupling == "mix":
         rng = torch.Generator().manual_seed(1)
         found.append(torch.randn(MODALITIES, MODALITIES, generator=rng).softmax(1).requires_grad_())
     return found
+
+
+def work(name: str, shape: tuple[int, ...]) -> tuple[Scan, list[Tensor]]:
+    """An implementation, or a coupling of numba's, and its inputs."""
+    kind, _, layout = name.partition(", ")
+    channels_last = layout != OTHER_LAYOUT
+    if kind in COUPLINGS:
+        return coupled(kind, "numba"), coupled_inputs(shape, kind, channels_last)
+    return IMPLEMENTATIONS[name], inputs(shape, channels_last)
 
 
 def agree(name: str, scan: Scan, reference: Scan, tensors: list[Tensor]) -> None:
@@ -174,10 +203,10 @@ def agree_all() -> None:
     reference = own("reference")
     for name, scan in IMPLEMENTATIONS.items():
         for shape in (CHECKED, LARGE) if "numba" in name else (CHECKED,):
-            agree(f"{name} at {shape}", scan, reference, inputs(shape, "first" not in name))
-    for coupling in COUPLINGS:
-        scans = (coupled(coupling, backend) for backend in ("numba", "reference"))
-        agree(f"coupling {coupling}", *scans, coupled_inputs(CHECKED, coupling))
+            agree(f"{name} at {shape}", scan, reference, work(name, shape)[1])
+    for name in COUPLED:
+        scan, tensors = work(name, CHECKED)
+        agree(f"coupling {name}", scan, coupled(name.partition(", ")[0], "reference"), tensors)
 
 
 def exp_rate() -> float:
@@ -236,15 +265,15 @@ def floors(shape: tuple[int, ...], rate: float, width: float) -> tuple[float, fl
 
 def measure(shape: tuple[int, ...], rounds: dict[str, int]) -> dict[str, Times]:
     """Median seconds of every implementation, interleaved."""
-    given = {name: inputs(shape, "first" not in name) for name in rounds}
+    given = {name: work(name, shape) for name in rounds}
     for name in rounds:
         if rounds[name] > 1:
-            once(IMPLEMENTATIONS[name], given[name])
+            once(*given[name])
     times: dict[str, list[Times]] = {name: [] for name in rounds}
     for turn in range(max(rounds.values())):
         for name, number in rounds.items():
             if turn < number:
-                times[name].append(once(IMPLEMENTATIONS[name], given[name], backward_ends(name, shape)))
+                times[name].append(once(*given[name], backward_ends(name, shape)))
     return {name: medians(found) for name, found in times.items()}
 
 
@@ -262,8 +291,8 @@ def status(field: str) -> int:
 
 def peak(name: str, shape: tuple[int, ...]) -> None:
     """In a child: print the peak bytes of forward + backward beyond inputs, outputs and their gradients."""
-    scan, tensors = IMPLEMENTATIONS[name], inputs(shape, "first" not in name)
-    once(scan, inputs((2, 8, 32, shape[3])))
+    scan, tensors = work(name, shape)
+    once(*work(name, (2, 8, 32, shape[3])))
     dy = torch.ones_like(tensors[0])
     ctypes.CDLL(None).malloc_trim(0)  # what is free but kept would hide what the scan takes
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
@@ -274,24 +303,29 @@ def peak(name: str, shape: tuple[int, ...]) -> None:
 
 
 def peak_of(name: str, shape: tuple[int, ...]) -> float:
-    """The same as a multiple of a (B, L, D, N) tensor."""
+    """The same as a multiple of a (B, L, D, N) tensor, one a modality."""
     command = [sys.executable, __file__, "--peak", name, json.dumps(shape)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(run.stderr)
-    batch, length, channels, states = shape
-    return int(run.stdout) / (4 * batch * length * channels * states)
+    return int(run.stdout) / (4 * math.prod(shape) * (MODALITIES if name in COUPLED else 1))
 
 
-def coupled_times(shape: tuple[int, ...]) -> dict[str, float]:
-    """Median seconds of a selective scan (the empty name) and of coupled scans, forward + backward, interleaved."""
-    runs = {"": (own("numba"), inputs(shape))}
-    runs |= {name: (coupled(name, "numba"), coupled_inputs(shape, name)) for name in COUPLINGS}
-    times: dict[str, list[Times]] = {name: [] for name in runs}
-    for _ in range(8):
-        for name, (scan, tensors) in runs.items():
-            times[name].append(once(scan, tensors))
-    return {name: medians(found[1:])[1] or 0.0 for name, found in times.items()}
+def coupled_section(shape: tuple[int, ...]) -> list[list[str]]:
+    """The rows of the coupled scans, each beside one selective scan of the same layout in the same rounds."""
+    single = {
+        layout: name for name in ROUNDS if name.startswith("numba") for layout in [name.partition(", ")[2]]
+    }
+    times = measure(shape, dict.fromkeys((*single.values(), *COUPLED), COUPLED_ROUNDS))
+    rows = [["coupling", "forward ms", "forward + backward ms", "times one selective scan", "memory"]]
+    for name in COUPLED:
+        forward, both = times[name]
+        one = times[single[name.partition(", ")[2]]][1]
+        rows.append([
+            name, f"{1e3 * forward:.1f}", cell(both and 1e3 * both), cell(over(both, one), 2),
+            cell(peak_of(name, shape), 3),
+        ])  # fmt: skip
+    return rows
 
 
 def table(rows: list[list[str]]) -> str:
@@ -331,6 +365,11 @@ def show(shape: tuple[int, ...], times: dict[str, Times], memory: dict[str, floa
         print(f"    {name}: {forward} / {both} ms, memory {cell(memory.get(name), 3) or '-'}", flush=True)
 
 
+def rounds_at(shape: tuple[int, ...]) -> dict[str, int]:
+    """How often every implementation runs at a shape."""
+    return ROUNDS | (MORE_ROUNDS if math.prod(shape) < SMALL else {})
+
+
 def figures(
     shapes: tuple[tuple[int, ...], ...],
 ) -> tuple[list[list[str]], dict[str, dict[str, float]], float, float]:
@@ -341,7 +380,7 @@ def figures(
     rate, width = exp_rate(), bandwidth()
     measured = {}
     for shape in shapes:
-        times = measure(shape, ROUNDS)
+        times = measure(shape, rounds_at(shape))
         memory = {name: peak_of(name, shape) for name in ROUNDS if backward_ends(name, shape)}
         measured[shape] = times, memory
         rate, width = max(rate, exp_rate()), max(width, bandwidth())
@@ -361,17 +400,14 @@ def report(shapes: tuple[tuple[int, ...], ...]) -> tuple[str, dict[str, dict[str
     first = shapes[0]
     longer = (first[0], 2 * first[1], *first[2:])
     short, long = (measure(shape, {"numba": 7})["numba"][1] for shape in (first, longer))
-    several = coupled_times(first)
-    one = several.pop("")
-    lines = [
-        ["coupling", "forward + backward ms", "times one selective scan"],
-        *([name, f"{1e3 * seconds:.1f}", f"{seconds / one:.2f}"] for name, seconds in several.items()),
-    ]
+    lines = coupled_section(first)
+    beside = ", ".join(f"{over(t.get('mambapy'), t[f'numba, {OTHER_LAYOUT}']):.1f}" for t in drawn.values())
     page = f"""# Selective and coupled scan on a CPU
 
 Written by `python benchmarks/scan.py`. {torch.get_num_threads()} threads, {processor()}, torch {torch.__version__},
 Python {platform.python_version()}.
-Median of interleaved rounds in one run ({", ".join(f"{n} {r}" for n, r in ROUNDS.items())}).
+Median of interleaved rounds in one run ({", ".join(f"{n} {r}" for n, r in ROUNDS.items())}; at the shapes
+with less than {SMALL:.0e} states and steps mambapy {MORE_ROUNDS["mambapy"]}).
 Floor: {rate / GIGA:.1f} Gexp/s and {width / GIGA:.1f} GB/s, the best of the same run; forward + backward needs two
 exponentials a state and step. Memory: peak of forward + backward beyond inputs, outputs and their gradients, in
 (B, L, D, N) tensors of float32. The backward pass of transformers' loop takes time quadratic in L: where
@@ -379,12 +415,17 @@ L > {LOOP_STEPS} only its forward pass is measured, and the other cells are empt
 
 {table(rows)}
 
+Signals have channels last in memory, as the blocks make them; "{OTHER_LAYOUT}" is how mamba_ssm lays them out. Beside
+numba on those, mambapy takes {beside} times as long at the five shapes.
+
 Doubling L at {first}: {long / short:.2f} times the time ({1e3 * short:.1f} and {1e3 * long:.1f} ms).
 
-Coupled scan of numba (M = {MODALITIES}) at {first}, beside one selective scan ({1e3 * one:.1f} ms). The weights of
-mix want gradients too.
+Coupled scan of numba (M = {MODALITIES}) at {first}, beside one selective scan of the same layout in the same
+{COUPLED_ROUNDS} rounds. The weights of mix want gradients too. Memory in (M, B, L, D, N) tensors.
 
 {table(lines)}
+
+{TRIED}
 
 ![forward + backward](scan.png)
 """

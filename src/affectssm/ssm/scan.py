@@ -51,10 +51,11 @@ def selective_scan(
             can.
 
     Returns:
-        y (B, D, L) in u's dtype. The state is kept in float32 (float64 for float64 inputs) whatever that is.
+        y (B, D, L) in u's dtype. The state is kept in float32 (float64 for float64 inputs) whatever that is; on CPUs
+        inputs of half precision become float32 first, so that they save neither time nor memory there.
 
     Raises:
-        ValueError: when shapes do not fit together, or an axis but the batch's is empty.
+        ValueError: when shapes do not fit together, an axis but the batch's is empty, or numbers are not real.
         BackendError: when the backend asked for cannot run this.
     """
     asked = arguments.selective(
