@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -107,8 +110,8 @@ def test_means_stay_finite_over_ten_thousand_steps(backend, coupling):
 
 def test_sum_refuses_and_names_the_step():
     given = arguments(length=400, dtype=torch.float32) | {"A": torch.full((M, D, N), -1e-3)}
-    given["C"] = given["C"] * 1e-3  # or the outputs would be refused first
-    with pytest.raises(ArithmeticError, match=r"not finite at step \d+ of 400.*mean") as error:
+    given["C"] = given["C"] * 1e-3  # outputs stay finite as long as states do
+    with pytest.raises(ArithmeticError, match=r"a state is not finite at step \d+ of 400.*mean") as error:
         coupled_scan(**given, coupling="sum", backend="reference")
     step = error.value.step
     assert 50 < step < 120  # three decays near one: threefold growth a step, and float32 ends at 3e38
@@ -118,34 +121,63 @@ def test_sum_refuses_and_names_the_step():
     ).all()
 
 
+def growing(length=70):
+    """States grow threefold a step: in float32 they end at step 80."""
+    given = arguments(length=length, dtype=torch.float32)
+    rates, ones = torch.full((M, D, N), -1e-3), torch.ones(M, B, D, length)
+    return given | {"A": rates, "delta": ones, "C": torch.ones(M, B, N, length), "z": None}
+
+
 @pytest.mark.parametrize("backend", ["reference", "numba"])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_sum_refuses_outputs_and_gradients_that_the_states_do_not_show(backend, reverse):
-    """States grow threefold a step: they end at step 80, gradients with them, outputs and half precision before."""
-    rates = torch.full((M, D, N), -1e-3)
-    given = arguments(length=70, dtype=torch.float32) | {
-        "A": rates,
-        "delta": torch.ones(M, B, D, 70),
-        "z": None,
-    }
-    given["C"] = given["C"] * 1e10
-    call = {"coupling": "sum", "backend": backend, "reverse": reverse}
-    with pytest.raises(ArithmeticError, match=r"an output is not finite at step \d+ of 70") as error:
-        coupled_scan(**given, **call)
-    assert 50 < error.value.step < 70
-    given["C"], given["u"] = torch.ones(M, B, N, 70), given["u"] * 1e-20
-    half = {name: t if t is None or name == "A" else t.half() for name, t in given.items()}
-    half["u"] = arguments(length=70)["u"].half()
-    with pytest.raises(ArithmeticError, match="an output"):
-        coupled_scan(**half, **call)
-    given["u"].requires_grad_()
-    y = coupled_scan(**given, **call)
+def test_sum_refuses_outputs_that_the_states_do_not_show(backend, reverse):
+    given = growing()
+    for factor, dtype in ((1e10, torch.float32), (1.0, torch.float16)):
+        asked = given | {"C": factor * given["C"]}
+        asked = {k: v if v is None or k == "A" else v.to(dtype) for k, v in asked.items()}
+        exact = {k: v if v is None else v.double() for k, v in asked.items()}
+        y = coupled_scan(**exact, coupling="sum", reverse=reverse)
+        beyond = (y.flip(-1) if reverse else y).abs().flatten(0, -2).amax(0) > torch.finfo(dtype).max
+        with pytest.raises(ArithmeticError, match=r"an output is not finite at step \d+ of 70") as error:
+            coupled_scan(**asked, coupling="sum", reverse=reverse, backend=backend)
+        assert error.value.step == int(beyond.nonzero()[0])
+
+
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+@pytest.mark.parametrize("wants", ["u", "delta"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_sum_refuses_gradients_that_overflow(backend, wants, reverse):
+    given = growing()
+    given["u"] = given["u"] * 1e-20
+    given[wants].requires_grad_()
+
+    def run(**more):
+        return coupled_scan(**given, coupling="sum", reverse=reverse, backend=backend, **more)
+
+    y = run()
     with pytest.raises(ArithmeticError, match=r"a gradient is not finite at step \d+ of 70") as error:
-        y.backward(torch.full_like(y, 1e20))
-    assert 20 < error.value.step < 50
-    y = coupled_scan(**given, **call)
+        y.backward(torch.full_like(y, 1e30), retain_graph=True)
+    if wants == "u":  # from the last step, 3^k 1e30 is beyond float32's end after some 18 steps
+        assert error.value.step in range(47, 54)
     y.backward(torch.full_like(y, torch.inf))  # a scaled loss that was too large is not the scan's fault
-    assert not given["u"].grad.isfinite().all()
+    assert not given[wants].grad.isfinite().all()
+    _, last = run(return_last_state=True)
+    with pytest.raises(ArithmeticError, match="a gradient"):
+        last.backward(torch.full_like(last, 1e30))
+
+
+def test_the_watch_over_sum_keeps_nothing():
+    given = growing(20)
+    given["u"].requires_grad_()
+    u = given["u"] * 1
+    left = weakref.ref(u)
+    loss = coupled_scan(**given | {"u": u}, coupling="sum", backend="reference").square().sum()
+    torch.autograd.grad(loss, given["u"], create_graph=True)
+    loss.backward()
+    del u, loss
+    given.clear()
+    gc.collect()
+    assert left() is None
 
 
 def test_reverse_is_the_scan_of_the_turned_signals():

@@ -2,8 +2,10 @@
 
 import json
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -128,15 +130,54 @@ def test_the_end_of_the_process_that_starts_them_is_no_finding():
                 steps.take(ASKED)
 
 
+LONG_STEP = {"model": "da_mamba", "length": 4000, "batch": 32}  # the reference scans for minutes
+
+
+def is_gone(process, seconds=10):
+    """Whether a process ends in time; one that nobody has waited for counts as gone."""
+    for _ in range(20 * seconds):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def begin_a_long_step(server):
+    server.stdin.write(json.dumps({**settings(), **LONG_STEP}) + "\n")
+    server.stdin.flush()
+    server.stdout.readline()  # it has begun
+    (step,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return int(step)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes by the kernel's account")
 def test_a_step_under_way_is_not_waited_for():
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt), Steps() as steps:
-        steps._server.stdin.write(json.dumps({**settings(), "model": "dat", "length": 100_000}) + "\n")
-        steps._server.stdin.flush()
-        steps._server.stdout.readline()  # the step has begun
+        step = begin_a_long_step(steps._server)
+        assert not is_gone(step, 1)
         raise KeyboardInterrupt
-    assert steps._server.returncode == -signal.SIGKILL
-    assert time.monotonic() - begin < 60, "its output is closed: no process of it is left"
+    assert is_gone(step) and is_gone(steps._server.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes by the kernel's account")
+def test_a_step_ends_with_the_process_that_asked():
+    asking = (
+        "import os, signal, sys\n"
+        "from tests.training.test_memory import Steps, begin_a_long_step\n"
+        "with Steps() as steps:\n"
+        "    print(begin_a_long_step(steps._server), steps._server.pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", asking], capture_output=True, text=True, check=False, cwd=root
+    )
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    assert all(is_gone(int(process)) for process in run.stdout.split())
 
 
 def test_a_wrong_setting_is_no_memory_problem(monkeypatch):

@@ -75,9 +75,9 @@ class ScanOverflowError(ArithmeticError):
     """The states of a coupled scan, or what is computed from them, left the range of their number format.
 
     Args:
-        step: the first step, counted in the order in which they are computed, at which one is not finite.
+        step: where, counted from 0 in the order of the recurrence: the first step, of gradients the last.
         length: steps of the scan.
-        what: is not finite.
+        what: what is not finite.
     """
 
     def __init__(self, step: int, length: int, what: str = "a state") -> None:
@@ -85,7 +85,7 @@ class ScanOverflowError(ArithmeticError):
         super().__init__(
             f"coupled scan: {what} is not finite at step {step} of {length}, counted from 0 in the order of the "
             "recurrence. Coupling 'sum' adds the states of all modalities, which grows wherever their decays add up to "
-            "more than one. Use coupling 'mean', or shorter sequences (and see that the inputs are finite)."
+            "more than one. Use coupling 'mean', or shorter sequences (and see that inputs and loss are finite)."
         )
 
     def __reduce__(self) -> tuple:

@@ -56,8 +56,8 @@ def coupled_scan(
         y (M, B, D, L) in u's dtype.
 
     Raises:
-        ScanOverflowError: with ``sum``, when a state or an output stops being finite, and in the backward pass when a
-            gradient does; it names the step.
+        ScanOverflowError: with ``sum``, when a state or an output stops being finite, and in the backward pass when the
+            gradient of u (or of delta, where u wants none) does; it names the step.
         ValueError: when shapes do not fit together, an axis but the batch's is empty, numbers are not real, or a row
             of mix is no weights.
         BackendError: when the backend asked for cannot run this.
@@ -74,10 +74,9 @@ def coupled_scan(
 
 
 def _summed(computing: backends.Backend, asked: arguments.Coupled) -> tuple[Tensor, Tensor]:
-    """The scan that may grow without bound: what it gives is looked at, and in the backward pass its gradients."""
-    dy: list[Tensor] = []
-    y, state = computing.coupled(overflow.with_gradients_watched(asked, dy))
+    """The scan that may grow without bound: what it gives is looked at, and in the backward pass its gradient."""
+    watch = overflow.GradientWatch(asked)
+    y, state = computing.coupled(watch.entering(asked))
     overflow.refuse_overflow(y.detach(), asked.reverse, "an output")
-    if y.requires_grad:
-        y.register_hook(dy.append)
+    watch.leaving(y, state)
     return y, state

@@ -169,12 +169,12 @@ class BiMamba(nn.Module):
     def _refuse_both_directions(self) -> None:
         if self.bidirectional:
             raise ValueError(
-                "a bidirectional mixer needs the future and cannot go frame by frame: Mamba does"
+                "a bidirectional mixer needs the future and cannot go frame by frame; take Mamba"
             )
 
 
 class Mamba(BiMamba):
-    """Mamba's own mixer: the past only; goes frame by frame as well (``step``). Arguments as BiMamba's."""
+    """Mamba's own mixer, ``BiMamba`` without the direction from the end; goes frame by frame as well (``step``)."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ def why_not(asked: Selective | Coupled) -> str | None:
     if trouble := trouble_with("numba"):
         return Missing(f"numba {trouble} (it is in envs/requirements.lock)")
     if trouble := trouble_with(_kernels(asked)):  # compiled at import, for which a cache is written
-        return Missing(f"{_kernels(asked)} {trouble}")
+        return Missing(f"numba's kernels cannot be compiled here: {_kernels(asked)} {trouble}")
     return None
 
 

@@ -21,13 +21,13 @@ COLUMNS = (
 )  # fmt: skip
 TITLE = "Peak memory of a training step by window length"
 INTRO = (
-    "`published`: as printed in the paper. `measured`: a training step here, the second (the first makes the "
-    "optimiser's state), on random numbers: on a GPU the most that was allocated, on a CPU the most that was resident "
-    "beyond what the process held before the step; weights, gradients, the optimiser's state, the weights' average, "
-    "the batch (`input_gb`) and the activations. "
+    "`published`: as printed in the paper. `measured`: a training step here, the larger of two (the first makes "
+    "the optimiser's state), on random numbers: on a GPU the most that was allocated, on a CPU the most that was "
+    "resident beyond what the process held before the step; weights, gradients, the optimiser's state, the weights' "
+    "average, the batch (`input_gb`) and the activations. "
     "1 GB = 1e9 bytes. `length` in frames, `batch` in windows of a target and one partner, `parameters_m` in "
-    "millions, `reduction` in percent of DAT's memory, where both fit: below zero, DA-Mamba takes more. At demo scale "
-    "the two models have widths `d_model` that the paper's do not."
+    "millions, `reduction` in percent of DAT's memory, where both fit: below zero, DA-Mamba takes more. At other "
+    "scales than the paper's the widths `d_model` of the two models are not its own."
 )
 PUBLISHED = {
     "source": "published",
@@ -103,7 +103,11 @@ def _row(found: Mapping[str, Any], dat: int | None) -> dict[str, str]:
 
 
 def _notes(found: Mapping[str, Any], dat: int | None) -> list[str]:
-    how = "most allocated on the GPU" if found["kind"] == "cuda" else "most resident beyond before the step"
+    how = (
+        "most allocated on the GPU"
+        if found["kind"] == "cuda"
+        else "most resident, less what was before the step"
+    )
     notes = [how, "float32"]
     if found["scale"] != "paper":
         notes.append(f"{found['scale']} scale: says nothing about the paper's numbers")

@@ -67,7 +67,7 @@ class Steps:
     """Training steps, each in a process of its own; memory_step.py, which forks them, says what they answer."""
 
     def __enter__(self) -> Steps:
-        self._complaints = tempfile.TemporaryFile("a+b")
+        self._complaints = tempfile.TemporaryFile()
         self._server = subprocess.Popen(
             [sys.executable, "-m", SERVER],
             stdin=subprocess.PIPE,
@@ -80,8 +80,8 @@ class Steps:
         return self
 
     def __exit__(self, kind: type | None, *raised: object) -> None:
-        if kind is not None:  # nobody waits for the step that is under way
-            with suppress(ProcessLookupError):
+        if kind is not None and self._server.poll() is None:  # nobody waits for the step that is under way
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._server.pid, signal.SIGKILL)
         self._server.communicate()
         self._complaints.close()
@@ -100,7 +100,7 @@ class Steps:
         return read_outcome(asked, said.pop()[ENDED], said, self._complained(before))
 
     def _complained(self, since: int) -> str:
-        """What was written to standard error since a position, which stays where the writers have it."""
+        """What was written to standard error since a position; the file's own, shared with its writers, stays."""
         file = self._complaints.fileno()
         return os.pread(file, os.fstat(file).st_size - since, since).decode(errors="replace")
 

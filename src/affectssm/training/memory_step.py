@@ -17,7 +17,9 @@ import json
 import os
 import platform
 import resource
+import signal
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,32 +29,42 @@ from typing import Any
 import torch
 
 from affectssm.models.registry import parameter_count
-from affectssm.ssm.installed import trouble_with
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.memory import ENDED
 from affectssm.training.memory_work import SEATS, build, train
 
 WARM_UP_WINDOWS = 2
 STATUS, CLEAR, SCORE = (Path("/proc/self", name) for name in ("status", "clear_refs", "oom_score_adj"))
-REFUSED = (  # torch, CUDA, the system; the last by libraries that do not say why
+REFUSED = (  # by torch, the system, CUDA's libraries, oneDNN
     "can't allocate memory", "out of memory", "not enough memory", "Cannot allocate memory",
-    "ALLOC_FAILED", "could not create a primitive", "could not create a memory",
+    "ALLOC_FAILED", "could not create a memory",
 )  # fmt: skip
 
 
 def main() -> None:
     """Answer the questions, a line each; libraries are loaded once, and a process is forked for every question."""
     ensure_torchvision_ops()
-    for needed in ("affectssm.training.module", "torch._dynamo"):  # the latter by the optimiser
-        importlib.import_module(needed)
-    trouble_with(
-        "numba"
-    )  # its kernels stay out: with them comes a team of threads that would be another after a fork
+    # The optimiser asks for the second. Of numba not the kernels: their team of threads would not survive a fork.
+    for needed in ("affectssm.training.module", "torch._dynamo", "numba"):
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(needed)
+    asker = os.getppid()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             os._exit(step(json.loads(line)))
-        say({ENDED: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])})
+        say({ENDED: ended(child, asker)})
+
+
+def ended(child: int, asker: int) -> int:
+    """Wait for a step and return its exit status; where nobody is left who asked, the step ends as well."""
+    while True:
+        process, status = os.waitpid(child, os.WNOHANG)
+        if process:
+            return os.waitstatus_to_exitcode(status)
+        if os.getppid() != asker:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def step(asked: Mapping[str, Any]) -> int:
