@@ -156,6 +156,21 @@ def test_a_gpu_without_triton_runs_the_reference_with_one_warning(monkeypatch):
 
 
 @pytest.mark.usefixtures("_asked_anew")
+@pytest.mark.parametrize("coupling", [None, "mean", "none"])
+def test_kernels_that_cannot_be_compiled_are_passed_over_with_one_warning(monkeypatch, coupling):
+    """As where numba finds no folder for its cache."""
+    module = "coupled" if coupling == "mean" else "selective"
+    error = RuntimeError("cannot cache function 'forward': no locator available")
+    breaking(monkeypatch, f"affectssm.ssm.numba_{module}_scan", error)
+    given = asked() if coupling is None else asked_coupled(coupling)
+    with pytest.warns(RuntimeWarning, match="slow reference.*cannot be compiled here.*no locator") as caught:
+        assert [choose(given).NAME for _ in range(2)] == ["reference"] * 2
+    assert len(caught) == 1
+    with pytest.raises(BackendError, match=r"'numba' cannot run here: .*no locator"):
+        choose(given, "numba")
+
+
+@pytest.mark.usefixtures("_asked_anew")
 def test_what_mamba_ssm_does_not_suit(monkeypatch):
     for name in ("mamba_ssm", "mamba_ssm.ops", "mamba_ssm.ops.selective_scan_interface"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
@@ -200,6 +215,8 @@ def test_the_package_imports_nothing_but_torch_until_a_backend_needs_more():
         {"D": torch.ones(3)},
         {"u": torch.ones(1, 2, 0), "delta": torch.ones(1, 2, 0)},
         {"A": torch.ones(2, 0)},
+        {"A": -torch.ones(2, 4, dtype=torch.complex64)},
+        {"u": torch.ones(1, 2, 3, dtype=torch.int64)},
     ],
 )
 def test_wrong_arguments_are_refused(wrong):

@@ -66,10 +66,7 @@ def coupled_scan(
         u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse, discretisation, coupling, mix
     )
     computing = backends.choose(asked, backend)
-    if coupling != "sum":
-        y, state = computing.coupled(asked)
-    else:
-        y, state = _summed(computing, asked)
+    y, state = _summed(computing, asked) if coupling == "sum" else computing.coupled(asked)
     return (y, state) if return_last_state else y
 
 

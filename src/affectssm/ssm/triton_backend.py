@@ -112,10 +112,8 @@ def _missing(interpreted: bool) -> Missing | None:
     if not any(map(shutil.which, (os.environ.get("CC", ""), "gcc", "clang"))):
         return Missing("triton finds no C compiler (gcc or clang, or the one that CC names)")
     scheme = sysconfig.get_default_scheme()
-    if (
-        scheme == "posix_local"
-    ):  # of a Debian system's Python; triton looks where the distribution's headers are
-        scheme = "posix_prefix"
+    if scheme == "posix_local":
+        scheme = "posix_prefix"  # a Debian system's Python: triton looks where the distribution's headers are
     if not (Path(sysconfig.get_paths(scheme=scheme)["include"]) / "Python.h").exists():
         return Missing(
             "Python.h is missing, which triton compiles its launcher with (the system's python3-dev)"

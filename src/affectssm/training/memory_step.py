@@ -29,6 +29,7 @@ from typing import Any
 import torch
 
 from affectssm.models.registry import parameter_count
+from affectssm.ssm.installed import trouble_with
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.memory import ENDED
 from affectssm.training.memory_work import SEATS, build, train
@@ -43,12 +44,12 @@ REFUSED = (  # by torch, the system, CUDA's libraries, oneDNN
 
 def main() -> None:
     """Answer the questions, a line each; libraries are loaded once, and a process is forked for every question."""
-    ensure_torchvision_ops()
-    # The optimiser asks for the second. Of numba not the kernels: their team of threads would not survive a fork.
-    for needed in ("affectssm.training.module", "torch._dynamo", "numba"):
-        with suppress(ModuleNotFoundError):
-            importlib.import_module(needed)
     asker = os.getppid()
+    ensure_torchvision_ops()
+    for needed in ("affectssm.training.module", "torch._dynamo"):  # the optimiser asks for the latter
+        importlib.import_module(needed)
+    # Imports numba where that works. Not its kernels: their team of threads would not survive a fork.
+    trouble_with("numba")
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
