@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import tempfile
 
 import pytest
 import torch
@@ -321,3 +322,27 @@ def test_the_cache_knows_every_source(tmp_path, monkeypatch):
     (tmp_path / "numba_b.py").write_text("2")
     assert numba_cache._folder("") != before
     assert numba_cache._folder(str(tmp_path / "given")).parent == tmp_path / "given"
+
+
+def test_the_cache_lies_where_something_can_be_written(tmp_path, monkeypatch):
+    nowhere = tmp_path / "a file"
+    nowhere.write_text("")  # no folder can be made below it, whoever asks
+    monkeypatch.setattr(numba_cache, "_HERE", nowhere)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert numba_cache._folder("").parent == tmp_path / "home" / "affectssm"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(nowhere))
+    own = numba_cache._folder("").parent
+    assert own.parent == tmp_path and own.stat().st_mode & 0o777 == 0o700
+    own.chmod(0o777)  # as somebody might have prepared it: what lies in a cache is executed
+    other = numba_cache._folder("").parent
+    assert other != own and other.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_user_without_a_home_has_no_cache_there(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(numba_cache.Path, "home", no_home)
+    assert numba_cache._users_cache() is None

@@ -6,17 +6,14 @@ from small_task import FRAMES, run_settings, write_task
 from affectssm.errors import DataError
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
-from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training import adapt as adapting
 from affectssm.training.adapt import adapt
 from affectssm.training.data import labelled_sessions
 from affectssm.training.fit import fit
+from affectssm.training.module import DialogueModule
 from affectssm.training.predict import predict
 from tests.killed import killed_at
 from tests.ssm.elsewhere import without_numba
-
-ensure_torchvision_ops()
-from affectssm.training.module import DialogueModule  # noqa: E402 - lightning needs the operators first
 
 ADAPT = {"base": "da_mamba-multimediate", "base_fold": "main", "adapt_steps": 3, "fold": "loso"}
 

@@ -1,4 +1,6 @@
 import csv
+import os
+import warnings
 
 import numpy as np
 import pytest
@@ -10,15 +12,12 @@ from affectssm.errors import ConfigError
 from affectssm.evaluation.metrics import ccc
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
-from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training import fit as fitting
 from affectssm.training.fit import fit
+from affectssm.training.module import DialogueModule
 from affectssm.training.predict import predict
 from tests.killed import killed_at
 from tests.ssm.elsewhere import without_numba
-
-ensure_torchvision_ops()
-from affectssm.training.module import DialogueModule  # noqa: E402 - lightning needs the operators first
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +69,18 @@ def steps_taken(monkeypatch):
 
     monkeypatch.setattr(DialogueModule, "training_step", counting)
     return taken
+
+
+def test_a_scheduler_on_the_path_changes_nothing(task, undisturbed, tmp_path, monkeypatch):
+    stub = tmp_path / "bin" / "srun"
+    stub.parent.mkdir()
+    stub.write_text("#!/bin/sh\nexit 1\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stub.parent), prepend=os.pathsep)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*srun.*")
+        fit(run_settings(), *task, tmp_path / "1")
+    same_run(undisturbed, tmp_path / "1")
 
 
 def test_a_run_leaves_its_files_and_no_state(undisturbed):

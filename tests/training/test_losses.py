@@ -25,9 +25,6 @@ def test_masked_ccc_equals_the_metric_on_the_valid_frames():
 
 
 def test_ccc_equals_torchmetrics_up_to_its_sample_variances():
-    from affectssm.torchvision_ops import ensure_torchvision_ops
-
-    ensure_torchvision_ops()
     from torchmetrics.functional import concordance_corrcoef
 
     torch.manual_seed(0)

@@ -29,7 +29,8 @@ def why_not(asked: Selective | Coupled) -> str | None:
     if trouble := trouble_with("numba"):
         return Missing(f"numba {trouble} (it is in envs/requirements.lock)")
     if trouble := trouble_with(_kernels(asked)):  # compiled at import, for which a cache is written
-        return Missing(f"numba's kernels cannot be compiled here: {_kernels(asked)} {trouble}")
+        remedy = "if no folder for its cache can be written, set NUMBA_CACHE_DIR to one"
+        return Missing(f"numba's kernels cannot be compiled here: {_kernels(asked)} {trouble} ({remedy})")
     return None
 
 

@@ -27,6 +27,7 @@ QUIET = (  # what Lightning says about decisions taken here on purpose, or about
     ".*does not have many workers.*",
     "You defined a `validation_step` but have no `val_dataloader`.*",
     ".*treespec, LeafSpec.*",
+    "The `srun` command is available.*",  # one process a run, on a cluster too
 )
 
 
