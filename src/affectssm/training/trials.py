@@ -1,7 +1,7 @@
 """Train the folds of a part: thousands of short trainings of small models, so one process pays for data once.
 
-The recipe has no selection: a fixed number of passes, and the last weights count (facts/papers.md 1.4). A fold's
-random numbers follow from (seed, fold, pass) alone, and a killed job goes on after its last finished fold.
+The recipe has no selection: a fixed number of passes, and the last weights count. A fold's random numbers follow from
+(seed, fold, pass) alone, and a killed job goes on after its last finished fold.
 """
 
 from __future__ import annotations
