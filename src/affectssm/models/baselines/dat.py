@@ -17,7 +17,8 @@ Decided here, since the description does not say:
   to the released code's 66.8 M parameters (``PUBLISHED_M`` below; the papers say 42.5 M, which no configuration of that
   code has). The GELU after a cue's Linear is the exact one. The cross-attention's positions are added to target and
   partner alike.
-* Frames that are invalid or outside the recording stay zero, as in DAT, but are left out of norm statistics and keys.
+* Frames that are invalid or outside the recording stay zero, as in DAT, but are left out of norm statistics, and
+  those outside out of keys.
 * Several partners are encoded one by one and laid one behind the other along time as keys, so their order does not
   matter; without a partner the cross-attention adds nothing, and its feed-forward layer stays.
 * Weights start as PyTorch's do (in the released training from a normal distribution of variance 1 / inputs), positions
