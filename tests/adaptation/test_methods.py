@@ -120,6 +120,28 @@ def test_2ltta_without_any_modality_is_diversity_alone():
         torch.testing.assert_close(model.state_dict()[name], twin.model.state_dict()[name])
 
 
+ALONE = {
+    "tent": (is_norm, lambda p, alone: shannon(p)),
+    "read": (
+        lambda name: name in FUSION,
+        lambda p, alone: p.max() * (1 - p.max().log() - 1) - shannon(p.exp() / p.exp().sum()),
+    ),
+    "tltta": (is_tlttas, lambda p, alone: sum(map(weighted, alone)) / 3 - 0.5 * shannon(p)),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_batch_of_one_is_learnt_from_by_the_same_formula(name):
+    changed, loss = ALONE[name]
+    model, before, method = start(name)
+    twin = Twin(model, changed, 1e-3, momentum=0.0)
+    plain(method, 1e-3)
+    done = method.adapt(batch(3, 1))
+    twin.step(loss(*twin.probabilities(batch(3, 1))).sum())
+    assert (done.updates, done.used) == (1, 1)
+    assert_same(model, twin, before)
+
+
 def test_2ltta_steps_by_adam():
     model, before, method = start("tltta")
     twin = Twin(model, is_tlttas, 1e-4)
