@@ -139,9 +139,13 @@ class READSettings(Strict):
 
 
 class TLTTASettings(Strict):
-    """2LTTA: weighted entropy and diversity, norms and fusion."""
+    """2LTTA: weighted entropy within modalities and diversity across them, norms and fusion."""
 
     learning_rate: float = Field(1e-4, gt=0, description="Adam's step size (2LTTA: 1e-4)")
+    entropy_of: Literal["modalities", "joint"] = Field(
+        "modalities",
+        description="whose entropy falls: each modality's own answer (mean over those a segment has), or the joint one",
+    )
     entropy_margin: float = Field(0.4, gt=0, description="entropy of weight one, as a share of ln N")
     diversity_weight: float = Field(0.5, ge=0, description="weight of the diversity term")
 
@@ -172,6 +176,11 @@ class BiMTTASettings(Strict):
     )
     variance_weight: float = Field(2.0, ge=0, description="gamma' as a multiple of the entropies' variance")
     mutual_weight: float = Field(1.0, ge=0, description="weight lambda of mutual information sharing")
+    mutual_form: Literal["sample", "batch"] = Field(
+        "sample",
+        description="L_mis of each sample by its own weight, as in the paper's text, or the batch's mean by every "
+        "sample's, as in the released code",
+    )
     entropy_margin: float = Field(0.4, gt=0, description="Ent_0, entropy of weight one, as a share of ln N")
     mu: ModalityWeights = Field(default_factory=ModalityWeights, description="weights of the modalities")
 

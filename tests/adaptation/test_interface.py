@@ -76,6 +76,16 @@ def test_one_modality_alone_cannot_share_information():
         held("bim_tta", small({"eeg": 4}))
 
 
+def test_2ltta_needs_heads_of_modalities_only_where_it_takes_their_entropy():
+    headless = small()
+    others = {role: found for role, found in headless.roles().items() if role != "modality_heads"}
+    headless.roles = lambda: others
+    with pytest.raises(ConfigError, match=r"tltta of BiMambaTTA[\s\S]*0 of modality_heads"):
+        held("tltta", headless)
+    assert held("tltta", headless, tltta={"entropy_of": "joint"})[1].adapt(segments()).updates == 1
+    assert held("tltta", small({"eeg": 6}))[1].adapt({"eeg": segments()["eeg"]}).updates == 1
+
+
 def test_eata_without_source_segments_is_refused_and_eta_is_not():
     with pytest.raises(ConfigError, match="Fisher"):
         build_method("eata", small(), AdaptationSettings())

@@ -33,6 +33,11 @@ def start(name: str, given=None, **extra):
     return model, before, build_method(name, model, given or settings(), **extra)
 
 
+def plain(method, rate: float) -> None:
+    """Steps along the gradient in place of Adam's, whose first one tells its sign alone."""
+    method.optimiser = torch.optim.SGD(list(method.collect().values()), lr=rate)
+
+
 def test_tent_is_the_mean_entropy():
     model, before, method = start("tent")
     twin = Twin(model, is_norm, 1e-3)
@@ -54,14 +59,97 @@ def test_read_is_confidence_and_balance():
     assert_same(model, twin, before)
 
 
-def test_2ltta_is_weighted_entropy_and_diversity():
+def is_tlttas(name: str) -> bool:
+    return is_norm(name) or name in FUSION or name.endswith("mixer.out_proj.weight")
+
+
+def weighted(p: torch.Tensor) -> torch.Tensor:
+    return shannon(p) / (shannon(p).detach() - 0.4 * LN2).exp()
+
+
+def with_gaps() -> dict[str, torch.Tensor]:
+    """A batch of which segments 0 to 2 have no EEG, 2 to 5 no GSR, and 2 no EOG either."""
+    x = batch()
+    x["eeg"][:3] = x["gsr"][2:6] = x["eog"][2] = 0
+    return x
+
+
+LACKING = {0: {0}, 1: {0}, 2: {0, 1, 2}, 3: {2}, 4: {2}, 5: {2}}  # segment -> places in (eeg, eog, gsr)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_2ltta_is_weighted_entropy_within_modalities_and_diversity_of_the_joint_answer(gaps):
     model, before, method = start("tltta")
-    twin = Twin(model, lambda n: is_norm(n) or n in FUSION or n.endswith("mixer.out_proj.weight"), 1e-4)
-    method.adapt(batch())
-    p, _ = twin.probabilities(batch())
-    weights = 1 / (shannon(p).detach() - 0.4 * LN2).exp()
+    twin = Twin(model, is_tlttas, 0.1, momentum=0.0)
+    plain(method, 0.1)
+    x, lacking = (with_gaps(), LACKING) if gaps else (batch(), {})
+    method.adapt(x)
+    p, alone = twin.probabilities(x)
+    terms = torch.stack([weighted(q) for q in alone], 1)  # (16, 3)
+    means = [
+        sum(terms[row, m] for m in has) / len(has)
+        for row in range(16)
+        if (has := {0, 1, 2} - lacking.get(row, set()))
+    ]
+    assert len(means) == 16 - gaps
     mean = p.mean(0)
-    twin.step((weights * shannon(p)).mean() + 0.5 * (mean * mean.log()).sum())
+    twin.step(sum(means) / len(means) + 0.5 * (mean * mean.log()).sum())
+    assert_same(model, twin, before)
+
+
+def test_2ltta_on_the_joint_entropy_is_a_setting():
+    model, before, method = start("tltta", settings(tltta={"entropy_of": "joint"}))
+    twin = Twin(model, is_tlttas, 0.1, momentum=0.0)
+    plain(method, 0.1)
+    method.adapt(with_gaps())
+    p, _ = twin.probabilities(with_gaps())
+    mean = p.mean(0)
+    twin.step(weighted(p).mean() + 0.5 * (mean * mean.log()).sum())
+    assert_same(model, twin, before)
+
+
+def test_2ltta_without_any_modality_is_diversity_alone():
+    model, _, method = start("tltta")
+    twin = Twin(model, lambda n: n in FUSION, 0.1, momentum=0.0)
+    plain(method, 0.1)
+    x = {name: torch.zeros_like(v) for name, v in batch().items()}
+    assert method.adapt(x).updates == 1
+    mean = twin.probabilities(x)[0].mean(0)
+    twin.step(0.5 * (mean * mean.log()).sum())
+    for name in twin.names:
+        torch.testing.assert_close(model.state_dict()[name], twin.model.state_dict()[name])
+
+
+ALONE = {
+    "tent": (is_norm, lambda p, alone: shannon(p)),
+    "read": (
+        lambda name: name in FUSION,
+        lambda p, alone: p.max() * (1 - p.max().log() - 1) - shannon(p.exp() / p.exp().sum()),
+    ),
+    "tltta": (is_tlttas, lambda p, alone: sum(map(weighted, alone)) / 3 - 0.5 * shannon(p)),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_batch_of_one_is_learnt_from_by_the_same_formula(name):
+    changed, loss = ALONE[name]
+    model, before, method = start(name)
+    twin = Twin(model, changed, 1e-3, momentum=0.0)
+    plain(method, 1e-3)
+    done = method.adapt(batch(3, 1))
+    twin.step(loss(*twin.probabilities(batch(3, 1))).sum())
+    assert (done.updates, done.used) == (1, 1)
+    assert_same(model, twin, before)
+
+
+def test_2ltta_steps_by_adam():
+    model, before, method = start("tltta")
+    twin = Twin(model, is_tlttas, 1e-4)
+    for seed in range(3):
+        method.adapt(batch(seed))
+        p, alone = twin.probabilities(batch(seed))
+        mean = p.mean(0)
+        twin.step(sum(weighted(q).mean() for q in alone) / 3 + 0.5 * (mean * mean.log()).sum())
     assert_same(model, twin, before)
 
 
@@ -109,10 +197,22 @@ def is_surgical(name: str) -> bool:
     return is_norm(name) or ".temporal." in name or name == "fusion.in_proj.weight"
 
 
+def sharing(p: torch.Tensor, alone) -> torch.Tensor:
+    """L_mis of every sample, by the paper's formula for three modalities."""
+    a, b, c = alone
+    total = 0.0
+    for own, one, two in ((a, b, c), (b, a, c), (c, a, b)):
+        target = ((one + two) / 2 + p) / 2
+        total = total + (own * (own / target).log()).sum(1)
+    return total
+
+
+@pytest.mark.parametrize("mutual", ["sample", "batch"])
 @pytest.mark.parametrize("form", ["closed", "recursion"])
-def test_bim_tta_is_seven_rounds_of_filter_and_sharing(form):
-    model, before, method = start("bim_tta", settings(bim_tta={"beta_form": form, "learning_rate": 1e-3}))
-    twin = Twin(model, is_surgical, 1e-3)
+def test_bim_tta_is_seven_rounds_of_filter_and_sharing(form, mutual):
+    model, before, method = start("bim_tta", settings(bim_tta={"beta_form": form, "mutual_form": mutual}))
+    twin = Twin(model, is_surgical, 1e-5, momentum=0.0)
+    plain(method, 1e-5)
     x, mu = batch(), (1.0, 0.3, 0.2)  # eeg, eog, gsr
     done = method.adapt(x)
 
@@ -136,13 +236,36 @@ def test_bim_tta_is_seven_rounds_of_filter_and_sharing(form):
         if not kept:
             continue
         left, used = [i for i in left if i not in kept], used + len(kept)
-        p, (a, b, c) = twin.probabilities({name: v[kept] for name, v in x.items()})
-        sharing = 0.0
-        for own, one, two in ((a, b, c), (b, a, c), (c, a, b)):
-            target = ((one + two) / 2 + p) / 2
-            sharing = sharing + (own * (own / target).log()).sum(1)
-        twin.step(((0.4 * LN2 - shannon(p)).exp() * (shannon(p) + sharing)).mean())
+        p, alone = twin.probabilities({name: v[kept] for name, v in x.items()})
+        alpha, shared = (0.4 * LN2 - shannon(p)).exp(), sharing(p, alone)
+        if mutual == "sample":
+            twin.step((alpha * (shannon(p) + shared)).mean())
+        else:
+            twin.step((alpha * shannon(p)).mean() + alpha.mean() * shared.mean())
     assert done.updates == twin.count > 1 and done.used == used
+    assert_same(model, twin, before)
+
+
+def test_the_two_forms_of_sharing_are_steps_in_different_directions():
+    moved = {}
+    for form in ("sample", "batch"):
+        model, before, method = start("bim_tta", settings(bim_tta={"mutual_form": form, "iterations": 1}))
+        plain(method, 1e-5)
+        method.adapt(batch())
+        moved[form] = torch.cat([(v - before[k]).flatten() for k, v in model.state_dict().items()])
+    assert (moved["sample"] - moved["batch"]).norm() > 0.02 * moved["sample"].norm()
+
+
+@pytest.mark.parametrize("mutual", ["sample", "batch"])
+def test_bim_tta_learns_from_a_batch_of_one_once(mutual):
+    """The released code does not: its variance of one sample is NaN."""
+    model, before, method = start("bim_tta", settings(bim_tta={"mutual_form": mutual}))
+    twin = Twin(model, is_surgical, 1e-5, momentum=0.0)
+    plain(method, 1e-5)
+    done = method.adapt(batch(3, 1))
+    p, alone = twin.probabilities(batch(3, 1))
+    twin.step((shannon(p) + sharing(p, alone)).sum() * (0.4 * LN2 - shannon(p)).exp().sum())
+    assert (done.updates, done.used) == (1, 1)
     assert_same(model, twin, before)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from affectssm.adaptation.missing import draw, read_masks, write_masks
 from affectssm.errors import ConfigError, DataError
+from affectssm.models.signals import there
 
 CHANNELS = {"eeg": 6, "eog": 2, "gsr": 1}
 IDS = [f"s01/{trial:02d}/{number}" for trial in range(40) for number in range(15)]
@@ -43,6 +44,19 @@ def test_what_is_missing_stays_missing_at_higher_ratios(unit):
     ladder = [masks(ratio, unit=unit).present for ratio in (0.2, 0.4, 0.6, 0.8)]
     for less, more in pairwise(ladder):
         assert not (more & ~less).any() and (less & ~more).any()
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_modality_is_there_unless_all_of_it_is_masked(unit):
+    drawn = masks(0.9, unit=unit, samples=2)
+    rng = torch.Generator().manual_seed(0)
+    signals = {name: torch.randn(len(IDS), count, 2, generator=rng) for name, count in CHANNELS.items()}
+    found = there(drawn.apply(signals, IDS))
+    sizes = {"modality": [1, 1, 1], "channel": [6, 2, 1], "sample": [12, 4, 2]}[unit]
+    parts = np.split(drawn.present, np.cumsum(sizes)[:-1], axis=1)
+    for (name, own), part in zip(found.items(), parts, strict=True):
+        assert own.tolist() == part.any(axis=1).tolist(), name
+        assert 0 < own.sum() < len(own)
 
 
 def test_a_mask_depends_on_seed_and_segment_alone():

@@ -1,3 +1,6 @@
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -29,8 +32,64 @@ def test_perfect_reversed_and_constant():
     assert ccc(x, x) == pytest.approx(1.0)
     assert ccc(x, 1 - x) == pytest.approx(-1.0)
     assert ccc(np.full(50, 0.3), x) == pytest.approx(0.0, abs=1e-12)
-    assert np.isnan(ccc(np.full(50, 0.3), np.full(50, 0.3)))
-    assert np.isnan(ccc(np.empty(0), np.empty(0)))
+
+
+def by_fractions(x, y) -> float:
+    """Lin's formula in exact arithmetic; NaN where it is 0 / 0 or there is one frame alone."""
+    x, y = ([Fraction(float(v)) for v in values] for values in (x, y))
+    n = len(x)
+    if n < 2:
+        return math.nan
+    mx, my = sum(x) / n, sum(y) / n
+    below = sum((a - mx) ** 2 + (b - my) ** 2 for a, b in zip(x, y, strict=True)) / n + (mx - my) ** 2
+    above = 2 * sum((a - mx) * (b - my) for a, b in zip(x, y, strict=True)) / n
+    return float(above / below) if below else math.nan
+
+
+RANDOM = np.random.default_rng(7).random((2, 40))
+EDGES = {
+    "nothing": ([], []),
+    "one frame, hit": ([0.3], [0.3]),
+    "one frame, missed": ([0.3], [0.8]),
+    "two frames": ([0.1, 0.4], [0.2, 0.9]),
+    "equal constants": ([0.3] * 50, [0.3] * 50),
+    "unequal constants": ([0.3] * 50, [0.8] * 50),
+    "constants that nearly agree": ([0.7] * 50, [0.70001] * 50),
+    "a constant prediction": ([0.3] * 40, RANDOM[1]),
+    "constant labels": (RANDOM[0], [0.3] * 40),
+    "ratings of 1 to 9": (1 + 8 * RANDOM[0], 1 + 8 * RANDOM[1]),
+    "float32 around ten thousand": (
+        (1e4 + RANDOM[0]).astype(np.float32),
+        (1e4 + RANDOM[1]).astype(np.float32),
+    ),
+    "equal constants around ten thousand": ([np.float32(12345.678)] * 7, [np.float32(12345.678)] * 7),
+    "a hundred millionth of spread around a million": (1e6 + 1e-2 * RANDOM[0], 1e6 + 1e-2 * RANDOM[1]),
+    "far apart": (1e4 + RANDOM[0], RANDOM[1]),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_the_edges_are_those_of_the_formula(name):
+    x, y = (np.array(values) for values in EDGES[name])
+    assert ccc(x, y) == pytest.approx(by_fractions(x, y), abs=1e-6, nan_ok=True)
+    assert np.isnan(ccc(x, y)) == (len(x) < 2 or "equal constants" in name.replace("unequal", ""))
+    if np.abs(x).max(initial=0) < 10:  # sums around the middle of the scale, as recordings are added up
+        assert float(ccc_of_moments(moments(x, y))) == pytest.approx(
+            by_fractions(x, y), abs=1e-6, nan_ok=True
+        )
+
+
+def test_sums_that_rounding_has_eaten_tell_nothing():
+    x, y = 1e8 + RANDOM[0], 1e8 + RANDOM[1]
+    assert np.isnan(ccc_of_moments(moments(x, y)))
+    assert ccc(x, y) == pytest.approx(by_fractions(x, y), abs=1e-6)
+
+
+def test_an_empty_or_single_recording_adds_to_a_sum_what_it_holds():
+    whole = moments(*RANDOM)
+    parts = moments(RANDOM[0, :39], RANDOM[1, :39]) + moments(RANDOM[0, 39:], RANDOM[1, 39:])
+    np.testing.assert_allclose(parts + moments(np.empty(0), np.empty(0)), whole)
+    assert float(ccc_of_moments(parts)) == pytest.approx(by_fractions(*RANDOM), abs=1e-12)
 
 
 def test_moments_add_up_to_the_concatenation():

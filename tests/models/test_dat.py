@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from torch import Tensor
 
 from affectssm.config import DATSettings
 from affectssm.errors import ConfigError
-from affectssm.models.baselines.dat import DAT, CueProjections
+from affectssm.models.baselines.dat import DAT, CueProjections, TransformerLayer
+from affectssm.models.batch import DialogueBatch
 from tests.models.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 
 SMALL = {"d_model": 8, "heads": 2, "dim_head": 4, "dim_head_cross": 4, "dropout": 0.0}
@@ -91,6 +95,114 @@ def test_projections_equal_the_two_norms_written_out():
     found = built(batch.target, batch.target_valid)
     for (name, linear), part in zip(built.weights.items(), parts, strict=True):
         torch.testing.assert_close(found[name], linear(part) + built.biases[name], atol=1e-4, rtol=1e-4)
+
+
+def norm(x: Tensor, weight: Tensor | float = 1.0, bias: Tensor | float = 0.0) -> Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt() * weight + bias
+
+
+def layer(x: Tensor, keys: list[bool], w: dict[str, Tensor], context: Tensor | None = None) -> Tensor:
+    """One Transformer layer of one window, x (L, width), on the keys (S, width) that may be looked at; two heads."""
+    x = x + w["position"][: len(x)]
+    normed = norm(x, w["norm.weight"], w["norm.bias"])
+    seen = normed if context is None else context + w["position"][: len(x)].repeat(len(context) // len(x), 1)
+    seen = seen[torch.tensor(keys, dtype=torch.bool)]
+    if len(seen):
+        q, kv = normed @ w["query.weight"].T, seen @ w["key_value.weight"].T
+        k, v = kv[:, : q.shape[1]], kv[:, q.shape[1] :]
+        heard = []
+        for part in torch.arange(q.shape[1]).chunk(2):
+            weights = (q[:, part] @ k[:, part].T / len(part) ** 0.5).exp()
+            heard.append(weights / weights.sum(1, keepdim=True) @ v[:, part])
+        x = x + torch.cat(heard, 1) @ w["out.0.weight"].T + w["out.0.bias"]
+    h = norm(x, w["feed_forward.0.weight"], w["feed_forward.0.bias"]) @ w["feed_forward.1.weight"].T
+    h = h + w["feed_forward.1.bias"]
+    h = h / 2 * (1 + ((2 / math.pi) ** 0.5 * (h + 0.044715 * h**3)).tanh())
+    return x + h @ w["feed_forward.4.weight"].T + w["feed_forward.4.bias"]
+
+
+def under(w: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): v for name, v in w.items() if name.startswith(prefix)}
+
+
+def encoded(cues, valid, keys: list[bool], w: dict[str, Tensor]) -> list[Tensor]:
+    """A person's cues of one window, (L, D_f) by name, to one sequence a group."""
+    normed = []
+    for name in DIMS:
+        x, there = cues[name], valid[name]
+        own = (x[there] - x[there].mean()) / (x[there].var(correction=0) + 1e-5).sqrt()
+        normed.append(torch.zeros_like(x).index_put((there,), own))
+    parts = dict(zip(DIMS, norm(torch.cat(normed, 1)).split(list(DIMS.values()), 1), strict=True))
+    made = {}
+    for name, part in parts.items():
+        h = part @ w[f"project.weights.{name}.weight"].T + w[f"project.biases.{name}"]
+        made[name] = layer(h / 2 * (1 + (h / 2**0.5).erf()), keys, under(w, f"cues.{name}."))
+    return [
+        layer(torch.cat([made[name] for name in group], 1), keys, under(w, f"fused.{i}."))
+        for i, group in enumerate(GROUPS.values())
+    ]
+
+
+def by_hand(built: DAT, batch: DialogueBatch, row: int) -> Tensor:
+    """What the model answers to one window, in float64, from the formulas: (L,)."""
+    w = {name: v.detach() for name, v in built.state_dict().items()}
+    frames = batch.frame_valid[row].tolist()
+    target = encoded(
+        {name: x[row] for name, x in batch.target.items()},
+        {name: x[row] for name, x in batch.target_valid.items()},
+        frames,
+        under(w, "target."),
+    )
+    partners = [
+        encoded(
+            {name: x[row, seat] for name, x in batch.partners.items()},
+            {name: x[row, seat] for name, x in batch.partners_valid.items()},
+            frames,
+            under(w, "partner."),
+        )
+        for seat, present in enumerate(batch.partner_present[row].tolist())
+        if present
+    ]
+    heard = [
+        layer(
+            x,
+            frames * len(partners),
+            under(w, f"cross.{group}."),
+            torch.cat([own[group] for own in partners]) if partners else x[:0],
+        )
+        for group, x in enumerate(target)
+    ]
+    joined = norm(torch.cat(heard, 1), w["score.0.weight"], w["score.0.bias"])
+    return 1 / (1 + (-(joined @ w["score.1.weight"].T + w["score.1.bias"])[:, 0]).exp())
+
+
+def test_the_whole_model_written_out_in_float64():
+    """One, two and three partners, none, cues that are missing, frames outside the recording."""
+    built = model()
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    built, batch = built.double(), dialogue(4, 3, 24, missing=0.2)
+    for given in (batch.target, batch.partners):
+        given |= {name: x.double() for name, x in given.items()}
+    batch.partner_present = torch.tensor([[1, 1, 1], [0, 1, 0], [1, 0, 1], [0, 0, 0]], dtype=torch.bool)
+    batch.frame_valid[1, 20:] = batch.frame_valid[2, :5] = False
+    for valid, given in ((batch.target_valid, batch.target), (batch.partners_valid, batch.partners)):
+        for name in DIMS:
+            valid[name][1, ..., 20:] = valid[name][2, ..., :5] = False
+            given[name] = given[name] * valid[name].unsqueeze(-1)
+    found = answer(built, batch)
+    for row in range(4):
+        inside = batch.frame_valid[row]
+        expected = by_hand(built, batch, row)
+        assert (found[row] - expected)[inside].abs().max() < 1e-6, row
+    assert found.std() > 0.05
+
+
+def test_positions_start_as_wide_as_what_they_are_added_to():
+    layers = [m for m in model(d_model=64).modules() if isinstance(m, TransformerLayer)]
+    assert len(layers) == 14 and all(0.9 < own.position.std() < 1.1 for own in layers)
 
 
 def test_selu_is_an_option():

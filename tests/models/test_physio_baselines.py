@@ -39,7 +39,7 @@ def count(model: nn.Module) -> int:
 
 
 @pytest.mark.parametrize(
-    ("cls", "parameters"), [(TSception, 14_813), (LGGNet, 765_702), (MambaFormer, 141_122)]
+    ("cls", "parameters"), [(TSception, 14_813), (LGGNet, 765_702), (MambaFormer, 141_250)]
 )
 def test_sizes_in_deaps_configuration(cls, parameters):
     built = cls(cls.Settings(), DEAP, 128, 512)
@@ -278,7 +278,21 @@ def test_mambaformers_attention_written_out():
         scores = scores + torch.full((5, 5), -torch.inf).triu(1)
         heard.append(scores.softmax(-1) @ v[..., head])
     h = layer.attention_norm(x + layer.out(torch.cat(heard, -1)))
-    torch.testing.assert_close(layer(x), layer.mamba_norm(h + layer.mamba(h)), atol=1e-5, rtol=1e-5)
+    last = layer.mamba
+    torch.testing.assert_close(layer(x), last.norm(h + last.mixer(h)), atol=1e-5, rtol=1e-5)
+
+
+def test_mambaformers_first_mamba_is_added_and_normed_too():
+    built, x = small(MambaFormer).eval().double(), torch.randn(2, 5, 16, dtype=torch.float64)
+    with torch.no_grad():
+        built.first.norm.weight.uniform_(0.5, 2)
+        built.first.norm.bias.uniform_(-1, 1)
+        added = x + built.first.mixer(x)
+        centred = added - added.mean(-1, keepdim=True)
+        expected = centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+        expected = expected * built.first.norm.weight + built.first.norm.bias
+        assert (built.first(x) - expected).abs().max() < 1e-6
+        assert (built.first(x) - built.first.mixer(x)).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("cls", ALL)

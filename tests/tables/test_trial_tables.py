@@ -24,6 +24,7 @@ from trial_tables_world import (
 )
 
 from affectssm.errors import DataError
+from affectssm.physio_settings import AdaptationSettings
 from affectssm.store.parquet import read_parquet
 from affectssm.tables import bimtta_accuracy, bimtta_controls, bimtta_missing
 from affectssm.tables.figure_missing import METHODS as NAMES
@@ -217,6 +218,15 @@ def test_notes_of_missing_data(missing: tuple[list[dict[str, str]], Path]) -> No
     assert "all targets: the interval contains 0, no effect shown" in rows["modality", "EATA"]["note"]
     assert "contains 0" not in rows["modality", "BiM-TTA"]["note"]
     assert "what the others are compared with" in rows["sample", "none"]["note"]
+
+
+def test_the_note_of_2ltta_says_whose_entropy_falls(missing, tmp_path: Path, adapted: list[Path]) -> None:
+    rows = {row["method"]: row["note"] for row in missing[0][5:]}
+    assert "entropy within modalities" in rows["2LTTA"]
+    assert not [name for name, note in rows.items() if "entropy" in note and name != "2LTTA"]
+    other = AdaptationSettings.model_validate({"tltta": {"entropy_of": "joint"}}).model_dump()
+    row = built(tmp_path, "bimtta_missing", adapted, adaptation=other)[9]
+    assert row["method"] == "2LTTA" and "entropy of the joint answer" in row["note"]
 
 
 def test_what_the_methods_did_and_with_which_constants(missing: tuple[list[dict[str, str]], Path]) -> None:

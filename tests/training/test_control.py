@@ -5,7 +5,7 @@ from small_task import FRAMES, RECORDINGS, label, run_settings, write_task
 from affectssm.errors import DataError
 from affectssm.timeline.index import Target
 from affectssm.timeline.tracks import files_by_corpus
-from affectssm.training.control import ExchangedLabels, donors, fitted
+from affectssm.training.control import ExchangedLabels, donors, fitted, note_neighbours
 from affectssm.training.data import LABELS, open_windows, training_indexes
 
 
@@ -33,6 +33,33 @@ def test_the_seed_decides_and_one_participant_is_refused():
     assert all(donor != i for i, donor in enumerate(donors(targets([4]), 0))), "neighbours, but never oneself"
     with pytest.raises(DataError, match="single participant"):
         donors(targets([1]), 0)
+
+
+@pytest.mark.parametrize("sizes", [[4], [2], [3, 1], [1, 1], [1, 4, 1]])
+@pytest.mark.parametrize("seed", range(5))
+def test_neighbours_exchange_where_nobody_else_is_there_but_nobody_keeps_their_own(sizes, seed):
+    people = targets(sizes)
+    found = donors(people, seed)
+    assert sorted(found) == list(range(len(people))) and (found != np.arange(len(people))).all()
+    beside = [people[i].recording == people[donor].recording for i, donor in enumerate(found)]
+    assert any(beside) == (2 * max(sizes) > len(people))
+
+
+def test_a_recording_that_must_exchange_within_itself_is_named(caplog):
+    note_neighbours(targets([3, 1]), donors(targets([3, 1]), 0))
+    assert "noxi/000 holds more than half of the 4 participants" in caplog.text
+    caplog.clear()
+    note_neighbours(targets([2, 2]), donors(targets([2, 2]), 0))
+    assert not caplog.records
+
+
+def test_a_control_of_one_participant_is_refused_before_the_first_batch(tmp_path):
+    windows, features = write_task(tmp_path)
+    index, _ = training_indexes(run_settings(), windows)
+    only = index.select(lambda target: target == index.targets[0])
+    alone = open_windows(run_settings(), only, features)
+    with pytest.raises(DataError, match="single participant"):
+        ExchangedLabels(alone, files_by_corpus(features, LABELS, only), seed=3)
 
 
 def test_tracks_are_cropped_or_stretched():

@@ -45,6 +45,47 @@ def test_gradient_agrees_with_differences_and_ignores_masked_frames():
     assert x.grad[3] == 0
 
 
+@pytest.mark.parametrize("unset", [math.nan, math.inf, -math.inf, 1e30])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_a_masked_entry_holds_reaches_neither_loss_nor_gradient(unset, dtype):
+    torch.manual_seed(1)
+    x, y = torch.rand(3, 8, dtype=dtype), torch.rand(3, 8, dtype=dtype)
+    valid = torch.rand(3, 8) > 0.4
+    left = torch.tensor(x[valid].double().numpy(), requires_grad=True)
+    mean, other = left.mean(), y[valid].double()
+    below = left.var(correction=0) + other.var(correction=0) + (mean - other.mean()) ** 2
+    expected = 1 - 2 * ((left - mean) * (other - other.mean())).mean() / below
+    expected.backward()
+    for spoiled in ((x, y.masked_fill(~valid, unset)), [v.masked_fill(~valid, unset) for v in (x, y)]):
+        given = spoiled[0].clone().requires_grad_()
+        loss = ccc_loss(given, spoiled[1], valid)
+        loss.backward()
+        assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
+        torch.testing.assert_close(given.grad[valid].double(), left.grad, atol=1e-6, rtol=0)
+        assert (given.grad[~valid] == 0).all()
+
+
+def test_where_the_metric_is_no_number_the_loss_is_one_and_pulls_at_nothing_single():
+    one = torch.tensor([False, True, False])
+    for labels in ([0.1, 0.3, 0.2], [math.nan, 0.3, math.nan], [0.1, 0.9, 0.2]):
+        x = torch.tensor([0.2, 0.3, 0.9], requires_grad=True)
+        loss = ccc_loss(x, torch.tensor(labels), one)
+        loss.backward()
+        assert loss.item() == 1 and (x.grad == 0).all()
+    same = torch.full((5,), 0.3)
+    assert ccc(same, same, torch.ones(5, dtype=torch.bool)) == 0
+
+
+def test_the_loss_on_float32_far_from_zero_is_that_of_the_formula():
+    rng = np.random.default_rng(0)
+    x, y = (rng.random((2, 64)) + 1e4).astype(np.float32)
+    own = x.astype(np.float64), y.astype(np.float64)
+    covariance = np.cov(*own, ddof=0)
+    expected = 2 * covariance[0, 1] / (np.trace(covariance) + (own[0].mean() - own[1].mean()) ** 2)
+    found = ccc(torch.tensor(x), torch.tensor(y), torch.ones(64, dtype=torch.bool))
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize("target", [torch.full((6,), 0.5), torch.rand(6)])
 def test_constant_predictions_and_empty_masks_give_finite_gradients(target):
     for valid in (torch.ones(6, dtype=torch.bool), torch.zeros(6, dtype=torch.bool)):

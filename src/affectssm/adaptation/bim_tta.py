@@ -5,6 +5,11 @@ the joint prediction at most gamma_m) and need several modalities (weighted entr
 at least gamma_u); so every sample takes part in one update at most. The thresholds are the samples' mean plus, or less,
 beta_t times twice the entropies' variance. It changes the first convolutions, the input projection of the
 inter-modal BiMamba and the BatchNorms' scale and shift.
+
+Two things differ between the paper's text and the released code. The text multiplies a sample's L_mis by its own
+weight alpha, the code the mean over the batch by every sample's: ``mutual_form``. A single sample that is left over
+has no (unbiased) variance: the code's thresholds are NaN then and it is never learnt from; here its variance is 0, so
+that it equals both thresholds and passes. A batch of one segment is such a sample.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
@@ -62,7 +67,12 @@ class BiMTTA(Method):
     """See the module."""
 
     name = "bim_tta"
-    needs = ("norms", "first_conv", "fusion_in", "modality_heads")
+    needs = ("norms", "first_conv", "fusion_in")
+
+    def check(self, model: nn.Module) -> None:
+        """Refuse a model without what the method needs, two modalities among it that can share information."""
+        super().check(model)
+        selection.require(self.name, model, ["modality_heads"], least=2)
 
     def collect(self) -> selection.Parameters:
         roles = selection.roles(self.model)
@@ -87,14 +97,18 @@ class BiMTTA(Method):
         return updates, used
 
     def loss(self, output: SignalOutput) -> Tensor:
-        """Mean over the samples of alpha (Ent + lambda L_mis), alpha with its gradient."""
+        """Mean over the samples of alpha (Ent + lambda L_mis), alpha with its gradient.
+
+        L_mis is a sample's own (``mutual_form`` "sample": the paper's text) or the mean of all ("batch": the code).
+        """
         own, p = self.settings.bim_tta, output.logits.softmax(dim=1)
         entropies = losses.entropy_of(p)
         weights = losses.confidence(entropies, own.entropy_margin * math.log(p.shape[1]))
         alone = [logits.softmax(dim=1) for logits in output.modalities.values()]
-        return (
-            weights * (entropies + own.mutual_weight * losses.mutual_information_sharing(p, alone))
-        ).mean()
+        shared = losses.mutual_information_sharing(p, alone)
+        if own.mutual_form == "batch":
+            shared = shared.mean()
+        return (weights * (entropies + own.mutual_weight * shared)).mean()
 
     @torch.no_grad()
     def _filter(self, output: SignalOutput, round_: int) -> Tensor:

@@ -38,9 +38,7 @@ from affectssm.trial_settings import ChoiceSettings, ProtocolSettings
 
 log = logging.getLogger(__name__)
 PATTERN: Final = "modality"
-THRESHOLDED = (
-    "eata",
-)  # elsewhere the margin multiplies the loss by a constant, which Adam's steps do not notice
+THRESHOLDED = ("eata",)  # elsewhere the margin scales the loss, or a term of it; it lets nothing pass or stop
 CONSTANTS = ("learning_rate", "entropy_margin")
 Setting = dict[str, float | None]
 """``learning_rate`` and ``entropy_margin``, None for a method without one."""

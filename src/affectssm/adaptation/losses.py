@@ -30,6 +30,27 @@ def confidence(entropies: Tensor, normal: float) -> Tensor:
     return torch.exp(normal - entropies)
 
 
+def weighted_entropy(logits: Tensor, normal: float) -> Tensor:
+    """Entropy times its weight, the weight without gradient: (n, N) -> (n,)."""
+    entropies = entropy(logits)
+    return confidence(entropies.detach(), normal) * entropies
+
+
+def mean_over_present(values: Tensor, there: Tensor) -> Tensor:
+    """Mean over samples of a sample's mean over its modalities that are there.
+
+    Args:
+        values: (M, n), of M modalities; what is not there may be anything.
+        there: (M, n) bool.
+
+    Returns:
+        (). A sample without a modality does not count; 0 where none has one.
+    """
+    count = there.sum(dim=0)
+    own = torch.where(there, values, 0.0).sum(dim=0) / count.clamp(min=1)
+    return own.sum() / (count > 0).sum().clamp(min=1)
+
+
 def confidence_aware(logits: Tensor, log_gamma: float) -> Tensor:
     """READ, eq. 6: p_max (1 - ln p_max + ln gamma): (n, N) -> (n,)."""
     log_p = logits.log_softmax(dim=1).amax(dim=1)
@@ -55,8 +76,7 @@ def mutual_information_sharing(joint: Tensor, alone: Sequence[Tensor]) -> Tensor
         alone: p_i (n, N) of two or more modalities.
 
     Returns:
-        (n,). The gradient runs through the targets too, as in the released code. The code multiplies the mean over the
-        batch by every sample's weight, the paper's text a sample's own by its own; this is the text's.
+        (n,). The gradient runs through the targets too, as in the released code.
     """
     total = torch.stack(tuple(alone)).sum(dim=0)
     terms = []

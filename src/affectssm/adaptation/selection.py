@@ -30,20 +30,20 @@ def parameters(model: nn.Module, modules: Iterable[nn.Module]) -> Parameters:
     return {name: p for name, p in model.named_parameters() if id(p) in wanted}
 
 
-def require(method: str, model: nn.Module, needed: Iterable[str]) -> None:
+def require(method: str, model: nn.Module, needed: Iterable[str], least: int = 1) -> None:
     """Refuse a model that lacks what a method changes or reads.
 
     Args:
         method: its name, for the message.
         model: the model.
-        needed: ``norms`` or roles; of ``modality_heads`` two are needed.
+        needed: ``norms`` or roles.
+        least: how many modules of each there must be.
 
     Raises:
         ConfigError: naming the first thing that is missing.
     """
     for name in needed:
         found: Sequence[nn.Module] = norms(model) if name == "norms" else roles(model).get(name, [])
-        least = 2 if name == "modality_heads" else 1
         if len(found) < least:
             raise ConfigError(
                 f"adaptation by {method} of {type(model).__name__}",

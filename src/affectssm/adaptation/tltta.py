@@ -1,18 +1,25 @@
 """2LTTA (github ml4papers/2LTTA): weighted entropy within modalities, diverse predictions across them.
 
-Entropies weigh exp(0.4 ln N - Ent), without gradient. It changes the norms, the output projections of a
-unimodal encoder's attention and those of the fusion: here BatchNorms, the intra-modal BiMambas' output projections (of
-every modality, since any may be missing; its code takes the visual one alone) and both projections of the inter-modal
-BiMamba.
+Level one is the entropy within a modality. Its code takes it on the output of one unimodal encoder (the visual one),
+not on the joint answer; the nearest here are the answers of the modalities' own heads: of every modality, since any
+may be missing, and a segment's mean over those that it has. ``entropy_of: joint`` takes the joint answer instead.
+Entropies weigh exp(0.4 ln N - Ent), without gradient. Level two is the diversity of the joint answers over the batch.
+
+It changes the norms, the output projections of a unimodal encoder's attention and those of the fusion: here
+BatchNorms, the intra-modal BiMambas' output projections (of every modality; its code takes the visual one alone) and
+both projections of the inter-modal BiMamba.
 """
 
 from __future__ import annotations
 
 import math
 
+import torch
+from torch import Tensor, nn
+
 from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
-from affectssm.models.signals import SignalOutput, Signals
+from affectssm.models.signals import SignalOutput, Signals, there
 
 
 class TLTTA(Method):
@@ -21,6 +28,12 @@ class TLTTA(Method):
     name = "tltta"
     needs = ("norms", "intra_out", "fusion_in", "fusion_out")
 
+    def check(self, model: nn.Module) -> None:
+        """Refuse a model without what the method needs, heads of the modalities where their entropies are taken."""
+        super().check(model)
+        if self.settings.tltta.entropy_of == "modalities":
+            selection.require(self.name, model, ["modality_heads"])
+
     def collect(self) -> selection.Parameters:
         roles = selection.roles(self.model)
         parts = [module for role in ("intra_out", "fusion_in", "fusion_out") for module in roles[role]]
@@ -28,7 +41,17 @@ class TLTTA(Method):
 
     def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
         own, logits = self.settings.tltta, output.logits
-        entropies = losses.entropy(logits)
-        weights = losses.confidence(entropies.detach(), own.entropy_margin * math.log(logits.shape[1]))
-        made = self.step((weights * entropies).mean() + own.diversity_weight * losses.diversity(logits))
+        made = self.step(self._entropy(signals, output) + own.diversity_weight * losses.diversity(logits))
         return made, made * len(logits)
+
+    def _entropy(self, signals: Signals, output: SignalOutput) -> Tensor:
+        """Level one: the mean weighted entropy."""
+        own = self.settings.tltta
+        normal = own.entropy_margin * math.log(output.logits.shape[1])
+        if own.entropy_of == "joint":
+            return losses.weighted_entropy(output.logits, normal).mean()
+        present = there(signals)
+        return losses.mean_over_present(
+            torch.stack([losses.weighted_entropy(x, normal) for x in output.modalities.values()]),
+            torch.stack([present[name] for name in output.modalities]),
+        )

@@ -1,9 +1,8 @@
 """Predictions in the challenge's format, for the owner's server where test labels are withheld.
 
-``<out>/<dataset>/<tag>/<session>/<role>.engagement.pred.csv``: one float a line, one line a label frame
-(facts/corpora.md A.4). NoXi and NoXi-Add share the dataset folder ``noxi``, as the challenge has it. There is
-a tag for every seed and one for the mean over seeds; ``index.json``, written last, lists all files with their
-rows.
+``<out>/<dataset>/<tag>/<session>/<role>.engagement.pred.csv``: one float a line, one line a label frame. NoXi and
+NoXi-Add share the dataset folder ``noxi``, as the challenge has it. There is a tag for every seed and one for the mean
+over seeds; ``index.json``, written last, lists all files with their rows.
 """
 
 from __future__ import annotations

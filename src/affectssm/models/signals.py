@@ -93,6 +93,15 @@ def long_enough(where: str, samples: int, needed: int) -> None:
         )
 
 
+def there(signals: Signals) -> dict[str, Tensor]:
+    """Whether a segment has a modality, (B,) bool by modality: one that is missing is zero throughout.
+
+    That is how both a recording without it and a mask of missing data leave it; a standardised signal that was
+    recorded is not zero in every sample of every channel.
+    """
+    return {name: x.flatten(1).ne(0).any(dim=1) for name, x in signals.items()}
+
+
 def side_by_side(signals: Signals, channels: Mapping[str, int]) -> Tensor:
     """All channels of all modalities in the model's order: (B, sum of C_m, L)."""
     return torch.cat([signals[name] for name in channels], dim=1)

@@ -15,6 +15,10 @@ TOTALS = ("batches", "updates", "used", "refused")
 MEANS = {"majority_share": "majority_share", "entropy": "mean_entropy", "collapsed": "collapsed"}
 STREAMED = (*TOTALS, *MEANS)
 CONSTANTS = ("learning_rate", "entropy_margin", "scored", "stream")
+ENTROPY_OF = {
+    "modalities": "entropy within modalities: of the answers of a segment's own modalities, not of the joint one",
+    "joint": "entropy of the joint answer; its authors take it within a modality",
+}
 ALMOST = (
     0.02  # the draw alone may miss the ratio by as much; what always stays takes more where units are few
 )
@@ -73,6 +77,8 @@ def adaptation_notes(
     found += _choice_notes(own)
     if method == "none":
         return [*found, "no adaptation: what the others are compared with"]
+    if method == "tltta":
+        found.append(ENTROPY_OF[settings["adaptation"]["tltta"]["entropy_of"]])
     return found + _effect_notes(improvements)
 
 

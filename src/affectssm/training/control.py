@@ -12,6 +12,7 @@ to make use of them, and scores far from zero in either direction, which says no
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -26,7 +27,10 @@ from affectssm.timeline.clock import LABEL_HZ, ratio
 from affectssm.timeline.index import CENTRE, CONTEXT, Target, WindowIndex
 from affectssm.timeline.loader import WindowDataset
 from affectssm.timeline.tracks import TrackFiles
+from affectssm.training.exchange import looking_ahead
 from affectssm.training.seeds import mixed
+
+log = logging.getLogger(__name__)
 
 
 def donors(targets: Sequence[Target], seed: int) -> np.ndarray:
@@ -48,9 +52,7 @@ def donors(targets: Sequence[Target], seed: int) -> np.ndarray:
     step = largest if len(targets) >= 2 * largest else 1
     shuffled = np.random.default_rng([seed, len(targets)]).permutation(len(groups))
     line = np.array([i for g in shuffled for i in groups[g]])
-    found = np.empty(len(targets), np.int64)
-    found[line] = np.roll(line, -step)
-    return found
+    return looking_ahead(line, step)
 
 
 def shifts(targets: Sequence[Target], seed: int) -> np.ndarray:
@@ -75,12 +77,16 @@ class ExchangedLabels(Dataset):
         seed: decides who gets whose labels.
         redraw: every batch has an exchange of its own, which follows from the seed and the batch's windows
             alone; otherwise one exchange holds throughout.
+
+    Raises:
+        DataError: for a single participant.
     """
 
     def __init__(
         self, dataset: WindowDataset, labels: Mapping[str, Sequence[Path]], seed: int, redraw: bool = False
     ) -> None:
         self.dataset, self.seed, self.redraw = dataset, seed, redraw
+        note_neighbours(dataset.index.targets, donors(dataset.index.targets, seed))
         self._own = _label_tracks(dataset.index, labels)
 
     def exchange(self, windows: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -131,6 +137,16 @@ def _label_tracks(
         tracks.append((value, valid))
     files.close()
     return tracks
+
+
+def note_neighbours(targets: Sequence[Target], found: np.ndarray) -> None:
+    """Say so when somebody must take a label from their own recording."""
+    own = [(target.corpus, target.recording) for target in targets]
+    if beside := sorted({"/".join(own[i]) for i, donor in enumerate(found) if own[i] == own[donor]}):
+        log.warning(
+            "label control: %s holds more than half of the %d participants, so some exchange labels within it",
+            ", ".join(beside), len(targets),
+        )  # fmt: skip
 
 
 Learned = WindowDataset | ExchangedLabels

@@ -27,13 +27,16 @@ def valid_at_label_frames(valid: Tensor, per_label: int, centre: slice = CENTRE)
 
 
 def ccc(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """CCC with population variances over the valid entries, in float64; 0 with a zero gradient when none is
-    valid.
+    """CCC with population variances over the valid entries, in float64.
+
+    A loss has to be a number: where the metric is NaN (fewer than two valid entries, two equal constants) it is 0, with
+    a gradient of zero for fewer than two. Entries that are not valid may be anything, NaN too, in both.
 
     Sums in float64 keep the variances from cancelling; the floor keeps the gradient finite for two equal
     constants.
     """
-    x, y, w = prediction.double(), target.double(), valid.double()
+    w = valid.double()  # a weight of 0 alone would make NaN of a masked NaN
+    x, y = (torch.where(valid, frames.double(), 0.0) for frames in (prediction, target))
     n = w.sum().clamp(min=1.0)
     x_centred = x - (w * x).sum() / n
     y_centred = y - (w * y).sum() / n

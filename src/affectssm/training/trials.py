@@ -1,7 +1,7 @@
 """Train the folds of a part: thousands of short trainings of small models, so one process pays for data once.
 
-The recipe has no selection: a fixed number of passes, and the last weights count (facts/papers.md 1.4). A fold's
-random numbers follow from (seed, fold, pass) alone, and a killed job goes on after its last finished fold.
+The recipe has no selection: a fixed number of passes, and the last weights count. A fold's random numbers follow from
+(seed, fold, pass) alone, and a killed job goes on after its last finished fold.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from affectssm.models.signals import classification_loss
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
+from affectssm.training.exchange import looking_ahead
 from affectssm.training.folds import Fold
 from affectssm.training.run_files import CHECKPOINT, write_config, write_history, write_tensors
 from affectssm.training.scans import scans_of, with_backends
@@ -95,13 +96,12 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
 def _fold(settings: Mapping[str, Any], store: EpochStore, fold: Fold, protocol: ProtocolSettings) -> Trained:
     """Train one fold."""
     numbers = train_numbers(store.index, fold)
-    data = TrialData(store, settings["modalities"], ChannelScaler.learn(store, numbers))
     dimension, control = settings["dimension"], settings["variant"] == "shuffled_labels"
-    labels = (
-        exchanged(store.index, numbers, protocol, dimension, settings["seed"])
-        if control
-        else classes(store.index, numbers, protocol, dimension)
-    )
+    labels = classes(store.index, numbers, protocol, dimension)
+    if control:
+        labels = exchanged(store.index, numbers, protocol, dimension, settings["seed"])
+        numbers, labels = _exchangeable(fold, numbers, labels)
+    data = TrialData(store, settings["modalities"], ChannelScaler.learn(store, numbers))
     seed = mixed(settings["seed"], zlib.crc32(fold.name.encode()))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
@@ -180,11 +180,14 @@ def answer(model: nn.Module, data: TrialData, numbers: np.ndarray) -> np.ndarray
 def exchanged(
     index: EpochIndex, numbers: np.ndarray, protocol: ProtocolSettings, dimension: str, seed: int
 ) -> np.ndarray:
-    """The label control: the trials of each subject exchange their labels, whole trials at once.
+    """The label control: the trials of each subject exchange their labels, whole trials at once; none keeps its own.
 
     All of a subject's rated trials take part, those that a fold tests too, in the same way for every fold. To exchange
     among the trials a fold learns from would leave them with fewer of the class that the fold tests more of, and a
     model that has learnt nothing but which class is the more frequent one would score below chance.
+
+    Of n trials another's label is the trial's own class a little less often than by chance: labels before and after
+    correlate by -1 / (n - 1) on average.
 
     Args:
         index: of the epochs.
@@ -194,7 +197,7 @@ def exchanged(
         seed: of the exchange.
 
     Returns:
-        (n,) int64 classes.
+        (n,) int64 classes; -1 for the epochs of a subject's only rated trial, which has nobody to exchange with.
     """
     wanted = {index.key[number][:2] for number in numbers}
     rated = np.flatnonzero(~np.isnan(index.ratings[dimension]))
@@ -202,9 +205,35 @@ def exchanged(
     given: dict[tuple[str, str, str], int] = {}
     for subject in sorted(wanted):
         own = sorted(key for key in labels if key[:2] == subject)
+        if len(own) < 2:
+            given |= dict.fromkeys(own, -1)
+            continue
         rng = np.random.default_rng([seed, zlib.crc32("-".join(subject).encode())])
-        given |= {key: labels[own[donor]] for key, donor in zip(own, rng.permutation(len(own)), strict=True)}
+        donors = looking_ahead(rng.permutation(len(own)))
+        given |= {key: labels[own[donor]] for key, donor in zip(own, donors, strict=True)}
     return np.array([given[index.key[number]] for number in numbers], np.int64)
+
+
+def _exchangeable(fold: Fold, numbers: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is left to learn from, without trials that could only keep their own label.
+
+    Raises:
+        DataError: when that is nothing.
+    """
+    kept = labels >= 0
+    if not kept.any():
+        raise DataError(
+            f"label control, fold {fold.name}",
+            "a single rated trial of every subject",
+            "two rated trials of one at least, to exchange their labels",
+            "add trials, or leave the control out",
+        )
+    if not kept.all():
+        log.warning(
+            "label control, fold %s: %d of %d segments left out, of subjects with a single rated trial",
+            fold.name, int((~kept).sum()), len(kept),
+        )  # fmt: skip
+    return numbers[kept], labels[kept]
 
 
 def _write(

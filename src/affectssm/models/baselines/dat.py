@@ -7,11 +7,22 @@ Written from a description of its architecture, not from its code (which carries
     target and partner: weights of their own; cross-attention target <- partner a group
     groups side by side -> LayerNorm -> Linear to 1 -> activation
 
-A Transformer here is one pre-norm layer with learned positions. The widths of its feed-forward layers are not known:
-d for a cue and 2 d for groups and cross-attention bring the M configuration to the released code's 66.8 M parameters
-(``PUBLISHED_M`` below; the papers say 42.5 M, which no configuration of that code has). Decided here: frames that are
-invalid or outside the recording stay zero, as in DAT, but are left out of norm statistics and keys; several
-partners are encoded one by one and laid one behind the other along time as keys, so their order does not matter.
+A Transformer here is one pre-norm layer with learned positions, which start at standard deviation 1; its feed-forward
+layer has GELU in the tanh form. In the cross-attention the norm is the target's alone: the partner's keys and values
+come from what its encoder gives, not normed.
+
+Decided here, since the description does not say:
+
+* The widths of feed-forward layers, d for a cue and 2 d for groups and cross-attention, which bring the M configuration
+  to the released code's 66.8 M parameters (``PUBLISHED_M`` below; the papers say 42.5 M, which no configuration of that
+  code has). The GELU after a cue's Linear is the exact one. The cross-attention's positions are added to target and
+  partner alike.
+* Frames that are invalid or outside the recording stay zero, as in DAT, but are left out of norm statistics, and
+  those outside out of keys.
+* Several partners are encoded one by one and laid one behind the other along time as keys, so their order does not
+  matter; without a partner the cross-attention adds nothing, and its feed-forward layer stays.
+* Weights start as PyTorch's do (in the released training from a normal distribution of variance 1 / inputs), positions
+  are as many as ``positions`` says (there 96), the last activation is a sigmoid by default (there SELU, a setting).
 
 B windows, P seats, L frames, d width a cue, H heads.
 """
@@ -49,7 +60,7 @@ class TransformerLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.heads, inner = heads, heads * dim_head
-        self.position = nn.Parameter(0.02 * torch.randn(positions, width))
+        self.position = nn.Parameter(torch.randn(positions, width))
         self.norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, inner, bias=False)
         self.key_value = nn.Linear(width, 2 * inner, bias=False)
@@ -57,19 +68,22 @@ class TransformerLayer(nn.Module):
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(width),
             nn.Linear(width, hidden),
-            nn.GELU(),
+            nn.GELU(approximate="tanh"),
             nn.Dropout(dropout),
             nn.Linear(hidden, width),
             nn.Dropout(dropout),
         )
 
     def forward(self, x: Tensor, key_mask: Tensor, context: Tensor | None = None) -> Tensor:
-        """x (B, L, width), key_mask (B, S), context (B, P, L, width) with S = P * L, or None: x, S = L."""
+        """x (B, L, width), key_mask (B, S), context (B, P, L, width) with S = P * L, or None: x, S = L.
+
+        A context is not normed.
+        """
         x = x + self.position[: x.shape[1]]
         queries = self.norm(x)
         keys = queries
         if context is not None:
-            keys = self.norm(context + self.position[: x.shape[1]]).flatten(1, 2)
+            keys = (context + self.position[: x.shape[1]]).flatten(1, 2)
         q = self._by_head(self.query(queries))
         k, v = (self._by_head(part) for part in self.key_value(keys).chunk(2, dim=-1))
         # finite, so that a row without keys gives no NaN; what it looks at then is dropped
