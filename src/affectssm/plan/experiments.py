@@ -46,7 +46,7 @@ class ExperimentPlan(FeaturePlan):
 
     def joint_of(self, corpora: Sequence[str]) -> str:
         """Return the common edition of some corpora, or a hash of theirs."""
-        editions = [self.edition(corpus) for corpus in corpora]
+        editions = [self.label(corpus) for corpus in corpora]
         return editions[0] if len(set(editions)) == 1 else short_hash(editions)[:8]
 
     def task(self, experiment: str) -> str:
