@@ -60,7 +60,7 @@ def whole(corpus: str, settings: CorpusSettings | TrialCorpusSettings) -> Whole:
         layout = layouts[corpus]
         units = dict.fromkeys(layout.splits, "sessions")
         if not all(map(is_test_split, layout.splits)):
-            units[LABELS] = "label files of parts that are no test"
+            units[LABELS] = "files"
         return Whole(layout.title, units, lambda listing: _look_at_dialogues(listing, layout))
     if corpus == "deap":
         variant = getattr(settings, "variant", "preprocessed")
@@ -119,16 +119,15 @@ def _incomplete(
 ) -> DataError:
     above = f"; above it, {better[0]} holds {in_words(made_of, better[1])}" if better else ""
     lackable = [part for part in missing if is_test_split(part) or (corpus != "noxi" and part != SIGNALS)]
-    remedy = "unpack the rest below it"
-    if better:
-        remedy = f"did you mean {better[0]}? Else {remedy}"
-    if lackable == missing and look.counts:
-        remedy += f", or say that you do not hold it: corpora.{corpus}.lacks: [{', '.join(lackable)}]"
+    remedy = f"did you mean {better[0]}? " if better else ""
+    remedy += f"let corpora.{corpus}.root name the folder that holds all parts, and unpack what is not there"
+    if lackable and look.counts:
+        remedy += f"; name what you do not hold in corpora.{corpus}.lacks: [{', '.join(lackable)}]"
     return DataError(
         root,
         f"{in_words(made_of, look)}; without {', '.join(missing)}{above}",
         f"all of {made_of.title}: {', '.join(made_of.units)}",
-        f"let corpora.{corpus}.root name the folder that holds all parts; {remedy}",
+        remedy,
     )
 
 

@@ -48,13 +48,7 @@ def check_held(edition: Path, corpus: str, rows: Iterable[StreamRow]) -> None:
     path = held_in(edition)
     if not path.is_file():
         return
-    try:
-        before: Held = json.loads(path.read_text(encoding="utf-8"))
-        fingerprints = [before[recording].values() for recording in before]
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DataError(
-            path, f"not readable: {error}", "what the edition holds", "remove it and run again"
-        ) from error
+    before = _read_held(path)
     now = held_by(rows)
     gone = [recording for recording in before if recording not in now]
     differ = [
@@ -73,11 +67,24 @@ def check_held(edition: Path, corpus: str, rows: Iterable[StreamRow]) -> None:
             for some, verb in ((differ, "differ"), (gone, "are not there"))
             if some
         )
-        + _why({value for values in fingerprints for value in values}, now, before),
+        + _why(now, before),
         "the corpus that the name was given to, grown or with up to half of its recordings changed",
         "give another corpus another name; if this is that corpus and its files were changed on purpose, remove "
         f"{path} and run again: what differs is then computed again",
     )
+
+
+def _read_held(path: Path) -> Held:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            recording: {stream: str(value) for stream, value in files.items()}
+            for recording, files in held.items()
+        }
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(
+            path, f"not readable: {error}", "what the edition holds", "remove it and run again"
+        ) from error
 
 
 def _as_it_was(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
@@ -85,10 +92,9 @@ def _as_it_was(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     return 2 * same >= len(before)
 
 
-def _why(fingerprints: set[str], now: Held, before: Held) -> str:
+def _why(now: Held, before: Held) -> str:
     """Say where the fingerprints themselves explain the difference."""
-    kinds_before = {value.partition(":")[0] for value in fingerprints}
-    kinds_now = {value.partition(":")[0] for files in now.values() for value in files.values()}
+    kinds_before, kinds_now = _kinds(before), _kinds(now)
     if kinds_before != kinds_now:
         was, now_is = "/".join(sorted(kinds_before)), "/".join(sorted(kinds_now))
         return f"; its files were fingerprinted by {was}, now by {now_is} (corpora.*.checksum)"
@@ -98,6 +104,11 @@ def _why(fingerprints: set[str], now: Held, before: Held) -> str:
             "rsync -a keep them, checksum: sha256 needs none)"
         )
     return ""
+
+
+def _kinds(held: Held) -> set[str]:
+    """Return what files were fingerprinted by: sha256 or mtime."""
+    return {value.partition(":")[0] for files in held.values() for value in files.values()}
 
 
 def _sizes(held: Held) -> dict[str, dict[str, str]]:

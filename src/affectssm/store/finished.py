@@ -7,6 +7,8 @@ over another number of shards costs copies.
 
 from __future__ import annotations
 
+import glob
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -55,36 +57,53 @@ class FinishedElsewhere:
         return None
 
     def _found(self) -> dict[str, dict[str, Path]]:
-        """Recording -> content -> file."""
-        own = self._shard.path
-        features = own.parents[2]
-        pattern = f"{layout.corpus_of(own.parents[1])}-*/{own.parent.name}/*.h5"
+        """Recording -> content -> a finished file, or the part of a recording of an unfinished one."""
+        own = self._shard.path.absolute()
+        folder, feature = own.parent.parent, own.parent.name
+        if "-" not in folder.name:
+            return {}
         found: dict[str, dict[str, Path]] = defaultdict(dict)
-        for path in sorted(features.glob(pattern)):
-            if path == own or path.name.startswith("."):
+        for other in sorted(folder.parent.glob(f"{glob.escape(layout.corpus_of(folder))}-*")):
+            if other == folder:
                 continue
-            try:
-                with ShardReader(path) as reader:
-                    if base_id(reader.card) == self._shard.card["id"]:
-                        for recording in reader.recordings:
-                            found[recording].setdefault(reader.content(recording), path)
-            except (DataError, OSError, KeyError, ValueError) as error:
-                _LOG.info("%s is passed over: %s", path, error)
+            files = sorted((other / feature).glob("[!.]*.h5"))
+            for path in [*files, *sorted((other / feature).glob("*.h5.parts/[!.]*.h5"))]:
+                try:
+                    for recording, content in self._contents(path):
+                        found[recording].setdefault(content, path)
+                except (DataError, OSError, KeyError, ValueError) as error:
+                    _LOG.info("%s is passed over: %s", path, error)
         return found
+
+    def _contents(self, path: Path) -> list[tuple[str, str]]:
+        """(recording, content) of a file, if the same made it that makes ours."""
+        if _is_part(path):
+            with h5py.File(path, "r", locking=False) as file:
+                same = file.attrs["card_id"] == self._shard.card["id"]
+                return [(path.stem, str(file.attrs["content"]))] if same else []
+        with ShardReader(path) as reader:
+            same = base_id(reader.card) == self._shard.card["id"]
+            return [(recording, reader.content(recording)) for recording in reader.recordings] if same else []
 
     def _copy(self, path: Path, recording: str, found_as: str, content: str) -> bool:
         try:
-            faults = [fault for fault in read_faults(layout.faults_of(path)) if fault.recording == recording]
             with h5py.File(path, "r", locking=False) as file:
-                if file[recording].attrs["content"] != found_as:
+                tracks = file if _is_part(path) else file[recording]
+                if tracks.attrs["content"] != found_as:
                     return False  # made anew since it was looked at
-                self._write(recording, content, file[recording], faults)
+                if _is_part(path):
+                    faults = [Fault(**row) for row in json.loads(file.attrs["faults"])]
+                else:
+                    known = read_faults(layout.faults_of(path))
+                    faults = [fault for fault in known if fault.recording == recording]
+                with self._shard.recording(recording, content) as part:
+                    part.copy(tracks)
+                    part.faults.extend(faults)
         except (DataError, OSError, KeyError, ValueError) as error:
             _LOG.info("%s: not taken from %s: %s", recording, path, error)
             return False
         return True
 
-    def _write(self, recording: str, content: str, tracks: h5py.Group, faults: list[Fault]) -> None:
-        with self._shard.recording(recording, content) as part:
-            part.copy(tracks)
-            part.faults.extend(faults)
+
+def _is_part(path: Path) -> bool:
+    return path.parent.name.endswith(".h5.parts")
