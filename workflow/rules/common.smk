@@ -180,6 +180,7 @@ def predictions_of(wildcards):
 
 
 def submitted_predictions(wildcards):
+    all_manifests(wildcards)  # asked for, so that Snakemake looks at the job again after them
     return plan.predictions_of(wildcards.experiment, plan.config.experiments.seeds)
 
 
