@@ -68,10 +68,12 @@ def test_a_corpus_that_moved_with_its_times_lists_the_same(tmp_path: Path) -> No
     assert listed[0] == listed[1]
 
 
-def test_tasks_and_tables_carry_the_name_whatever_the_shards() -> None:
+def test_tasks_and_tables_carry_the_name_and_the_shards() -> None:
     named = {"noxi": NAMED, "noxi_add": NAMED | {"shards": 1}, "mpiigi": NAMED | {"root": "/data/MPIIGI"}}
     made = plan(**named)
-    assert made.joint_edition == made.table_edition("noxi_ccc") == "lab1"
+    assert made.joint_edition == made.table_edition("noxi_ccc") == "lab1-4-1-4"
+    alike = plan(**{corpus: settings | {"shards": 4} for corpus, settings in named.items()})
+    assert alike.joint_edition == "lab1-4"
     assert {made.name(corpus) for corpus in named} == {"noxi-lab1-4", "noxi_add-lab1-1", "mpiigi-lab1-4"}
     assert made.joint_edition != plan(noxi=NAMED).joint_edition != plan().joint_edition
 

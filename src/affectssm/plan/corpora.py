@@ -67,10 +67,6 @@ class CorpusPlan:
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
-    def label(self, corpus: str) -> str:
-        """Return what a corpus's edition is called in names of tasks and tables, whatever its number of shards."""
-        return self.settings_of(corpus).edition or self.edition(corpus)
-
     def edition_folder(self, corpus: str) -> Path | None:
         """Return the folder of a corpus's named edition, or None where the edition has no name."""
         name = self.settings_of(corpus).edition

@@ -45,9 +45,18 @@ class ExperimentPlan(FeaturePlan):
         return self.joint_of(self.corpora)
 
     def joint_of(self, corpora: Sequence[str]) -> str:
-        """Return the common edition of some corpora, or a hash of theirs."""
-        editions = [self.label(corpus) for corpus in corpora]
-        return editions[0] if len(set(editions)) == 1 else short_hash(editions)[:8]
+        """Return the common edition of some corpora, its name and their shards, or a hash of theirs.
+
+        Shards are part of it: what is made of features must have another path wherever theirs do, or else Snakemake,
+        which does not know yet what lies behind a manifest to be made, finds nothing to do.
+        """
+        editions = [self.edition(corpus) for corpus in corpora]
+        if len(set(editions)) == 1:
+            return editions[0]
+        names = {self.settings_of(corpus).edition for corpus in corpora}
+        if len(names) == 1 and None not in names:
+            return "-".join([*map(str, names), *(str(self.settings_of(corpus).shards) for corpus in corpora)])
+        return short_hash(editions)[:8]
 
     def task(self, experiment: str) -> str:
         """Return the name of the task an experiment learns: engagement, on a source of features."""
