@@ -75,6 +75,13 @@ def test_tasks_and_tables_carry_the_name_and_the_shards() -> None:
     alike = plan(**{corpus: settings | {"shards": 4} for corpus, settings in named.items()})
     assert alike.joint_edition == "lab1-4"
     assert {made.name(corpus) for corpus in named} == {"noxi-lab1-4", "noxi_add-lab1-1", "mpiigi-lab1-4"}
+    fewer = plan(
+        **{corpus: settings | {"shards": 4} for corpus, settings in named.items()}
+        | {"noxi_add": {"root": "none"}}
+    )
+    assert fewer.joint_edition == "lab1-4-0-4"
+    assert plan(deap=NAMED, mahnob=NAMED).trial_edition == "lab1-4"
+    assert plan(deap=NAMED, mahnob={"root": "none"}).trial_edition == "lab1-4-0"
     assert made.joint_edition != plan(noxi=NAMED).joint_edition != plan().joint_edition
 
 
