@@ -76,8 +76,7 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
         "discover", commands.discover, "write the manifest, the fault table and the shard index of a corpus"
     )
     add("corpus", help="noxi, noxi_add, mpiigi, deap or mahnob")
-    add("--root", type=Path, required=True)
-    add("--ground-truth", type=Path, help="folder with the withheld test labels")
+    _places(add)
     add("--settings", type=_json, default={}, help="corpora.<corpus> of the configuration, as JSON")
     _out(add)
 
@@ -88,8 +87,7 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     )
     add("feature")
     add("--manifest", type=Path, required=True)
-    add("--root", type=Path, required=True)
-    add("--ground-truth", type=Path)
+    _places(add)
     add("--shard", required=True)
     add("--faces", type=Path, help="the shard's face track, for features of the face")
     add("--settings", type=_json, default={}, help="the feature's settings; the demo's where not given")
@@ -241,6 +239,12 @@ def _run(add: Add) -> None:
     _features(add)
     add("--settings", type=_json, required=True)
     _computing(add, "{workers}")
+
+
+def _places(add: Add) -> None:
+    add("--root", type=Path, help="folder of the corpus")
+    add("--ground-truth", type=Path, help="folder with the withheld test labels")
+    add("--edition", type=Path, help="results/editions/{corpus}-{name}, which says both, in place of them")
 
 
 def _epochs(add: Add) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from affectssm.errors import ConfigError
@@ -24,19 +25,40 @@ def discover(given: Namespace) -> None:
     from affectssm.corpora.discover import discover_corpus, settings_class
     from affectssm.settings_io import validate
 
+    root, truth = _places(given)
     settings = validate(settings_class(given.corpus), given.settings, "--settings")
-    discover_corpus(given.corpus, given.root, given.ground_truth, settings, given.out)
+    discover_corpus(given.corpus, root, truth, settings, given.out, given.edition)
+
+
+def _places(given: Namespace) -> tuple[Path, Path | None]:
+    """The root and the ground-truth folder, as given or as a named edition says.
+
+    Raises:
+        ConfigError: if neither a root nor an edition is given.
+        DataError: if the edition does not say it.
+    """
+    from affectssm.store.layout import places
+
+    if given.edition is not None:
+        return places(given.edition)
+    if given.root is None:
+        raise ConfigError(
+            "--root", "neither --root nor --edition", "one of them", "name the folder of the corpus"
+        )
+    return given.root, given.ground_truth
 
 
 def extract(given: Namespace) -> None:
     from affectssm.features import registry
     from affectssm.features.extract import extract_shard
 
+    root, truth = _places(given)
     extract_shard(
         feature=given.feature,
         manifest=given.manifest,
-        root=given.root,
-        ground_truth=given.ground_truth,
+        root=root,
+        ground_truth=truth,
+        named=given.edition is not None,
         shard=given.shard,
         settings=registry.completed(given.feature, given.settings | given.computing.get(given.feature, {})),
         faces=given.faces,
@@ -232,4 +254,8 @@ def config(given: Namespace) -> None:
     elif given.check:
         settings_docs.check_generated()
     else:
-        print(settings_io.slice_json(settings_io.load_config(given.files)))
+        from affectssm.corpora.roots import look_at_roots
+
+        settings = settings_io.load_config(given.files)
+        print(settings_io.slice_json(settings))
+        look_at_roots(settings)

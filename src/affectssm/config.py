@@ -6,9 +6,10 @@ workflow gets its own slice of this model, as JSON, on its command line.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from affectssm.presets import SCALES, fill
 from affectssm.settings_base import Strict, default_tree, with_defaults
@@ -23,7 +24,29 @@ Source = Literal["extracted", "multimediate"]
 Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
 
 
-class CorpusSettings(Strict):
+_RESERVED = re.compile(r"(demo|physio|none).*|[0-9a-f]{8}", re.IGNORECASE)
+"""What other editions are called: the demos, and fingerprints of eight digits."""
+
+
+class OwnSettings(Strict):
+    """What the settings of all corpora have in common."""
+
+    edition: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")] | None = Field(
+        None,
+        description="a name for your copy: its files decide, wherever they lie; null: named by root and settings",
+    )
+
+    @field_validator("edition")
+    @classmethod
+    def _not_reserved(cls, name: str | None) -> str | None:
+        if name is not None and _RESERVED.fullmatch(name):
+            raise ValueError(
+                "a name that begins neither with demo, physio nor none, and is no eight hex digits"
+            )
+        return name
+
+
+class CorpusSettings(OwnSettings):
     """Where one corpus lies."""
 
     root: str = Field(
@@ -37,9 +60,12 @@ class CorpusSettings(Strict):
     checksum: Literal["sha256", "mtime"] = Field(
         "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
     )
+    lacks: tuple[Literal["train", "val", "test-base", "test-additional", "test", "labels"], ...] = Field(
+        (), description="parts of the corpus that you do not hold, e.g. [test-base]"
+    )
 
 
-class TrialCorpusSettings(Strict):
+class TrialCorpusSettings(OwnSettings):
     """Where one corpus of trials of bio-signals lies."""
 
     root: str = Field(
@@ -63,6 +89,9 @@ class DeapSettings(TrialCorpusSettings):
     variant: Literal["preprocessed", "original"] = Field(
         "preprocessed", description="the owner's preprocessed .dat files, or the original .bdf recordings"
     )
+    lacks: tuple[Literal["ratings"], ...] = Field(
+        (), description="parts of the corpus that you do not hold: its table of ratings"
+    )
 
 
 class Corpora(Strict):
@@ -82,6 +111,22 @@ class Corpora(Strict):
     def _noxi_trains(self) -> Corpora:
         if self.noxi.root == NO_CORPUS:
             raise ValueError("noxi.root cannot be none: the models of these tables learn from NoXi")
+        learned = [part for part in self.noxi.lacks if not part.startswith("test")]
+        if learned:
+            raise ValueError(
+                f"noxi.lacks of test parts alone: models learn from the others; it has {', '.join(learned)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _editions_are_of_own_roots(self) -> Corpora:
+        for corpus in type(self).model_fields:
+            settings = getattr(self, corpus)
+            made = PHYSIO_EDITIONS if isinstance(settings, TrialCorpusSettings) else DEMO_EDITIONS
+            if settings.edition is not None and settings.root in made:
+                raise ValueError(
+                    f"{corpus}.edition beside a root of your own; {corpus}.root is {settings.root}, which is made here"
+                )
         return self
 
 

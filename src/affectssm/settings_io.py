@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,9 +34,10 @@ def load_config(source: Mapping[str, Any] | str | Path | Sequence[str | Path] = 
     return validate(Config, given, ", ".join(map(str, paths)) or "configuration")
 
 
-def slice_json(settings: BaseModel) -> str:
+def slice_json(settings: BaseModel, without: Collection[str] = ()) -> str:
     """Return settings as canonical JSON (sorted keys, no spaces): equal settings are equal strings."""
-    return json.dumps(settings.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    held = settings.model_dump(mode="json", exclude=set(without))
+    return json.dumps(held, sort_keys=True, separators=(",", ":"))
 
 
 def parse_slice(section: type[Section], text: str) -> Section:

@@ -20,7 +20,12 @@ MM24 = {
 }
 MM25 = {name.removeprefix("video."): dim for name, dim in MM24.items()}
 ROWS = 50
-SETTINGS = CorpusSettings(root="unused", shards=4, checksum="sha256")
+SETTINGS = CorpusSettings(
+    root="unused",
+    shards=4,
+    checksum="sha256",
+    lacks=("train", "val", "test-base", "test-additional", "test", "labels"),
+)
 
 
 def stream(

@@ -28,8 +28,8 @@ def lab(road, tmp_path_factory) -> tuple[Workplace, Path]:
         "features": {"sources": ["multimediate"]},
         "experiments": {"models": ["da_mamba"], "adapt_mpiigi": True, "adapt_steps": 2},
         "corpora": {
-            "noxi": {"root": str(root / "noxi"), "shards": 3},
-            "noxi_add": {"root": str(root / "noxi"), "shards": 1},
+            "noxi": {"root": str(root / "noxi"), "shards": 3, "edition": "lab1"},
+            "noxi_add": {"root": str(root / "noxi"), "shards": 1, "edition": "lab1"},
             "mpiigi": {"root": str(root / "mpiigi"), "shards": 1},
         },
     }
@@ -92,6 +92,40 @@ def test_a_lab_table_says_real(lab):
     place, _ = lab
     measured = [line for line in place.read(TABLE).splitlines() if ",measured," in line]
     assert measured and all(",real," in line and ",demo," not in line for line in measured)
+
+
+def configured(place: Workplace, noxi: Path) -> str:
+    """Write lab.yaml anew with NoXi at another place; return the file's name."""
+    settings = yaml.safe_load(place.read("lab.yaml"))
+    for corpus in ("noxi", "noxi_add"):
+        settings["corpora"][corpus]["root"] = str(noxi)
+    (place.folder / "moved.yaml").write_text(yaml.safe_dump(settings))
+    return "moved.yaml"
+
+
+def test_a_named_corpus_that_moved_with_its_times_has_nothing_to_do(lab):
+    place, root = lab
+    shutil.copytree(root / "noxi", place.folder / "disk" / "NoXi")
+    moved = configured(place, place.folder / "disk" / "NoXi")
+    assert "Nothing to be done" in place.snakemake("-n", TABLE, config=moved)
+
+
+def test_one_that_was_copied_without_its_times_is_looked_at_and_that_is_all(lab):
+    place, root = lab
+    shutil.copytree(root / "noxi", place.folder / "other" / "noxi", copy_function=shutil.copyfile)
+    moved = configured(place, place.folder / "other" / "noxi")
+    jobs = place.executed(TABLE, config=moved)
+    assert [job for job in jobs if job[0] == "manifest"] and rules(jobs) <= {
+        "manifest",
+        "edition_table",
+        "table",
+    }
+
+
+def test_a_root_too_deep_stops_before_anything_is_extracted(lab):
+    place, root = lab
+    said = place.snakemake(TABLE, config=configured(place, root / "noxi" / "train"), ok=False)
+    assert f"did you mean {root / 'noxi'}?" in said and "rule extract" not in said
 
 
 def test_labels_that_arrive_later_are_scored_and_nothing_is_trained_again(lab):

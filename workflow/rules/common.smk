@@ -1,4 +1,6 @@
 # The plan (library code without science or heavy imports) and the functions that hand its answers to the rules.
+import sys
+
 from snakemake.exceptions import WorkflowError
 
 from affectssm.errors import AffectError
@@ -7,6 +9,9 @@ from affectssm.plan import Plan
 try:
     plan = Plan(config)
     plan.write_computing()
+    if workflow.is_main_process:
+        for notice in plan.notices():
+            print(notice, file=sys.stderr)
 except AffectError as error:
     raise WorkflowError(str(error))
 
@@ -91,10 +96,15 @@ def training_manifest(wildcards):
 
 
 def all_manifests(wildcards):
+    # followed by content (all_content): a manifest of a corpus that moved says the same
     return [
-        checkpoints.manifest.get(corpus_edition=plan.name(corpus)).output.manifest
-        for corpus in plan.corpora
+        ancient(checkpoints.manifest.get(corpus_edition=name).output.manifest)
+        for name in map(plan.name, plan.corpora)
     ]
+
+
+def all_content(wildcards):
+    return plan.whole_content()
 
 
 def window_arguments(wildcards):
@@ -170,6 +180,7 @@ def predictions_of(wildcards):
 
 
 def submitted_predictions(wildcards):
+    all_manifests(wildcards)  # asked for, so that Snakemake looks at the job again after them
     return plan.predictions_of(wildcards.experiment, plan.config.experiments.seeds)
 
 

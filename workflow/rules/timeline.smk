@@ -39,5 +39,5 @@ use rule training_windows as prediction_windows with:
     params:
         part="prediction",
         arguments=window_arguments,
-        content="",
+        content=all_content,
         code=plan.code("affectssm.timeline.windows"),

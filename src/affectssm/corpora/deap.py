@@ -51,7 +51,7 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
     check_root(root, "DEAP")
     log = FaultLog("deap")
     listing = walk(root, names=("",))
-    found = _sort(listing, settings.variant)
+    found = sort_files(listing, settings.variant)
     note_strays(found.strays, log)
     _note_faces(found, log)
     table = _ratings(root, found, settings.variant, log)
@@ -76,7 +76,8 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
     )
 
 
-def _sort(listing: Listing, variant: str) -> Found:
+def sort_files(listing: Listing, variant: str) -> Found:
+    """Return the files of a variant by what they are, by their names."""
     found = Found(defaultdict(list), [], defaultdict(int), [])
     for entry in listing.files:
         name = entry.parts[-1]

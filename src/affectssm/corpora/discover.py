@@ -67,29 +67,47 @@ def discover_corpus(
     ground_truth: Path | None,
     settings: CorpusSettings | TrialCorpusSettings,
     out_dir: Path,
+    edition: Path | None = None,
 ) -> Manifest:
     """Discover a corpus and write manifest.parquet, faults.parquet and shards.json into `out_dir`.
 
     shards.json comes last: where it is, the other two are.
 
+    Args:
+        corpus: one of CORPORA.
+        root: the folder it lies in.
+        ground_truth: the folder with the withheld test labels, where there is one.
+        settings: corpora.<corpus> of the configuration.
+        out_dir: the folder to write into.
+        edition: the folder of a named edition, in which what it holds is kept.
+
     Raises:
         ConfigError: no such corpus.
-        DataError: a root that holds no session of the corpus, or a folder that cannot be written.
+        DataError: a root that holds no session of the corpus or only a part of it, another corpus than the named
+            edition was made of, or a folder that cannot be written.
     """
+    from affectssm.corpora import named
+    from affectssm.corpora.complete import check_complete
     from affectssm.corpora.manifest import content_hash, write_manifest, write_shard_index
     from affectssm.store.card import make_card
 
-    manifest = discoverer(corpus)(root, ground_truth, settings)
+    discover = discoverer(corpus)
+    check_complete(corpus, root, settings, ground_truth)
+    manifest = discover(root, ground_truth, settings)
+    if edition is not None:
+        named.check_held(edition, corpus, manifest.rows)
     card = make_card(
         f"corpora/{corpus}",
         modules=["affectssm.corpora.discover"],
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json", exclude={"root", "ground_truth"}),
         corpus=corpus,
-        root=str(root),
-        ground_truth=str(ground_truth) if ground_truth is not None else "",
-        content=content_hash(manifest.rows),
+        content=content_hash(manifest.rows, named=edition is not None),
     )
+    # where it lay is for the reader: it decides nothing
+    card |= {"root": str(root), "ground_truth": str(ground_truth) if ground_truth is not None else ""}
     write_manifest(out_dir / "manifest.parquet", manifest.rows, card)
     manifest.faults.write(out_dir / "faults.parquet", card)
-    write_shard_index(out_dir / "shards.json", manifest.rows)
+    if edition is not None:
+        named.write_held(edition, manifest.rows)
+    write_shard_index(out_dir / "shards.json", manifest.rows, named=edition is not None)
     return manifest

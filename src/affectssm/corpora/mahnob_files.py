@@ -39,13 +39,20 @@ def signals_name(entry: Entry) -> re.Match[str] | None:
     return _EMOTION.fullmatch(entry.parts[-1])
 
 
+def session_of(entry: Entry) -> str | None:
+    """Return the number of the session whose folder a file lies in, or None."""
+    above = entry.parts[:-1]
+    inside = above and _FOLDER.fullmatch(above[-1]) and above[-2:-1] != ("Subjects",)
+    return above[-1] if inside else None
+
+
 def sort_sessions(listing: Listing, log: FaultLog) -> list[Session]:
     """The sessions, in the order of their numbers; other files in their folders are strays."""
     sessions: dict[tuple[str, ...], Session] = {}
     strays = []
     for entry in listing.files:
         above, name = entry.parts[:-1], entry.parts[-1]
-        if above and _FOLDER.fullmatch(above[-1]) and above[-2:-1] != ("Subjects",):
+        if session_of(entry) is not None:
             held = sessions.setdefault(above, Session(above[-1])).place(name)
             if held is not None:
                 held.append(entry)

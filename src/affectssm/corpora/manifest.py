@@ -107,42 +107,46 @@ def shard_of(recording: str, n_shards: int) -> str:
     return f"s{int.from_bytes(digest[:8], 'big') % n_shards:02d}"
 
 
-def row_content(row: StreamRow) -> str:
-    """What a computation on this row may depend on: all but shard, language and size."""
-    skip = ("language", "shard", "bytes")
+def row_content(row: StreamRow, named: bool = False) -> str:
+    """What a computation on this row may depend on: all but shard, language and size.
+
+    In a ``named`` edition the path is left out too: the same file counts as the same wherever it lies.
+    """
+    skip = ("language", "shard", "bytes", *(("path",) if named else ()))
     return "\t".join(repr(getattr(row, f.name)) for f in fields(row) if f.name not in skip)
 
 
-def content_hash(rows: Iterable[StreamRow]) -> str:
+def content_hash(rows: Iterable[StreamRow], named: bool = False) -> str:
     """Order-free hash of the rows a job reads; equal hashes mean that the job need not run again."""
-    return hashlib.sha256("\n".join(sorted(row_content(row) for row in rows)).encode()).hexdigest()[:32]
+    lines = sorted(row_content(row, named) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
-def _content_by(rows: Iterable[StreamRow], first: str) -> dict[str, dict[str, str]]:
+def _content_by(rows: Iterable[StreamRow], first: str, named: bool) -> dict[str, dict[str, str]]:
     grouped: dict[str, dict[str, list[StreamRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         held_out = row.kind == "annotation" and is_test_split(row.split)
         grouped[getattr(row, first)][TEST_LABELS if held_out else row.kind].append(row)
     return {
-        outer: {inner: content_hash(members) for inner, members in sorted(groups.items())}
+        outer: {inner: content_hash(members, named) for inner, members in sorted(groups.items())}
         for outer, groups in sorted(grouped.items())
     }
 
 
-def shard_index(rows: Iterable[StreamRow]) -> dict[str, dict[str, dict[str, str]]]:
+def shard_index(rows: Iterable[StreamRow], named: bool = False) -> dict[str, dict[str, dict[str, str]]]:
     """Content hashes by shard and kind, and by split and kind.
 
     A changed label changes ``annotation`` alone, one of a test part :data:`TEST_LABELS` alone: they may arrive later.
     """
     rows = list(rows)
-    return {"shards": _content_by(rows, "shard"), "splits": _content_by(rows, "split")}
+    return {"shards": _content_by(rows, "shard", named), "splits": _content_by(rows, "split", named)}
 
 
-def write_shard_index(path: Path, rows: list[StreamRow]) -> None:
+def write_shard_index(path: Path, rows: list[StreamRow], named: bool = False) -> None:
     """Write shards.json, which the workflow reads to decide what reruns."""
     from affectssm.store.atomic import write_json
 
-    write_json(path, shard_index(rows))
+    write_json(path, shard_index(rows, named))
 
 
 def is_test_split(split: str) -> bool:

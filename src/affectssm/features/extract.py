@@ -16,8 +16,9 @@ from affectssm.features import registry
 from affectssm.features.base import Extractor, Source
 from affectssm.features.facebox import FaceRows
 from affectssm.media.probe import MediaError
-from affectssm.store.card import card_id, make_card
+from affectssm.store.card import make_card
 from affectssm.store.faults import Fault, write_faults
+from affectssm.store.finished import FinishedElsewhere, base_id
 from affectssm.store.ids import check_id
 from affectssm.store.shards import PartWriter, ResumableShard, ShardReader, Track
 
@@ -34,11 +35,12 @@ def extract_shard(
     faces: Path | None,
     out: Path,
     faults_out: Path,
+    named: bool = False,
 ) -> None:
     """Extract one feature of a shard's recordings.
 
-    A killed job goes on with the next recording when it is started again. What is wrong with a recording's
-    data becomes fault rows, and the others go on.
+    A killed job goes on with the next recording when it is started again. What was finished of the same content in
+    another shard or edition is copied. What is wrong with a recording's data becomes fault rows, and the others go on.
 
     Args:
         feature: a name in :data:`affectssm.features.registry.FEATURES`.
@@ -50,6 +52,7 @@ def extract_shard(
         faces: the shard's face track, for features that need it.
         out: the feature file to write.
         faults_out: the fault table to write.
+        named: whether the edition has a name of its own, so that the paths below its root do not count.
 
     Raises:
         ConfigError: if the feature, its settings or its weights are not what they should be.
@@ -72,7 +75,7 @@ def extract_shard(
     result = ResumableShard(out, card)
     reader = ShardReader(faces) if faces is not None and spec.needs_faces else None
     try:
-        job = _Job(spec, extractor, {"root": root, "ground_truth": ground_truth}, reader)
+        job = _Job(spec, extractor, {"root": root, "ground_truth": ground_truth}, reader, named)
         _run(job, _by_recording(rows), result)
     finally:
         if reader is not None:
@@ -91,9 +94,11 @@ class _Job:
         extractor: Extractor,
         bases: Mapping[str, Path | None],
         faces: ShardReader | None,
+        named: bool = False,
     ) -> None:
         self.spec, self.extractor, self.bases, self.faces = spec, extractor, bases, faces
-        self.face_card = _without_contents(faces.card) if faces is not None else ""
+        self.named = named
+        self.face_card = base_id(faces.card) if faces is not None else ""
 
     def rows_of(self, rows: list[StreamRow]) -> list[StreamRow]:
         """Return the rows of a recording that this feature is made of, by participant."""
@@ -102,15 +107,20 @@ class _Job:
 
     def content(self, recording: str, rows: list[StreamRow]) -> str:
         """Return a hash of everything a recording's tracks are made of."""
-        parts = [content_hash(rows)]
-        if self.faces is not None:
-            if recording not in self.faces.recordings:
-                raise DataError(
-                    self.faces.path, f"without recording {recording}", "every recording of the shard",
-                    "make the face track again from this manifest",
-                )  # fmt: skip
-            parts += [self.face_card, self.faces.content(recording)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+        if self.faces is None:
+            return _hash(content_hash(rows, self.named))
+        if recording not in self.faces.recordings:
+            raise DataError(
+                self.faces.path, f"without recording {recording}", "every recording of the shard",
+                "make the face track again from this manifest",
+            )  # fmt: skip
+        return _hash(content_hash(rows, self.named), self.face_card, self.faces.content(recording))
+
+    def content_elsewhere(self, rows: list[StreamRow]) -> str:
+        """Return the hash that the same content has where editions are named differently from here."""
+        of_rows = content_hash(rows, not self.named)
+        # a face track is made of the same rows as what reads it
+        return _hash(of_rows) if self.faces is None else _hash(of_rows, self.face_card, _hash(of_rows))
 
     def participant(self, row: StreamRow, part: PartWriter) -> int:
         """Extract one participant's track; return its rows."""
@@ -182,12 +192,16 @@ def _blocks(extractor: Extractor, source: Source) -> Iterator[Track]:
 def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard) -> None:
     began = time.monotonic()
     computed = 0
+    elsewhere = FinishedElsewhere(result)
     for number, (recording, rows) in enumerate(recordings.items(), 1):
         check_id(recording, "recording")
         content = job.content(recording, rows := job.rows_of(rows))
         label = f"{job.spec.name}: {recording} ({number} of {len(recordings)})"
         if result.done(recording, content):
             _LOG.info("%s was finished before", label)
+            continue
+        if found := elsewhere.take(recording, content, [job.content_elsewhere(rows)]):
+            _LOG.info("%s was finished in %s", label, found)
             continue
         started = time.monotonic()
         with result.recording(recording, content) as part:
@@ -212,7 +226,5 @@ def _by_recording(rows: list[StreamRow]) -> dict[str, list[StreamRow]]:
     return dict(sorted(grouped.items()))
 
 
-def _without_contents(card: Mapping[str, Any]) -> str:
-    """Return the id of a feature file's card without the recordings it happens to hold."""
-    extra = {name: value for name, value in card["extra"].items() if name != "contents"}
-    return card_id({**card, "extra": extra})
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

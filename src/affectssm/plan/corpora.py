@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
 CORPORA = ("noxi", "noxi_add", "mpiigi")
 FOLDER_OF = {"noxi_add": "noxi"}
 """Where a corpus lies below a demo's folder, if not in one of its own name."""
+_MADE_HERE = re.compile(r"(demo|physio)[a-z-]*")
 
 
 class CorpusPlan:
@@ -48,17 +50,34 @@ class CorpusPlan:
         return getattr(self.config.corpora, corpus)
 
     def edition(self, corpus: str) -> str:
-        """Return ``demo...`` or ``physio...``, or a short fingerprint of the root and its settings."""
+        """Return ``demo...`` or ``physio...``, a lab's own name and its shards, or a fingerprint of root and settings.
+
+        Another number of shards is another edition: its files lie beside the others, which it takes recordings from.
+        """
         settings = self.settings_of(corpus)
+        if settings.edition is not None:
+            return f"{settings.edition}-{settings.shards}"
         if self.is_demo(corpus):
             if getattr(settings, "variant", "") == "original":
                 return "physio-original"
             return PHYSIO_EDITIONS[settings.root] if corpus in TRIAL_CORPORA else settings.root
         # the test labels may arrive later: they change what is scored, not what was extracted and trained
-        identity = settings.model_dump(exclude={"ground_truth"}) | {
+        identity = settings.model_dump(exclude={"ground_truth", "edition", "lacks"}) | {
             "root": str(Path(settings.root).expanduser().resolve())
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+
+    def edition_folder(self, corpus: str) -> Path | None:
+        """Return the folder of a corpus's named edition, or None where the edition has no name."""
+        name = self.settings_of(corpus).edition
+        return layout.edition(Path(self.results), corpus, name) if name is not None else None
+
+    def write_places(self) -> None:
+        """Write where the corpora of named editions lie now; nothing is run again because of it."""
+        for corpus in (*self.corpora, *self.trial_corpora):
+            folder = self.edition_folder(corpus)
+            if folder is not None:
+                layout.write_places(folder, self.root(corpus), self.ground_truth(corpus))
 
     def is_demo(self, corpus: str) -> bool:
         """Whether the corpus is one that is made here."""
@@ -114,15 +133,28 @@ class CorpusPlan:
 
     def discover_arguments(self, corpus: str) -> str:
         """Return the arguments of ``affectssm discover``."""
-        truth = self.ground_truth(corpus)
         return shell_words(
-            corpus,
-            "--root",
-            self.root(corpus),
-            *(["--ground-truth", truth] if truth else []),
-            "--settings",
-            slice_json(self.settings_of(corpus)),
+            corpus, *self.place_arguments(corpus), "--settings", self._discover_settings(corpus)
         )
+
+    def place_arguments(self, corpus: str, with_truth: bool = True) -> list[str]:
+        """Return the arguments that say where a corpus lies.
+
+        Snakemake runs a job again whose arguments differ: those of a named edition name a file that says it instead.
+        """
+        folder = self.edition_folder(corpus)
+        if folder is not None:
+            return ["--edition", str(folder)]
+        truth = self.ground_truth(corpus) if with_truth else None
+        return ["--root", self.root(corpus), *(["--ground-truth", truth] if truth else [])]
+
+    def _discover_settings(self, corpus: str) -> str:
+        """Return what a discovery is told, as JSON: what does not decide is left out, and runs nothing again."""
+        settings = self.settings_of(corpus)
+        without = {"edition"} if getattr(settings, "lacks", ()) else {"edition", "lacks"}
+        if settings.edition is not None:
+            without |= {"root", "ground_truth"}
+        return slice_json(settings, without)
 
     def shard_index(self, corpus: str) -> dict[str, dict[str, dict[str, str]]]:
         """Return shards.json of a corpus: content hashes by shard and kind, and by split and kind."""
@@ -143,6 +175,47 @@ class CorpusPlan:
         found = self.shard_index(corpus)["splits"]
         shards = f"{self.settings_of(corpus).shards} shards"
         return short_hash([shards, *(json.dumps(found.get(split, {}), sort_keys=True) for split in splits)])
+
+    def whole_content(self) -> str:
+        """Return a hash over all streams of the corpora of dialogues, and over their shards."""
+        return short_hash(self.split_content(corpus, sorted(self._splits(corpus))) for corpus in self.corpora)
+
+    def _splits(self, corpus: str) -> list[str]:
+        made = Path(self.results, "corpora", self.name(corpus), "shards.json").is_file()
+        return list(self.shard_index(corpus)["splits"]) if made else []
+
+    def notices(self) -> list[str]:
+        """Return what a lab should know before anything starts: editions that are new beside others of the corpus."""
+        return [
+            notice
+            for corpus in (*self.corpora, *self.trial_corpora)
+            if not self.is_demo(corpus)
+            for notice in self._notice(corpus)
+        ]
+
+    def _notice(self, corpus: str) -> Iterator[str]:
+        folder = Path(self.results, "corpora")
+        if (folder / self.name(corpus) / "shards.json").is_file():
+            return
+        settings = self.settings_of(corpus)
+        others = sorted(path.parent.name for path in folder.glob(f"{corpus}-*/shards.json"))
+        others = [name for name in others if not _MADE_HERE.fullmatch(name.partition("-")[2])]
+        if not others:
+            return
+        same = [name for name in others if name.rpartition("-")[0] == f"{corpus}-{settings.edition}"]
+        if same:
+            what = f"{corpus}: edition {settings.edition} over {settings.shards} shards, so far {', '.join(same)}"
+        elif settings.edition is not None:
+            what = f"{corpus}: edition {settings.edition} is new beside {', '.join(others)}"
+        else:
+            what = (
+                f"{corpus}: a new edition, {self.edition(corpus)}, beside {', '.join(others)}, as its root or its "
+                f"settings are others (corpora.{corpus}.edition names an edition wherever it lies)"
+            )
+        yield (
+            f"{what}. Features of the same files are copied from there, recording by recording; what is made of the "
+            "features (windows, epochs, training and the rest) is made again."
+        )
 
     @staticmethod
     def one_of(names: Iterable[str]) -> str:

@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from affectssm.errors import ConfigError
 from affectssm.features import registry
+from affectssm.plan.corpora import CORPORA
 from affectssm.plan.features import FeaturePlan
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.settings_io import slice_json
 from affectssm.tables import catalogue
 from affectssm.training import experiments
 from affectssm.training.experiments import Experiment
+from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
 
 TRAINING_SPLITS = ("train", "val")
 Found = TypeVar("Found")
@@ -45,7 +47,17 @@ class ExperimentPlan(FeaturePlan):
         return self.joint_of(self.corpora)
 
     def joint_of(self, corpora: Sequence[str]) -> str:
-        """Return the common edition of some corpora, or a hash of theirs."""
+        """Return the common edition of the corpora held of a family, its name and their shards, or a hash of theirs.
+
+        Shards, and corpora that are not held, are part of a name's joint edition: what is made of features must have
+        another path wherever theirs do, or else Snakemake, which does not know yet what lies behind a manifest to be
+        made, finds nothing to do.
+        """
+        names = {self.settings_of(corpus).edition for corpus in corpora}
+        if len(names) == 1 and None not in names:
+            family = next(family for family in (CORPORA, TRIAL_CORPORA) if corpora[0] in family)
+            shards = [str(self.settings_of(corpus).shards) if corpus in corpora else "0" for corpus in family]
+            return "-".join([*map(str, names), *(shards[:1] if len(set(shards)) == 1 else shards)])
         editions = [self.edition(corpus) for corpus in corpora]
         return editions[0] if len(set(editions)) == 1 else short_hash(editions)[:8]
 

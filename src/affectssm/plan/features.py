@@ -22,14 +22,8 @@ class FeaturePlan(CorpusPlan):
 
     def feature_arguments(self, corpus: str, feature: str) -> str:
         """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
-        truth = self.ground_truth(corpus) if feature == "engagement_test" else None
-        return shell_words(
-            "--root",
-            self.root(corpus),
-            *(["--ground-truth", truth] if truth else []),
-            "--settings",
-            self.feature_settings(feature),
-        )
+        place = self.place_arguments(corpus, with_truth=feature == "engagement_test")
+        return shell_words(*place, "--settings", self.feature_settings(feature))
 
     def feature_settings(self, feature: str) -> str:
         """Return what decides an extractor's values, as JSON."""
@@ -37,10 +31,11 @@ class FeaturePlan(CorpusPlan):
         return json.dumps(registry.decisive(settings), sort_keys=True)
 
     def write_computing(self) -> None:
-        """Write how things are computed (batches, where weights lie, workers) to computing.json.
+        """Write how things are computed (batches, where weights lie, workers) to computing.json, and where corpora lie.
 
-        The rules name that file but do not depend on it: a change of it reruns nothing.
+        The rules name these files but do not depend on them: a change of them reruns nothing.
         """
+        self.write_places()
         how: dict[str, Any] = {"workers": self.config.experiments.training.workers}
         for feature in self.network_features:
             settings = registry.settings_of(feature, self.config.features)

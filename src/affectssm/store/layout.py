@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from affectssm.errors import DataError
+from affectssm.store.atomic import write_json
 
 
 def shard_index(corpus_folder: Path) -> dict[str, dict[str, dict[str, str]]]:
@@ -22,6 +23,46 @@ def shard_index(corpus_folder: Path) -> dict[str, dict[str, dict[str, str]]]:
         raise DataError(
             path, f"not readable: {error}", "the shard index", "make the manifest first"
         ) from error
+
+
+def edition(results: Path, corpus: str, name: str) -> Path:
+    """Return the folder of a named edition: where its corpus lies now (:func:`places`) and what it holds."""
+    return results / "editions" / f"{corpus}-{name}"
+
+
+def held_in(edition_folder: Path) -> Path:
+    """Return the file that says which recordings a named edition holds."""
+    return edition_folder / "recordings.json"
+
+
+def write_places(edition_folder: Path, root: str, ground_truth: str | None) -> None:
+    """Write where the corpus of a named edition lies, unless it is written already."""
+    places_now = {"root": root, "ground_truth": ground_truth}
+    path = edition_folder / "places.json"
+    try:
+        if json.loads(path.read_text(encoding="utf-8")) == places_now:
+            return
+    except (OSError, ValueError):
+        pass
+    write_json(path, places_now)
+
+
+def places(edition_folder: Path) -> tuple[Path, Path | None]:
+    """Return the root and the ground-truth folder of a named edition.
+
+    Raises:
+        DataError: if they were not written, or by something else.
+    """
+    path = edition_folder / "places.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        truth = found["ground_truth"]
+        return Path(found["root"]), Path(truth) if truth is not None else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            path, f"not readable: {error}", '{"root": ..., "ground_truth": ... or null}',
+            "call snakemake with your configuration, which writes it (-n is enough)",
+        ) from error  # fmt: skip
 
 
 def corpus_of(folder: Path) -> str:

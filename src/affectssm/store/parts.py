@@ -87,6 +87,12 @@ class PartWriter:
         times.append(np.asarray(block.time, np.float64))
         valids.append(np.asarray(block.valid, bool))
 
+    def copy(self, tracks: h5py.Group) -> None:
+        """Copy the finished tracks of a recording, by participant."""
+        for participant in tracks:
+            need_room(Path(self._file.filename), tracks[participant]["value"].nbytes)
+            tracks.copy(participant, self._file)
+
     def discard(self, participant: str) -> None:
         """Take back what was appended for a participant."""
         if self._rows.pop(participant, None) is not None:

@@ -1,0 +1,227 @@
+"""Whether a root holds a whole corpus: what its parts are, which are there, and where the others may lie.
+
+Names alone are looked at. A root one level too deep holds a part (``NoXi/train``), one too high may hold the corpus
+twice; either would be extracted without a word, and be noticed in the table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from affectssm.config import CorpusSettings, TrialCorpusSettings
+from affectssm.corpora.layout import Layout, find_sessions
+from affectssm.corpora.listing import RELEVANT, Entry, Listing, is_session_folder, walk
+from affectssm.corpora.manifest import is_test_split
+from affectssm.errors import DataError
+
+LABELS, SIGNALS, RATINGS = "labels", "signals", "ratings"
+LEVELS_ABOVE = 3  # looked at for a better root
+FOLDERS_ABOVE = 2000  # entered there: what lies above a root may be a whole archive
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a root holds by the names of its files.
+
+    Attributes:
+        counts: part -> how many (sessions of a split, label files, subjects, tables); absent parts are not in it.
+        copies: folders that hold the same files of the corpus, where most of it is there more than once.
+    """
+
+    counts: Mapping[str, int]
+    copies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What a corpus is made of.
+
+    Attributes:
+        title: the owner's name for it.
+        units: part -> what is counted, in words; all of them are needed.
+        look: finds them in a listing.
+    """
+
+    title: str
+    units: Mapping[str, str]
+    look: Callable[[Listing], Look]
+
+
+def whole(corpus: str, settings: CorpusSettings | TrialCorpusSettings) -> Whole:
+    """Return what a corpus is made of; of DEAP, the variant that is asked for."""
+    from affectssm.corpora import deap, mpiigi, noxi, noxi_add
+
+    layouts = {"noxi": noxi.LAYOUT, "noxi_add": noxi_add.LAYOUT, "mpiigi": mpiigi.LAYOUT}
+    if corpus in layouts:
+        layout = layouts[corpus]
+        units = dict.fromkeys(layout.splits, "sessions")
+        if not all(map(is_test_split, layout.splits)):
+            units[LABELS] = "files"
+        return Whole(layout.title, units, lambda listing: _look_at_dialogues(listing, layout))
+    if corpus == "deap":
+        variant = getattr(settings, "variant", "preprocessed")
+        units = {SIGNALS: f"subjects ({deap.SUFFIX[variant]})", RATINGS: f"table ({deap.TABLE})"}
+        return Whole("DEAP", units, lambda listing: _look_at_deap(listing, variant))
+    return Whole("MAHNOB-HCI", {SIGNALS: "sessions with signals"}, _look_at_mahnob)
+
+
+def check_complete(
+    corpus: str, root: Path, settings: CorpusSettings | TrialCorpusSettings, ground_truth: Path | None = None
+) -> Look:
+    """Return what a root holds, and refuse one that holds a part of the corpus, or the corpus more than once.
+
+    A root in which nothing is found passes, unless a folder above it holds more: the discovery knows what else may be
+    wrong with it.
+
+    Raises:
+        DataError: a part is not there and ``settings.lacks`` does not name it, or most files are there twice.
+    """
+    made_of = whole(corpus, settings)
+    if not root.is_dir():
+        return Look({})
+    look = made_of.look(walk(root, skip=ground_truth))
+    if look.copies:
+        raise DataError(
+            root,
+            f"{made_of.title} more than once: {', '.join(look.copies)}",
+            "one copy of the corpus",
+            f"let corpora.{corpus}.root name one of them",
+        )
+    missing = _missing(made_of, look, settings)
+    better = _better(made_of, root, look, settings) if missing else None
+    if missing and (look.counts or better):
+        raise _incomplete(corpus, made_of, root, look, missing, better)
+    return look
+
+
+def _missing(made_of: Whole, look: Look, settings: CorpusSettings | TrialCorpusSettings) -> list[str]:
+    return [
+        part
+        for part in made_of.units
+        if part not in look.counts and part not in getattr(settings, "lacks", ())
+    ]
+
+
+def in_words(made_of: Whole, look: Look) -> str:
+    """Return what a root holds: ``train: 38 sessions, val: 10 sessions``."""
+    found = [
+        f"{part}: {look.counts[part]} {unit}" for part, unit in made_of.units.items() if part in look.counts
+    ]
+    return ", ".join(found) or f"nothing of {made_of.title}"
+
+
+def _incomplete(
+    corpus: str, made_of: Whole, root: Path, look: Look, missing: list[str], better: tuple[Path, Look] | None
+) -> DataError:
+    above = f"; above it, {better[0]} holds {in_words(made_of, better[1])}" if better else ""
+    lackable = [part for part in missing if is_test_split(part) or (corpus != "noxi" and part != SIGNALS)]
+    remedy = f"did you mean {better[0]}? " if better else ""
+    remedy += f"let corpora.{corpus}.root name the folder that holds all parts, and unpack what is not there"
+    if lackable and look.counts:
+        remedy += f"; name what you do not hold in corpora.{corpus}.lacks: [{', '.join(lackable)}]"
+    return DataError(
+        root,
+        f"{in_words(made_of, look)}; without {', '.join(missing)}{above}",
+        f"all of {made_of.title}: {', '.join(made_of.units)}",
+        remedy,
+    )
+
+
+def _better(
+    made_of: Whole, root: Path, look: Look, settings: CorpusSettings | TrialCorpusSettings
+) -> tuple[Path, Look] | None:
+    """Return the nearest folder above that holds most parts, if it holds more than the root."""
+    best: tuple[Path, Look] | None = None
+    most = len(look.counts)
+    for folder in list(root.absolute().parents)[:LEVELS_ABOVE]:
+        found = made_of.look(_glimpse(folder))
+        if len(found.counts) > most:
+            best, most = (folder, found), len(found.counts)
+        if best and not _missing(made_of, best[1], settings):
+            break
+    return best
+
+
+def _glimpse(root: Path) -> Listing:
+    """List a folder from the top down until FOLDERS_ABOVE were entered; sizes and times are not asked for."""
+    listing = Listing(root)
+    waiting: deque[tuple[str, ...]] = deque([()])
+    entered = 0
+    while waiting and entered < FOLDERS_ABOVE:
+        parts = waiting.popleft()
+        entered += 1
+        try:
+            with os.scandir(root.joinpath(*parts)) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            inner = (*parts, entry.name)
+            if entry.name.startswith(".") or not entry.name.isprintable():
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if is_session_folder(inner, root.name):
+                    listing.sessions.append(inner)
+                waiting.append(inner)
+            elif entry.name.endswith(RELEVANT):
+                listing.files.append(Entry(inner, 0, 0))
+    return listing
+
+
+def _look_at_dialogues(listing: Listing, layout: Layout) -> Look:
+    counts: Counter[str] = Counter()
+    files: dict[tuple[str, ...], list[Entry]] = {}
+    for session in find_sessions(listing, layout).sessions.values():
+        if not session.holds_data or session.split not in layout.splits:
+            continue
+        counts[session.split] += 1
+        for (role, kind), entries in session.files.items():
+            if role:
+                files[session.split, session.recording, role, kind] = entries
+            if role and kind == "annotation" and not is_test_split(session.split):
+                counts[LABELS] += 1
+    return Look(counts, _copies(listing.root, files.values(), levels=2))
+
+
+def _look_at_deap(listing: Listing, variant: str) -> Look:
+    from affectssm.corpora import deap
+
+    found = deap.sort_files(listing, variant)
+    counts = Counter({SIGNALS: len(found.subjects), RATINGS: len(found.tables)})
+    return Look(+counts, _copies(listing.root, found.subjects.values(), levels=1))
+
+
+def _look_at_mahnob(listing: Listing) -> Look:
+    from affectssm.corpora.mahnob_files import session_of, signals_name
+
+    sessions: dict[str, list[Entry]] = defaultdict(list)
+    for entry in listing.files:
+        number = session_of(entry)
+        if number and signals_name(entry):
+            sessions[number].append(entry)
+    return Look(+Counter({SIGNALS: len(sessions)}), _copies(listing.root, sessions.values(), levels=2))
+
+
+def _copies(root: Path, files: Iterable[list[Entry]], levels: int) -> tuple[str, ...]:
+    """Return the folders that hold what should be there once, where more than half of it is there more than once.
+
+    Args:
+        root: the root.
+        files: for each thing that should be there once, the files found.
+        levels: how many folders above a file make no copy of the corpus: its session's and its split's.
+    """
+    trees: dict[tuple[str, ...], None] = {}
+    total = several = 0
+    for entries in files:
+        places = {entry.parts[: -1 - levels] for entry in entries}
+        total += 1
+        if len(places) > 1:
+            several += 1
+            trees |= dict.fromkeys(sorted(places))
+    if 2 * several <= total:
+        return ()
+    return tuple(str(root.joinpath(*parts)) for parts in list(trees)[:4])
