@@ -40,7 +40,7 @@ def mean_over_present(values: Tensor, there: Tensor) -> Tensor:
     """Mean over samples of a sample's mean over its modalities that are there.
 
     Args:
-        values: (M, n), of M modalities; what is not there may be anything.
+        values: (M, n), of M modalities, finite; what is not there does not count.
         there: (M, n) bool.
 
     Returns:
