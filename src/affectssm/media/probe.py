@@ -138,7 +138,7 @@ def time_zero(container: Any) -> float:
         zero = 0.0
     else:
         zero = container.start_time / av.time_base
-    return zero + _priming(container, zero)
+    return zero + _moved(container, zero)
 
 
 def video_streams(container: Any) -> list[Any]:
@@ -231,32 +231,47 @@ def _counted_audio(info: AudioInfo, container: Any, stream: Any) -> AudioInfo:
     return replace(info, duration=duration, samples=round(duration * info.rate))
 
 
-def _priming(container: Any, zero: float) -> float:
-    """Return the seconds by which all streams are late because of what an encoder put before the sound.
+def _moved(container: Any, zero: float) -> float:
+    """Return the seconds by which a writer moved all streams: it could mark neither a delay nor a time before zero.
 
-    Writers that cannot mark it, or a time before zero, move all streams by it. (In MP4 and AVI, which cannot say
-    that a track begins late either, the first picture then lasts longer.)
+    An encoder puts something before the first sample, and one that reorders pictures decodes them earlier than it
+    shows them. A file without edit lists has all streams late by that.
     """
     pictures, sounds = video_streams(container), container.streams.audio
-    if not pictures or not sounds:
+    if not pictures:
         return 0.0
-    sound, picture = sounds[0], pictures[0]
-    first = next(iter(sound.index_entries), None) if len(sound.index_entries) else None
-    marked = first is not None and first.timestamp < 0
-    tick = max(float(picture.time_base), 1e-3)
-    if marked or float((sound.start_time or 0) * sound.time_base) - zero > tick:
-        return 0.0
-    late = float((picture.start_time or 0) * picture.time_base) - zero
-    if (
-        late < tick
-        and _CANNOT_WAIT & set(container.format.name.split(","))
-        and len(picture.index_entries) > 1
-    ):
-        begin, after = (entry.timestamp for entry in picture.index_entries[:2])
-        late = float((after - begin) * picture.time_base) - 1 / _rates(container, picture)[0]
-    rate = sound.codec_context.sample_rate or 1
-    priming = [samples / rate for samples in _PRIMING.get(sound.codec_context.name, ())]
-    return late if late > 0 and any(abs(late - seconds) <= tick for seconds in priming) else 0.0
+    picture, tick = pictures[0], max(float(pictures[0].time_base), 1e-3)
+    late = _begins(picture) - zero
+    period = 1 / _rates(container, picture)[0]
+    first = [entry.timestamp for entry in picture.index_entries[:2]] if len(picture.index_entries) > 1 else []
+    stretched = float((first[1] - first[0]) * picture.time_base) - period if first else 0.0
+    form = set(container.format.name.split(","))
+    if "mp4" in form and first[:1] == [0] and late > tick > stretched:
+        steps = round(late / period)
+        if 0 < steps <= picture.codec_context.reorder_depth and abs(late - steps * period) <= tick:
+            return late
+    if late < tick and _CANNOT_WAIT & form:
+        late = stretched
+    marked = not sounds or _begins(sounds[0]) - zero > tick or _is_primed(sounds[0])
+    return (
+        late if not marked and late > 0 and any(abs(late - s) <= tick for s in _priming(sounds[0])) else 0.0
+    )
+
+
+def _begins(stream: Any) -> float:
+    return float((stream.start_time or 0) * stream.time_base)
+
+
+def _is_primed(sound: Any) -> bool:
+    """Whether a sound track marks what comes before its first sample."""
+    return len(sound.index_entries) > 0 and sound.index_entries[0].timestamp < 0
+
+
+def _priming(sound: Any) -> list[float]:
+    """Return the seconds that encoders of this coding put before the first sample."""
+    context = sound.codec_context
+    coding = context.name.removesuffix("float")  # one of several decoders of MP3
+    return [samples / (context.sample_rate or 1) for samples in _PRIMING.get(coding, ())]
 
 
 def _cut_from_wav(container: Any, stream: Any) -> float:

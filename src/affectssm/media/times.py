@@ -5,7 +5,8 @@ Three kinds of files are told apart, by their packets alone (nothing is decoded)
 * the packets carry presentation times: a picture is shown at its packet's;
 * they do not, or carry times of decoding in their place, and the codec reorders pictures (H.264 with B-frames
   in AVI, or in MP4 without composition offsets): the pictures, in the order in which the decoder puts them out,
-  are shown at the packets' times in turn;
+  are shown at the packets' times in turn. An encoder holds pictures back to reorder them, so a picture's time
+  is that of the packet that left when it came in, a few packets later;
 * there are no times at all (H.264 without a container): picture k is shown at k over the header's rate.
 
 A packet's number goes through the decoder with it, so that each picture is known to its packet.
@@ -35,14 +36,15 @@ class PacketTimes:
     Attributes:
         time: (N,) float64, container seconds by number of packet; NaN where the file says nothing that can be so.
         shown: (N,) bool: no edit list takes the picture out.
-        in_turn: pictures take the times as they come, in the order in which the decoder puts them out.
+        turns: (M,) the times that the pictures take in turn, as the decoder puts them out; None where each picture
+            has its packet's.
         timed: whether there is any time in the file.
         rate: nominal pictures a second: one over the median step.
     """
 
     time: np.ndarray
     shown: np.ndarray
-    in_turn: bool
+    turns: np.ndarray | None
     timed: bool
     rate: float
 
@@ -101,17 +103,19 @@ def packet_times(container: Any, stream: Any, rates: Sequence[float], zero: floa
             pts.append(math.nan if packet.pts is None else float(packet.pts * stream.time_base))
             dts.append(math.nan if packet.dts is None else float(packet.dts * stream.time_base))
             shown.append(not packet.is_discard)
-    kept = np.array(shown, bool)
-    presented, decoded = np.array(pts), np.array(dts)
+    kept, presented, decoded = np.array(shown, bool), np.array(pts), np.array(dts)
     time = np.where(np.isnan(presented), decoded, presented)
-    reordered = _falls(without_strays(time))
-    if container.format.name == "avi":  # has times of decoding alone; what FFmpeg makes of them is late
-        time = time - min(time, default=0.0) + min(decoded, default=0.0) if reordered else decoded
+    delay, reordered = stream.codec_context.reorder_depth, _falls(without_strays(time))
+    if (
+        container.format.name == "avi"
+    ):  # has times of decoding alone; FFmpeg's others tell no more than the order
+        rate = nominal_rate(decoded, rates)
+        time = _in_order(presented, _turns(decoded, delay, rate)) if reordered else decoded
     timed = bool(np.isfinite(time).any())
     time = without_strays(time) if timed else zero + np.arange(len(time)) / rates[0]
-    rate = nominal_rate(time[kept], rates)
-    in_turn = not reordered and bool(stream.codec_context.has_b_frames)
-    return PacketTimes(_begin_at(zero, time, kept), kept, in_turn, timed, rate)
+    time, rate = _begin_at(zero, time, kept), nominal_rate(time[kept], rates)
+    turns = _turns(time[kept], delay, rate) if delay and not reordered else None
+    return PacketTimes(time, kept, turns, timed, rate)
 
 
 def without_strays(time: np.ndarray) -> np.ndarray:
@@ -154,6 +158,7 @@ class PictureTimes:
 
     def __init__(self, packets: PacketTimes) -> None:
         self.packets, self.moved = packets, 0
+        self._time = packets.time if packets.turns is None else packets.turns
         self._last = -math.inf
         self._shift, self._anew = 0.0, math.nan
         self._turn, self._highest = -1, -1
@@ -166,7 +171,7 @@ class PictureTimes:
             key: whether it is a key picture.
         """
         place = self._place(packet, key)
-        time = float(self.packets.time[place]) if place < len(self.packets.time) else math.nan
+        time = float(self._time[place]) if place < len(self._time) else math.nan
         if time + self._shift > self._last:
             self._anew = math.nan
             shown = time + self._shift
@@ -182,30 +187,48 @@ class PictureTimes:
 
     def lost(self) -> None:
         """Take note of a packet that gave no picture."""
-        self._turn += self.packets.in_turn
+        self._turn += 1
 
     def _place(self, packet: int | None, key: bool) -> int:
-        """Return the number of the packet whose time the picture takes."""
+        """Return the number of the time that the picture takes."""
         self._turn += 1
         if packet is None:
             return self._turn
-        if not self.packets.in_turn:
+        if self.packets.turns is None:
             return packet
         # all before a key picture is shown before it, unless pictures that refer to it were
         if key and packet > self._highest:
-            self._turn = max(self._turn, packet)
+            self._turn = max(self._turn, int(self.packets.shown[:packet].sum()))
         self._highest = max(self._highest, packet)
         return self._turn
 
     def _after(self, place: int) -> float:
         """Return a time after the last picture for one that has none of its own."""
         period = 1 / self.packets.rate
-        following = self.packets.time[place + 1 : place + 1 + 2 * REORDERED] + self._shift
+        following = self._time[place + 1 : place + 1 + 2 * REORDERED] + self._shift
         if not math.isfinite(self._last):
             return float(np.nanmin(following)) - period if np.isfinite(following).any() else 0.0
         following = following[following > self._last]  # NaN is not
         room = float(following.min()) - self._last if len(following) else math.inf
         return self._last + min(period, room / 2)
+
+
+def _turns(time: np.ndarray, delay: int, rate: float) -> np.ndarray:
+    """Return (M,) times of decoding as times of the pictures that came in ``delay`` packets earlier."""
+    if len(time) <= delay:
+        return time
+    late = np.concatenate([time[delay:], time[-1] + np.arange(1, delay + 1) / rate])
+    return late - (late[0] - time[0])
+
+
+def _in_order(presented: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """Return (N,) the times of packets whose pictures take ``turns`` in the order of ``presented``.
+
+    Of two with the same time the first is the last one of the file that others refer to: they are shown before.
+    """
+    time = np.empty_like(turns)
+    time[np.lexsort((-np.arange(len(turns)), presented))] = turns
+    return time
 
 
 def _falls(time: np.ndarray) -> bool:
