@@ -62,13 +62,13 @@ def write_video(
     container: dict[str, Any] | None = None,
     size: tuple[int, int] = SIZE,
     pixels: str = "yuv420p",
-    prepare: Callable[[Any], None] = lambda stream: None,
+    show: Callable[[int, tuple[int, int]], av.VideoFrame] = picture,
     change: Callable[[list[av.Packet]], None] = lambda packets: None,
     **options: str,
 ) -> Path:
     """Write pictures, with a click at every full second of a sound track where ``sound`` gives its rate.
 
-    ``prepare`` is given the video stream before, ``change`` all its packets; ``options`` are the encoder's.
+    ``show`` gives picture k, ``change`` is given all packets; ``options`` are the encoder's.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", **(container or {})) as out:
@@ -76,11 +76,10 @@ def write_video(
         stream.width, stream.height, stream.pix_fmt = *size, pixels
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
-        prepare(stream)
         heard = _click_track(out, sound_codec, sound, count / RATE) if sound else []
         packets: list[av.Packet] = []
         for number in range(count):
-            frame = picture(number, size)
+            frame = show(number, size)
             if times is not None:
                 frame.pts, frame.time_base = round(1000 * times[number]), Fraction(1, 1000)
             packets += stream.encode(frame)
