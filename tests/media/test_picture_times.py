@@ -345,3 +345,12 @@ def test_neighbours_are_what_the_rule_says(periods: list[float], period: float) 
     empty = holes(np.concatenate([[0.0], np.cumsum(gap)]), period)
     assert len(empty) == (~found).sum()
     np.testing.assert_allclose((empty[:, 1] - empty[:, 0]).sum(), (gap[~found] - period).sum(), atol=1e-9)
+
+
+@pytest.mark.parametrize("b_pictures", ["0", "3"])
+def test_what_an_editor_cut_off_is_not_shown(tmp_path: Path, b_pictures: str) -> None:
+    starts = (np.arange(60) - 10) / 25  # in MP4 an edit list begins at zero
+    times, levels, notes = read(write_video(tmp_path / "a.mp4", 60, times=starts, bf=b_pictures))
+    assert_in_order(levels, range(10, 60))
+    np.testing.assert_allclose(times, centres(50), atol=2e-3)
+    assert (probe(tmp_path / "a.mp4").video[0].frames, notes) == (50, {})

@@ -100,11 +100,12 @@ def packet_times(container: Any, stream: Any, rates: Sequence[float], zero: floa
     pts, dts, shown = array("d"), array("d"), array("b")
     for packet in Packets(container, stream):
         if not is_last(packet):
-            pts.append(math.nan if packet.pts is None else float(packet.pts * stream.time_base))
-            dts.append(math.nan if packet.dts is None else float(packet.dts * stream.time_base))
+            pts.append(math.nan if packet.pts is None else packet.pts)
+            dts.append(math.nan if packet.dts is None else packet.dts)
             shown.append(not packet.is_discard)
-    kept, presented, decoded = np.array(shown, bool), np.array(pts), np.array(dts)
-    time = np.where(np.isnan(presented), decoded, presented)
+    kept, tick = np.array(shown, bool), float(stream.time_base)
+    presented, decoded = np.array(pts) * tick, np.array(dts) * tick
+    time = presented if np.isfinite(presented).any() else decoded
     delay, reordered = stream.codec_context.reorder_depth, _falls(without_strays(time))
     if (
         container.format.name == "avi"
