@@ -281,21 +281,35 @@ def test_a_length_that_no_header_knows_is_counted(tmp_path: Path, name: str) -> 
     assert_whole(piped(tmp_path / name, 65, **UNKNOWN[name]), 65)
 
 
-def test_sound_of_unknown_length_is_counted(tmp_path: Path) -> None:
-    path = tmp_path / "a.aac"
-    with av.open(str(path), "w", format="adts") as out:
-        stream = out.add_stream("aac", rate=16000, layout="mono", options={"b": "96000"})
-        noise = np.random.default_rng(1).normal(0, 0.3, 80000)
-        noise[:48000] = 0  # silence takes fewer bits than the average
-        for start in range(0, 80000, 1024):
-            piece = np.ascontiguousarray(noise[None, start : start + 1024], np.float32)
-            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = 16000, start
-            out.mux(stream.encode(frame))
+SOUND_ALONE = {
+    "a.aac": ("adts", "aac", {}, {}),
+    "no_tag.mp3": ("mp3", "libmp3lame", {"write_xing": "0"}, {"q": "2"}),
+    "tag.mp3": ("mp3", "libmp3lame", {}, {"q": "2"}),
+    "a.ac3": ("ac3", "ac3", {}, {}),
+}
+
+
+@pytest.mark.parametrize("name", SOUND_ALONE)
+def test_sound_of_unknown_length_is_counted(tmp_path: Path, name: str) -> None:
+    form, codec, container, options = SOUND_ALONE[name]
+    path, rate = tmp_path / name, 48000
+    noise = np.random.default_rng(1).normal(0, 0.3, 5 * rate)
+    noise[: 3 * rate] = 0  # silence takes fewer bits than the average
+    with av.open(str(path), "w", format=form, options=container) as out:
+        stream = out.add_stream(codec, rate=rate, layout="mono", options=options)
+        stream.codec_context.qscale = bool(options)
+        resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=rate)
+        frame = av.AudioFrame.from_ndarray(noise[None].astype(np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = rate, 0
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            out.mux(stream.encode(piece))
         out.mux(stream.encode())
     info = probe(path).audio[0]
-    assert info.duration == pytest.approx(5.0, abs=0.15)
-    assert info.samples == round(info.duration * 16000)
+    assert info.duration == pytest.approx(5.0, abs=0.1)
+    assert info.samples == round(info.duration * rate)
+    reader = AudioReader(path)
+    assert sum(len(block.samples) for block in reader) / 16000 == pytest.approx(5.0, abs=0.1)
+    assert reader.notes == []
 
 
 @given(st.lists(st.integers(0, 15), min_size=20, max_size=200), st.integers(0, 9))

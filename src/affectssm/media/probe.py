@@ -30,8 +30,7 @@ _CANNOT_WAIT = {
     "mp4",
     "avi",
 }  # where a track cannot be said to begin late, its first picture lasts longer
-_NO_HEADER = {"aac", "ac3", "eac3", "dts", "mp3"}  # lengths are guessed from the rate of bits
-_PADDING_S = 0.1  # a length counted in packets has padding in it
+_NO_HEADER = {"aac", "ac3", "eac3", "dts"}
 Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
 
 
@@ -105,7 +104,7 @@ def probe(path: Path | str) -> MediaInfo:
         audio = [audio_info(container, stream, zero) for stream in container.streams.audio]
         if video and not _header_knows(container, video_streams(container)[0], video[0]):
             video[0] = counted_video(video[0], read_packet_times(path), zero)
-        if audio and (container.format.name in _NO_HEADER or not audio[0].samples):
+        if audio and not audio[0].samples:
             audio[0] = _counted_audio(audio[0], container, container.streams.audio[0])
         return MediaInfo(tuple(video), tuple(audio))
 
@@ -165,6 +164,8 @@ def read_packet_times(path: Path | str) -> PacketTimes:
 
 def declared_end(container: Any, stream: Any) -> float | None:
     """Return when the header says the stream ends, in container seconds, or None where it does not say."""
+    if _is_guessed(container, stream):
+        return None
     if stream.duration is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base) + _cut_from_wav(
             container, stream
@@ -223,11 +224,9 @@ def _header_knows(container: Any, stream: Any, info: VideoInfo) -> bool:
 
 
 def _counted_audio(info: AudioInfo, container: Any, stream: Any) -> AudioInfo:
-    """Count the packets of an audio stream; a header that differs by no more than padding stands."""
+    """Return the description of an audio stream with its packets counted."""
     ticks = sum(packet.duration or 0 for packet in Packets(container, stream) if not is_last(packet))
     duration = float(ticks * stream.time_base)
-    if info.samples and abs(duration - info.duration) <= _PADDING_S:
-        return info
     return replace(info, duration=duration, samples=round(duration * info.rate))
 
 
@@ -288,10 +287,18 @@ def _cut_from_wav(container: Any, stream: Any) -> float:
     return max(0, promised + 8 - path.stat().st_size) * 8 / rate if known else 0.0
 
 
+def _is_guessed(container: Any, stream: Any) -> bool:
+    """Whether there is no header and FFmpeg guesses the length from the rate of bits.
+
+    The tag of a VBR encoder in MP3 says how long it is, and that something comes before the first sample.
+    """
+    return container.format.name in _NO_HEADER or (container.format.name == "mp3" and not stream.start_time)
+
+
 def _span(container: Any, stream: Any, zero: float) -> tuple[float, float]:
     """Return a stream's first time and its duration in seconds."""
     begin = float((stream.start_time or 0) * stream.time_base)
     end = declared_end(container, stream)
-    if end is None and container.duration is not None:
+    if end is None and container.duration is not None and not _is_guessed(container, stream):
         end = ((container.start_time or 0) + container.duration) / av.time_base
     return begin - zero, max(0.0, end - begin) if end is not None else 0.0

@@ -109,7 +109,7 @@ def packet_times(container: Any, stream: Any, rates: Sequence[float], zero: floa
     delay, reordered = stream.codec_context.reorder_depth, _falls(without_strays(time))
     if (
         container.format.name == "avi"
-    ):  # has times of decoding alone; FFmpeg's others tell no more than the order
+    ):  # no presentation times: what FFmpeg gives for them tells the order alone
         rate = nominal_rate(decoded, rates)
         time = _in_order(presented, _turns(decoded, delay, rate)) if reordered else decoded
     timed = bool(np.isfinite(time).any())
