@@ -21,25 +21,22 @@ def write_media(
     audio_start: float = 0.0,
     codec: str = "aac",
     size: tuple[int, int] = (64, 48),
-    video_streams: int = 1,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Write pictures shown at ``video_times`` (seconds) and mono or (C, N) sound; x264 with one thread."""
     with av.open(str(path), "w", options=options or {}) as container:
-        pictures = []
-        for _ in range(video_streams if video_times else 0):
+        if video_times:
             stream = container.add_stream(
                 "libx264", rate=fps, options={"preset": "ultrafast", "threads": "1"}
             )
             stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
             stream.codec_context.time_base = stream.time_base = TICK
-            pictures.append(stream)
         if audio is not None:
             sound = container.add_stream(codec, rate=rate, layout="mono" if audio.ndim == 1 else "stereo")
             _write_audio(container, sound, np.atleast_2d(audio), rate, audio_start)
-        for number, stream in enumerate(pictures):
-            for index, time in enumerate(video_times or []):
-                image = np.full((size[1], size[0], 3), 20 + (7 * index) % 200 + 10 * number, np.uint8)
+        if video_times:
+            for index, time in enumerate(video_times):
+                image = np.full((size[1], size[0], 3), 20 + (7 * index) % 200, np.uint8)
                 frame = av.VideoFrame.from_ndarray(image, format="rgb24")
                 frame.pts, frame.time_base = round(time / TICK), TICK
                 container.mux(stream.encode(frame))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -76,24 +75,6 @@ def test_rounded_times_do_not_disturb_the_sampling(tmp_path: Path, rate: int, fp
     path = write_media(tmp_path / "a.mkv", regular(30, rate), fps=rate)
     kept = [picture.index for picture in VideoReader(path, fps=fps)]
     assert kept == list(range(0, 30, every))
-
-
-def test_the_first_of_several_streams_is_taken_and_said(tmp_path: Path) -> None:
-    path = write_media(tmp_path / "a.mkv", regular(5, 25), video_streams=2)
-    reader = VideoReader(path)
-    assert next(iter(reader)).image.mean() == pytest.approx(20, abs=3)
-    assert [note.code for note in reader.notes] == ["several_streams"]
-    assert len(probe(path).video) == 2
-
-
-def test_a_turned_picture_is_put_upright(tmp_path: Path) -> None:
-    path = write_media(tmp_path / "a.mp4", regular(3, 25), size=(64, 48))
-    data = bytearray(path.read_bytes())
-    at = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
-    quarter = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]
-    data[at : at + 36] = struct.pack(">9i", *quarter)
-    path.write_bytes(data)
-    assert next(iter(VideoReader(path))).image.shape == (64, 48, 3)
 
 
 def test_a_cut_file_yields_what_it_has_and_says_so(tmp_path: Path) -> None:

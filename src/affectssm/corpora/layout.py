@@ -10,8 +10,9 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
-from affectssm.corpora.listing import SPLIT_FOLDER, Entry, Listing
+from affectssm.corpora.listing import SPLIT_FOLDER, VIDEOS, Entry, Listing
 
 FEATURES = {
     "egemapsv2": "egemapsv2",
@@ -36,7 +37,9 @@ EXTRAS = {
 KNOWN_ROLES = re.compile(r"expert|novice|subjectPos[1-9]|purple|yellow|env")
 _J_EDITION = re.compile(r"noxi[\s_+-]*j\w*", re.IGNORECASE)
 _STREAM = re.compile(r"(?:(?:audio|video)\.)?(?P<feature>[^~]+?)\.stream")
-_MEDIA = {"audio.wav": "audio", "wav": "audio", "video.mp4": "video", "mp4": "video"}
+_MEDIA = {"audio.wav": "audio", "wav": "audio"} | {
+    name: "video" for suffix in VIDEOS for name in (f"video{suffix}", suffix[1:])
+}
 _LABEL = "engagement.annotation.csv"
 
 
@@ -68,8 +71,9 @@ class Session:
     """All files of one session of one split.
 
     Attributes:
-        files: (role, kind) -> candidates in order of path; role "" holds session-wide files. A kind is one
-            of the manifest's, `extra/<name>` for an unused stream, or `text/<name>` for other annotations.
+        files: (role, kind) -> candidates in order of path, of videos the owner's format first; role "" holds
+            session-wide files. A kind is one of the manifest's, `extra/<name>` for an unused stream, or
+            `text/<name>` for other annotations.
         unknown: role that is no participant -> names of its files.
         folders: folders the files come from, relative to the root.
         headers, bodies: paths of the stream headers there are, and of those there should be; any role.
@@ -117,6 +121,10 @@ def find_sessions(listing: Listing, layout: Layout) -> Found:
             session.bodies.add(entry.rel.removesuffix("~"))
         else:
             _file(session, entry, layout)
+    for session in found.sessions.values():
+        for (_, kind), entries in session.files.items():
+            if kind == "video":
+                entries.sort(key=lambda entry: VIDEOS.index(PurePath(entry.rel).suffix))
     found.sessions = {key: found.sessions[key] for key in sorted(found.sessions)}
     found.strays = _strays(listing, found.sessions, layout)
     return found

@@ -94,15 +94,22 @@ class Measurer:
         video, audio = probed.get("video"), probed.get("audio")
         if video is not None and video.video:
             info = video.video[0]
-            found["video"] = Measured(sources["video"], info.fps, info.frames, 0, info.start + info.duration)
+            if info.frames:
+                end = info.start + info.duration
+                found["video"] = Measured(sources["video"], info.fps, info.frames, 0, end)
+            else:
+                self.fault("empty_media", "video", "no picture", "one at least", "quarantined")
         elif video is not None:
             self.fault("no_video_stream", "video", "no pictures", "a video stream", "quarantined")
         borrowed = audio is None and "audio" not in sources and video is not None and bool(video.audio)
         sound = video if borrowed else audio
         if sound is not None and sound.audio:
             source, track = sources["video" if borrowed else "audio"], sound.audio[0]
-            end = track.start + track.duration
-            found["audio"] = Measured(source, float(track.rate), track.samples, track.channels, end)
+            if track.samples:
+                end = track.start + track.duration
+                found["audio"] = Measured(source, float(track.rate), track.samples, track.channels, end)
+            else:
+                self.fault("empty_media", "audio", "no sample", "one at least", "quarantined")
         elif sound is not None:
             self.fault("no_audio_stream", "audio", "no sound", "an audio stream", "quarantined")
         if borrowed:

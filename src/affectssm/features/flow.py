@@ -4,7 +4,7 @@ Both pictures of a pair are cut with the square of the *first* face, so that the
 the flow (a crop that followed the face would take it out). Flow is given in **face sizes a second**: pixels
 of the picture over the longer side of the first picture's face box, over the seconds between the two
 pictures. It depends neither on the resolution nor on the rate of the video. A row's time is the middle
-between its two pictures.
+between its two pictures; it is invalid where these are too far apart to be neighbours.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from affectssm.features.base import Extractor, Rows, Source
 from affectssm.features.facebox import Face, Square, cut
+from affectssm.media.spacing import SLACK, SLOWEST
 from affectssm.media.video import Picture, VideoReader
 from affectssm.store.shards import Track
 
@@ -47,7 +48,8 @@ class FaceFlow(Extractor):
     def extract(self, source: Source) -> Iterator[Track]:
         assert source.faces is not None
         reader = VideoReader(source.path, pixels="gray")
-        rows = Rows(self.dim or 0, reader.info().fps)
+        rate = reader.info().fps
+        rows = Rows(self.dim or 0, rate)
         flow, size, margin = method(self.settings["method"]), self.settings["size"], self.settings["margin"]
         before: Picture | None = None
         face_before: Face | None = None
@@ -55,7 +57,8 @@ class FaceFlow(Extractor):
             face = source.faces.at(picture.index, picture.time)
             if before is not None:
                 value = None
-                if face_before is not None and face is not None:
+                apart = picture.time - before.time > SLOWEST / rate + SLACK  # nobody saw how it moved
+                if face_before is not None and face is not None and not apart:
                     square = face_before.square(margin)
                     moved = flow(cut(before.image, square, size), cut(picture.image, square, size))
                     moved *= square.side / size / face_before.size / (picture.time - before.time)

@@ -6,10 +6,8 @@ Times are seconds from the start of the recording and mean the centre of what a 
 * clock frame k of a clock of c Hz has its centre at (k + 0.5)/c.
 
 So at 100 Hz label row i is made of clock frames 4i to 4i+3, and at 25 Hz of clock frame i alone. Nothing is
-resampled
-here: :func:`gather` says between which rows a clock frame lies and how far along, and the interpolation
-    follows when a
-batch has been transferred.
+resampled here: :func:`gather` says between which rows a clock frame lies and how far along, and the
+interpolation follows when a batch has been transferred.
 """
 
 from __future__ import annotations
@@ -18,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from affectssm.media.spacing import SLACK, are_neighbours
+
 LABEL_HZ = 25
-MAX_GAP = 2.0  # native periods: two rows this far apart have lost a row between them
-SLACK = 1e-4  # native periods: times closer than this are the same time (a row times are sums of floats)
 
 
 def ratio(clock_hz: int) -> int:
@@ -45,9 +43,9 @@ def gather(
     """Say between which native rows each clock frame lies.
 
     The value of a frame is ``(1 - phase) * value[index] + phase * value[min(index + 1, T - 1)]``. A frame
-    between two rows is valid if both are and less than two native periods lie between them; a frame on a row
-    needs that row alone. Before the first and after the last row that row is held, for one native period at
-    most.
+    between two rows is valid if both are and they are neighbours (:mod:`affectssm.media.spacing`); a frame on
+    a row needs that row alone. Before the first and after the last row that row is held, for one native period
+    at most.
 
     Args:
         time: (T,) float64, increasing: the rows' centres in seconds; any spacing.
@@ -68,10 +66,12 @@ def gather(
     after = np.minimum(index + 1, rows - 1)
     distance = times - time[index]
     gap = time[after] - time[index]
+    gap_before = time[index] - time[np.maximum(index - 1, 0)]
+    gap_after = time[np.minimum(after + 1, rows - 1)] - time[after]
     between = (distance > slack) & (gap > 0)
     phase = np.where(between, distance / np.where(gap > 0, gap, 1.0), 0.0)
     held = np.abs(distance) <= period + slack
-    whole = valid[after] & (gap < MAX_GAP * period - slack)
+    whole = valid[after] & are_neighbours(gap_before, gap, gap_after, period)
     return index, phase.astype(np.float32), valid[index] & np.where(between, whole, held)
 
 
