@@ -48,6 +48,9 @@ CODES: dict[str, str] = {
     "silent_audio": "a sound track that is all zeros",
     "no_face": "a video in which no face was found",
     "face_missing_frames": "a video with frames without a face",
+    "other_face": "a video in which the face in view is at times another person's",
+    "several_faces": "a video with more than one face in view, of which one was followed",
+    "face_jump": "a face that is at once at another place, as after a cut",
     # trials of bio-signals
     "unsafe_file": "a file that asks for more than data (a pickle that would run something, XML with entities)",
     "signal_shape": "a file of signals in another shape than the corpus has",
