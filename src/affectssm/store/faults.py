@@ -34,6 +34,7 @@ CODES: dict[str, str] = {
     "stream_rate_decided": "a stream whose header gives the wrong rate",
     "stream_low_rate": "a stream at a far lower rate than the corpus usually has",
     "stream_dim_unexpected": "a stream with an unexpected dimension",
+    "stream_lengths_differ": "a stream that ends at another time than the recording",
     "stream_not_finite": "a stream with values that are not finite",
     # media
     "no_raw_media": "a participant without raw audio or video",
@@ -41,6 +42,7 @@ CODES: dict[str, str] = {
     "truncated_media": "a media file that ends before its header says",
     "several_streams": "a media file with several streams of a kind, of which the first was taken",
     "bad_timestamps": "pictures whose times do not rise",
+    "late_start": "a stream that starts after the recording does",
     "audio_hole": "a sound track with a hole, filled with silence",
     "no_video_stream": "a media file without a video stream",
     "no_audio_stream": "a media file without an audio stream",
@@ -79,6 +81,7 @@ CODES: dict[str, str] = {
     "visual_without_audio": "a participant with visual streams but no audio",
     "unknown_role": "files of a role that is no participant",
     "no_partner": "a recording with a single participant",
+    "partner_short": "a partner who is not there as long as the participant",
     "not_a_session": "a folder beside the sessions that is none",
     "unsafe_id": "a name that cannot become a path",
     "duplicate_recording": "a recording that occurs in more than one split",
