@@ -18,8 +18,9 @@ from affectssm.features.facebox import BOX
 from affectssm.features.faces import FaceTrack, FaceTracker
 from affectssm.media.video import VideoReader
 from affectssm.store.faults import CODES
-from affectssm.store.shards import Track
-from tests.features.helpers import MEDIA, run
+from affectssm.store.shards import ShardReader, Track
+from tests.features.helpers import FLOW_SETTINGS, MEDIA, run
+from tests.features.test_extract import corpus, extract, faults
 
 real = pytest.mark.skipif(not MEDIA.is_dir(), reason=f"the real media of {MEDIA} are not here")
 SETTINGS = {"min_confidence": 0.5, "zoom": 1}
@@ -203,6 +204,24 @@ def test_a_distant_face_is_found_again_beside_another() -> None:
     assert False not in places and places[26:45] == [None] * 19
 
 
+@real
+def test_three_faces_one_of_them_on_the_wall(tmp_path: Path) -> None:
+    """She is hidden twice, the second time together with him: only a photograph is left to be followed."""
+    from skimage.data import astronaut
+
+    wall = np.ascontiguousarray(astronaut()[:360, 66:386])
+
+    def picture(k: int) -> np.ndarray:
+        hidden = 20 <= k < 30 or 50 <= k < 70
+        right = he(k) if 5 <= k < 55 or k >= 65 else None
+        return np.hstack([beside(None if hidden else she(k), right), wall if k >= 5 else EMPTY])
+
+    track, said = tracked(tmp_path / "a.mp4", 90, picture)
+    np.testing.assert_array_equal(np.flatnonzero(~track.valid), [*range(20, 30), *range(50, 70)])
+    assert (middles(track) < 320).all()
+    assert "to 1.20 s, " in said["other_face"] and "to 2.80 s" in said["other_face"]
+
+
 def test_two_photographs_in_one_picture(tmp_path: Path) -> None:
     """Also without real media: a photograph, and its mirror image in other colours, 16 apart."""
     from skimage.data import astronaut
@@ -215,6 +234,27 @@ def test_two_photographs_in_one_picture(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.flatnonzero(~track.valid), range(20, 30))
     assert (middles(track) < 320).all()
     assert "to 1.20 s" in said["other_face"]
+
+
+def test_the_fault_table_names_the_seconds_and_what_is_made_of_the_face_leaves_them_out(
+    tmp_path: Path,
+) -> None:
+    from skimage.data import astronaut
+
+    one = np.ascontiguousarray(astronaut()[:360, 66:386])
+    other = one[:, ::-1, ::-1]
+    write(
+        tmp_path / "a.mp4",
+        (beside(None if 20 <= k < 30 else one, other if k >= 5 else None) for k in range(40)),
+    )
+    rows = corpus(tmp_path, {"001/expert": "a.mp4"})
+    faces = extract(tmp_path, rows, "face_track", SETTINGS)
+    assert {code for *_, code in faults(faces)} == {"face_missing_frames", "other_face", "several_faces"}
+    flow = extract(tmp_path, rows, "landmark_flow", FLOW_SETTINGS, faces=faces)
+    with ShardReader(flow) as reader:
+        track = reader.track("001", "expert")
+    # a row lies between two pictures and needs both
+    np.testing.assert_array_equal(np.flatnonzero(~track.valid), range(19, 30))
 
 
 def test_a_new_look_is_kept_and_the_same_one_is_not() -> None:

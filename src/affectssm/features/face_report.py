@@ -12,7 +12,10 @@ from affectssm.media.probe import MediaNote
 
 JUMP_S = 0.5  # a face that is elsewhere after this time has not gone there
 _NO_FACE, _UNKNOWN = -1, -2
-_TOGETHER_S = 1.1  # stretches with less between them are told as one
+_LOST, _LOOKED = (
+    2,
+    30,
+)  # pictures: a face just lost, a look beside it some pictures ago; no stretch ends with them
 _TOLD = 5
 
 
@@ -53,10 +56,10 @@ class FaceReport:
             since = self._times[int(own.argmax())]
             what = f"another face in {strange.sum()} of {len(own)} pictures, {strange.sum() / self._rate:.2f} s: "
             right = f"the face tracked first at {since:.2f} s, in {own.sum()} pictures"
-            found.append(MediaNote("other_face", what + self._spans(strange), right, "masked"))
+            found.append(MediaNote("other_face", what + self._spans(strange, _LOST), right, "masked"))
         beside = np.array(self._beside, bool) & own
         if beside.any():
-            what = f"another face beside the tracked one: {self._spans(beside)}"
+            what = f"another face beside the tracked one: {self._spans(beside, _LOOKED)}"
             found.append(MediaNote("several_faces", what, "one face", "decided"))
         jumps = self._jumps(own)
         if jumps:
@@ -64,10 +67,10 @@ class FaceReport:
             found.append(MediaNote("face_jump", what, "a face that moves on from where it was", "ignored"))
         return found
 
-    def _spans(self, where: np.ndarray) -> str:
-        """Name the stretches of pictures, in seconds."""
+    def _spans(self, where: np.ndarray, within: int) -> str:
+        """Name the stretches of pictures that are at most ``within`` pictures apart, in seconds."""
         times = np.array(self._times)[where]
-        breaks = np.flatnonzero(np.diff(times) > _TOGETHER_S) + 1
+        breaks = np.flatnonzero(np.diff(np.flatnonzero(where)) > within) + 1
         half = 0.5 / self._rate
         return _listed([f"{run[0] - half:.2f} to {run[-1] + half:.2f} s" for run in np.split(times, breaks)])
 
