@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 STREAM_KINDS = ("egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
 SIGNAL_KINDS = ("eeg", "eog", "emg", "ecg", "gsr")
 TEST_LABELS = "annotation of test parts"  # a kind in shards.json alone
+SOURCES: dict[str, tuple[str, ...]] = {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}
+"""What the features of dialogues are made of, by their source."""
 DIMENSIONS = ("valence", "arousal")  # of the ratings, those that models tell
 KINDS = ("video", "audio", "annotation", *STREAM_KINDS, *SIGNAL_KINDS, "ratings")
 BASES = ("root", "ground_truth")

@@ -11,6 +11,7 @@ from affectssm.corpora.annotations import count_lines, read_engagement
 from affectssm.corpora.layout import EXTRAS
 from affectssm.corpora.manifest import LABEL_HZ, STREAM_KINDS, is_test_split
 from affectssm.corpora.people import Measured, Person
+from affectssm.corpora.spans import TOLERANCE
 from affectssm.errors import DataError
 from affectssm.media.ssi import SsiHeader, body_path, body_rows, read_header
 
@@ -27,7 +28,6 @@ DIMS = {
     "openpose": (139, 350),
 }
 LOW_RATE = 0.5  # share of 25 Hz below which a stream is one of another rate, not one that lacks its tail
-MEDIA_TOLERANCE = 2  # label rows by which media may be off: encoders pad, cameras stop when they stop
 TAIL_S, TAIL_SHARE = 0.2, 0.05  # what a stream's end may be off by and still fit a duration
 EXPECTED_LABEL = "a number in [0, 1] on every line, in UTF-8"
 
@@ -96,7 +96,7 @@ class Measurer:
             info = video.video[0]
             if info.frames:
                 end = info.start + info.duration
-                found["video"] = Measured(sources["video"], info.fps, info.frames, 0, end)
+                found["video"] = Measured(sources["video"], info.fps, info.frames, 0, end, info.start)
             else:
                 self.fault("empty_media", "video", "no picture", "one at least", "quarantined")
         elif video is not None:
@@ -106,8 +106,8 @@ class Measurer:
         if sound is not None and sound.audio:
             source, track = sources["video" if borrowed else "audio"], sound.audio[0]
             if track.samples:
-                end = track.start + track.duration
-                found["audio"] = Measured(source, float(track.rate), track.samples, track.channels, end)
+                end, rate = track.start + track.duration, float(track.rate)
+                found["audio"] = Measured(source, rate, track.samples, track.channels, end, track.start)
             else:
                 self.fault("empty_media", "audio", "no sample", "one at least", "quarantined")
         elif sound is not None:
@@ -215,7 +215,7 @@ class Measurer:
         for kind, stream in measured.items():
             promised = self._promised(kind, headers[kind]) if kind in headers else 0
             rows = round((promised / stream.rate if promised else stream.duration_s) * LABEL_HZ)
-            if abs(rows - label.frames) > (0 if promised else MEDIA_TOLERANCE):
+            if abs(rows - label.frames) > (0 if promised else TOLERANCE):
                 apart[rows].append(kind)
         if apart:
             fitting = "; ".join(

@@ -21,6 +21,7 @@ from affectssm.corpora.manifest import (
 from affectssm.corpora.measure import Measurer
 from affectssm.corpora.people import Person, Source
 from affectssm.corpora.seats import Labels, language_of, note_session, seat
+from affectssm.corpora.spans import note_spans
 from affectssm.errors import DataError
 from affectssm.store.faults import FaultLog
 from affectssm.store.ids import is_id
@@ -203,6 +204,7 @@ def _session_rows(
             )
             for kind, held in person.measured.items()
         ]
+    note_spans(people, rows, log)
     present = {row.participant for row in rows}
     if len(present) == 1:
         log.add(

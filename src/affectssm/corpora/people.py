@@ -34,10 +34,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a source holds; the fields are those of `StreamRow`."""
+    """What a source holds; the fields are those of `StreamRow`, but `start_s`: where its first row lies, in seconds."""
 
     source: Source
     rate: float
     frames: int
     dim: int
     duration_s: float
+    start_s: float = 0.0

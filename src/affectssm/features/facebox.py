@@ -28,6 +28,10 @@ class Square:
     top: int
     side: int
 
+    def of(self, image: np.ndarray) -> np.ndarray:
+        """Return the view (side, side[, 3]) of a picture that the square lies in."""
+        return image[self.top : self.top + self.side, self.left : self.left + self.side]
+
 
 @dataclass(frozen=True)
 class Face:
@@ -77,6 +81,14 @@ class FaceRows:
             return None
         value = self._block.value[row]
         return Face(value[BOX], value[POINTS].reshape(LANDMARKS, 2))
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the common area of two boxes (4,) over the area of both together."""
+    low = np.maximum(one[:2], other[:2])
+    high = np.minimum(one[:2] + one[2:], other[:2] + other[2:])
+    common = float(np.prod(np.maximum(high - low, 0)))
+    return common / max(float(np.prod(one[2:]) + np.prod(other[2:])) - common, 1e-9)
 
 
 def cut(image: np.ndarray, square: Square, size: int) -> np.ndarray:

@@ -34,6 +34,7 @@ CODES: dict[str, str] = {
     "stream_rate_decided": "a stream whose header gives the wrong rate",
     "stream_low_rate": "a stream at a far lower rate than the corpus usually has",
     "stream_dim_unexpected": "a stream with an unexpected dimension",
+    "stream_lengths_differ": "a stream that ends at another time than the recording",
     "stream_not_finite": "a stream with values that are not finite",
     # media
     "no_raw_media": "a participant without raw audio or video",
@@ -42,6 +43,7 @@ CODES: dict[str, str] = {
     "several_streams": "a media file with several streams of a kind, of which one was taken",
     "bad_timestamps": "pictures whose times are absent or do not rise",
     "video_hole": "a video with seconds without pictures",
+    "late_start": "a stream that starts after the recording does",
     "audio_hole": "a sound track with a hole, filled with silence",
     "empty_media": "a media file without a single picture or sample",
     "no_video_stream": "a media file without a video stream",
@@ -50,6 +52,9 @@ CODES: dict[str, str] = {
     "silent_audio": "a sound track that is all zeros",
     "no_face": "a video in which no face was found",
     "face_missing_frames": "a video with frames without a face",
+    "other_face": "a video in which the face in view is at times another person's",
+    "several_faces": "a video with more than one face in view, of which one was followed",
+    "face_jump": "a face that is at once at another place, as after a cut",
     # trials of bio-signals
     "unsafe_file": "a file that asks for more than data (a pickle that would run something, XML with entities)",
     "signal_shape": "a file of signals in another shape than the corpus has",
@@ -78,6 +83,7 @@ CODES: dict[str, str] = {
     "visual_without_audio": "a participant with visual streams but no audio",
     "unknown_role": "files of a role that is no participant",
     "no_partner": "a recording with a single participant",
+    "partner_short": "a partner who is not there as long as the participant",
     "not_a_session": "a folder beside the sessions that is none",
     "unsafe_id": "a name that cannot become a path",
     "duplicate_recording": "a recording that occurs in more than one split",

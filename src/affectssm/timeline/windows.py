@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from affectssm.corpora.manifest import (
-    STREAM_KINDS,
+    SOURCES,
     StreamRow,
     content_hash,
     is_test_split,
@@ -28,8 +28,8 @@ from affectssm.store.parquet import write_parquet
 from affectssm.timeline.clock import ratio
 from affectssm.timeline.index import LENGTH, Target, write_index
 
+NEEDED = SOURCES
 PARTS: dict[str, tuple[str, ...]] = {"training": ("train", "val"), "prediction": ("test",)}
-NEEDED: dict[str, tuple[str, ...]] = {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}
 
 MISSING_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("corpus", "split", "recording", "participant", "reason")]
