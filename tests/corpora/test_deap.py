@@ -198,3 +198,16 @@ def test_roots_without_a_trial_say_what_is_there(tmp_path: Path) -> None:
     bdf(tmp_path, "s01", [5], 70)
     with pytest.raises(DataError, match=r"no participant_ratings\.csv"):
         found(tmp_path, ORIGINAL)
+
+
+def test_a_recording_that_was_never_closed_keeps_the_trials_that_are_there(tmp_path: Path) -> None:
+    path = bdf(tmp_path, "s01", [5, 80], 150)
+    data = bytearray(path.read_bytes())
+    data[236:244] = b"-1      "
+    path.write_bytes(data[:-1000])
+    table(tmp_path, [line(1, 1, 1, 5), line(1, 2, 2, 80)])
+    manifest = found(tmp_path, ORIGINAL)
+    assert recordings(manifest) == ["s01_v01", "s01_v02"]
+    (fault,) = [fault for fault in manifest.faults.rows if fault.code == "unclosed_recording"]
+    assert fault.participant == "s01"
+    assert "-1 records by the header; 149 whole ones (149 s)" in fault.found

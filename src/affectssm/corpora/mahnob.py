@@ -169,8 +169,6 @@ class _Finder:
         except MediaError as error:
             self._fault("unreadable_file", session, subject, error.found, error.expected)
             return None
-        finally:
-            file.close()
         if span is None or not dims:
             return None
         return Trial(
