@@ -8,7 +8,7 @@ write down, so that a stream that starts late keeps its delay even where it is t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import av
 import av.error
 
 from affectssm.errors import DataError
+from affectssm.media.wav import WavView, wav_sound
 
 _ABSOLUTE = {"mov", "mp4", "matroska", "webm"}
 Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
@@ -98,19 +99,21 @@ def opened(path: Path | str) -> Iterator[Any]:
     Raises:
         MediaError: if it cannot be opened as media.
     """
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(
-            path,
-            f"not readable as audio or video: {error.strerror or error}",
-            "a whole media file that FFmpeg can open",
-            "copy the file again from its source, or remove it to go on without it",
-        ) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            sound = wav_sound(path)
+            whole = sound is None or sound.readable
+            source = str(path) if whole else stack.enter_context(WavView(sound))
+            container = av.open(source, metadata_errors="replace")
+        except (av.error.FFmpegError, OSError) as error:
+            raise MediaError(
+                path,
+                f"not readable as audio or video: {error.strerror or error}",
+                "a whole media file that FFmpeg can open",
+                "copy the file again from its source, or remove it to go on without it",
+            ) from error
+        stack.callback(container.close)
         yield container
-    finally:
-        container.close()
 
 
 def time_zero(container: Any) -> float:
@@ -163,13 +166,8 @@ def _cut_from_wav(container: Any, stream: Any) -> float:
     rate = stream.codec_context.bit_rate
     if container.format.name != "wav" or not rate:
         return 0.0
-    path = Path(container.name)
-    with path.open("rb") as file:
-        head = file.read(8)
-    promised = int.from_bytes(head[4:8], "little")
-    # writers that cannot seek back leave 0 or all ones
-    known = head[:4] == b"RIFF" and 0 < promised < 2**32 - 1024
-    return max(0, promised + 8 - path.stat().st_size) * 8 / rate if known else 0.0
+    sound = wav_sound(container.name)
+    return sound.missing * 8 / rate if sound is not None else 0.0
 
 
 def _span(container: Any, stream: Any, zero: float) -> tuple[float, float]:

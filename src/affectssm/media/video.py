@@ -32,6 +32,7 @@ from affectssm.media.probe import (
 # pictures may end this much before the header's duration without anything being lost (rounding, edit lists)
 _SLACK_S, _SLACK_FRAMES = 0.2, 3
 _THREADS = 2
+_TAGS = (b"ID3", b"TAG", b"APETAGEX")
 
 
 @dataclass(frozen=True)
@@ -162,11 +163,12 @@ class VideoReader:
 class Decoder:
     """Iterates over a stream's decoded frames and goes on after packets that cannot be decoded.
 
-    ``damaged`` counts those; a file that breaks off in the middle of a packet counts as one.
+    ``damaged`` counts those; a file that breaks off in the middle of a packet counts as one, the tag of a player's
+    (where files were put one after another) as none. ``read_to`` is the byte after the last packet.
     """
 
     def __init__(self, container: Any, stream: Any) -> None:
-        self.container, self.stream, self.damaged = container, stream, 0
+        self.container, self.stream, self.damaged, self.read_to = container, stream, 0, 0
 
     def __iter__(self) -> Iterator[Any]:
         packets = self.container.demux(self.stream)
@@ -178,12 +180,13 @@ class Decoder:
             except av.error.FFmpegError:
                 self.damaged += 1
                 return
+            self.read_to = max(self.read_to, (packet.pos or 0) + packet.size)
             try:
                 yield from packet.decode()
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
-                self.damaged += 1
+                self.damaged += not bytes(packet).startswith(_TAGS)
 
 
 def _start(frame: Any, index: int, rate: float) -> float:
