@@ -66,7 +66,7 @@ class Survey:
             return Mix(tuple(range(self.channels)))
         windows, seconds = np.stack(self._windows), np.array(self._seconds)
         power = np.diagonal(windows, axis1=1, axis2=2)
-        silent = (power < QUIETEST**2 * seconds[:, None]).all(axis=0)
+        silent = np.all(power < QUIETEST**2 * seconds[:, None], axis=0)
         ranked = sorted(np.flatnonzero(~silent).tolist(), key=lambda channel: -power[:, channel].sum())
         if not ranked:
             return Mix(tuple(range(self.channels)))

@@ -102,9 +102,8 @@ def opened(path: Path | str) -> Iterator[Any]:
     with ExitStack() as stack:
         try:
             sound = wav_sound(path)
-            whole = sound is None or sound.readable
-            source = str(path) if whole else stack.enter_context(WavView(sound))
-            container = av.open(source, metadata_errors="replace")
+            view = stack.enter_context(WavView(sound)) if sound and not sound.readable else None
+            container = av.open(view or str(path), metadata_errors="replace")
         except (av.error.FFmpegError, OSError) as error:
             raise MediaError(
                 path,

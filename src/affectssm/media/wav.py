@@ -22,8 +22,8 @@ _HEAD = 12
 _MAX_CHUNKS = 1000  # before the sound; real files have a dozen
 _MAX_FMT = 1 << 16
 _WRAP = 1 << 32
-# what recorders write before they know: 2^31 and 2^32, less or more than that by a header or a page
-_PLACEHOLDERS, _NEAR = (1 << 31, 1 << 32), 1 << 16
+# what recorders write before they know: the largest numbers there are, less or more by a header or a page
+_PLACEHOLDERS, _NEAR = (1 << 31, 1 << 32, 1 << 63, 1 << 64), 1 << 16
 # a chunk of one of these names is one even where its size is wrong
 _KNOWN = frozenset(
     (
@@ -157,10 +157,8 @@ def _promised(length: int, wide: int | None, form: bytes, rest: int) -> int | No
     A placeholder may be the true length of a long recording: where as much is there, it counts.
     """
     if form in _WIDE and (wide is not None or length == _WRAP - 1):
-        length, limits = wide or 0, (1 << 63, 1 << 64, *_PLACEHOLDERS)
-    else:
-        limits = _PLACEHOLDERS
-    unknown = length == 0 or any(abs(length - limit) <= _NEAR for limit in limits)
+        length = wide or 0
+    unknown = length == 0 or any(abs(length - limit) <= _NEAR for limit in _PLACEHOLDERS)
     return None if unknown and length != rest and not (length and length < rest) else length
 
 
