@@ -46,7 +46,7 @@ class Text:
         return lines if lines[-1] else lines[:-1]
 
 
-def read_text(path: Path, error: type[DataError] = DataError, *, limit: int = 1 << 28) -> Text:
+def read_text(path: Path, error: type[DataError] = DataError, *, limit: int) -> Text:
     """Read a text file: UTF-8, UTF-16 or UTF-32 by its mark or its zeros, else latin-1.
 
     Args:
@@ -80,13 +80,19 @@ def decoded(raw: bytes) -> Text:
     """Return the text of bytes.
 
     Raises:
-        UnicodeDecodeError: if they bear the mark of an encoding and do not hold to it.
+        UnicodeDecodeError: if they bear the mark of UTF-16 or UTF-32 and do not hold to it.
     """
-    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "") or _by_zeros(raw)
-    if encoding.startswith(("utf-16", "utf-32")):
-        return Text(
-            raw.decode(encoding).removeprefix("\ufeff"), encoding, [("wide_text", f"{encoding.upper()} text")]
-        )
+    marked = next((name for mark, name in _MARKS if raw.startswith(mark)), "")
+    if marked in ("utf-16", "utf-32"):
+        return Text(raw.decode(marked), marked, [("wide_text", f"{marked.upper()} text")])
+    guessed = _by_zeros(raw)
+    if guessed:
+        try:
+            return Text(
+                raw.decode(guessed), guessed, [("wide_text", f"{guessed.upper()} text without a mark")]
+            )
+        except UnicodeDecodeError:
+            pass  # zeros that mean something else
     try:
         return Text(raw.decode("utf-8-sig"), "utf-8", [])
     except UnicodeDecodeError as error:
@@ -114,7 +120,7 @@ def _by_zeros(raw: bytes) -> str:
     """Return UTF-16's name where half of the first bytes are zeros, as in Latin letters without a mark."""
     head = raw[: 1 << 10]
     even, odd = head[::2], head[1::2]
-    most = 0.9 * len(odd)
-    if odd.count(0) >= max(most, 1) and not even.count(0):
+    most = max(0.9 * len(odd), 2)
+    if odd.count(0) >= most and not even.count(0):
         return "utf-16-le"
-    return "utf-16-be" if even.count(0) >= max(most, 1) and not odd.count(0) else ""
+    return "utf-16-be" if even.count(0) >= most and not odd.count(0) else ""
