@@ -340,3 +340,14 @@ def test_real_recordings_hold_what_mne_reads(name: str) -> None:
     raw = mne.io.read_raw_bdf(file.path, exclude=slower, stim_channel=None, verbose="CRITICAL")
     unit = [1e6 if channel.unit == "uV" else 1.0 for channel in channels]
     np.testing.assert_allclose(file.read(channels), raw.get_data().T * unit, rtol=1e-9, atol=1e-9)
+
+
+@real
+def test_an_edf_that_was_never_closed_is_read_as_it_was(tmp_path: Path) -> None:
+    whole = SignalFile(PHYSIO / "short_psg.edf")
+    channels = whole.find(["EEG Fpz-Cz", "EEG Pz-Oz"])
+    path = tmp_path / "a.edf"
+    path.write_bytes(whole.path.read_bytes())
+    file = SignalFile(patched(path, 236, b"-1      "))
+    assert not file.header.closed and file.duration_s == whole.duration_s
+    assert np.array_equal(file.read(channels), whole.read(channels))

@@ -10,6 +10,7 @@ import pytest
 
 from affectssm.media.audio import AudioReader
 from affectssm.media.probe import MediaError, MediaNote, opened, probe
+from affectssm.media.sound_clock import SoundClock
 from affectssm.media.wav import WavView, wav_sound
 from tests.media.odd_sounds import RATE, chunk, ds64, encoded, joined, noise, tone, wav
 
@@ -304,6 +305,37 @@ def test_rate_and_channels_may_change_midway(
     )
     assert set(notes) <= {"sound_changes", "bad_timestamps"}
     assert ("bad_timestamps" in notes) == (form == "mpegts")
+
+
+def test_mono_that_goes_on_as_inverted_stereo(tmp_path: Path) -> None:
+    first, second = tone(3, 300, 48000), tone(3, 700, 48000)
+    parts = [
+        encoded(tmp_path / "0.aac", first, 48000, "aac", "adts"),
+        encoded(tmp_path / "1.aac", np.stack([second, -second]), 48000, "aac", "adts"),
+    ]
+    found, notes = read(joined(tmp_path / "whole.aac", parts))
+    assert set(notes) == {"sound_changes", "channels_cancel"}
+    assert np.abs(found[4 * RATE :]).max() > 0.2
+    assert pitch(found[4 * RATE : 5 * RATE]) == pytest.approx(700, abs=1)
+
+
+def on_clock(pieces: list[tuple[float | None, int]], size: int = 1600) -> tuple[np.ndarray, SoundClock]:
+    """Pieces of ``size`` samples at 16 kHz, (time, value), through a clock."""
+    clock = SoundClock(RATE)
+    found = [piece for at, value in pieces for piece in clock.put(np.full(size, value), RATE, "mono", at)]
+    return np.concatenate([*found, *clock.finish()]), clock
+
+
+def test_one_time_that_is_wrong_loses_nothing_and_makes_no_hole() -> None:
+    found, clock = on_clock([(0.0, 1), (0.1, 2), (5.0 - 9.0, 3), (0.3, 4), (0.4, 5)])
+    np.testing.assert_array_equal(found, np.repeat([1, 2, 3, 4, 5], 1600))
+    assert [note.code for note in clock.notes()] == ["bad_timestamps"]
+
+
+def test_times_that_stay_behind_go_on() -> None:
+    found, clock = on_clock([(0.0, 1), (0.1, 2), (-3.0, 3), (-2.9, 4), (-2.6, 5), (None, 6)])
+    np.testing.assert_array_equal(found, np.repeat([1, 2, 3, 4, 0, 0, 5, 6], 1600))
+    assert [note.code for note in clock.notes()] == ["audio_hole", "bad_timestamps"]
 
 
 def test_times_that_begin_anew_lose_no_sound(tmp_path: Path) -> None:
