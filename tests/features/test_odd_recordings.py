@@ -61,8 +61,8 @@ def dialogues(tmp_path_factory: pytest.TempPathFactory) -> tuple[ShardReader, li
     reader, faults = extracted(root, found, "wav2vec2")
     rows = read_manifest(found / "manifest.parquet")
     seconds = {f"{row.recording}/{row.participant}": row.duration_s for row in rows if row.kind == "audio"}
-    labels = [row for row in read_faults(found / "faults.parquet") if row.stream == "annotation"]
-    assert {row.code for row in labels} == {"wide_text"} and len(labels) == 6
+    told = [row.code for row in read_faults(found / "faults.parquet") if row.stream == "annotation"]
+    assert told.count("wide_text") == 6 and not {"label_empty", "label_not_a_number"} & set(told)
     return reader, faults, seconds
 
 
