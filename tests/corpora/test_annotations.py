@@ -25,7 +25,7 @@ def test_index_is_kept_and_every_bad_token_masked(tmp_path):
     text = dict(found.problems)["label_not_a_number"]
     assert "blank: 1 of 11 lines, first at line 2" in text
     assert "nan: 2 of 11" in text
-    assert "not a number: 2 of 11 lines, first at line 7" in text
+    assert "not a number: 2 of 11 lines, first at line 7: 'n/a'" in text
 
 
 @pytest.mark.parametrize("token", ["inf", "1_0", "0x1", "-nan", "1.#IND", "NaN(ind)", "0.5 0.6", "١"])
@@ -80,3 +80,49 @@ def test_language_is_the_one_spoken_longest_and_text_may_hold_semicolons(tmp_pat
     assert [(segment.text, segment.confidence) for segment in segments][-1] == ("a;b", 0.5)
     assert [code for code, _ in problems] == ["latin1_text", "segment_unparsable"]
     assert read_language(path)[0] == "Français"
+
+
+LINES = ["0,25", "1", "", "0,5", "-nan(ind)", "0"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("rest", ["", ";0,9", "\t1,0"])
+def test_decimal_commas_tabs_and_encodings_are_read(tmp_path, encoding, end, rest):
+    content = "".join(line + rest + end for line in LINES).encode(encoding)
+    found = engagement(tmp_path, content)
+    assert found.valid.tolist() == [True, True, False, True, False, True]
+    np.testing.assert_array_equal(found.value, np.float32([0.25, 1, 0, 0.5, 0, 0]))
+    assert ("wide_text" in dict(found.problems)) == encoding.startswith(("utf-16", "utf-32"))
+    assert count_lines(tmp_path / "expert.engagement.annotation.csv") == 6
+
+
+def test_commas_beside_points_are_never_guessed_about(tmp_path):
+    """`0,5` may be two fields where other lines have a point."""
+    found = engagement(tmp_path, b"0.25\n0,5\n0.5,1.0\n")
+    assert found.valid.tolist() == [True, False, False]
+    assert "2 of 3 lines, first at line 2: '0,5'" in dict(found.problems)["label_not_a_number"]
+
+
+def test_a_label_that_does_not_read_is_quoted(tmp_path):
+    found = engagement(tmp_path, b"\nhigh\nlow\n")
+    assert dict(found.problems)["label_empty"] == "no valid value in 3 lines, the first is 'high'"
+
+
+def test_wide_text_that_breaks_off_is_refused_by_its_encoding(tmp_path):
+    with pytest.raises(DataError, match=r"begins as utf-16.* byte 6"):
+        engagement(tmp_path, "0.5".encode("utf-16")[:-1])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_transcripts_with_commas_and_tabs(tmp_path, encoding, mark):
+    path = tmp_path / "expert.audio.transcript.annotation.csv"
+    lines = [["0,5", "1,25", "ja, gut", "0,9"], ["2", "3.5", "so", "1"], ["x", "4", "weg", "1"]]
+    path.write_bytes("\n".join(map(mark.join, lines)).encode(encoding))
+    segments, problems = read_segments(path)
+    assert [(s.start, s.end, s.text, s.confidence) for s in segments] == [
+        (0.5, 1.25, "ja, gut", 0.9), (2, 3.5, "so", 1),
+    ]  # fmt: skip
+    quote = ascii(mark.join(lines[2]))
+    assert dict(problems)["segment_unparsable"] == f"1 of 3 lines, first at line 3: {quote}"

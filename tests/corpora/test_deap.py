@@ -9,11 +9,13 @@ import pytest
 
 from affectssm.config import DeapSettings
 from affectssm.corpora import deap
+from affectssm.corpora.deap_ratings import note_ratings, read_ratings
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.demo.pickle2 import dumps_dat, dumps_that_runs
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.signals import EEG
 from affectssm.errors import ConfigError, DataError
+from affectssm.store.faults import FaultLog
 from tests.corpora.trees import codes
 
 PREPROCESSED = DeapSettings(root="unused", shards=2)
@@ -184,7 +186,10 @@ def test_a_table_with_semicolons_and_lines_that_do_not_read(tmp_path: Path) -> N
     manifest = found(tmp_path)
     assert recordings(manifest) == ["s01_v01", "s01_v02"]
     (fault,) = manifest.faults.rows
-    assert (fault.code, fault.found) == ("ratings_unparsable", "lines 4, 5, 6, 7")
+    assert (fault.code, fault.found) == (
+        "ratings_unparsable",
+        "lines 4, 5, 7; line 4 is '1;2;3;0;6;6;6;6;3'",
+    )
 
 
 def test_roots_without_a_trial_say_what_is_there(tmp_path: Path) -> None:
@@ -198,3 +203,120 @@ def test_roots_without_a_trial_say_what_is_there(tmp_path: Path) -> None:
     bdf(tmp_path, "s01", [5], 70)
     with pytest.raises(DataError, match=r"no participant_ratings\.csv"):
         found(tmp_path, ORIGINAL)
+
+
+def test_a_recording_that_was_never_closed_keeps_the_trials_that_are_there(tmp_path: Path) -> None:
+    path = bdf(tmp_path, "s01", [5, 80], 150)
+    data = bytearray(path.read_bytes())
+    data[236:244] = b"-1      "
+    path.write_bytes(data[:-1000])
+    table(tmp_path, [line(1, 1, 1, 5), line(1, 2, 2, 80)])
+    manifest = found(tmp_path, ORIGINAL)
+    assert recordings(manifest) == ["s01_v01", "s01_v02"]
+    (fault,) = [fault for fault in manifest.faults.rows if fault.code == "unclosed_recording"]
+    assert fault.participant == "s01"
+    assert "-1 records by the header; 149 whole ones (149 s)" in fault.found
+
+
+SPREADSHEET = "Participant_id;Trial;Experiment_id;Start_time;Valence;Arousal;Dominance;Liking;Familiarity"
+SAVED_AGAIN = [
+    "1;1;5;1695918;7,71;7,60;6,9;7,83;4",
+    "1;2;18;2714905;8,1;7,31;7,28;8,47;",
+    "1;3;4;3586768;8,58;7,54;9;7,08;4",
+]
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "encoding"),
+    [
+        (";", "utf-8"), (";", "utf-8-sig"), (";", "latin-1"), (";", "utf-16"), (";", "utf-16-le"), (";", "utf-16-be"),
+        (";", "utf-32"), ("\t", "utf-8"), ("\t", "utf-16"), (',"', "utf-8"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_table_that_a_spreadsheet_saved_again_is_read(
+    tmp_path: Path, delimiter: str, encoding: str, end: str
+) -> None:
+    """Semicolons, tabs or quoted fields, with decimal commas, in any encoding."""
+    lines = [SPREADSHEET, *SAVED_AGAIN, ";;;;;;;;", ""]
+    lines = ["sep=;", *lines] if encoding == "utf-16" and delimiter == ";" else lines
+    if delimiter == ',"':
+        lines = [",".join(f'"{field}"' for field in text.split(";")) for text in lines]
+    else:
+        lines = [text.replace(";", delimiter) for text in lines]
+    path = tmp_path / "participant_ratings.csv"
+    path.write_bytes(end.join(lines).encode(encoding))
+    found = read_ratings(path)
+    assert [(trial.video, trial.start, trial.ratings["valence"]) for trial in found.of(1)] == [
+        (5, 1695918, 7.71), (18, 2714905, 8.1), (4, 3586768, 8.58),
+    ]  # fmt: skip
+    assert [trial.ratings["arousal"] for trial in found.of(1)] == [7.6, 7.31, 7.54]
+    assert "familiarity" not in found.of(1)[1].ratings and not any(trial.unusable for trial in found.of(1))
+    assert not found.bad_lines
+    wide = encoding.startswith(("utf-16", "utf-32"))
+    assert [code for code, _ in found.problems] == (["wide_text"] if wide else [])
+
+
+def test_a_latin1_table_and_wide_text_are_reported(tmp_path: Path) -> None:
+    dat(tmp_path, "s01", 1)
+    path = table(tmp_path, [])
+    for extra, encoding, code in (
+        ("Liking (gr\u00fcn)", "latin-1", "latin1_text"),
+        ("Liking", "utf-16", "wide_text"),
+    ):
+        path.write_bytes(f"{HEADER},{extra}\n1,1,1,0,6,6,6,6,5,x\n".encode(encoding))
+        assert codes(found(tmp_path)) == [code]
+
+
+def test_text_that_is_no_rating_is_quoted_and_not_called_missing(tmp_path: Path) -> None:
+    dat(tmp_path, "s01", 3)
+    table(
+        tmp_path,
+        [
+            line(1, 1, 1, ratings="7.7.1,6,6,6,"),
+            line(1, 2, 2, ratings=",12,6,6,3"),
+            line(1, 3, 3, ratings="high,6,6,6,3"),
+        ],
+    )
+    rows = {(row.code, row.found) for row in found(tmp_path).faults.rows}
+    assert rows == {
+        ("ratings_unparsable", "valence of 2 of 3 trials; of video 1: '7.7.1'"),
+        ("rating_missing", "no valence in 1 of 3 trials: videos 2"),
+        ("rating_missing", "arousal of 1 of 3 trials; of video 2: '12'"),
+        ("rating_missing", "no familiarity in 1 of 3 trials: videos 1"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("bad", "quote"),
+    [
+        (
+            "1,2,2,0,7,71,7,60,6,9,7,83",
+            "line 3 is '1,2,2,0,7,71,7,60,6,9,7,83'",
+        ),  # decimal commas between commas
+        ('1,2,2,0,"6,6,6,6,3', "lines 3; line 3 is"),  # a quote that is not closed
+        ("1,2,2.5,0,6,6,6,6,3", "lines 3;"),
+        ("one,2,2,0,6,6,6,6,3", "lines 3;"),
+    ],
+)
+def test_a_line_that_does_not_read_costs_itself_alone(tmp_path: Path, bad: str, quote: str) -> None:
+    path = table(tmp_path, [line(1, 1, 1), bad, line(1, 3, 3)])
+    found = read_ratings(path)
+    assert [trial.video for trial in found.of(1)] == [1, 3]
+    assert [at for at, _ in found.bad_lines] == [3]
+    log = FaultLog("deap")
+    note_ratings(found, log)
+    (fault,) = [row for row in log.rows if row.code == "ratings_unparsable"]
+    assert quote in fault.found
+
+
+def test_a_table_of_which_nothing_reads_is_refused_with_its_text(tmp_path: Path) -> None:
+    path = table(tmp_path, ["1,2,2,0,7,71,7,60,6,9,7,83"])
+    with pytest.raises(DataError, match="no line that reads; line 2 is '1,2,2,0,7,71"):
+        read_ratings(path)
+    path = table(tmp_path, ["1;1;7,71;7,60"], "Participant_id;Trial;Valence;Arousal")
+    with pytest.raises(DataError, match=r"first line is .*Participant_id;Trial;Valence;Arousal"):
+        read_ratings(path)
+    path.write_bytes("\ufeff".encode("utf-16-le") + b"odd")
+    with pytest.raises(DataError, match=r"(?i)utf-16"):
+        read_ratings(path)

@@ -140,3 +140,34 @@ def test_folders_found_twice_and_roots_without_a_trial(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no trial that can be used; the folder holds nothing"):
         found(tmp_path / "empty")
+
+
+def test_ratings_with_commas_are_read_and_text_that_is_none_is_quoted(tmp_path: Path) -> None:
+    session(tmp_path, 2, felt='feltVlnc="3,5" feltArsl="7" feltCtrl="x y" feltPred="12"')
+    session(tmp_path, 4, felt='feltVlnc="3;5" feltArsl="7"')
+    manifest = found(tmp_path)
+    assert {row.recording for row in manifest.rows} == {"2", "4"}
+    rows = {(row.recording, row.code, row.found) for row in manifest.faults.rows if "rating" in row.code}
+    assert rows == {
+        ("2", "ratings_unparsable", "dominance 'x y'"),
+        ("2", "rating_missing", "predictability '12'"),
+        ("4", "ratings_unparsable", "valence '3;5'"),
+        ("4", "rating_missing", "valence '3;5'"),
+    }
+
+
+def test_a_session_saved_in_latin1_costs_nothing(tmp_path: Path) -> None:
+    path = session(tmp_path, 2).with_name("session.xml")
+    path.write_bytes(
+        path.read_text().replace("<session", '<session mediaFile="\u00fc.avi"').encode("latin-1")
+    )
+    assert "latin1_text" in codes(found(tmp_path), recording="2")
+
+
+def test_a_recording_that_was_never_closed_is_used(tmp_path: Path) -> None:
+    path = session(tmp_path, 2)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:236] + b"-1      " + whole[244:])
+    manifest = found(tmp_path)
+    assert {row.recording for row in manifest.rows} == {"2"}
+    assert "unclosed_recording" in codes(manifest, recording="2")

@@ -110,6 +110,21 @@ def test_digital_silence_is_finite_and_reported(name: str) -> None:
     assert track.time[-1] == pytest.approx(19.69, abs=0.05)
 
 
+def test_silence_is_reported_as_what_it_is(tmp_path: Path) -> None:
+    """Inverted channels are no silence; what is too quiet for 16 bits is not called zeros."""
+    made, wave = encoder("wav2vec2"), np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    for level, codes, found in (
+        (1.0, ["channels_cancel"], "channels that cancel"),
+        (1e-5, ["silent_audio"], "1.0 s never above 4e-06 of full scale"),
+        (0.0, ["silent_audio"], "1.0 s of zeros"),
+    ):
+        right = -wave if level == 1 else wave
+        path = write_media(tmp_path / "a.wav", audio=level * np.stack([wave, right]), codec="pcm_f32le")
+        _, source = run(made, path)
+        assert [note.code for note in source.notes] == codes
+        assert source.notes[0].found.startswith(found)
+
+
 @real
 def test_wav_and_flac_of_the_same_speech_agree() -> None:
     made = encoder("wav2vec2")

@@ -150,18 +150,14 @@ def test_only_rising_edges_count_and_the_status_channel_is_the_last_whatever_its
     assert file.status_words() == [0x180000, 0x18FF02, 0x18FF04, 0x18FF05]
 
 
-def test_an_edge_on_the_border_of_two_blocks_is_seen_once(
-    small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = SignalFile(small).events(0xFF)
+def test_an_edge_on_the_border_of_two_blocks_is_seen_once(small: Path) -> None:
+    file = SignalFile(small)
+    whole = file.events(0xFF)
     for seconds in (100 / 64, 99 / 64, 1 / 64 * 7):
-        monkeypatch.setattr("affectssm.media.biosignals.BLOCK_S", seconds)
-        file = SignalFile(small)
         blocks = list(file.blocks([file.status], seconds))
         assert sum(map(len, blocks)) == 640
         assert max(map(len, blocks)) == round(seconds * 64)
-        monkeypatch.setattr(file, "blocks", lambda channels, blocks=blocks: iter(blocks))
-        assert file.events(0xFF) == whole
+        assert file.events(0xFF, seconds) == whole
 
 
 def test_voltages_are_microvolts_and_other_units_stay(tmp_path: Path) -> None:
@@ -192,8 +188,14 @@ def test_bytes_after_the_last_record_are_left_alone(small: Path) -> None:
     [
         (0, b"RIFF...."),
         (184, b"77      "),
-        (236, b"-1      "),
+        (236, b"-2      "),
         (244, b"abc     "),
+        (244, b"1e308   "),
+        (244, b"1e-320  "),
+        (244, b"0       "),
+        (244, b"1_0     "),
+        (256 + 3 * 104, b"-1e308  "),
+        (256 + 3 * 112, b"1e39    "),
         (252, b"9999"),
         (252, b"    "),
     ],
@@ -214,3 +216,138 @@ def test_a_file_without_a_header_is_refused(tmp_path: Path, data: bytes) -> None
         SignalFile(path)
     with pytest.raises(MediaError, match="No such file"):
         SignalFile(tmp_path / "none.bdf")
+
+
+def patched(path: Path, at: int, data: bytes) -> Path:
+    whole = bytearray(path.read_bytes())
+    whole[at : at + len(data)] = data
+    path.write_bytes(whole)
+    return path
+
+
+def mne_microvolts(path: Path, channels: int) -> np.ndarray:
+    """What MNE makes of the first channels, (T, C), voltages in microvolts."""
+    import mne
+
+    raw = mne.io.read_raw_bdf(path, stim_channel=None, verbose="CRITICAL")
+    return raw.get_data(range(channels)).T * 1e6
+
+
+@pytest.mark.parametrize(
+    ("unit", "as_mne"),
+    [
+        ("\u03bcV".encode("shift_jis"), True),
+        ("\u00b5V".encode("latin-1"), True),
+        ("\u00b5V".encode(), False),  # the others MNE takes for volts
+        ("\u03bcV".encode(), False),
+        ("\u00b5V".encode("cp437"), False),
+        (b"uV\0\0\0\0\0\0", False),
+    ],
+)
+def test_a_microvolt_is_one_whatever_the_sign_and_its_encoding(
+    small: Path, unit: bytes, as_mne: bool
+) -> None:
+    plain = SignalFile(small).read(SignalFile(small).find(["Fp1"]))
+    assert np.abs(plain).max() > 5000
+    file = SignalFile(patched(small, 256 + 3 * 96, unit.ljust(8)))
+    assert file.header.channels[0].unit == "uV"
+    np.testing.assert_array_equal(file.read(file.find(["Fp1"])), plain)
+    if as_mne:
+        np.testing.assert_allclose(mne_microvolts(small, 1), plain, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("unit", "kept", "factor"),
+    [
+        (b"nV", "nV", 1e-3),
+        ("\u03bcS".encode("shift_jis"), "uS", 1),
+        (b"\x83\xcb", "\x83\xcb", 1),
+        (b"", "", 1),
+    ],
+)
+def test_other_units_keep_their_name(small: Path, unit: bytes, kept: str, factor: float) -> None:
+    plain = SignalFile(small).read(SignalFile(small).find(["Fp1"]))
+    file = SignalFile(patched(small, 256 + 3 * 96, unit.ljust(8)))
+    assert file.header.channels[0].unit == kept
+    np.testing.assert_allclose(file.read(file.find(["Fp1"])), plain * factor)
+
+
+@pytest.mark.parametrize(
+    ("at", "data"),
+    [
+        (8, b"X M 01-JAN-1980 Doe hand=1=2".ljust(80)),
+        (8, "M\u00fcller \u00e9".encode("latin-1").ljust(80)),
+        (88, b"Startdate 99-XXX-0000 X X X".ljust(80)),
+        (168, b"??.??.??99:99:99"),
+        (192, "gr\u00f6\u00dfer".encode("latin-1").ljust(44)),
+        (236, b"10\0\0\0\0\0\0"),
+        (252, b"3\0\0\0"),
+        (256, b"Fp1\0left over"),
+        (256 + 3 * 216, b"64\0garba"),
+        (256 + 3 * 224, "\u00fc\u00b5".encode("latin-1").ljust(32)),
+    ],
+)
+def test_a_field_that_decides_no_sample_refuses_no_file(small: Path, at: int, data: bytes) -> None:
+    before = SignalFile(small)
+    expected = before.read(before.header.channels)
+    file = SignalFile(patched(small, at, data))
+    assert file.labels == ["Fp1", "GSR1", "-1"]
+    assert np.array_equal(file.read(file.header.channels), expected)
+
+
+@pytest.mark.parametrize("promised", [b"-1", b"0"])
+@pytest.mark.parametrize("more", [0, 100])
+def test_a_recording_that_was_never_closed_is_read_to_its_last_whole_record(
+    small: Path, promised: bytes, more: int
+) -> None:
+    before = SignalFile(small)
+    expected, events = before.read(before.header.channels), before.events(0xFF)
+    assert before.header.closed
+    patched(small, 236, promised.ljust(8))
+    small.write_bytes(small.read_bytes() + b"\1" * more)
+    file = SignalFile(small)
+    header = file.header
+    assert (header.closed, header.records, header.surplus) == (False, 10, more)
+    assert np.array_equal(file.read(header.channels), expected)
+    assert file.events(0xFF) == events
+    np.testing.assert_allclose(mne_microvolts(small, 1)[:, 0], expected[:, 0], rtol=1e-9)
+
+
+def test_a_recording_that_was_never_begun_is_refused(small: Path) -> None:
+    patched(small, 236, b"-1      ")
+    small.write_bytes(small.read_bytes()[: 256 * 4 + 100])
+    with pytest.raises(MediaError, match="not one whole record"):
+        SignalFile(small)
+
+
+def test_stretches_that_begin_and_end_within_records(small: Path) -> None:
+    file = SignalFile(small)
+    whole = file.read(file.header.channels)
+    for start, stop in ((0, 1), (63, 65), (64, 128), (100, 300), (639, 640), (5, 5)):
+        assert np.array_equal(file.read(file.header.channels, start, stop), whole[start:stop])
+    assert np.array_equal(file.read(file.header.channels[::-1]), whole[:, ::-1])
+
+
+@real
+@pytest.mark.parametrize("name", ["short_psg.bdf", "test.bdf", "test_bdf_stim_channel.bdf"])
+def test_real_recordings_hold_what_mne_reads(name: str) -> None:
+    file = SignalFile(PHYSIO / name)
+    rate = max(channel.rate for channel in file.header.channels)
+    channels = [channel for channel in file.header.channels if channel.rate == rate]
+    import mne
+
+    slower = [channel.label for channel in file.header.channels if channel.rate != rate]
+    raw = mne.io.read_raw_bdf(file.path, exclude=slower, stim_channel=None, verbose="CRITICAL")
+    unit = [1e6 if channel.unit == "uV" else 1.0 for channel in channels]
+    np.testing.assert_allclose(file.read(channels), raw.get_data().T * unit, rtol=1e-9, atol=1e-9)
+
+
+@real
+def test_an_edf_that_was_never_closed_is_read_as_it_was(tmp_path: Path) -> None:
+    whole = SignalFile(PHYSIO / "short_psg.edf")
+    channels = whole.find(["EEG Fpz-Cz", "EEG Pz-Oz"])
+    path = tmp_path / "a.edf"
+    path.write_bytes(whole.path.read_bytes())
+    file = SignalFile(patched(path, 236, b"-1      "))
+    assert not file.header.closed and file.duration_s == whole.duration_s
+    assert np.array_equal(file.read(channels), whole.read(channels))

@@ -73,3 +73,42 @@ def test_an_unknown_encoding_and_an_absent_file_are_refused(tmp_path: Path) -> N
         read_session_xml(written(tmp_path, '<?xml version="1.0" encoding="klingon"?><session/>'))
     with pytest.raises(MediaError, match="No such file"):
         read_session_xml(tmp_path / "none.xml")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "says", "problem"),
+    [
+        ("utf-8", "utf-8", ""),
+        ("utf-8-sig", "utf-8", ""),
+        ("latin-1", "latin-1", ""),
+        ("utf-16", "utf-16", ""),
+        ("utf-16", "utf-8", "wide_text"),
+        ("utf-16-le", "utf-8", "wide_text"),
+        ("latin-1", "utf-8", "latin1_text"),
+        ("utf-8", "utf-16", ""),
+    ],
+)
+def test_a_session_in_another_encoding_than_it_says(
+    tmp_path: Path, encoding: str, says: str, problem: str
+) -> None:
+    path = tmp_path / "session.xml"
+    text = (
+        SESSION.format(valence="7,5").replace('"utf-8"', f'"{says}"').replace("69.avi", "F\u00fcr Elise.avi")
+    )
+    path.write_bytes(text.encode(encoding))
+    if (encoding, says) == ("utf-8", "utf-16"):
+        with pytest.raises(MediaError, match="no XML that reads"):
+            read_session_xml(path)
+        return
+    found = read_session_xml(path)
+    assert (found.felt["valence"], found.media) == (7.5, "F\u00fcr Elise.avi")
+    assert [code for code, _ in found.problems] == ([problem] if problem else [])
+
+
+def test_entities_in_another_encoding_are_refused_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "session.xml"
+    for says in ("utf-8", "utf-16"):
+        text = BOMB.format("x", "", "a").replace('"1.0"', f'"1.0" encoding="{says}"')
+        path.write_bytes(text.encode("utf-16"))
+        with pytest.raises(UnsafeFileError):
+            read_session_xml(path)

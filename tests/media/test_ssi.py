@@ -123,3 +123,11 @@ def test_entities_and_files_that_are_no_headers_are_refused(tmp_path):
         read_header(path)
     with pytest.raises(DataError, match="No such file"):
         read_header(tmp_path / "none.stream")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_header_in_another_encoding_and_with_a_decimal_comma(tmp_path, encoding):
+    path = write(tmp_path, info=INFO.replace("25.000000", "25,000000"))
+    path.write_bytes(path.read_text().encode(encoding))
+    assert read_header(path).rate == 25.0
+    np.testing.assert_array_equal(read_stream(path).value, VALUES)

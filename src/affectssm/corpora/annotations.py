@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.errors import DataError
+from affectssm.media.text import Text, number, quoted, read_text
 
 _NAN = re.compile(r"[+-]?(nan(\(\w*\))?|1\.#(ind|qnan|snan)\w*)", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+MAX_BYTES = 64 << 20  # a day of labels at 25 Hz takes half of it
+_FIELD_END = re.compile(r"[;\t]")
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,10 @@ class Segment:
 
 
 def read_engagement(path: Path) -> Engagement:
-    """Read an engagement annotation: one number a line (or the first of several `;` fields), no header.
+    """Read an engagement annotation: one number a line (or the first of several fields), no header.
 
-    Lines keep their index: what cannot be used is masked, never dropped, or all later frames would shift.
+    Fields end at `;` or a tab. Decimals have a point or, throughout a file, a comma. Lines keep their index: what
+    cannot be used is masked and quoted, never dropped, or all later frames would shift.
 
     Raises:
         DataError: the file cannot be opened.
@@ -52,24 +54,28 @@ def read_engagement(path: Path) -> Engagement:
     value = np.zeros(len(lines), np.float32)
     valid = np.zeros(len(lines), bool)
     masked: dict[str, list[int]] = defaultdict(list)  # reason -> line numbers from 1
-    for index, line in enumerate(lines):
-        token = line.partition(";")[0].strip()
-        reason = _refusal(token)
+    tokens = [_FIELD_END.split(line, 1)[0].strip() for line in lines]
+    commas = not any("." in token for token in tokens)
+    for index, token in enumerate(tokens):
+        value[index], reason = _judged(token, commas)
+        valid[index] = not reason
         if reason:
             masked[reason].append(index + 1)
-        else:
-            value[index], valid[index] = float(token), True
     for code, reasons in _MASK_CODES.items():
-        found = [f"{reason}: {_count(masked[reason], len(lines))}" for reason in reasons if reason in masked]
+        found = [f"{reason}: {_count(masked[reason], lines)}" for reason in reasons if reason in masked]
         if found:
             problems.append((code, "; ".join(found)))
     if not valid.any():
-        problems.append(("label_empty", f"no valid value in {len(lines)} lines"))
+        first = next((line for line in lines if line.strip()), "")
+        quote = f", the first is {quoted(first)}" if first else ""
+        problems.append(("label_empty", f"no valid value in {len(lines)} lines{quote}"))
     return Engagement(value, valid, problems)
 
 
 def read_segments(path: Path) -> tuple[list[Segment], list[tuple[str, str]]]:
     """Read a `start;end;text;confidence` annotation (transcript, language, age, gender).
+
+    Tabs may stand for `;`, and decimal commas for points.
 
     Returns:
         The segments, and (fault code, what was found); lines of another form are left out and reported.
@@ -79,16 +85,17 @@ def read_segments(path: Path) -> tuple[list[Segment], list[tuple[str, str]]]:
     """
     lines, problems = read_lines(path)
     segments, refused = [], []
-    for number, line in enumerate(lines, 1):
-        fields = line.split(";", 2)
-        numbers = [field.strip() for field in fields[:2]]
-        if len(fields) == 3 and all(_NUMBER.fullmatch(field) for field in numbers):
-            text, confidence = _text_and_confidence(fields[2])
-            segments.append(Segment(float(numbers[0]), float(numbers[1]), text, confidence))
+    for at, line in enumerate(lines, 1):
+        mark = ";" if line.count(";") >= 2 else "\t"
+        fields = line.split(mark, 2)
+        start, end = (number(field) for field in (*fields, "", "")[:2])
+        if len(fields) == 3 and start is not None and end is not None:
+            text, confidence = _text_and_confidence(fields[2], mark)
+            segments.append(Segment(start, end, text, confidence))
         elif line.strip():
-            refused.append(number)
+            refused.append(at)
     if refused:
-        problems.append(("segment_unparsable", _count(refused, len(lines))))
+        problems.append(("segment_unparsable", _count(refused, lines)))
     return segments, problems
 
 
@@ -107,25 +114,22 @@ def read_language(path: Path) -> tuple[str, list[tuple[str, str]]]:
 
 
 def count_lines(path: Path) -> int:
-    """Lines of an annotation, without looking at a value: test labels are opened by the evaluation alone."""
-    return len(_read(path).splitlines())
-
-
-def read_lines(path: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Lines of a text file in UTF-8 or, failing that, latin-1 (reported).
+    """Lines of an annotation, without looking at a value: test labels are opened by the evaluation alone.
 
     Raises:
         DataError: the file cannot be opened.
     """
-    raw = _read(path)
-    try:
-        raw.decode("utf-8")
-        encoding, problems = "utf-8", []
-    except UnicodeDecodeError as error:
-        encoding = "latin-1"
-        problems = [("latin1_text", f"byte 0x{raw[error.start]:02x} at offset {error.start} is not UTF-8")]
-    # split as bytes: str.splitlines would also break at characters such as latin-1's 0x85
-    return [line.decode(encoding) for line in raw.removeprefix(b"\xef\xbb\xbf").splitlines()], problems
+    return len(_read(path).lines)
+
+
+def read_lines(path: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """Lines of a text file, and (fault code, what was found) where it is not in UTF-8.
+
+    Raises:
+        DataError: the file cannot be opened.
+    """
+    text = _read(path)
+    return text.lines, text.problems
 
 
 _MASK_CODES = {
@@ -134,33 +138,31 @@ _MASK_CODES = {
 }
 
 
-def _refusal(token: str) -> str:
-    """Why a token is no engagement, or "" where it is."""
+def _judged(token: str, commas: bool) -> tuple[float, str]:
+    """Return a token's value and "", or 0 and why it is none; ``commas``: whether its comma can be a decimal one."""
     if not token:
-        return "blank"
+        return 0.0, "blank"
     if _NAN.fullmatch(token):
-        return "nan"
-    if not _NUMBER.fullmatch(token):
-        return "not a number"
-    return "" if 0.0 <= float(token) <= 1.0 else "outside [0, 1]"
+        return 0.0, "nan"
+    value = number(token) if commas or "," not in token else None
+    if value is None:
+        return 0.0, "not a number"
+    return (value, "") if 0.0 <= value <= 1.0 else (0.0, "outside [0, 1]")
 
 
-def _count(numbers: list[int], total: int) -> str:
-    return f"{len(numbers)} of {total} lines, first at line {numbers[0]}"
+def _count(numbers: list[int], lines: list[str]) -> str:
+    """Say how many lines there are of a kind, and quote the first."""
+    line = lines[numbers[0] - 1]
+    quote = f": {quoted(line)}" if line.strip() else ""
+    return f"{len(numbers)} of {len(lines)} lines, first at line {numbers[0]}{quote}"
 
 
-def _text_and_confidence(rest: str) -> tuple[str, float]:
+def _text_and_confidence(rest: str, mark: str) -> tuple[str, float]:
     """Split `text;confidence`; the text itself may hold `;`, the confidence may be absent (1)."""
-    text, separator, confidence = rest.rpartition(";")
-    if separator and _NUMBER.fullmatch(confidence.strip()):
-        return text.strip(), float(confidence)
-    return rest.strip(), 1.0
+    text, separator, confidence = rest.rpartition(mark)
+    value = number(confidence) if separator else None
+    return (rest.strip(), 1.0) if value is None else (text.strip(), value)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            path, error.strerror or str(error), "a readable annotation file", "mend the file or its rights"
-        ) from error
+def _read(path: Path) -> Text:
+    return read_text(path, limit=MAX_BYTES)

@@ -102,7 +102,7 @@ def _ratings(root: Path, found: Found, variant: str, log: FaultLog) -> RatingsTa
                 "the owner's metadata_csv beside data_original: it says which video was shown when",
                 "unpack metadata_csv.zip below the root, or set corpora.deap.variant to preprocessed",
             )
-        return RatingsTable({}, ())
+        return RatingsTable({})
     table = read_ratings(root / first_of(found.tables, "", log).rel)
     note_ratings(table, log)
     return table

@@ -39,8 +39,6 @@ def trials_of(
             participant=subject, found=error.found, expected=error.expected, action="quarantined",
         )  # fmt: skip
         return []
-    finally:
-        file.close()
     if not dims:
         return []
     rated = _matched([onset / file.status.rate for onset in onsets], subject, table.of(number), log)

@@ -1,39 +1,66 @@
-"""DEAP's participant_ratings.csv, which joins the order of presentation, the videos and the ratings."""
+"""DEAP's participant_ratings.csv, which joins the order of presentation, the videos and the ratings.
+
+It is read as the owner made it and as spreadsheets save it again: fields that end at commas, semicolons or tabs,
+decimals with a point or a comma, UTF-8 with or without a mark, UTF-16. What does not read is quoted, never taken for
+missing.
+"""
 
 from __future__ import annotations
 
 import csv
-import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from affectssm.corpora.signals import SCALE
 from affectssm.media.probe import MediaError
+from affectssm.media.text import number, quoted, read_text
 from affectssm.store.faults import FaultLog
 
+MAX_BYTES = 16 << 20  # the owner's table has 100 kB
 DIMENSIONS = ("valence", "arousal", "dominance", "liking", "familiarity")
+_NEEDED = frozenset({"participant_id", "trial", "experiment_id", "valence", "arousal"})
+_PREAMBLE = re.compile(
+    r"\s*(?:sep=.)?\s*", re.IGNORECASE
+)  # before the header: blank lines, a spreadsheet's mark
+_DELIMITERS = (",", ";", "\t")
 EXPECTED = "Participant_id,Trial,Experiment_id,Start_time,Valence,Arousal,Dominance,Liking,Familiarity"
 
 
 @dataclass(frozen=True)
 class RatedTrial:
-    """A line: subject, place in the order of presentation, video, start in the owner's unit, ratings there are."""
+    """A line of the table.
+
+    Attributes:
+        participant, trial, video: subject, place in the order of presentation, video.
+        start: when it began, in the owner's unit, where that is said.
+        ratings: dimension -> rating, from 1 to 9.
+        unusable: dimension -> the text that stands in its place and is no such number.
+    """
 
     participant: int
     trial: int
     video: int
     start: float | None
     ratings: Mapping[str, float]
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RatingsTable:
-    """The lines by participant, in the order of presentation, and the numbers of the lines that do not read."""
+    """The table.
+
+    Attributes:
+        by_participant: the lines by participant, in the order of presentation.
+        bad_lines: number and text of the lines that do not read.
+        problems: (fault code, what was found) where the text is not in UTF-8.
+    """
 
     by_participant: Mapping[int, list[RatedTrial]]
-    bad_lines: tuple[int, ...]
+    bad_lines: tuple[tuple[int, str], ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
     def of(self, participant: int) -> list[RatedTrial]:
         """Return a participant's lines."""
@@ -46,28 +73,24 @@ def read_ratings(path: Path) -> RatingsTable:
     Raises:
         MediaError: if it cannot be read or has other columns.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise MediaError(path, error.strerror or str(error), EXPECTED, "copy the file again") from error
-    lines = text.splitlines()
-    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    reader = csv.DictReader(lines, delimiter=delimiter)
-    names = {name.strip().lower(): name for name in reader.fieldnames or [] if name}
-    if not {"participant_id", "trial", "experiment_id", "valence", "arousal"} <= set(names):
-        raise MediaError(
-            path,
-            f"the columns {', '.join(names) or 'none'}",
-            EXPECTED,
-            "give metadata_csv of the owner's download",
-        )
+    text = read_text(path, MediaError, limit=MAX_BYTES)
+    lines = text.lines
+    head = next((at for at, line in enumerate(lines) if not _PREAMBLE.fullmatch(line)), 0)
+    delimiter, names = _columns(lines[head] if lines else "")
+    if not set(names) >= _NEEDED:
+        quote = f"; the first line is {quoted(lines[head])}" if lines else ""
+        found = f"the columns {', '.join(filter(None, names)) or 'none'}{quote}"
+        raise MediaError(path, found, EXPECTED, "give metadata_csv of the owner's download")
     grouped: dict[int, list[RatedTrial]] = defaultdict(list)
     bad = []
-    for number, line in enumerate(reader, 2):
-        trial = _trial({key: line.get(name) or "" for key, name in names.items()})
+    for at, line in enumerate(lines[head + 1 :], head + 2):
+        fields = _fields(line, delimiter)
+        if fields is not None and not any(fields):
+            continue
+        trial = _trial(names, fields) if fields is not None else None
         known = grouped[trial.participant] if trial else []
         if trial is None or any(trial.trial == old.trial or trial.video == old.video for old in known):
-            bad.append(number)
+            bad.append((at, line))
         else:
             known.append(trial)
     ordered = {
@@ -75,54 +98,89 @@ def read_ratings(path: Path) -> RatingsTable:
         for key, trials in sorted(grouped.items())
         if trials
     }
-    return RatingsTable(ordered, tuple(bad))
+    if bad and not ordered:
+        found = f"no line that reads; line {bad[0][0]} is {quoted(bad[0][1])}"
+        raise MediaError(
+            path, found, f"numbers under {EXPECTED}", "give metadata_csv of the owner's download"
+        )
+    return RatingsTable(ordered, tuple(bad), tuple(text.problems))
 
 
 def note_ratings(table: RatingsTable, log: FaultLog) -> None:
     """Report what is missing in the table."""
+    for code, found in table.problems:
+        log.add(code, stream="ratings", found=found, expected="text in UTF-8", action="decided")
     if table.bad_lines:
+        at, line = table.bad_lines[0]
+        numbers = ", ".join(str(at) for at, _ in table.bad_lines[:20])
         log.add(
             "ratings_unparsable",
             stream="ratings",
-            found=f"lines {', '.join(map(str, table.bad_lines[:20]))}",
+            found=f"lines {numbers}; line {at} is {quoted(line)}",
             expected=f"numbers under {EXPECTED}, a trial and a video once a participant",
             action="ignored",
         )
     for participant, trials in table.by_participant.items():
-        for name in DIMENSIONS:
-            without = [trial.video for trial in trials if name not in trial.ratings]
-            if without:
-                videos = (
-                    "" if len(without) == len(trials) else f": videos {', '.join(map(str, sorted(without)))}"
-                )
-                log.add(
-                    "rating_missing",
-                    participant=f"s{participant:02d}",
-                    stream="ratings",
-                    found=f"no {name} in {len(without)} of {len(trials)} trials{videos}",
-                    expected=f"a rating from {SCALE[0]:g} to {SCALE[1]:g}",
-                    action="masked",
-                )
+        _note_participant(participant, trials, log)
 
 
-def _trial(line: Mapping[str, str]) -> RatedTrial | None:
+def _note_participant(participant: int, trials: list[RatedTrial], log: FaultLog) -> None:
+    """Report, by dimension, ratings that are not there and texts that are none."""
+    for name in DIMENSIONS:
+        without = [
+            trial.video for trial in trials if name not in trial.ratings and name not in trial.unusable
+        ]
+        rows = []
+        if without:
+            videos = "" if len(without) == len(trials) else f": videos {', '.join(map(str, sorted(without)))}"
+            rows.append(("rating_missing", f"no {name} in {len(without)} of {len(trials)} trials{videos}"))
+        texts = [(trial.video, trial.unusable[name]) for trial in trials if name in trial.unusable]
+        for code, is_number in (("rating_missing", True), ("ratings_unparsable", False)):
+            alike = [(video, text) for video, text in texts if (number(text) is not None) == is_number]
+            if alike:
+                example = f"of video {alike[0][0]}: {quoted(alike[0][1])}"
+                rows.append((code, f"{name} of {len(alike)} of {len(trials)} trials; {example}"))
+        for code, found in rows:
+            log.add(
+                code,
+                participant=f"s{participant:02d}",
+                stream="ratings",
+                found=found,
+                expected=f"a rating from {SCALE[0]:g} to {SCALE[1]:g}",
+                action="masked",
+            )
+
+
+def _columns(header: str) -> tuple[str, list[str]]:
+    """Return the delimiter that gives a header line the most of our columns, and the names of all of them."""
+    found = {mark: [name.lower() for name in _fields(header, mark) or []] for mark in _DELIMITERS}
+    best = max(_DELIMITERS, key=lambda mark: len(_NEEDED & set(found[mark])))
+    return best, found[best]
+
+
+def _fields(line: str, delimiter: str) -> list[str] | None:
+    """Return a line's fields; None where a quote is not closed. Each line is read by itself, so none hides others."""
     try:
-        participant, trial, video = (int(line[name]) for name in ("participant_id", "trial", "experiment_id"))
-    except ValueError:
+        return [text.strip() for text in next(csv.reader([line], delimiter=delimiter, strict=True), [])]
+    except csv.Error:
         return None
-    if min(participant, trial, video) < 1 or max(participant, trial, video) > 999:
-        return None
-    start = _number(line.get("start_time", ""))
-    found = {name: _number(line.get(name, "")) for name in DIMENSIONS}
-    ratings = {
-        name: value for name, value in found.items() if value is not None and SCALE[0] <= value <= SCALE[1]
-    }
-    return RatedTrial(participant, trial, video, start, ratings)
 
 
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
+def _trial(names: list[str], fields: list[str]) -> RatedTrial | None:
+    """Return a line's trial; None where its numbers do not read or there is more text than columns."""
+    if any(fields[len(names) :]):
         return None
-    return value if math.isfinite(value) else None
+    line = dict(reversed(list(zip(names, fields, strict=False))))  # of two columns of a name the first counts
+    places = [number(line.get(name, "")) or 0.0 for name in ("participant_id", "trial", "experiment_id")]
+    if any(place != int(place) or not 1 <= place <= 999 for place in places):
+        return None
+    participant, trial, video = map(int, places)
+    ratings, unusable = {}, {}
+    for name in DIMENSIONS:
+        text = line.get(name, "")
+        value = number(text)
+        if value is not None and SCALE[0] <= value <= SCALE[1]:
+            ratings[name] = value
+        elif text:
+            unusable[name] = text
+    return RatedTrial(participant, trial, video, number(line.get("start_time", "")), ratings, unusable)

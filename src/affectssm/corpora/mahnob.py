@@ -21,6 +21,7 @@ from affectssm.errors import ConfigError
 from affectssm.media.biosignals import SignalFile
 from affectssm.media.probe import MediaError, UnsafeFileError
 from affectssm.media.session_xml import SessionXml, read_session_xml
+from affectssm.media.text import number, quoted
 from affectssm.store.faults import Action, FaultLog
 from affectssm.store.ids import is_id
 
@@ -83,6 +84,8 @@ class _Finder:
             self._fault("unsafe_id", session, "", ascii(xml.subject), "the subject's number")
             return None
         self.subjects.add(subject)
+        for code, found in xml.problems:
+            self._fault(code, session, subject, found, "text in the encoding that its XML says", "decided")
         if self._is_neutral(session, xml):
             self.neutral[subject] += 1
             return None
@@ -151,9 +154,14 @@ class _Finder:
         """Whether there is a rating to learn from."""
         scale = f"ratings from {SCALE[0]:g} to {SCALE[1]:g}"
         missing = [name for name in ("valence", "arousal") if name not in xml.felt]
+        for name, text in xml.unusable.items():
+            code = "ratings_unparsable" if number(text) is None else "rating_missing"
+            if text.strip() and (code == "ratings_unparsable" or name not in missing):
+                self._fault(code, session, subject, f"{name} {quoted(text)}", scale, "masked")
         if missing:
             texts = [
-                f"{name} {xml.unusable[name]!r}" if name in xml.unusable else f"no {name}" for name in missing
+                f"{name} {quoted(xml.unusable[name])}" if name in xml.unusable else f"no {name}"
+                for name in missing
             ]
             action: Action = "quarantined" if len(missing) == 2 else "masked"
             self._fault("rating_missing", session, subject, ", ".join(texts), scale, action)
@@ -169,8 +177,6 @@ class _Finder:
         except MediaError as error:
             self._fault("unreadable_file", session, subject, error.found, error.expected)
             return None
-        finally:
-            file.close()
         if span is None or not dims:
             return None
         return Trial(

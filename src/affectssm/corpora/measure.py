@@ -248,4 +248,5 @@ _LABEL_ACTIONS: dict[str, Action] = {
     "label_out_of_range": "masked",
     "label_empty": "quarantined",
     "latin1_text": "decided",
+    "wide_text": "decided",
 }

@@ -27,12 +27,25 @@ def checked_file(
             action="quarantined",
         )
         return None
-    if file.header.surplus:
+    header = file.header
+    if not header.closed:
+        log.add(
+            "unclosed_recording",
+            recording=recording,
+            participant=subject,
+            found=f"{header.promised} records by the header; {header.records} whole ones ({file.duration_s:g} s) "
+            f"and {header.surplus} bytes of another are there",
+            expected="a header with the number of records",
+            action="decided",
+        )
+    elif header.surplus:
+        more = header.surplus // header.record_bytes
         log.add(
             "stream_long_body",
             recording=recording,
             participant=subject,
-            found=f"{file.header.surplus} bytes after the last record",
+            found=f"{header.surplus} bytes after the last record"
+            + (f", as many as {more} records" if more else ""),
             expected="as many bytes as the header says",
             action="ignored",
         )

@@ -170,5 +170,5 @@ def _add_text_fault(code: str, session: Session, role: str, stream: str, found: 
         stream=stream,
         found=found,
         expected="lines of start;end;text;confidence in UTF-8",
-        action="decided" if code == "latin1_text" else "ignored",
+        action="decided" if code in ("latin1_text", "wide_text") else "ignored",
     )

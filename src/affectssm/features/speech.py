@@ -28,6 +28,7 @@ from affectssm.features.base import Extractor, Source
 from affectssm.features.chunks import Chunk, Level, plan_chunks
 from affectssm.features.weights import Wanted, loading, ready, record, seed_of, seeded, verified_folder
 from affectssm.media.audio import RATE, AudioReader
+from affectssm.media.channels import QUIETEST
 from affectssm.store.shards import Track
 from affectssm.torchvision_ops import ensure_torchvision_ops
 
@@ -48,7 +49,6 @@ SMALL: dict[str, Any] = {
 """A small configuration for random weights, whose hidden states still tell how loud the sound is."""
 _CPU_FRAMES = 1000
 _BLOCK_S = 5.0  # the first convolutions make 512 numbers of every five samples
-_QUIETEST = 2.0**-15  # one step of 16-bit sound
 
 
 class SpeechEncoder(Extractor):
@@ -125,8 +125,9 @@ class SpeechEncoder(Extractor):
         config = self._network.config
         level = Level.of(reader, config.conv_kernel[0], config.conv_stride[0])
         source.notes.extend(reader.notes)
-        if level.samples and level.peak < _QUIETEST:
-            source.note("silent_audio", f"{level.samples / RATE:.1f} s of zeros", "sound", "ignored")
+        if level.samples and level.peak < QUIETEST:
+            quiet = f"never above {level.peak:.1g} of full scale" if level.peak else "of zeros"
+            source.note("silent_audio", f"{level.samples / RATE:.1f} s {quiet}", "sound", "ignored")
         mean, scale = (level.mean, level.scale) if self._scaled else (0.0, 1.0)
         if self._norm is not None:
             self._norm.set(level, mean, scale)

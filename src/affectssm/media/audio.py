@@ -2,8 +2,9 @@
 
 Sample n of the output is the sound at n / rate seconds of the file's clock (see
 :mod:`affectssm.media.probe`): a track that starts late begins with silence, a hole in the middle is filled
-with silence, what lies before zero (a codec's priming) is dropped. Channels are averaged. Blocks are yielded
-as they are decoded.
+with silence, what lies before zero (a codec's priming) is dropped. Channels are averaged, but for those that are
+silent throughout or cancel others (:mod:`affectssm.media.channels`). A track may change its rate and its channels
+midway; each stretch is resampled by itself. Blocks are yielded as they are decoded.
 """
 
 from __future__ import annotations
@@ -13,18 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
+from affectssm.media.channels import Mix, Survey
 from affectssm.media.probe import MediaError, MediaNote, declared_end, opened, time_zero
+from affectssm.media.sound_clock import SoundClock
 from affectssm.media.video import Decoder
+from affectssm.media.wav import wav_sound
 
 RATE = 16000
 BLOCK_S = 10.0
-# codecs stamp packets to a millisecond or so; only larger steps are holes or overlaps
-_JITTER_S = 0.04
 _SLACK_S = 0.25
 _SCALES = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
+# streams of frames without times or a length: FFmpeg makes up both from the first frame's rates
+_BARE = frozenset({"aac", "ac3", "amr", "dts", "eac3", "loas", "mp3", "truehd"})
+# a length that was not written by whoever made the file, or in MP3 only where one of these stands in its beginning
+_NO_LENGTH, _MP3_LENGTH = _BARE - {"mp3"} | {"mpegts", "mpeg"}, (b"Xing", b"Info", b"VBRI")
+# containers of which FFmpeg reads as much as their header says, and no more
+_BOUNDED = frozenset({"aiff", "caf", "w64"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,10 @@ class AudioReader:
         rate: samples a second to resample to.
         block_s: seconds a block (the last one is shorter).
 
-    After the iteration ``notes`` says what was odd: several streams, an early end, holes.
+    After the iteration ``notes`` says what was odd: several streams, an early end, holes, another length than the
+    header says, channels that were left out, rates that change.
+
+    A file with several channels is decoded once more, before its first block, to see which of them can be averaged.
 
     Raises:
         MediaError: while iterating, if the file cannot be opened or has no audio stream.
@@ -52,90 +62,111 @@ class AudioReader:
     def __init__(self, path: Path | str, *, rate: int = RATE, block_s: float = BLOCK_S) -> None:
         self.path, self.rate, self.block = Path(path), rate, max(1, round(rate * block_s))
         self.notes: list[MediaNote] = []
+        self._mixes: dict[str, Mix] = {}
 
     def __iter__(self) -> Iterator[AudioBlock]:
         self.notes = []
         with opened(self.path) as container:
-            if not container.streams.audio:
-                raise MediaError(
-                    self.path, "no audio stream", "a file with sound", "give the file that has the sound"
-                )
+            stream = self._stream(container)
             if len(container.streams.audio) > 1:
                 found = f"{len(container.streams.audio)} audio streams"
-                self.notes.append(MediaNote("several_streams", found, "one", "decided"))
-            stream = container.streams.audio[0]
-            yield from _blocks(self._resampled(container, stream), self.block)
+                taken = f"one; the first ({stream.codec_context.name}, {stream.rate} Hz) was taken"
+                self.notes.append(MediaNote("several_streams", found, taken, "decided"))
+            yield from _blocks(self._pieces(container, stream), self.block)
 
-    def _resampled(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
-        source = stream.codec_context.sample_rate
-        pieces = self._on_clock(container, stream, source)
-        if source == self.rate:
-            yield from pieces
-            return
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=self.rate)
-        for piece in pieces:
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece[None]), format="flt", layout="mono")
-            frame.sample_rate = source
-            yield from (out.to_ndarray()[0] for out in resampler.resample(frame))
-        yield from (out.to_ndarray()[0] for out in resampler.resample(None))
-
-    def _on_clock(self, container: Any, stream: Any, source: int) -> Iterator[np.ndarray]:
-        """Yield mono pieces at the source's rate, without a gap, from the clock's zero on."""
-        zero, position, holes = time_zero(container), 0, 0.0
-        decoder = Decoder(container, stream)
-        for frame in decoder:
-            samples = _mono(frame, self.path)
-            if frame.sample_rate != source:
-                raise MediaError(
-                    self.path, "a sound track that changes its rate", f"{source} Hz", "convert the file"
-                )
-            at = (
-                position if frame.pts is None else round((float(frame.pts * frame.time_base) - zero) * source)
+    def _stream(self, container: Any) -> Any:
+        if not container.streams.audio:
+            raise MediaError(
+                self.path, "no audio stream", "a file with sound", "give the file that has the sound"
             )
-            gap = at - position
-            if gap > _JITTER_S * source or (position == 0 and gap > 0):
-                holes += gap / source if position else 0.0
-                yield from _silence(gap, source)
-                position = at
-            elif gap < -_JITTER_S * source or (position == 0 and gap < 0):
-                samples = samples[-gap:]
-            if len(samples):
-                yield samples
-                position += len(samples)
-        end, declared = zero + position / source, declared_end(container, stream)
+        stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise MediaError(
+                self.path,
+                "sound in a format without a decoder",
+                "sound that FFmpeg decodes",
+                "convert the file",
+            )
+        return stream
+
+    def _pieces(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
+        """Yield mono pieces at the wanted rate, without a gap, from the clock's zero on."""
+        zero, bare = time_zero(container), container.format.name in _BARE
+        decoder = Decoder(container, stream)
+        track = SoundClock(self.rate)
+        layouts: list[str] = []
+        for frame in decoder:
+            data, layout = _channels(frame, self.path), frame.layout.name
+            if layout not in layouts:
+                layouts.append(layout)
+            known = frame.pts is not None and not (bare and len(track.changes) > 1)
+            at = float(frame.pts * frame.time_base) - zero if known else None
+            kept = self._mix(layout).kept if len(data) > 1 else (0,)
+            yield from track.put(data[list(kept)].mean(0), frame.sample_rate, layout, at)
+        yield from track.finish()
+        for layout in layouts:
+            self.notes.extend(self._mixes[layout].notes if layout in self._mixes else ())
+        self._look_back(container, stream, track, decoder)
+
+    def _mix(self, layout: str) -> Mix:
+        """Return which channels of a layout are averaged; the same at every iteration and throughout the file."""
+        if layout not in self._mixes:
+            surveys: dict[str, Survey] = {}
+            with opened(self.path) as container:
+                for frame in Decoder(container, self._stream(container)):
+                    data = _channels(frame, self.path)
+                    if len(data) > 1:
+                        survey = surveys.setdefault(frame.layout.name, Survey(len(data)))
+                        survey.add(data, frame.sample_rate)
+            self._mixes = {name: survey.mix() for name, survey in surveys.items()}
+        return self._mixes[layout]
+
+    def _look_back(self, container: Any, stream: Any, track: SoundClock, decoder: Decoder) -> None:
+        """Compare what was read with what the header says."""
+        self.notes.extend(track.notes())
+        sound = wav_sound(self.path)
+        declared = self._declared(container, stream, len(track.changes) > 1)
+        end = time_zero(container) + track.seconds
+        left = container.size - decoder.read_to if container.format.name in _BOUNDED else 0
+        if sound is not None and sound.differs:
+            found = f"{sound.found()} ({track.seconds:.2f} s) are there"
+            self.notes.append(MediaNote("sound_length", found, "a header that says so", "decided"))
+        elif declared is not None and end > declared + _SLACK_S:
+            found, expected = f"sound until {end:.2f} s", f"until {declared:.2f} s, as the header says"
+            self.notes.append(MediaNote("sound_length", found, expected, "decided"))
+        elif left > 0.1 * decoder.read_to:
+            found = f"{left} bytes after the {track.seconds:.2f} s of sound that the header counts"
+            self.notes.append(MediaNote("sound_length", found, "sound to the end of the file", "truncated"))
         if decoder.damaged or (declared is not None and end < declared - _SLACK_S):
             found = f"sound until {end:.2f} s, {decoder.damaged} packets that cannot be decoded"
             expected = f"sound until {declared:.2f} s" if declared is not None else "whole packets"
             self.notes.append(MediaNote("truncated_media", found, expected, "truncated"))
-        if holes:
-            self.notes.append(MediaNote("audio_hole", f"{holes:.2f} s without sound", "none", "masked"))
+
+    def _declared(self, container: Any, stream: Any, changes: bool) -> float | None:
+        """Return when the header says the sound ends, or None where FFmpeg only estimates it."""
+        name = container.format.name
+        if name in _NO_LENGTH or (name in _BARE and changes):
+            return None
+        if name == "mp3":
+            with self.path.open("rb") as file:
+                head = file.read(1 << 16)
+            if not any(mark in head for mark in _MP3_LENGTH):
+                return None
+        return declared_end(container, stream)
 
 
-def read_audio(path: Path | str, rate: int = RATE) -> Iterator[AudioBlock]:
-    """Yield a file's sound as mono float32 blocks (see :class:`AudioReader`)."""
-    yield from AudioReader(path, rate=rate)
-
-
-def _silence(samples: int, rate: int) -> Iterator[np.ndarray]:
-    """Yield zeros a second at a time, so that a long hole costs no memory."""
-    for at in range(0, samples, rate):
-        yield np.zeros(min(rate, samples - at), np.float32)
-
-
-def _mono(frame: Any, path: Path) -> np.ndarray:
-    """Return a frame's channel mean, (N,) float32 with full scale 1."""
+def _channels(frame: Any, path: Path) -> np.ndarray:
+    """Return a frame's channels, (C, N) float64 with full scale 1."""
     raw, name, channels = frame.to_ndarray(), frame.format.name.removesuffix("p"), frame.layout.nb_channels
-    data = raw if frame.format.is_planar else raw.reshape(-1, channels).T  # (channels, N)
-    if name in ("flt", "dbl"):
-        wave = data.mean(0, dtype=np.float64)
-    else:
-        offset = 128.0 if name == "u8" else 0.0
-        wave = (data.mean(0, dtype=np.float64) - offset) / _SCALES[name]
+    data = raw if frame.format.is_planar else raw.reshape(-1, channels).T
+    wave = data.astype(np.float64)
+    if name in _SCALES:
+        wave = (wave - (128.0 if name == "u8" else 0.0)) / _SCALES[name]
     if not np.isfinite(wave).all():
         raise MediaError(
             path, "samples that are not finite", "finite sound", "convert the file again from its source"
         )
-    return wave.astype(np.float32)
+    return wave
 
 
 def _blocks(pieces: Iterator[np.ndarray], size: int) -> Iterator[AudioBlock]:

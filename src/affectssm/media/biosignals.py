@@ -1,20 +1,19 @@
 """EDF and BDF: what the header promises, channels by name in one unit, and the events of the status channel.
 
-MNE reads the samples; the header is read here first, so that a cut or foreign file is refused in plain words,
-and so that labels stay as they were written (MNE renames duplicates). Voltages come in microvolts whatever the
-header's unit, every other quantity as the header has it.
+The samples are read here, from what :mod:`affectssm.media.edf_header` found, and not by MNE, which parses the whole
+header a second time: it refuses files for a patient's name or a reserved field, reads other units than it says, and
+renames labels that occur twice. Voltages come in microvolts whatever the header's unit, every other quantity as the
+header has it.
 
 Format: www.edfplus.info/specs/edf.html, www.biosemi.com/faq/file_format.htm (BDF: 24-bit samples, same header).
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,8 +22,6 @@ from affectssm.media.probe import MediaError
 
 BLOCK_S = 60.0
 WORD = (1 << 24) - 1  # a BDF sample holds 24 bits
-_MICROVOLTS = {"uV": 1.0, "µV": 1.0, "μV": 1.0, "mV": 1e3, "V": 1e6}
-_MNE_SCALES = {"uV": 1e-6, "µV": 1e-6, "μV": 1e-6, "mV": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,6 @@ class SignalFile:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.header: SignalHeader = read_signal_header(self.path)
-        self._raws: dict[float, tuple[Any, list[int]]] = {}
 
     @property
     def labels(self) -> list[str]:
@@ -103,93 +99,85 @@ class SignalFile:
         Raises:
             MediaError: for channels of several rates, or samples beyond the end.
         """
+        words = self.words(channels, start, stop)
+        return np.stack([channel.values(words[:, at]) for at, channel in enumerate(channels)], axis=1)
+
+    def words(self, channels: Sequence[SignalChannel], start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return the integers of the file behind the samples :meth:`read` returns: (T, C) int32.
+
+        Raises:
+            MediaError: as :meth:`read`.
+        """
         rates = {channel.rate for channel in channels}
         if len(rates) != 1 or any(channel.is_annotation for channel in channels):
             raise self._error(
                 f"channels at {sorted(rates)} Hz", "channels of samples, of one rate in one call"
             )
-        raw, places = self._opened(rates.pop())
-        count = (
-            self.header.records * channels[0].per_record
-        )  # MNE would also count what follows the last record
+        size = channels[0].per_record
+        count = self.header.records * size
         stop = count if stop is None else stop
         if not 0 <= start <= stop <= count:
             raise self._error(f"{count} samples", f"samples {start} to {stop}: the file is too short")
-        picks = [places[channel.index] for channel in channels]
-        try:
-            values = raw.get_data(picks=picks, start=start, stop=stop, verbose="ERROR")
-        except (OSError, ValueError, AssertionError, RuntimeError) as error:
-            raise self._error(f"samples that cannot be read: {error}", "a whole file") from error
-        scales = [
-            _MICROVOLTS.get(channel.unit, 1.0) / _MNE_SCALES.get(channel.unit, 1.0) for channel in channels
-        ]
-        return np.ascontiguousarray((values * np.array(scales)[:, None]).T)
+        first, last = start // size, -(-stop // size)
+        records, width, offsets = self._records(first, last), self.header.width, self.header.offsets
+        parts = []
+        for channel in channels:
+            at = offsets[channel.index]
+            part = _integers(records[:, at * width : (at + size) * width], width)
+            parts.append(part[start - first * size : stop - first * size])
+        return np.stack(parts, axis=1)
 
     def blocks(self, channels: Sequence[SignalChannel], seconds: float = BLOCK_S) -> Iterator[np.ndarray]:
         """Yield all samples of some channels in stretches of ``seconds``: memory does not grow with the file."""
-        count = self.header.records * channels[0].per_record
-        step = max(1, round(seconds * channels[0].rate))
-        for start in range(0, count, step):
-            yield self.read(channels, start, min(start + step, count))
+        for start, stop in self._stretches(channels[0], seconds):
+            yield self.read(channels, start, stop)
 
-    def events(self, mask: int) -> list[Event]:
+    def events(self, mask: int, seconds: float = BLOCK_S) -> list[Event]:
         """Return the rising edges of the status channel: where the word & ``mask`` becomes another code than 0.
 
-        A code the file begins with is no edge.
+        A code the file begins with is no edge. ``seconds`` are read at a time.
         """
         found: list[Event] = []
-        before, at = None, 0
-        for block in self.blocks([self.status]):
-            codes = (self.status.words(block[:, 0]) & WORD & mask).astype(np.int64)
+        before: int | None = None
+        for start, stop in self._stretches(self.status, seconds):
+            codes = self.words([self.status], start, stop)[:, 0] & WORD & mask
             earlier = np.concatenate([codes[:1] if before is None else [before], codes[:-1]])
             rises = np.flatnonzero((codes != earlier) & (codes != 0))
-            found += [Event(at + int(place), int(codes[place])) for place in rises]
-            before, at = codes[-1], at + len(codes)
+            found += [Event(start + int(place), int(codes[place])) for place in rises]
+            before = int(codes[-1])
         return found
 
     def status_words(self) -> list[int]:
         """Return the 24-bit words that occur in the status channel, sorted."""
         seen: set[int] = set()
-        for block in self.blocks([self.status]):
-            seen.update((np.unique(self.status.words(block[:, 0])) & WORD).tolist())
+        for start, stop in self._stretches(self.status, BLOCK_S):
+            seen.update((np.unique(self.words([self.status], start, stop)) & WORD).tolist())
         return sorted(seen)
 
-    def close(self) -> None:
-        """Forget the open readers."""
-        self._raws.clear()
+    def _stretches(self, channel: SignalChannel, seconds: float) -> Iterator[tuple[int, int]]:
+        count = self.header.records * channel.per_record
+        step = max(1, round(min(seconds * channel.rate, count)))
+        yield from ((start, min(start + step, count)) for start in range(0, count, step))
 
-    def _opened(self, rate: float) -> tuple[Any, list[int]]:
-        """MNE's reader of the channels of one rate, and each channel's place in it (-1: another rate)."""
-        if rate not in self._raws:
-            self._raws[rate] = self._open(rate)
-        return self._raws[rate]
-
-    def _open(self, rate: float) -> tuple[Any, list[int]]:
-        import mne
-
-        signals = [channel for channel in self.header.channels if not channel.is_annotation]
-        left_out = [channel for channel in signals if channel.rate != rate]
-        kept = [channel for channel in signals if channel.rate == rate]
-        ambiguous = {channel.label for channel in left_out} & {channel.label for channel in kept}
-        if ambiguous:
-            raise self._error(f"channels labelled {sorted(ambiguous)} at several rates", "one rate a label")
-        reader = mne.io.read_raw_bdf if self.header.is_bdf else mne.io.read_raw_edf
+    def _records(self, first: int, last: int) -> np.ndarray:
+        """Return whole records, (last - first, bytes) uint8."""
+        size = self.header.record_bytes
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what it would warn of was checked in the header
-                raw = reader(
-                    self.path,
-                    exclude=[channel.label for channel in left_out],
-                    stim_channel=None,
-                    preload=False,
-                    verbose="ERROR",
-                )
-        except (OSError, ValueError, AssertionError, RuntimeError, IndexError) as error:
-            raise self._error(f"a file that MNE cannot open: {error}", "an EDF or BDF file") from error
-        places = [-1] * len(self.header.channels)
-        for place, channel in enumerate(kept):
-            places[channel.index] = place
-        return raw, places
+            with self.path.open("rb") as file:
+                file.seek(self.header.header_bytes + first * size)
+                data = file.read((last - first) * size)
+        except OSError as error:
+            raise self._error(f"samples that cannot be read: {error}", "a whole file") from error
+        if len(data) < (last - first) * size:
+            raise self._error("a file that has become shorter while it was read", "a whole file")
+        return np.frombuffer(data, np.uint8).reshape(last - first, size)
 
     def _error(self, found: str, expected: str) -> MediaError:
         return MediaError(self.path, found, expected, "copy the file again from the owner's download")
+
+
+def _integers(samples: np.ndarray, width: int) -> np.ndarray:
+    """Return the little-endian integers, int32, of the bytes (records, samples width) of one channel."""
+    padded = np.zeros((samples.size // width, 4), np.uint8)
+    padded[:, 4 - width :] = samples.reshape(-1, width)
+    return padded.view("<i4")[:, 0] >> (8 * (4 - width))

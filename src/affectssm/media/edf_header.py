@@ -1,16 +1,28 @@
-"""The header of an EDF or BDF file, and whether the file is as long as it says."""
+"""The header of an EDF or BDF file, and whether the file is as long as it says.
+
+Fields are text of fixed widths. Only those that decide the samples are looked at: what writers put into the names
+of the patient and the recording, into dates and reserved fields, in whatever encoding, refuses nothing. A field
+ends at its first NUL.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
 from affectssm.media.probe import CutFileError, MediaError
+from affectssm.media.text import number
 
 _FIXED = 256  # bytes of the part that does not depend on the channels; as many again a channel
 _MAX_CHANNELS = 2048
+_MICROVOLTS = {"nV": 1e-3, "uV": 1.0, "mV": 1e3, "V": 1e6}
+# where the micro sign stands in the encodings of recorders' machines; in the others the same bytes are no unit
+_ENCODINGS = ("utf-8", "latin-1", "shift_jis", "cp437")
+_RECORD_S = (1e-6, 1e6)  # what a record can last
+_LARGEST = float(np.finfo(np.float32).max)
 # widths of the fields a channel has, each stored for all channels in turn
 _WIDTHS = {
     "label": 16, "transducer": 80, "unit": 8, "physical_min": 8, "physical_max": 8, "digital_min": 8,
@@ -20,7 +32,10 @@ _WIDTHS = {
 
 @dataclass(frozen=True)
 class SignalChannel:
-    """A channel: its place, label, unit as written, rate in Hz, samples a record, and its two ranges."""
+    """A channel: its place, label, unit, rate in Hz, samples a record, and its two ranges.
+
+    The unit is as written, but for its micro sign, which is ``u`` whatever sign and encoding the writer had.
+    """
 
     index: int
     label: str
@@ -35,31 +50,54 @@ class SignalChannel:
         """Whether it holds EDF+ or BDF+ text instead of samples."""
         return self.label in ("EDF Annotations", "BDF Annotations")
 
-    def words(self, values: np.ndarray) -> np.ndarray:
-        """Return the integers in the file behind values in the unit of the header: int64 of the same shape.
-
-        Microvolts count as the unit where the header says so; a status channel's other units carry no factor.
-        """
-        factor = {"mV": 1e-3, "V": 1e-6}.get(self.unit, 1.0)
+    def values(self, words: np.ndarray) -> np.ndarray:
+        """Return the samples behind the file's integers: float64, microvolts for voltages, else in the unit."""
         (low, high), (first, last) = self.physical, self.digital
-        return np.rint((values * factor - low) * (last - first) / (high - low) + first).astype(np.int64)
+        scale = _MICROVOLTS.get(self.unit, 1.0)
+        return ((words - first) * ((high - low) / (last - first)) + low) * scale
 
 
 @dataclass(frozen=True)
 class SignalHeader:
-    """Channels, records and their seconds, as a file's header has them; ``surplus`` bytes follow the last record."""
+    """Channels, records and their seconds.
+
+    Attributes:
+        is_bdf: whether a sample has 24 bits instead of 16.
+        header_bytes: bytes before the first record.
+        records: whole records that can be read; ``promised`` is what the header says, below 1 where the
+            recording was never closed.
+        record_s: seconds of a record.
+        channels: in the order of the file.
+        surplus: bytes after the last of the records.
+    """
 
     is_bdf: bool
     header_bytes: int
     records: int
     record_s: float
     channels: tuple[SignalChannel, ...]
+    promised: int
     surplus: int = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether the recorder wrote the number of records when it ended, which BioSemi's leaves at -1 before."""
+        return self.promised > 0
+
+    @property
+    def width(self) -> int:
+        """Bytes of one sample."""
+        return 3 if self.is_bdf else 2
 
     @property
     def record_bytes(self) -> int:
         """Bytes of one record."""
-        return (3 if self.is_bdf else 2) * sum(channel.per_record for channel in self.channels)
+        return self.width * sum(channel.per_record for channel in self.channels)
+
+    @property
+    def offsets(self) -> list[int]:
+        """Where each channel's samples begin in a record, in samples."""
+        return [0, *accumulate(channel.per_record for channel in self.channels)]
 
 
 def read_signal_header(path: Path) -> SignalHeader:
@@ -82,36 +120,57 @@ def read_signal_header(path: Path) -> SignalHeader:
     if len(rest) < _FIXED * channels:
         raise _foreign(path, f"{size} bytes, fewer than the header of {channels} channels takes")
     header = _parse(path, fixed, rest, channels)
-    whole = _check_size(path, header, size)
-    return replace(header, surplus=size - whole)
+    records = _check_size(path, header, size)
+    return replace(
+        header, records=records, surplus=size - header.header_bytes - records * header.record_bytes
+    )
 
 
 def _magic(fixed: bytes) -> bool:
-    return len(fixed) == _FIXED and (fixed[:8] == b"\xffBIOSEMI" or fixed[:8].strip() == b"0")
+    return len(fixed) == _FIXED and (fixed[:8] == b"\xffBIOSEMI" or _text(fixed[:8]) == "0")
 
 
 def _parse(path: Path, fixed: bytes, rest: bytes, count: int) -> SignalHeader:
     header_bytes = _number(path, fixed, 184, 8, "size of the header")
     records = _number(path, fixed, 236, 8, "number of records")
     seconds = _float(path, fixed[244:252], "length of a record")
-    if header_bytes != _FIXED * (count + 1) or records < -1 or not seconds > 0:
+    if header_bytes != _FIXED * (count + 1) or records < -1 or not _RECORD_S[0] <= seconds <= _RECORD_S[1]:
         raise _foreign(
             path, f"a header of {header_bytes} bytes, {records} records of {seconds:g} s, {count} channels"
         )
     texts = _fields(rest, count)
-    channels = []
-    for at in range(count):
-        per_record = int(_float(path, texts["per_record"][at], "samples a record"))
-        physical, digital = (
-            (_float(path, texts[f"{kind}_min"][at], kind), _float(path, texts[f"{kind}_max"][at], kind))
-            for kind in ("physical", "digital")
+    channels = tuple(
+        _channel(path, {name: field[at] for name, field in texts.items()}, at, seconds) for at in range(count)
+    )
+    return SignalHeader(fixed[:1] == b"\xff", header_bytes, records, seconds, channels, promised=records)
+
+
+def _channel(path: Path, fields: dict[str, bytes], at: int, seconds: float) -> SignalChannel:
+    per_record = int(_float(path, fields["per_record"], "samples a record"))
+    physical, digital = (
+        (_float(path, fields[f"{kind}_min"], kind), _float(path, fields[f"{kind}_max"], kind))
+        for kind in ("physical", "digital")
+    )
+    label, rate = _text(fields["label"]), per_record / seconds
+    fits = per_record >= 1 and digital[0] < digital[1]
+    if not fits or physical[0] == physical[1] or max(map(abs, physical)) > _LARGEST:
+        raise _foreign(
+            path, f"channel {label!r} with {per_record} samples in {seconds:g} s, {physical}, {digital}"
         )
-        label = texts["label"][at].decode("latin-1").strip()
-        if per_record < 1 or physical[0] == physical[1] or digital[0] >= digital[1]:
-            raise _foreign(path, f"channel {label!r} with {per_record} samples, {physical}, {digital}")
-        unit = texts["unit"][at].decode("latin-1").strip()
-        channels.append(SignalChannel(at, label, unit, per_record / seconds, per_record, physical, digital))
-    return SignalHeader(fixed[:1] == b"\xff", header_bytes, records, seconds, tuple(channels))
+    return SignalChannel(at, label, _unit(fields["unit"]), rate, per_record, physical, digital)
+
+
+def _unit(field: bytes) -> str:
+    """Return a unit; the micro sign of any of the known encodings becomes ``u``."""
+    for encoding in _ENCODINGS:
+        try:
+            text = _text(field, encoding)
+        except UnicodeDecodeError:
+            continue
+        # Greek mu and the micro sign, before a unit in letters
+        if text[:1] in ("\u03bc", "\u00b5") and text[1:].isascii() and text[1:].isalpha():
+            return "u" + text[1:]
+    return _text(field)
 
 
 def _fields(rest: bytes, count: int) -> dict[str, list[bytes]]:
@@ -123,19 +182,21 @@ def _fields(rest: bytes, count: int) -> dict[str, list[bytes]]:
 
 
 def _check_size(path: Path, header: SignalHeader, size: int) -> int:
-    """Return the bytes a file takes by its header.
+    """Return how many records can be read: as many as the header says, all there are where it does not say.
 
-    One that is cut is refused: where its trials would end cannot be known from what is left.
+    A file that is cut is refused: where its trials would end cannot be known from what is left.
     """
-    whole = header.header_bytes + header.records * header.record_bytes
     held = max(0, size - header.header_bytes) // header.record_bytes
-    if header.records < 1:
-        raise MediaError(
-            path,
-            f"a header that promises {header.records} records ({held} are there)",
-            "a recording that was ended properly",
-            "save the recording again with the recorder's software, or leave it out",
-        )
+    if not header.closed:
+        if not held:
+            raise MediaError(
+                path,
+                f"a header that promises {header.promised} records, and not one whole record",
+                "a recording",
+                "leave it out",
+            )
+        return held
+    whole = header.header_bytes + header.records * header.record_bytes
     if size < whole:
         raise CutFileError(
             path,
@@ -143,21 +204,22 @@ def _check_size(path: Path, header: SignalHeader, size: int) -> int:
             f"{whole} bytes ({header.records * header.record_s:g} s), as the header says",
             "copy the file again from the owner's download",
         )
-    return whole
+    return header.records
 
 
 def _number(path: Path, text: bytes, at: int, width: int, what: str) -> int:
     return int(_float(path, text[at : at + width], what))
 
 
-def _float(path: Path, text: bytes, what: str) -> float:
-    try:
-        value = float(text.decode("ascii").strip().replace(",", "."))
-    except (UnicodeDecodeError, ValueError):
-        value = np.nan
-    if not np.isfinite(value):
-        raise _foreign(path, f"{text!r} for the {what}")
+def _float(path: Path, field: bytes, what: str) -> float:
+    value = number(_text(field))
+    if value is None:
+        raise _foreign(path, f"{field!r} for the {what}")
     return value
+
+
+def _text(field: bytes, encoding: str = "latin-1") -> str:
+    return field.partition(b"\0")[0].decode(encoding).strip()
 
 
 def _foreign(path: Path, found: str) -> MediaError:

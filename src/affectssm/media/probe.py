@@ -11,7 +11,7 @@ Where the header does not know how long a stream is, or knows it of an average o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ import av.error
 
 from affectssm.errors import DataError
 from affectssm.media.times import Packets, PacketTimes, is_last, packet_times
+from affectssm.media.wav import WavView, wav_sound
 
 _ABSOLUTE = {"mov", "mp4", "matroska", "webm"}
 # samples that encoders put before the first one (FFmpeg's, Fraunhofer's, Apple's AAC; LAME's MP3)
@@ -116,19 +117,20 @@ def opened(path: Path | str) -> Iterator[Any]:
     Raises:
         MediaError: if it cannot be opened as media.
     """
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(
-            path,
-            f"not readable as audio or video: {error.strerror or error}",
-            "a whole media file that FFmpeg can open",
-            "copy the file again from its source, or remove it to go on without it",
-        ) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            sound = wav_sound(path)
+            view = stack.enter_context(WavView(sound)) if sound and not sound.readable else None
+            container = av.open(view or str(path), metadata_errors="replace")
+        except (av.error.FFmpegError, OSError) as error:
+            raise MediaError(
+                path,
+                f"not readable as audio or video: {error.strerror or error}",
+                "a whole media file that FFmpeg can open",
+                "copy the file again from its source, or remove it to go on without it",
+            ) from error
+        stack.callback(container.close)
         yield container
-    finally:
-        container.close()
 
 
 def time_zero(container: Any) -> float:
@@ -278,13 +280,8 @@ def _cut_from_wav(container: Any, stream: Any) -> float:
     rate = stream.codec_context.bit_rate
     if container.format.name != "wav" or not rate:
         return 0.0
-    path = Path(container.name)
-    with path.open("rb") as file:
-        head = file.read(8)
-    promised = int.from_bytes(head[4:8], "little")
-    # writers that cannot seek back leave 0 or all ones
-    known = head[:4] == b"RIFF" and 0 < promised < 2**32 - 1024
-    return max(0, promised + 8 - path.stat().st_size) * 8 / rate if known else 0.0
+    sound = wav_sound(container.name)
+    return sound.missing * 8 / rate if sound is not None else 0.0
 
 
 def _is_guessed(container: Any, stream: Any) -> bool:

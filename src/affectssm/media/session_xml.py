@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from affectssm.media.probe import MediaError, UnsafeFileError
+from affectssm.media.text import decoded, number
 
 MAX_BYTES = 1 << 20
 FELT = {"valence": "feltVlnc", "arousal": "feltArsl", "dominance": "feltCtrl", "predictability": "feltPred"}
@@ -26,10 +26,12 @@ class SessionXml:
         subject: the id of ``<subject>``.
         is_stimulus: whether it is a stimulus trial (``isStim``); a neutral clip is none.
         experiment: ``experimentType`` as written.
-        felt: dimension -> rating from 1 to 9; those that are absent or no such number are left out.
+        felt: dimension -> rating from 1 to 9, with a decimal point or comma; those that are absent or no such number
+            are left out.
         unusable: dimension -> what stands there instead of a rating.
         media: name of the stimulus.
         tracks: the file names of the tracks.
+        problems: (fault code, what was found) where the text is not in the encoding that XML says.
     """
 
     session: str
@@ -40,6 +42,7 @@ class SessionXml:
     unusable: Mapping[str, str]
     media: str
     tracks: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 def read_session_xml(path: Path | str) -> SessionXml:
@@ -54,7 +57,7 @@ def read_session_xml(path: Path | str) -> SessionXml:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise _error(path, f"{size} bytes")
-        root = fromstring(path.read_bytes(), forbid_dtd=True)
+        root, problems = _parsed(path.read_bytes())
     except DefusedXmlException as error:
         found = (
             f"XML with a document type or entities ({type(error).__name__}), of which nothing was expanded"
@@ -77,7 +80,19 @@ def read_session_xml(path: Path | str) -> SessionXml:
         unusable=unusable,
         media=root.get("mediaFile", "").strip(),
         tracks=tuple(track.get("filename", "") for track in root.iter("track")),
+        problems=problems,
     )
+
+
+def _parsed(raw: bytes) -> tuple[Element, tuple[tuple[str, str], ...]]:
+    """Parse XML in the encoding it says, or else as the text it is: editors save it in another and leave the line."""
+    try:
+        return fromstring(raw, forbid_dtd=True), ()
+    except (ParseError, ValueError, LookupError):
+        text = decoded(raw)
+        if not text.problems:
+            raise
+    return fromstring(text.content, forbid_dtd=True), tuple(text.problems)
 
 
 def _felt(attributes: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
@@ -86,11 +101,8 @@ def _felt(attributes: Mapping[str, str]) -> tuple[dict[str, float], dict[str, st
         text = attributes.get(name)
         if text is None:
             continue
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if 1 <= value <= 9:
+        value = number(text)
+        if value is not None and 1 <= value <= 9:
             felt[dimension] = value
         else:
             unusable[dimension] = text

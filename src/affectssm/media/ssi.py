@@ -18,6 +18,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from affectssm.errors import DataError
+from affectssm.media.text import decoded
 
 TYPES = {
     "CHAR": ("i", (1,)),
@@ -114,7 +115,7 @@ def read_header(path: Path) -> SsiHeader:
         )
     try:
         header = SsiHeader(
-            rate=float(info["sr"]),
+            rate=float(info["sr"].replace(",", ".")),
             dim=int(info["dim"]),
             byte=int(info["byte"]),
             type=kind,
@@ -173,9 +174,9 @@ def _header_text(path: Path) -> str:
     except OSError as error:
         raise _not_a_header(path, error.strerror or str(error)) from error
     try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        return decoded(raw).content
+    except UnicodeDecodeError as error:
+        raise _not_a_header(path, f"text that does not hold to its mark of {error.encoding}") from error
 
 
 def _parse(path: Path, text: str) -> tuple[dict[str, str], list[dict[str, str]], bool]:

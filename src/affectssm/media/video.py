@@ -37,6 +37,7 @@ from affectssm.media.times import Packets, PacketTimes, PictureTimes, is_last
 _SLACK_S, _SLACK_FRAMES = 0.2, 3
 _THREADS = 2
 _NAMED = 5  # holes named one by one; of more, their number and sum are given
+_TAGS = (b"ID3", b"TAG", b"APETAGEX")
 
 
 @dataclass(frozen=True)
@@ -180,16 +181,19 @@ class VideoReader:
 class Decoder:
     """Iterates over a stream's decoded frames and goes on after packets that cannot be decoded.
 
-    ``damaged`` counts those; a file that breaks off in the middle of a packet counts as one. Where frames are
+    ``damaged`` counts those; a file that breaks off in the middle of a packet counts as one, the tag of a player's
+    (where files were put one after another) as none. ``read_to`` is the byte after the last packet. Where frames are
     ``numbered``, their ``pts`` is the number of their packet in place of its time.
     """
 
     def __init__(self, container: Any, stream: Any, numbered: bool = False) -> None:
-        self.container, self.stream, self.numbered, self.damaged = container, stream, numbered, 0
+        self.container, self.stream, self.numbered = container, stream, numbered
+        self.damaged = self.read_to = 0
 
     def __iter__(self) -> Iterator[Any]:
         packets = Packets(self.container, self.stream)
         for number, packet in enumerate(packets):
+            self.read_to = max(self.read_to, (packet.pos or 0) + packet.size)
             if self.numbered and not is_last(packet):
                 packet.pts = number
             try:
@@ -197,7 +201,7 @@ class Decoder:
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
-                self.damaged += 1
+                self.damaged += not bytes(packet).startswith(_TAGS)
         self.damaged += packets.broken
 
 
