@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from affectssm.errors import DataError
+from affectssm.store.files import read_whole
+
+MAX_BYTES = 64 << 20  # a day of labels at 25 Hz takes half of it
 
 _NAN = re.compile(r"[+-]?(nan(\(\w*\))?|1\.#(ind|qnan|snan)\w*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
@@ -159,7 +162,7 @@ def _text_and_confidence(rest: str) -> tuple[str, float]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_whole(path, MAX_BYTES)
     except OSError as error:
         raise DataError(
             path, error.strerror or str(error), "a readable annotation file", "mend the file or its rights"

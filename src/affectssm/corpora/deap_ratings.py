@@ -12,6 +12,9 @@ from pathlib import Path
 from affectssm.corpora.signals import SCALE
 from affectssm.media.probe import MediaError
 from affectssm.store.faults import FaultLog
+from affectssm.store.files import read_whole
+
+MAX_BYTES = 16 << 20  # the owner's table has 100 kB
 
 DIMENSIONS = ("valence", "arousal", "dominance", "liking", "familiarity")
 EXPECTED = "Participant_id,Trial,Experiment_id,Start_time,Valence,Arousal,Dominance,Liking,Familiarity"
@@ -47,7 +50,7 @@ def read_ratings(path: Path) -> RatingsTable:
         MediaError: if it cannot be read or has other columns.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+        text = read_whole(path, MAX_BYTES).decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise MediaError(path, error.strerror or str(error), EXPECTED, "copy the file again") from error
     lines = text.splitlines()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from affectssm.media.probe import CutFileError, MediaError
+from affectssm.store.files import open_regular
 
 _FIXED = 256  # bytes of the part that does not depend on the channels; as many again a channel
 _MAX_CHANNELS = 2048
+_RECORD_S = (1e-6, 1e6)  # seconds a record may take; the specification has a few
+_LARGEST = 1e30  # of a physical value: beyond float32's 3e38 there are no samples
 # widths of the fields a channel has, each stored for all channels in turn
 _WIDTHS = {
     "label": 16, "transducer": 80, "unit": 8, "physical_min": 8, "physical_max": 8, "digital_min": 8,
@@ -70,8 +74,8 @@ def read_signal_header(path: Path) -> SignalHeader:
         CutFileError: if it ends before its header says.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             fixed = file.read(_FIXED)
             channels = _number(path, fixed, 252, 4, "number of channels") if _magic(fixed) else 0
             if not 0 < channels <= _MAX_CHANNELS:
@@ -94,7 +98,7 @@ def _parse(path: Path, fixed: bytes, rest: bytes, count: int) -> SignalHeader:
     header_bytes = _number(path, fixed, 184, 8, "size of the header")
     records = _number(path, fixed, 236, 8, "number of records")
     seconds = _float(path, fixed[244:252], "length of a record")
-    if header_bytes != _FIXED * (count + 1) or records < -1 or not seconds > 0:
+    if header_bytes != _FIXED * (count + 1) or records < -1 or not _RECORD_S[0] <= seconds <= _RECORD_S[1]:
         raise _foreign(
             path, f"a header of {header_bytes} bytes, {records} records of {seconds:g} s, {count} channels"
         )
@@ -107,7 +111,8 @@ def _parse(path: Path, fixed: bytes, rest: bytes, count: int) -> SignalHeader:
             for kind in ("physical", "digital")
         )
         label = texts["label"][at].decode("latin-1").strip()
-        if per_record < 1 or physical[0] == physical[1] or digital[0] >= digital[1]:
+        largest = max(map(abs, physical))
+        if per_record < 1 or physical[0] == physical[1] or digital[0] >= digital[1] or largest > _LARGEST:
             raise _foreign(path, f"channel {label!r} with {per_record} samples, {physical}, {digital}")
         unit = texts["unit"][at].decode("latin-1").strip()
         channels.append(SignalChannel(at, label, unit, per_record / seconds, per_record, physical, digital))

@@ -17,6 +17,7 @@ import av
 import av.error
 
 from affectssm.errors import DataError
+from affectssm.store.files import check_regular
 
 _ABSOLUTE = {"mov", "mp4", "matroska", "webm"}
 Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
@@ -29,9 +30,13 @@ class MediaError(DataError):
 class UnsafeFileError(MediaError):
     """A file that asks for more than data; nothing in it was run or expanded."""
 
+    code = "unsafe_file"
+
 
 class CutFileError(MediaError):
     """A file that ends before its header says."""
+
+    code = "truncated_media"
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def opened(path: Path | str) -> Iterator[Any]:
         MediaError: if it cannot be opened as media.
     """
     try:
+        check_regular(path)
         container = av.open(str(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(

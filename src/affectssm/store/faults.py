@@ -21,6 +21,7 @@ CODES: dict[str, str] = {
     "ground_truth_unmatched": "ground-truth labels that belong to no session of the corpus, or none at all",
     "segment_unparsable": "annotation lines that are not start;end;text;confidence",
     "unreadable_file": "a file or folder that cannot be read",
+    "unexpected": "a file at which a reader failed as nobody foresaw; the traceback is in the log",
     # streams
     "missing_stream": "a participant, or a whole corpus, without one of the supplied streams",
     "duplicate_stream": "two files for the same stream of a participant",
@@ -46,6 +47,8 @@ CODES: dict[str, str] = {
     "no_audio_stream": "a media file without an audio stream",
     "audio_from_video": "no sound file, but sound in the video",
     "silent_audio": "a sound track that is all zeros",
+    "no_rows": "a file that does not give a single row of a feature",
+    "feature_not_finite": "rows of a feature that are not finite",
     "no_face": "a video in which no face was found",
     "face_missing_frames": "a video with frames without a face",
     # trials of bio-signals
@@ -77,6 +80,7 @@ CODES: dict[str, str] = {
     "unknown_role": "files of a role that is no participant",
     "no_partner": "a recording with a single participant",
     "not_a_session": "a folder beside the sessions that is none",
+    "own_output": "a folder below the root that affectssm wrote itself",
     "unsafe_id": "a name that cannot become a path",
     "duplicate_recording": "a recording that occurs in more than one split",
     "parallel_tree": "labels or media in another tree than the streams",
