@@ -76,8 +76,8 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
         "discover", commands.discover, "write the manifest, the fault table and the shard index of a corpus"
     )
     add("corpus", help="noxi, noxi_add, mpiigi, deap or mahnob")
-    add("--root", type=Path, required=True)
-    add("--ground-truth", type=Path, help="folder with the withheld test labels")
+    add("--root", type=_folder, required=True)
+    add("--ground-truth", type=_folder, help="folder with the withheld test labels")
     add("--settings", type=_json, default={}, help="corpora.<corpus> of the configuration, as JSON")
     _out(add)
 
@@ -88,8 +88,8 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     )
     add("feature")
     add("--manifest", type=Path, required=True)
-    add("--root", type=Path, required=True)
-    add("--ground-truth", type=Path)
+    add("--root", type=_folder, required=True)
+    add("--ground-truth", type=_folder)
     add("--shard", required=True)
     add("--faces", type=Path, help="the shard's face track, for features of the face")
     add("--settings", type=_json, default={}, help="the feature's settings; the demo's where not given")
@@ -278,6 +278,12 @@ def _files(add: Add, name: str, what: str) -> None:
 
 def _out(add: Add) -> None:
     add("--out", type=Path, required=True)
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():  # Path("") is the folder one happens to be in
+        raise argparse.ArgumentTypeError("the name of a folder is wanted, not an empty text")
+    return Path(text)
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from affectssm.features import registry
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.text import shell_words
-from affectssm.store import layout
+from affectssm.store import layout, own
 from affectssm.store.atomic import write_text
 
 
@@ -37,7 +37,7 @@ class FeaturePlan(CorpusPlan):
         return json.dumps(registry.decisive(settings), sort_keys=True)
 
     def write_computing(self) -> None:
-        """Write how things are computed (batches, where weights lie, workers) to computing.json.
+        """Mark the results folder and write how things are computed (batches, weights, workers) to computing.json.
 
         The rules name that file but do not depend on it: a change of it reruns nothing.
         """
@@ -46,6 +46,7 @@ class FeaturePlan(CorpusPlan):
             settings = registry.settings_of(feature, self.config.features)
             how[feature] = {name: settings[name] for name in registry.NOT_THE_RESULT if name in settings}
         path = Path(self.results, "computing.json")
+        own.mark(Path(self.results))
         text = json.dumps(how, indent=2, sort_keys=True) + "\n"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)
