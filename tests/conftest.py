@@ -10,6 +10,7 @@ for variable, value in {
     "OMP_NUM_THREADS": "1",  # read when torch is first imported
     "HF_HUB_OFFLINE": "1",
     "MPLBACKEND": "Agg",
+    "AFFECTSSM_RAISE_UNEXPECTED": "1",  # errors of our own must not pass for faults of a file
 }.items():
     os.environ.setdefault(variable, value)
 

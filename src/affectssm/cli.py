@@ -156,6 +156,7 @@ def _add_trial_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add("--settings", type=_json, default={}, help="the epochs' settings, as JSON")
     _out(add)
     add("--index", type=Path, required=True, help="the index to write (.parquet, beside --out)")
+    add("--faults", type=Path, required=True)
 
     add = command(
         "train-trials",
@@ -242,8 +243,8 @@ def _run(add: Add) -> None:
 
 
 def _places(add: Add) -> None:
-    add("--root", type=Path, help="folder of the corpus")
-    add("--ground-truth", type=Path, help="folder with the withheld test labels")
+    add("--root", type=_folder, help="folder of the corpus")
+    add("--ground-truth", type=_folder, help="folder with the withheld test labels")
     add("--edition", type=Path, help="results/editions/{corpus}-{name}, which says both, in place of them")
 
 
@@ -282,6 +283,12 @@ def _files(add: Add, name: str, what: str) -> None:
 
 def _out(add: Add) -> None:
     add("--out", type=Path, required=True)
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():  # Path("") is the folder one happens to be in
+        raise argparse.ArgumentTypeError("the name of a folder is wanted, not an empty text")
+    return Path(text)
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from affectssm.presets import SCALES, fill
 from affectssm.settings_base import Strict, default_tree, with_defaults
@@ -22,6 +22,15 @@ NO_CORPUS = "none"
 Scale = Literal["paper", "demo", "tiny"]
 Source = Literal["extracted", "multimediate"]
 Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
+
+
+def _named(folder: str) -> str:
+    if not folder.strip():  # a path of no characters is the folder one happens to be in
+        raise ValueError(f"the name of a folder; {folder!r}, which would be the working folder")
+    return folder
+
+
+Folder = Annotated[str, AfterValidator(_named)]
 
 
 _RESERVED = re.compile(r"(demo|physio|none).*|[0-9a-f]{8}", re.IGNORECASE)
@@ -49,11 +58,11 @@ class OwnSettings(Strict):
 class CorpusSettings(OwnSettings):
     """Where one corpus lies."""
 
-    root: str = Field(
+    root: Folder = Field(
         "demo",
         description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or {', '.join(DEMO_EDITIONS)}",
     )
-    ground_truth: str | None = Field(
+    ground_truth: Folder | None = Field(
         None, description="folder with the withheld test labels, if you have them"
     )
     shards: int = Field(2, ge=1, le=256, description="how many shards the recordings are spread over")
@@ -68,7 +77,7 @@ class CorpusSettings(OwnSettings):
 class TrialCorpusSettings(OwnSettings):
     """Where one corpus of trials of bio-signals lies."""
 
-    root: str = Field(
+    root: Folder = Field(
         "demo",
         description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or {', '.join(PHYSIO_EDITIONS)}",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 
 class AffectError(Exception):
@@ -29,7 +30,19 @@ class AffectError(Exception):
 
 
 class DataError(AffectError):
-    """Something about a data file or a computed file."""
+    """Something about a data file or a computed file.
+
+    Attributes:
+        code: the fault code of this kind of error; "" where whoever catches it knows better.
+    """
+
+    code: ClassVar[str] = ""
+
+
+class UnexpectedError(DataError):
+    """What a reader raised that nobody foresaw; ``found`` is its type and text."""
+
+    code = "unexpected"
 
 
 class ConfigError(AffectError):

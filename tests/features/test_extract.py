@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from affectssm.corpora.checksums import fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.errors import ConfigError, DataError
 from affectssm.features import registry
@@ -59,7 +60,7 @@ def corpus(root: Path, files: dict[str, str]) -> list[StreamRow]:
                 recording=recording,
                 participant=participant,
                 bytes=size,
-                checksum=f"sha256:{name}",
+                checksum=fingerprint([root / name], "sha256"),
             )
         )
     return rows
@@ -168,13 +169,17 @@ def test_changed_inputs_or_settings_are_extracted_again(
         patch.setattr("affectssm.store.shards.shutil.rmtree", lambda *_, **__: None)  # keep the parts
         extract(tmp_path, sounds)
     keep = extract_parts(tmp_path)
-    for rows, settings, again in (
-        (sounds, {}, []),
-        (sounds, {"batch": 2, "weights_dir": "elsewhere"}, []),
-        ([*sounds[:2], row_with(sounds[2], checksum="sha256:new")], {}, ["c.wav"]),
-        (sounds, {"dim": 2}, ["a.wav", "b.wav", "c.wav"]),
+    data = (tmp_path / "c.wav").read_bytes()
+    for content, settings, again in (
+        (data, {}, []),
+        (data, {"batch": 2, "weights_dir": "elsewhere"}, []),
+        (data[:-1] + b"\1", {}, ["c.wav"]),
+        (data, {"dim": 2}, ["a.wav", "b.wav", "c.wav"]),
     ):
         keep()
+        (tmp_path / "c.wav").write_bytes(content)
+        new = row_with(sounds[2], checksum=fingerprint([tmp_path / "c.wav"], "sha256"))
+        rows = [*sounds[:2], new]
         Loudness.seen.clear()
         extract(tmp_path, rows, settings=settings)
         assert [path.name for path in Loudness.seen] == again
@@ -202,7 +207,7 @@ def test_a_file_that_changed_since_the_manifest_is_refused(tmp_path: Path, sound
     with pytest.raises(DataError, match="as the manifest says"):
         extract(tmp_path, sounds)
     (tmp_path / "b.wav").unlink()
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="No such file"):
         extract(tmp_path, sounds)
 
 
@@ -273,8 +278,9 @@ def test_labels_are_tracks_and_test_labels_their_own(tmp_path: Path) -> None:
     for path in (tmp_path / "train.csv", truth / "test.csv"):
         path.write_text("0.25\n-nan(ind)\n\n0.75\n")
     rows = corpus(tmp_path, {"001/expert": "train.csv"})
+    known = {"bytes": 21, "checksum": fingerprint([truth / "test.csv"], "sha256")}
     rows.append(
-        row("test.csv", "annotation", recording="002", split="test-base", base="ground_truth", bytes=21)
+        row("test.csv", "annotation", recording="002", split="test-base", base="ground_truth", **known)
     )
     for feature, key, codes in (
         ("engagement", ("001", "expert"), []),

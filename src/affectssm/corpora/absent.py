@@ -1,15 +1,30 @@
-"""What participants lack: labels, streams, raw media. Said once where a whole corpus lacks it."""
+"""What a root and its participants lack: files that are none, labels, streams, raw media.
+
+Said once where a whole corpus lacks it.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
+from affectssm.corpora.listing import Listing
 from affectssm.corpora.manifest import STREAM_KINDS, is_test_split
 from affectssm.corpora.people import Person
 from affectssm.store.faults import FaultLog
 
 # openface3 came with the same edition as dino; MPIIGI has the one and lacks the other
 _SIBLINGS = {"extra/openface3": "extra/dino"}
+
+
+def note_listing(listing: Listing, log: FaultLog) -> None:
+    """Report what lies below a root and was not looked at."""
+    for rel, reason in listing.unreadable:
+        log.add("unreadable_file", stream=rel, found=reason, expected="a readable file", action="ignored")
+    for rel in listing.own:
+        log.add(
+            "own_output", stream=rel, found="a folder that affectssm wrote", expected="the owner's files",
+            action="ignored",
+        )  # fmt: skip
 
 
 def note_absent(people: list[Person], log: FaultLog) -> None:

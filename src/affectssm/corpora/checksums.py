@@ -1,10 +1,14 @@
-"""Fingerprints of the files behind manifest rows, by content or by size and time."""
+"""Fingerprints of the files behind manifest rows, by content or by size and time.
+
+Discovery takes them and every later reader compares them: a manifest describes the files that it was made of.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -12,11 +16,14 @@ from pathlib import Path
 from typing import Literal
 
 from affectssm.corpora.manifest import STREAM_KINDS, StreamRow
+from affectssm.errors import DataError
 from affectssm.media.ssi import body_path
 from affectssm.store.faults import FaultLog
+from affectssm.store.files import check_regular, open_regular
 
 THREADS = 4  # hashing and reading release the interpreter
 BLOCK = 1 << 20
+_NOT_IT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)  # nothing there, or no regular file
 
 
 def with_checksums(
@@ -47,18 +54,76 @@ def with_checksums(
 
 def _checksum(row: StreamRow, bases: Mapping[str, Path], method: str) -> tuple[str, str]:
     """(checksum, "") of a row's files, or ("", reason)."""
-    path = bases[row.base] / row.path
-    paths = [path, body_path(path)] if row.kind in STREAM_KINDS else [path]
-    digest, stamps = hashlib.sha256(), []
     try:
-        for each in paths:
-            if method == "mtime":
-                stat = each.stat()
-                stamps.append(f"{stat.st_size}:{stat.st_mtime_ns}")
-            else:
-                with each.open("rb") as file:
-                    while block := file.read(BLOCK):
-                        digest.update(block)
+        return fingerprint(files_of(row, bases[row.base]), method), ""
     except OSError as error:
         return "", error.strerror or str(error)
-    return (f"mtime:{'+'.join(stamps)}" if method == "mtime" else f"sha256:{digest.hexdigest()}"), ""
+
+
+def files_of(row: StreamRow, base: Path) -> list[Path]:
+    """Return the files of a row: one, or an SSI stream's header and body."""
+    path = base / row.path
+    return [path, body_path(path)] if row.kind in STREAM_KINDS else [path]
+
+
+def fingerprint(paths: Sequence[Path], method: str) -> str:
+    """Return "sha256:..." over the content of files, or "mtime:..." of their sizes and times.
+
+    Raises:
+        OSError: if one is absent, no regular file or cannot be read to its end.
+    """
+    if method == "mtime":
+        stats = [check_regular(path) for path in paths]
+        return f"mtime:{'+'.join(f'{stat.st_size}:{stat.st_mtime_ns}' for stat in stats)}"
+    digest = hashlib.sha256()
+    for path in paths:
+        with open_regular(path) as file:
+            left = os.fstat(file.fileno()).st_size  # a file that is being written to has no other end
+            while left > 0 and (block := file.read(min(BLOCK, left))):
+                digest.update(block)
+                left -= len(block)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def check_unchanged(row: StreamRow, base: Path) -> None:
+    """Refuse a row's files that are not those its manifest was made of, by what the manifest says of them.
+
+    Raises:
+        ChangedError: if one is absent, of another size, or has another fingerprint.
+        OSError: if one cannot be read.
+    """
+    paths = files_of(row, base)
+    try:
+        size = sum(check_regular(path).st_size for path in paths)
+    except OSError as error:
+        if error.errno not in _NOT_IT:
+            raise
+        raise _changed(paths[0], error.strerror or str(error), f"a file of {row.bytes} bytes") from error
+    if size != row.bytes:
+        raise _changed(paths[0], f"{size} bytes", f"{row.bytes} bytes")
+    method = row.checksum.partition(":")[0]
+    found = fingerprint(paths, method)
+    if found != row.checksum:
+        what = "modification time" if method == "mtime" else "content"
+        raise _changed(paths[0], f"a file of the same size with another {what}", f"the {what} it had")
+
+
+class ChangedError(DataError):
+    """A file that is not the one its manifest was made of."""
+
+
+def all_changed(errors: Sequence[ChangedError]) -> ChangedError:
+    """Return one error for files that are not those of their manifest."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    named = ", ".join(Path(error.where).name for error in errors[1:4])
+    rest = f"{named} and others" if len(errors) > 4 else named
+    found = f"{first.found}; so {len(errors) - 1} more: {rest}"
+    return ChangedError(first.where, found, first.expected, first.remedy)
+
+
+def _changed(path: Path, found: str, expected: str) -> ChangedError:
+    return ChangedError(
+        path, found, f"{expected}, as the manifest says", "restore the file, or make the manifest again"
+    )

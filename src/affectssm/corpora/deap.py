@@ -16,7 +16,8 @@ from affectssm.corpora.deap_ratings import RatingsTable, note_ratings, read_rati
 from affectssm.corpora.listing import Entry, Listing, check_root, walk
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.trials import Trial, first_of, manifest_of, note_strays
-from affectssm.errors import ConfigError, DataError
+from affectssm.errors import ConfigError, DataError, UnexpectedError
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 
 TABLE = "participant_ratings.csv"
@@ -58,10 +59,7 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
     trials: list[Trial] = []
     for number, entries in sorted(found.subjects.items()):
         entry = first_of(entries, f"s{number:02d}", log)
-        if settings.variant == "preprocessed":
-            usable = deap_preprocessed.trials_of(root, entry, number, table, log)
-        else:
-            usable = deap_original.trials_of(root, entry, number, found.tables[0], table, log)
+        usable = _trials_of(root, entry, number, found, table, settings.variant, log)
         if not usable:
             log.add(
                 "subject_missing",
@@ -74,6 +72,23 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
     return manifest_of(
         "deap", listing, trials, settings, log, f"**/s<NN>{SUFFIX[settings.variant]}, **/{TABLE}"
     )
+
+
+def _trials_of(
+    root: Path, entry: Entry, number: int, found: Found, table: RatingsTable, variant: str, log: FaultLog
+) -> list[Trial]:
+    """The trials of one subject's file; none, and a fault, where it does what no reader foresaw."""
+    try:
+        with boundary(root / entry.rel):
+            if variant == "preprocessed":
+                return deap_preprocessed.trials_of(root, entry, number, table, log)
+            return deap_original.trials_of(root, entry, number, found.tables[0], table, log)
+    except DataError as error:
+        log.add(
+            error.code or "unreadable_file", participant=f"s{number:02d}", found=error.found,
+            expected=error.expected, action="quarantined",
+        )  # fmt: skip
+        return []
 
 
 def sort_files(listing: Listing, variant: str) -> Found:
@@ -103,8 +118,18 @@ def _ratings(root: Path, found: Found, variant: str, log: FaultLog) -> RatingsTa
                 "unpack metadata_csv.zip below the root, or set corpora.deap.variant to preprocessed",
             )
         return RatingsTable({})
-    table = read_ratings(root / first_of(found.tables, "", log).rel)
-    note_ratings(table, log)
+    path = root / first_of(found.tables, "", log).rel
+    try:
+        with boundary(path):
+            table = read_ratings(path)
+            note_ratings(table, log)
+    except UnexpectedError as error:
+        if variant == "original":  # without it nobody knows which video was shown when
+            raise
+        log.add(
+            error.code, stream="ratings", found=error.found, expected=error.expected, action="quarantined"
+        )
+        return RatingsTable({})
     return table
 
 

@@ -11,8 +11,9 @@ from affectssm.corpora.listing import Entry
 from affectssm.corpora.recorded import checked_file, checked_kinds
 from affectssm.corpora.signals import STATUS_MASK, is_conductance
 from affectssm.corpora.trials import Trial
+from affectssm.errors import DataError
 from affectssm.media.biosignals import SignalFile
-from affectssm.media.probe import MediaError
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 
 RATE = 512.0
@@ -29,13 +30,16 @@ def trials_of(
     if file is None:
         return []
     try:
-        file.need_seconds(BASELINE_S + STIMULUS_S, "a trial")
-        dims, rate = checked_kinds(file, "deap", subject, "", log)
-        _note_status(file, subject, log)
-        onsets = [event.sample for event in file.events(STATUS_MASK["deap"]) if event.code == STIMULUS_CODE]
-    except MediaError as error:
+        with boundary(root / entry.rel):
+            file.need_seconds(BASELINE_S + STIMULUS_S, "a trial")
+            dims, rate = checked_kinds(file, "deap", subject, "", log)
+            _note_status(file, subject, log)
+            events = file.events(STATUS_MASK["deap"])
+            onsets = [event.sample for event in events if event.code == STIMULUS_CODE]
+    except DataError as error:
+        short = error.found.startswith("too short")
         log.add(
-            "signal_too_short" if error.found.startswith("too short") else "unreadable_file",
+            "signal_too_short" if short else error.code or "unreadable_file",
             participant=subject, found=error.found, expected=error.expected, action="quarantined",
         )  # fmt: skip
         return []

@@ -10,8 +10,10 @@ from affectssm.corpora.deap_ratings import RatingsTable
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.signals import COLUMNS, PREPROCESSED, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, SCALE
 from affectssm.corpora.trials import Trial
+from affectssm.errors import DataError
 from affectssm.media.pickles import read_pickle
-from affectssm.media.probe import MediaError, UnsafeFileError
+from affectssm.media.probe import MediaError
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 
 TRIALS = 40
@@ -27,18 +29,10 @@ def trials_of(root: Path, entry: Entry, number: int, table: RatingsTable, log: F
     """The trials of one .dat, which lie in the order of the videos."""
     subject = f"s{number:02d}"
     try:
-        data, labels = read_dat(root / entry.rel)
-    except UnsafeFileError as error:
-        log.add(
-            "unsafe_file",
-            participant=subject,
-            found=error.found,
-            expected=error.expected,
-            action="quarantined",
-        )
-        return []
-    except MediaError as error:
-        code = "signal_shape" if isinstance(error, ShapeError) else "unreadable_file"
+        with boundary(root / entry.rel):
+            data, labels = read_dat(root / entry.rel)
+    except DataError as error:
+        code = error.code or "unreadable_file"
         log.add(code, participant=subject, found=error.found, expected=error.expected, action="quarantined")
         return []
     videos = _videos(len(data), labels, subject, table, number, log)
@@ -63,6 +57,8 @@ def trials_of(root: Path, entry: Entry, number: int, table: RatingsTable, log: F
 
 class ShapeError(MediaError):
     """A pickle of arrays that are not DEAP's."""
+
+    code = "signal_shape"
 
 
 def read_dat(path: Path) -> tuple[np.ndarray, np.ndarray]:

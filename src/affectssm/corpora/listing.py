@@ -1,7 +1,9 @@
 """What lies under a corpus' root: one walk, names, sizes and times only. Nothing heavy is imported here.
 
 Symbolic links are followed, wherever they lead: labs link single sessions or whole trees from other disks
-into one root, and whoever may write there owns the corpus. A link back to a folder above it is not entered.
+into one root, and whoever may write there owns the corpus. A link back to a folder above it is not entered, nor is
+what this workflow wrote itself (:mod:`affectssm.store.own`). Files are regular ones: FIFOs, sockets, devices and
+folders under a file's name are told, and not read.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affectssm.errors import DataError
+from affectssm.store.files import kind_of
+from affectssm.store.own import is_own
 
 SPLIT_FOLDER = re.compile(
     r"(?P<tree>engagement-annotations-|precomputed-features-|originalaudiovideo-)?"
@@ -51,13 +55,17 @@ class Entry:
 
 @dataclass
 class Listing:
-    """Files of the kinds a corpus consists of, folders right below split folders, and what cannot be read."""
+    """Files of the kinds a corpus consists of, folders right below split folders, and what cannot be read.
+
+    ``own`` are the folders that this workflow wrote, which are left out.
+    """
 
     root: Path
     names: tuple[str, ...] = RELEVANT
     files: list[Entry] = field(default_factory=list)
     sessions: list[tuple[str, ...]] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
 
 
 def check_root(root: Path, what: str) -> None:
@@ -109,6 +117,7 @@ def _fingerprint_lines(listing: Listing) -> Iterator[str]:
     yield from (f"{entry.rel}\0{entry.size}\0{entry.mtime_ns}\n" for entry in listing.files)
     yield from (f"{'/'.join(parts)}\n" for parts in listing.sessions)
     yield from (f"{rel}\0{reason}\n" for rel, reason in listing.unreadable)
+    yield from (f"{rel}\0own\n" for rel in listing.own)
 
 
 def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tuple[int, int]]) -> None:
@@ -130,10 +139,19 @@ def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tu
             if entry.is_dir():
                 _enter(listing, entry, parts, above, barred)
             elif entry.name.endswith(listing.names):
-                stat = entry.stat()
-                listing.files.append(Entry((*parts, entry.name), stat.st_size, stat.st_mtime_ns))
+                _add(listing, entry, parts)
         except OSError as error:  # a dangling link, a folder without rights
             listing.unreadable.append(("/".join((*parts, entry.name)), error.strerror or str(error)))
+
+
+def _add(listing: Listing, entry: os.DirEntry[str], parts: tuple[str, ...]) -> None:
+    """Add a file; what is none is told, for to open it might take for ever."""
+    stat = entry.stat()
+    kind = kind_of(stat.st_mode)
+    if kind:
+        listing.unreadable.append(("/".join((*parts, entry.name)), f"{kind}, no regular file"))
+    else:
+        listing.files.append(Entry((*parts, entry.name), stat.st_size, stat.st_mtime_ns))
 
 
 def _enter(
@@ -144,18 +162,30 @@ def _enter(
     barred: set[tuple[int, int]],
 ) -> None:
     hidden = entry.name.startswith(".") and not entry.name.startswith("..")
-    within = is_session_folder(parts, listing.root.name) and any(
+    if hidden or len(parts) >= MAX_DEPTH:
+        return
+    if entry.name.endswith(RELEVANT) and not is_session_folder((*parts, entry.name), listing.root.name):
+        _add(listing, entry, parts)  # a folder under a file's name
+        return
+    if is_session_folder(parts, listing.root.name) and any(
         file.parts[:-1] == parts for file in listing.files
-    )
-    if hidden or len(parts) >= MAX_DEPTH or within:
+    ):
         return
     identity = _identity(entry)
     if identity in barred:
         return
     inner = (*parts, entry.name)
+    if is_own(entry.path):
+        listing.own.append("/".join(inner))
+        return
     if is_session_folder(inner, listing.root.name):
         listing.sessions.append(inner)
     _walk(listing, Path(entry.path), inner, barred | {identity})
+
+
+def own_text(listing: Listing) -> str:
+    """Return what to say of a root in which nothing was found beside this workflow's own output."""
+    return f"; left out because affectssm wrote it: {', '.join(listing.own[:3])}" if listing.own else ""
 
 
 def is_session_folder(parts: tuple[str, ...], root_name: str) -> bool:

@@ -17,11 +17,11 @@ from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.recorded import checked_file, checked_kinds
 from affectssm.corpora.signals import SCALE, STATUS_MASK
 from affectssm.corpora.trials import Trial, first_of, manifest_of
-from affectssm.errors import ConfigError
+from affectssm.errors import ConfigError, DataError
 from affectssm.media.biosignals import SignalFile
-from affectssm.media.probe import MediaError, UnsafeFileError
 from affectssm.media.session_xml import SessionXml, read_session_xml
 from affectssm.media.text import number, quoted
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import Action, FaultLog
 from affectssm.store.ids import is_id
 
@@ -64,18 +64,21 @@ class _Finder:
 
     def trial(self, session: Session) -> Trial | None:
         """Return a session's trial, or None where it is not one of ours or cannot be used."""
+        try:
+            with boundary(f"session {session.folder}"):
+                return self._trial(session)
+        except DataError as error:
+            self._fault(error.code or "unreadable_file", session, "", error.found, error.expected)
+            return None
+
+    def _trial(self, session: Session) -> Trial | None:
         if session.tagging and not session.emotion:
             self.tagging.append(session.folder)
             return None
         if not session.xml:
             self._fault("missing_annotation", session, "", "no session.xml", "one in every session folder")
             return None
-        try:
-            xml = read_session_xml(self.root / session.xml[0].rel)
-        except MediaError as error:
-            code = "unsafe_file" if isinstance(error, UnsafeFileError) else "unreadable_file"
-            self._fault(code, session, "", error.found, error.expected)
-            return None
+        xml = read_session_xml(self.root / session.xml[0].rel)
         if not session.emotion and "tagging" in xml.experiment.lower():
             self.tagging.append(session.folder)
             return None
@@ -172,10 +175,11 @@ class _Finder:
         if file is None:
             return None
         try:
-            dims, rate = checked_kinds(file, "mahnob", subject, session.folder, self.log)
-            span = self._span(session, file, subject)
-        except MediaError as error:
-            self._fault("unreadable_file", session, subject, error.found, error.expected)
+            with boundary(self.root / entry.rel):
+                dims, rate = checked_kinds(file, "mahnob", subject, session.folder, self.log)
+                span = self._span(session, file, subject)
+        except DataError as error:
+            self._fault(error.code or "unreadable_file", session, subject, error.found, error.expected)
             return None
         if span is None or not dims:
             return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from affectssm.corpora.annotations import count_lines, read_engagement
 from affectssm.corpora.layout import EXTRAS
@@ -14,11 +15,13 @@ from affectssm.corpora.people import Measured, Person
 from affectssm.corpora.spans import TOLERANCE
 from affectssm.errors import DataError
 from affectssm.media.ssi import SsiHeader, body_path, body_rows, read_header
+from affectssm.store.boundary import boundary
 
 if TYPE_CHECKING:
     from affectssm.media.probe import MediaInfo
     from affectssm.store.faults import Action, FaultLog
 
+T = TypeVar("T")
 # MultiMediate'23 shipped OpenFace 2 with 673 and OpenPose with 350 columns
 DIMS = {
     "egemapsv2": (88,),
@@ -66,23 +69,28 @@ class Measurer:
             action=action,
         )
 
+    def _read(self, kind: str, code: str, reader: Callable[[Path], T], action: Action) -> T | None:
+        """Return what a reader makes of a source's file; None, and a fault, where it cannot be read."""
+        path = self.person.sources[kind].path
+        try:
+            with boundary(path):
+                return reader(path)
+        except DataError as error:
+            self.fault(error.code or code, kind, error.found, error.expected, action)
+            return None
+
     def _label(self) -> Measured | None:
         source = self.person.sources.get("annotation")
         if source is None:
             return None
-        try:
-            if is_test_split(self.person.split):  # only counted: its values are the evaluation's business
-                rows, problems = count_lines(source.path), []
-                usable = rows > 0
-            else:
-                engagement = read_engagement(source.path)
-                rows, problems = len(engagement.value), engagement.problems
-                usable = bool(engagement.valid.any())
-        except DataError as error:
-            self.fault("unreadable_file", "annotation", error.found, error.expected, "quarantined")
+        # a test label is only counted: its values are the evaluation's business
+        reader = _count_label if is_test_split(self.person.split) else _look_at_label
+        found = self._read("annotation", "unreadable_file", reader, "quarantined")
+        if found is None:
             return None
-        for code, found in problems:
-            self.fault(code, "annotation", found, EXPECTED_LABEL, _LABEL_ACTIONS[code])
+        rows, problems, usable = found
+        for code, problem in problems:
+            self.fault(code, "annotation", problem, EXPECTED_LABEL, _LABEL_ACTIONS[code])
         if is_test_split(self.person.split) and not usable:
             self.fault("label_empty", "annotation", "no line", EXPECTED_LABEL, "quarantined")
         return Measured(source, LABEL_HZ, rows, 1, rows / LABEL_HZ) if usable else None
@@ -119,11 +127,7 @@ class Measurer:
     def _probe(self, kind: str) -> MediaInfo | None:
         from affectssm.media.probe import probe
 
-        try:
-            return probe(self.person.sources[kind].path)
-        except DataError as error:
-            self.fault("unreadable_media", kind, error.found, error.expected, "quarantined")
-            return None
+        return self._read(kind, "unreadable_media", probe, "quarantined")
 
     def _headers(self) -> dict[str, SsiHeader]:
         """Headers of all streams that can be read, the unused ones included."""
@@ -131,10 +135,8 @@ class Measurer:
         for kind, source in self.person.sources.items():
             if kind not in STREAM_KINDS and not kind.startswith("extra/"):
                 continue
-            try:
-                header = read_header(source.path)
-            except DataError as error:
-                self.fault("stream_bad_header", kind, error.found, error.expected, self._lost(kind))
+            header = self._read(kind, "stream_bad_header", read_header, self._lost(kind))
+            if header is None:
                 continue
             if source.body is None:
                 missing = body_path(source.path).name
@@ -180,7 +182,10 @@ class Measurer:
 
     def _stream(self, kind: str, header: SsiHeader, evidence: list[float]) -> Measured | None:
         source = self.person.sources[kind]
-        rows, promised = body_rows(source.path)
+        counted = self._read(kind, "unreadable_file", body_rows, "quarantined")
+        if counted is None:
+            return None
+        rows, promised = counted
         held = source.body.size // header.row_bytes if source.body else 0
         if not rows:
             self.fault("stream_empty", kind, "no row", f"{promised} rows", "quarantined")
@@ -222,6 +227,17 @@ class Measurer:
                 f"{rows} rows ({', '.join(sorted(kinds))})" for rows, kinds in sorted(apart.items())
             )
             self.fault("label_rows_differ", "annotation", f"{label.frames} rows", fitting, "truncated")
+
+
+def _look_at_label(path: Path) -> tuple[int, list[tuple[str, str]], bool]:
+    """Rows of a label, what is odd about it, and whether any of it is valid."""
+    engagement = read_engagement(path)
+    return len(engagement.value), engagement.problems, bool(engagement.valid.any())
+
+
+def _count_label(path: Path) -> tuple[int, list[tuple[str, str]], bool]:
+    rows = count_lines(path)
+    return rows, [], rows > 0
 
 
 def decide_rate(header_rate: float, rows: int, evidence: list[float]) -> tuple[float, float]:

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from affectssm.config import CorpusSettings
-from affectssm.corpora.absent import note_absent
+from affectssm.corpora.absent import note_absent, note_listing
 from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.layout import Found, Layout, Session, find_sessions
-from affectssm.corpora.listing import Listing, check_root, walk
+from affectssm.corpora.listing import Listing, check_root, own_text, walk
 from affectssm.corpora.manifest import (
     KINDS,
     STREAM_KINDS,
@@ -23,6 +23,7 @@ from affectssm.corpora.people import Person, Source
 from affectssm.corpora.seats import Labels, language_of, note_session, seat
 from affectssm.corpora.spans import note_spans
 from affectssm.errors import DataError
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 from affectssm.store.ids import is_id
 
@@ -42,8 +43,7 @@ def discover(layout: Layout, root: Path, ground_truth: Path | None, settings: Co
     sessions = _usable_sessions(found, layout, log)
     if not sessions:
         raise _no_session(listing, found, layout, log)
-    for rel, reason in listing.unreadable:
-        log.add("unreadable_file", stream=rel, found=reason, expected="a readable file", action="ignored")
+    note_listing(listing, log)
     labels = _ground_truth(ground_truth, layout, log)
     rows: list[StreamRow] = []
     people: list[Person] = []
@@ -120,6 +120,7 @@ def _no_session(listing: Listing, found: Found, layout: Layout, log: FaultLog) -
     near += "".join(
         f"; {fault.code}: {fault.found}" for fault in log.rows[:3] if fault.action == "quarantined"
     )
+    near += own_text(listing)
     return DataError(
         listing.root,
         near,
@@ -134,7 +135,9 @@ def _ground_truth(root: Path | None, layout: Layout, log: FaultLog) -> Labels:
     if root is None:
         return {}
     labels: Labels = {}
-    for session in find_sessions(walk(root), layout).sessions.values():
+    listing = walk(root)
+    note_listing(listing, log)
+    for session in find_sessions(listing, layout).sessions.values():
         if session.split not in layout.splits or not is_test_split(session.split):
             continue
         for (role, kind), entries in session.files.items():
@@ -172,7 +175,7 @@ def _session_rows(
     """Measure the people of a session; those of whom nothing but a label can be used are left out."""
     rows: list[StreamRow] = []
     for person in people:
-        Measurer(person, log).measure()
+        _measure(person, log)
         if not set(person.measured) - {"annotation"}:
             log.add(
                 "missing_stream",
@@ -215,6 +218,23 @@ def _session_rows(
             action="decided",
         )
     return rows
+
+
+def _measure(person: Person, log: FaultLog) -> None:
+    """Measure a participant; where the files together do what no reader foresaw, nothing of it can be used."""
+    try:
+        with boundary(f"{person.recording}/{person.participant}"):
+            Measurer(person, log).measure()
+    except DataError as error:
+        person.measured = {}
+        log.add(
+            error.code or "unreadable_file",
+            recording=person.recording,
+            participant=person.participant,
+            found=error.found,
+            expected=error.expected,
+            action="quarantined",
+        )
 
 
 def _one_dimension(rows: list[StreamRow], log: FaultLog) -> list[StreamRow]:

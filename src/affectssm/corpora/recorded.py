@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from affectssm.corpora.signals import LEADS, electrodes
+from affectssm.errors import DataError
 from affectssm.media.biosignals import SignalFile
-from affectssm.media.probe import CutFileError, MediaError
+from affectssm.media.probe import MediaError
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 
 
@@ -15,11 +17,12 @@ def checked_file(
 ) -> SignalFile | None:
     """Open a recording; None, and a fault, where it cannot be used."""
     try:
-        file = SignalFile(path)
-        fastest = file.status.rate
-    except MediaError as error:
+        with boundary(path):
+            file = SignalFile(path)
+            fastest = file.status.rate
+    except DataError as error:
         log.add(
-            "truncated_media" if isinstance(error, CutFileError) else "unreadable_file",
+            error.code or "unreadable_file",
             recording=recording,
             participant=subject,
             found=error.found,

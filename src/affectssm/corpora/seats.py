@@ -9,6 +9,7 @@ from affectssm.corpora.layout import Found, Layout, Session, stream_name
 from affectssm.corpora.manifest import is_test_split
 from affectssm.corpora.people import Person, Source
 from affectssm.errors import DataError
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 
 AUDIBLE = frozenset({"audio", "egemapsv2", "w2vbert2", "extra/gemaps", "extra/soundnet"})
@@ -85,9 +86,10 @@ def language_of(session: Session, root: Path, log: FaultLog) -> str:
     """Language of a session as its annotation names it, "" without one."""
     for entry in session.files.get(("", "text/language"), []):
         try:
-            language, problems = read_language(root / entry.rel)
+            with boundary(root / entry.rel):
+                language, problems = read_language(root / entry.rel)
         except DataError as error:
-            _add_text_fault("unreadable_file", session, "", "language", error.found, log)
+            _add_text_fault(error.code or "unreadable_file", session, "", "language", error.found, log)
             continue
         for code, found in problems:
             _add_text_fault(code, session, "", "language", found, log)
@@ -154,9 +156,10 @@ def _note_texts(session: Session, root: Path, log: FaultLog) -> None:
             continue
         for entry in entries:
             try:
-                _, problems = read_lines(root / entry.rel)
+                with boundary(root / entry.rel):
+                    _, problems = read_lines(root / entry.rel)
             except DataError as error:
-                _add_text_fault("unreadable_file", session, role, name, error.found, log)
+                _add_text_fault(error.code or "unreadable_file", session, role, name, error.found, log)
                 continue
             for code, found in problems:
                 _add_text_fault(code, session, role, name, found, log)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from affectssm.config import TrialCorpusSettings
+from affectssm.corpora.absent import note_listing
 from affectssm.corpora.checksums import with_checksums
-from affectssm.corpora.listing import Entry, Listing
+from affectssm.corpora.listing import Entry, Listing, own_text
 from affectssm.corpora.manifest import KINDS, Manifest, StreamRow, shard_of
 from affectssm.corpora.signals import RATINGS
 from affectssm.errors import DataError
@@ -88,8 +89,7 @@ def manifest_of(
     Raises:
         DataError: if there is none.
     """
-    for rel, reason in listing.unreadable:
-        log.add("unreadable_file", stream=rel, found=reason, expected="a readable file", action="ignored")
+    note_listing(listing, log)
     rows = [row for trial in trials for row in rows_of(corpus, trial, settings.shards)]
     rows = with_checksums(rows, {"root": listing.root}, settings.checksum, log)
     if not rows:
@@ -125,6 +125,7 @@ def _no_trial(corpus: str, listing: Listing, log: FaultLog, pattern: str) -> Dat
     found = f"no trial that can be used; the folder holds {', '.join(top[:5]) or 'nothing'}"
     bad = [row for row in log.rows if row.action == "quarantined"]
     found += "".join(f"; {row.code}: {row.found}" for row in bad[:3])
+    found += own_text(listing)
     return DataError(
         listing.root,
         found,

@@ -62,6 +62,11 @@ class Extractor(ABC):
         """The number of columns, or None where the stream decides."""
         return None
 
+    @property
+    def least(self) -> str:
+        """What a file must hold to give a single row, for the fault of one that gives none."""
+        return "at least one row"
+
     def card(self) -> dict[str, Any]:
         """What decides the values besides code and settings, for the card (weights, chunking)."""
         return {}

@@ -6,21 +6,23 @@ import hashlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from affectssm.corpora.manifest import STREAM_KINDS, StreamRow, content_hash, read_manifest
+from affectssm.corpora.checksums import ChangedError, all_changed, check_unchanged
+from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest
 from affectssm.errors import ConfigError, DataError
 from affectssm.features import registry
 from affectssm.features.base import Extractor, Source
+from affectssm.features.blocks import CheckedBlocks
 from affectssm.features.facebox import FaceRows
-from affectssm.media.probe import MediaError
+from affectssm.media.probe import MediaNote
 from affectssm.store.card import make_card
 from affectssm.store.faults import Fault, write_faults
 from affectssm.store.finished import FinishedElsewhere, base_id
 from affectssm.store.ids import check_id
-from affectssm.store.shards import PartWriter, ResumableShard, ShardReader, Track
+from affectssm.store.shards import PartWriter, ResumableShard, ShardReader
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,7 +58,8 @@ def extract_shard(
 
     Raises:
         ConfigError: if the feature, its settings or its weights are not what they should be.
-        DataError: if a file is not the one in the manifest, or nothing can be written.
+        ChangedError: if files are not those the manifest was made of; all other recordings are done by then.
+        DataError: if nothing can be written.
     """
     spec = registry.spec(feature)
     if spec.needs_faces and faces is None:
@@ -86,7 +89,10 @@ def extract_shard(
 
 
 class _Job:
-    """What is the same for every recording of a shard."""
+    """What is the same for every recording of a shard.
+
+    ``changed`` collects the files that are not those of the manifest.
+    """
 
     def __init__(
         self,
@@ -99,6 +105,8 @@ class _Job:
         self.spec, self.extractor, self.bases, self.faces = spec, extractor, bases, faces
         self.named = named
         self.face_card = base_id(faces.card) if faces is not None else ""
+        self.changed: list[ChangedError] = []
+        self._intact: dict[tuple[str, str], bool] = {}  # many trials lie in one file, which is looked at once
 
     def rows_of(self, rows: list[StreamRow]) -> list[StreamRow]:
         """Return the rows of a recording that this feature is made of, by participant."""
@@ -122,74 +130,79 @@ class _Job:
         # a face track is made of the same rows as what reads it
         return _hash(of_rows) if self.faces is None else _hash(of_rows, self.face_card, _hash(of_rows))
 
+    def is_intact(self, rows: list[StreamRow]) -> bool:
+        """Whether the files of a recording are those of the manifest; those that cannot be read say so later."""
+        for row in rows:
+            base, key = self._base(row), (row.base, row.path)
+            if key in self._intact:
+                continue
+            self._intact[key] = True
+            try:
+                check_unchanged(row, base)
+            except ChangedError as error:
+                self._intact[key] = False
+                self.changed.append(error)
+                _LOG.warning("%s is left out for now: %s", row.recording, error)
+            except OSError as error:
+                _LOG.warning("%s: %s", base / row.path, error.strerror or error)
+        return all(self._intact[row.base, row.path] for row in rows)
+
     def participant(self, row: StreamRow, part: PartWriter) -> int:
-        """Extract one participant's track; return its rows."""
-        path = self._file(row)
-        source = Source(row, path)
+        """Extract one participant's track; return its rows. Whatever is wrong with the file becomes faults."""
+        check_id(row.participant, "participant")
+        source = Source(row, self._base(row) / row.path)
         if self.faces is not None:
             if (row.recording, row.participant) not in self.faces:
                 return 0  # the video could not be read; the face track says so
             source.faces = FaceRows(self.faces, row.recording, row.participant)
-        written = 0
+        blocks = CheckedBlocks(self.extractor, source)
+        failure: list[MediaNote] = []
         try:
-            for block in _blocks(self.extractor, source):
+            for block in blocks:
                 part.append(row.participant, block)
-                written += len(block.time)
-        except MediaError as error:
+        except DataError as error:
+            if self.faces is not None and error.where == str(self.faces.path):
+                raise  # the face track is no file of the owner's
             part.discard(row.participant)
-            source.note("unreadable_media", error.found, error.expected, "quarantined")
-            written = 0
-        if self.faces is None:  # those who read the face track would repeat what was said of the video
-            part.faults.extend(
-                Fault(
-                    row.corpus,
-                    row.recording,
-                    row.participant,
-                    row.kind,
-                    note.code,
-                    note.found,
-                    note.expected,
-                    note.action,
-                )
-                for note in source.notes
-            )
-        return written
+            blocks.rows = 0
+            code = error.code or "unreadable_media"
+            failure.append(MediaNote(code, error.found, error.expected, "quarantined"))
+        else:
+            failure += blocks.notes if blocks.rows else [blocks.nothing()]
+        # those who read the face track would repeat what was said of the video
+        notes = [*(source.notes if self.faces is None else ()), *failure]
+        part.faults.extend(_fault(row, note) for note in notes)
+        return blocks.rows
 
-    def _file(self, row: StreamRow) -> Path:
-        """Return the path of a row's file, which must be the one the manifest describes."""
+    def _base(self, row: StreamRow) -> Path:
         base = self.bases[row.base]
         if base is None:
             raise ConfigError(
                 f"{row.recording}/{row.participant}", "labels below the ground-truth folder", "--ground-truth",
                 "give the folder the manifest was made with",
             )  # fmt: skip
-        path = base / row.path
-        parts = [path] if row.kind not in STREAM_KINDS else [path, path.with_name(path.name + "~")]
-        found = sum(each.stat().st_size for each in parts if each.is_file())
-        if found != row.bytes:
-            raise DataError(
-                path,
-                f"{found} bytes" if path.is_file() else "no such file",
-                f"{row.bytes} bytes, as the manifest says",
-                "restore the file, or make the manifest again",
-            )
-        return path
+        return base
 
 
-def _blocks(extractor: Extractor, source: Source) -> Iterator[Track]:
-    """Yield an extractor's blocks; what cannot be read is that file's fault, not the disk's that is written to."""
-    try:
-        yield from extractor.extract(source)
-    except OSError as error:
-        raise MediaError(
-            source.path,
-            f"not readable: {error.strerror or error}",
-            "a file that can be read",
-            "restore the file",
-        ) from error
+def _fault(row: StreamRow, note: MediaNote) -> Fault:
+    return Fault(
+        row.corpus,
+        row.recording,
+        row.participant,
+        row.kind,
+        note.code,
+        note.found,
+        note.expected,
+        note.action,
+    )
 
 
 def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard) -> None:
+    """Extract recording by recording.
+
+    Raises:
+        ChangedError: once all others are done, if files are not those of the manifest.
+    """
     began = time.monotonic()
     computed = 0
     elsewhere = FinishedElsewhere(result)
@@ -202,6 +215,8 @@ def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: Resumable
             continue
         if found := elsewhere.take(recording, content, [job.content_elsewhere(rows)]):
             _LOG.info("%s was finished in %s", label, found)
+            continue
+        if not job.is_intact(rows):
             continue
         started = time.monotonic()
         with result.recording(recording, content) as part:
@@ -217,6 +232,8 @@ def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: Resumable
             now - started,
             left,
         )
+    if job.changed:
+        raise all_changed(job.changed)
 
 
 def _by_recording(rows: list[StreamRow]) -> dict[str, list[StreamRow]]:

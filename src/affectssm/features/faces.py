@@ -45,6 +45,10 @@ class FaceTrack(Extractor):
     def dim(self) -> int:
         return DIM
 
+    @property
+    def least(self) -> str:
+        return "at least one picture that can be decoded"
+
     def extract(self, source: Source) -> Iterator[Track]:
         reader = VideoReader(source.path)
         rows = Rows(DIM, reader.info().fps)

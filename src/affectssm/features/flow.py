@@ -45,6 +45,10 @@ def method(name: str) -> Method:
 class FaceFlow(Extractor):
     """Flow from picture to picture on the face crop; what becomes of it is the subclass's business."""
 
+    @property
+    def least(self) -> str:
+        return "at least two pictures that can be decoded"
+
     def extract(self, source: Source) -> Iterator[Track]:
         assert source.faces is not None
         reader = VideoReader(source.path, pixels="gray")

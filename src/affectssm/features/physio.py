@@ -48,28 +48,34 @@ class Signals(Extractor):
         )
         step = max(1, round(BLOCK_S * row.rate))
         first, last = np.full(row.dim, np.nan), np.zeros(row.dim)
-        bad, idle = 0, np.ones(row.dim, bool)
+        bad, beyond, idle = 0, 0, np.ones(row.dim, bool)
         for start in range(0, row.frames, step):
             stop = min(start + step, row.frames)
-            value, valid = reader.read(start, stop)
+            value, known = reader.read(start, stop)
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and so not finite
+                stored = value.astype(np.float32)
+            valid = known & np.isfinite(stored).all(axis=1)
             if start == 0:
                 first = value[0]
             idle &= (value == first).all(axis=0)
             last = value[-1]
-            bad += int((~valid).sum())
+            bad += int((~known).sum())
+            beyond += int((known & ~valid).sum())
             time = (np.arange(start, stop) + 0.5) / row.rate - row.baseline_s
-            yield Track(np.where(valid[:, None], value, 0).astype(np.float32), time, valid, row.rate)
-        self._note(source, bad, idle & (last == first))
+            yield Track(np.where(valid[:, None], stored, np.float32(0)), time, valid, row.rate)
+        if row.kind == "gsr" and source.path.suffix != ".dat":
+            self._note(source, beyond, idle & (last == first), no_resistance=bad)
+        else:
+            self._note(source, bad + beyond, idle & (last == first))
 
-    def _note(self, source: Source, bad: int, idle: np.ndarray) -> None:
+    def _note(self, source: Source, bad: int, idle: np.ndarray, no_resistance: int = 0) -> None:
         row = source.row
-        if bad and row.kind == "gsr" and source.path.suffix != ".dat":
-            source.note(
-                "signal_idle", f"{bad} of {row.frames} samples of 0 or below", "a resistance", "masked"
-            )
-        elif bad:
+        if no_resistance:
+            found = f"{no_resistance} of {row.frames} samples of 0 or below"
+            source.note("signal_idle", found, "a resistance", "masked")
+        if bad:
             source.note("signal_not_finite", f"{bad} of {row.frames} samples", f"{row.kind} values", "masked")
-        if idle.any() and bad < row.frames:
+        if idle.any() and bad + no_resistance < row.frames:
             names = [lead.name for lead, flat in zip(LEADS[row.corpus][row.kind], idle, strict=True) if flat]
             source.note("signal_idle", f"{', '.join(names)} constant", "a signal that moves", "ignored")
 

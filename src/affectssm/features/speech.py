@@ -96,6 +96,10 @@ class SpeechEncoder(Extractor):
     def dim(self) -> int:
         return int(self._network.config.hidden_size)
 
+    @property
+    def least(self) -> str:
+        return f"at least {self.field} samples at {RATE} Hz, which one row sees"
+
     def card(self) -> dict[str, Any]:
         weights = self._lock or {"random_seed": seed_of(self.settings["model"])}
         return {

@@ -7,6 +7,7 @@ ends at its first NUL.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from affectssm.media.probe import CutFileError, MediaError
 from affectssm.media.text import number
+from affectssm.store.files import open_regular
 
 _FIXED = 256  # bytes of the part that does not depend on the channels; as many again a channel
 _MAX_CHANNELS = 2048
@@ -108,8 +110,8 @@ def read_signal_header(path: Path) -> SignalHeader:
         CutFileError: if it ends before its header says.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             fixed = file.read(_FIXED)
             channels = _number(path, fixed, 252, 4, "number of channels") if _magic(fixed) else 0
             if not 0 < channels <= _MAX_CHANNELS:

@@ -21,6 +21,7 @@ import numpy as np
 
 from affectssm.errors import DataError
 from affectssm.media.probe import MediaError, UnsafeFileError
+from affectssm.store.files import check_regular, read_whole
 
 MAX_BYTES = 4 << 30
 MAX_DEPTH = 100
@@ -41,10 +42,10 @@ def read_pickle(path: Path | str, max_bytes: int = MAX_BYTES) -> Any:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
+        size = check_regular(path).st_size
         if size > max_bytes:
             raise _unsafe(path, f"{size} bytes", f"at most {max_bytes} bytes")
-        data = path.read_bytes()
+        data = read_whole(path, max_bytes)
     except OSError as error:
         raise _damaged(path, error.strerror or str(error)) from error
     try:

@@ -22,6 +22,7 @@ import av.error
 from affectssm.errors import DataError
 from affectssm.media.times import Packets, PacketTimes, is_last, packet_times
 from affectssm.media.wav import WavView, wav_sound
+from affectssm.store.files import check_regular
 
 _ABSOLUTE = {"mov", "mp4", "matroska", "webm"}
 # samples that encoders put before the first one (FFmpeg's, Fraunhofer's, Apple's AAC; LAME's MP3)
@@ -42,9 +43,13 @@ class MediaError(DataError):
 class UnsafeFileError(MediaError):
     """A file that asks for more than data; nothing in it was run or expanded."""
 
+    code = "unsafe_file"
+
 
 class CutFileError(MediaError):
     """A file that ends before its header says."""
+
+    code = "truncated_media"
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,7 @@ def opened(path: Path | str) -> Iterator[Any]:
     """
     with ExitStack() as stack:
         try:
+            check_regular(path)
             sound = wav_sound(path)
             view = stack.enter_context(WavView(sound)) if sound and not sound.readable else None
             container = av.open(view or str(path), metadata_errors="replace")
@@ -130,7 +136,21 @@ def opened(path: Path | str) -> Iterator[Any]:
                 "copy the file again from its source, or remove it to go on without it",
             ) from error
         stack.callback(container.close)
+        _check_decodable(container, path)
         yield container
+
+
+def _check_decodable(container: Any, path: Path | str) -> None:
+    """Refuse sound and pictures that FFmpeg has no decoder for: it knows nothing of them, not even their rate."""
+    attached = av.stream.Disposition.attached_pic
+    for stream in (*container.streams.audio, *container.streams.video):
+        if stream.codec_context is None and not stream.disposition & attached:
+            raise MediaError(
+                path,
+                f"{stream.type} in a format that has no decoder",
+                "sound and pictures that FFmpeg can decode",
+                "convert the file, or copy it again if its header is damaged",
+            )
 
 
 def time_zero(container: Any) -> float:

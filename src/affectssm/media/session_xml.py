@@ -12,6 +12,7 @@ from defusedxml.ElementTree import fromstring
 
 from affectssm.media.probe import MediaError, UnsafeFileError
 from affectssm.media.text import decoded, number
+from affectssm.store.files import read_whole
 
 MAX_BYTES = 1 << 20
 FELT = {"valence": "feltVlnc", "arousal": "feltArsl", "dominance": "feltCtrl", "predictability": "feltPred"}
@@ -54,10 +55,7 @@ def read_session_xml(path: Path | str) -> SessionXml:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise _error(path, f"{size} bytes")
-        root, problems = _parsed(path.read_bytes())
+        root, problems = _parsed(read_whole(path, MAX_BYTES))
     except DefusedXmlException as error:
         found = (
             f"XML with a document type or entities ({type(error).__name__}), of which nothing was expanded"

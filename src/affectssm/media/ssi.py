@@ -7,7 +7,6 @@ little-endian BINARY bodies, one or more chunks. Rows are counted, never dated: 
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from defusedxml.ElementTree import fromstring
 
 from affectssm.errors import DataError
 from affectssm.media.text import decoded
+from affectssm.store.files import check_regular, read_whole
 
 TYPES = {
     "CHAR": ("i", (1,)),
@@ -35,6 +35,8 @@ TYPES = {
 }
 MAX_HEADER_BYTES = 1 << 20
 MAX_DIM = 1 << 20
+MAX_BODY_BYTES = 1 << 53  # more than any disk holds; numbers beyond it are not places in a file
+RATES_HZ = (1e-3, 1e6)  # rows come every quarter of an hour at the least
 
 
 @dataclass(frozen=True)
@@ -168,9 +170,7 @@ def read_stream(header_path: Path, start: int | None = None, stop: int | None = 
 
 def _header_text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_HEADER_BYTES:
-            raise _not_a_header(path, f"a file of {path.stat().st_size} bytes")
-        raw = path.read_bytes()
+        raw = read_whole(path, MAX_HEADER_BYTES)
     except OSError as error:
         raise _not_a_header(path, error.strerror or str(error)) from error
     try:
@@ -207,10 +207,12 @@ def _attributes(tag: str) -> dict[str, str]:
 def _check(path: Path, header: SsiHeader) -> None:
     if header.type not in TYPES or header.byte not in TYPES[header.type][1]:
         raise _not_a_header(path, f"element type {header.type!r} of {header.byte} bytes")
-    if not (math.isfinite(header.rate) and header.rate > 0 and 0 < header.dim <= MAX_DIM):
+    if not (RATES_HZ[0] <= header.rate <= RATES_HZ[1] and 0 < header.dim <= MAX_DIM):
         raise _not_a_header(path, f"sr={header.rate} dim={header.dim}")
     if any(chunk.rows < 0 or chunk.offset < 0 for chunk in header.chunks):
         raise _not_a_header(path, "a chunk with a negative num or byte")
+    if any(chunk.offset + chunk.rows * header.row_bytes > MAX_BODY_BYTES for chunk in header.chunks):
+        raise _not_a_header(path, "a chunk with more bytes than any file has")
 
 
 def _not_a_header(path: Path, found: str) -> DataError:
@@ -225,7 +227,7 @@ def _not_a_header(path: Path, found: str) -> DataError:
 def _body_size(header_path: Path) -> int:
     body = body_path(header_path)
     try:
-        return body.stat().st_size
+        return check_regular(body).st_size
     except OSError as error:
         raise DataError(
             body,

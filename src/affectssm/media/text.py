@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from affectssm.errors import DataError
+from affectssm.store.files import read_whole
 
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -59,14 +60,11 @@ def read_text(path: Path, error: type[DataError] = DataError, *, limit: int) -> 
             the end.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(limit + 1)
+        raw = read_whole(path, limit)
     except OSError as cause:
         raise error(
             path, cause.strerror or str(cause), "a text file", "mend the file or its rights"
         ) from cause
-    if len(raw) > limit:
-        raise error(path, f"more than {limit} bytes", "a text file", "give the owner's file")
     try:
         return decoded(raw)
     except UnicodeDecodeError as cause:

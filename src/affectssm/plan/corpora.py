@@ -20,7 +20,7 @@ from affectssm.config import (
 )
 from affectssm.plan.text import one_of, shell_words, short_hash
 from affectssm.settings_io import load_config, slice_json
-from affectssm.store import layout
+from affectssm.store import layout, own
 from affectssm.store.code import code_hash
 from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
 
@@ -83,6 +83,15 @@ class CorpusPlan:
         """Whether the corpus is one that is made here."""
         made = PHYSIO_EDITIONS if corpus in TRIAL_CORPORA else DEMO_EDITIONS
         return self.settings_of(corpus).root in made
+
+    @cached_property
+    def demo_data(self) -> tuple[str, ...]:
+        """The corpora whose data is a demo's, also where its folder is given as if it were an owner's."""
+        return tuple(corpus for corpus in (*self.corpora, *self.trial_corpora) if self._is_demo_data(corpus))
+
+    def _is_demo_data(self, corpus: str) -> bool:
+        folders = [self.root(corpus), self.ground_truth(corpus)]
+        return self.is_demo(corpus) or any(own.within_demo(folder) for folder in folders if folder)
 
     @cached_property
     def corpora(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from affectssm.features import registry
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.text import shell_words
-from affectssm.store import layout
+from affectssm.store import layout, own
 from affectssm.store.atomic import write_text
 
 
@@ -31,7 +31,7 @@ class FeaturePlan(CorpusPlan):
         return json.dumps(registry.decisive(settings), sort_keys=True)
 
     def write_computing(self) -> None:
-        """Write how things are computed (batches, where weights lie, workers) to computing.json, and where corpora lie.
+        """Mark the results folder; write how things are computed (batches, weights, workers), and where corpora lie.
 
         The rules name these files but do not depend on them: a change of them reruns nothing.
         """
@@ -41,6 +41,7 @@ class FeaturePlan(CorpusPlan):
             settings = registry.settings_of(feature, self.config.features)
             how[feature] = {name: settings[name] for name in registry.NOT_THE_RESULT if name in settings}
         path = Path(self.results, "computing.json")
+        own.mark(Path(self.results))
         text = json.dumps(how, indent=2, sort_keys=True) + "\n"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)

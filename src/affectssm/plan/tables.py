@@ -108,4 +108,7 @@ class TablePlan(TrialPlan):
 
     def _table_settings(self, table: str) -> dict[str, Any]:
         book = trial_catalogue if table in trial_catalogue.TABLES else catalogue
-        return book.table_settings(self.config, table)
+        settings = book.table_settings(self.config, table)
+        # a demo's folder given by its path is no owner's corpus
+        given = {name for name in self.demo_data if name in self.corpora_behind(table)}
+        return settings | {"demo": sorted({*settings["demo"], *given})}

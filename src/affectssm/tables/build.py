@@ -70,7 +70,7 @@ def build_table(
     csv_path = out_dir / f"{table}.csv"
     faults = fault_tables(corpora, fault_features)
     found = collect_faults(faults)
-    page = PAGES[table](Inputs(files, settings, len(found), planted_oracle(corpora), csv_path))
+    page = PAGES[table](Inputs(files, settings, found, planted_oracle(corpora), csv_path))
     card = make_card("tables/build", ["affectssm.tables.build"], dict(settings), inputs=[*files, *faults])
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
     write_json(out_dir / f"{table}.provenance.json", {"rows": page.origins, "card": card})

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from affectssm.store.faults import Fault
+
 Row = Mapping[str, str]
 
 
@@ -17,14 +19,14 @@ class Inputs:
     Attributes:
         files: metrics of experiments, or a measurement.
         settings: ``catalogue.table_settings``.
-        faults: how many there are in the data behind the table.
+        faults: those in the data behind the table.
         oracle: what a perfect reader of the demo's latents scores; None where no corpus is a demo's.
         where: the CSV to be written, for error messages.
     """
 
     files: Sequence[Path]
     settings: Mapping[str, Any]
-    faults: int
+    faults: Sequence[Fault]
     oracle: Mapping[str, Any] | None
     where: Path
 

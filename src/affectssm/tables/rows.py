@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from affectssm.errors import UnexpectedError
 from affectssm.features.registry import GROUPS
+from affectssm.store.faults import Fault
 from affectssm.tables.measured import Measured, missing_units
 from affectssm.tables.page import Inputs, metric_columns
 from affectssm.training.experiments import Experiment
@@ -74,7 +76,9 @@ def weights_of(measured: Measured, settings: Mapping[str, Any]) -> str:
     return "random" if data_of(measured, settings) == "demo" else "pretrained"
 
 
-def notes(measured: Measured, settings: Mapping[str, Any], metrics: Sequence[str], faults: int) -> list[str]:
+def notes(
+    measured: Measured, settings: Mapping[str, Any], metrics: Sequence[str], faults: Sequence[Fault]
+) -> list[str]:
     """What a reader must know about a measured row."""
     experiment = measured.experiment
     found = [f"{settings['scale']} scale, d={settings['d_model'][experiment.model]}"]
@@ -94,10 +98,19 @@ def demo_notes(corpora: AbstractSet[str], settings: Mapping[str, Any]) -> list[s
     return [f"demo data{partly}: says nothing about the papers' numbers"] if demo else []
 
 
-def gap_notes(missing: Sequence[str], faults: int) -> list[str]:
-    """What is missing from a row, and that the data had faults."""
+def gap_notes(missing: Sequence[str], faults: Sequence[Fault]) -> list[str]:
+    """What is missing from a row, that the data had faults, and how many files no reader was prepared for."""
     found = ["incomplete, without " + ", ".join(missing)] if missing else []
-    return found + ([f"{faults} faults in the data, listed beside the table"] if faults else [])
+    if faults:
+        found.append(f"{len(faults)} faults in the data, listed beside the table")
+    unexpected = {
+        (fault.corpus, fault.recording, fault.participant, fault.stream)
+        for fault in faults
+        if fault.code == UnexpectedError.code
+    }
+    if unexpected:
+        found.append(f"{len(unexpected)} file{'s' * (len(unexpected) != 1)} with unexpected errors")
+    return found
 
 
 def _cell_notes(name: str, measured: Measured, experiment: Experiment) -> list[str]:
