@@ -17,6 +17,7 @@ from affectssm.training.experiments import parse_experiment
 MODULE = ["affectssm.evaluation.metrics"]
 SHAPED = {
     "table": "noxi_ccc",
+    "edition": "demo",
     "scale": "demo",
     "experiments": ["da_mamba-extracted", "dat-multimediate"],
     "weights": "random",

@@ -1,14 +1,12 @@
 # The plan (library code without science or heavy imports) and the functions that hand its answers to the rules.
 from snakemake.exceptions import WorkflowError
 
-from affectssm.errors import AffectError
 from affectssm.plan import Plan
+from affectssm.plan.last_words import said_last, say_last, words_of_job
 
-try:
+with said_last(WorkflowError):
     plan = Plan(config)
     plan.write_computing()
-except AffectError as error:
-    raise WorkflowError(str(error))
 
 
 wildcard_constraints:
@@ -303,7 +301,8 @@ def faults_of(wildcards):
 
 
 def no_such_table(wildcards):
-    raise WorkflowError(str(plan.no_such_table(wildcards.mistyped)))
+    with said_last(WorkflowError):
+        raise plan.no_such_table(wildcards.mistyped)
 
 
 def table_arguments(wildcards):
@@ -312,11 +311,6 @@ def table_arguments(wildcards):
 
 def edition_tables(wildcards):
     """The files of a table in the edition of this configuration, by what they are."""
-    folder = f"results/tables/{plan.table_edition(wildcards.table)}/{wildcards.table}"
-    return {
-        "csv": f"{folder}.csv",
-        "markdown": f"{folder}.md",
-        "provenance": f"{folder}.provenance.json",
-        "faults": f"{folder}.faults.csv",
-        "figure": f"{folder}.png",
-    }
+    with said_last(WorkflowError):
+        plan.require_no_lab_table(wildcards.table)
+    return plan.table_files(wildcards.table)
