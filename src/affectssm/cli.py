@@ -137,6 +137,13 @@ def _add_run_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add("--settings", type=_json, required=True)
     _out(add)
 
+    add = command(
+        "complete", commands.complete, "say what the tables will miss, before anything is extracted"
+    )
+    _manifests(add)
+    add("--settings", type=_json, required=True)
+    _out(add)
+
     add = command("submission", commands.submission, "write predictions in the challenge's submission format")
     _predictions(add)
     _out(add)

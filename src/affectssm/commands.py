@@ -118,6 +118,13 @@ def evaluate(given: Namespace) -> None:
     evaluate(given.settings, given.predictions, given.features, given.manifests, given.missing, given.out)
 
 
+def complete(given: Namespace) -> None:
+    from affectssm.evaluation.foreseen import check_complete
+
+    _need(given.settings, ("allow_incomplete",))
+    check_complete(given.settings, given.manifests, given.out)
+
+
 def submission(given: Namespace) -> None:
     from affectssm.evaluation.submission import write_submission
 

@@ -14,6 +14,7 @@ wildcard_constraints:
     edition="(demo|physio)[a-z-]*",
     shard="s[0-9]+",
     part="[sf][0-9]+",
+    check=plan.one_of(plan.checks),
     table=plan.one_of(plan.tables),
     mistyped=rf"(?!(?:{plan.one_of(plan.tables)})\.)[^/]+",
     joint=plan.one_of(plan.table_editions),
@@ -25,13 +26,34 @@ wildcard_constraints:
     trials=plan.one_of(plan.trial_experiments),
 
 
+def known(corpora):
+    """Wait for the manifests of some corpora, and for the check that the tables can be had from them."""
+    for corpus in corpora:
+        checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+        checkpoints.complete.get(check=plan.check_of(corpus))
+
+
 def manifest_of(wildcards):
-    """The manifest of a corpus; asking for it makes everything behind it wait for the checkpoint."""
+    """The manifest of a corpus; asking for it makes everything behind it wait for the checkpoints."""
+    corpus = plan.corpus_editions[wildcards.corpus_edition]
+    known([corpus])
     return ancient(
         checkpoints.manifest.get(
             corpus_edition=wildcards.corpus_edition
         ).output.manifest
     )
+
+
+def manifests_of_check(wildcards):
+    corpora, _ = plan.checks[wildcards.check]
+    return [
+        checkpoints.manifest.get(corpus_edition=plan.name(corpus)).output.manifest
+        for corpus in corpora
+    ]
+
+
+def check_arguments(wildcards):
+    return plan.check_arguments(wildcards.check)
 
 
 # corpora
@@ -107,9 +129,8 @@ def training_splits(wildcards):
 
 
 def tracks(corpora, features):
-    """Feature files of corpora; asking for them waits for the manifests."""
-    for corpus in corpora:
-        checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+    """Feature files of corpora; asking for them waits for the checkpoints."""
+    known(corpora)
     return [
         file
         for corpus in corpora
@@ -192,7 +213,7 @@ def corpus_of(wildcards):
         corpus = plan.trial_experiment(wildcards.trials).corpus
     else:
         corpus = plan.corpus_editions[wildcards.corpus_edition]
-    checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+    known([corpus])
     return corpus
 
 

@@ -88,6 +88,7 @@ def discover_corpus(
         root=str(root),
         ground_truth=str(ground_truth) if ground_truth is not None else "",
         content=content_hash(manifest.rows),
+        **({"seats": manifest.seats} if manifest.seats else {}),
     )
     write_manifest(out_dir / "manifest.parquet", manifest.rows, card)
     manifest.faults.write(out_dir / "faults.parquet", card)

@@ -11,7 +11,7 @@ from typing import Any
 from affectssm.corpora.manifest import SIGNAL_KINDS
 from affectssm.errors import ConfigError
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.plan.trials import TrialPlan
+from affectssm.plan.complete import CompletePlan
 from affectssm.tables import catalogue, standing, trial_catalogue
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.training.registry import memory_modules
@@ -19,7 +19,7 @@ from affectssm.training.registry import memory_modules
 ALL_TABLES = (*catalogue.TABLES, *trial_catalogue.TABLES)
 
 
-class TablePlan(TrialPlan):
+class TablePlan(CompletePlan):
     """The tables above the experiments: the whole plan."""
 
     @property
