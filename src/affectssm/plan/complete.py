@@ -8,7 +8,6 @@ from typing import Any
 
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.plan.trials import TrialPlan
-from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
 
 
 class CompletePlan(TrialPlan):
@@ -44,4 +43,4 @@ class CompletePlan(TrialPlan):
 
     def _of_trials(self) -> dict[str, Any]:
         asked = self.config.physiology.model_dump(mode="json", include={"modalities", "protocol"})
-        return asked | {"modalities": {name: asked["modalities"][name] for name in TRIAL_CORPORA}}
+        return asked | {"modalities": {name: asked["modalities"][name] for name in self.trial_corpora}}
