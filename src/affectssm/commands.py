@@ -201,9 +201,7 @@ def evaluate_adaptation(given: Namespace) -> None:
 def table(given: Namespace) -> None:
     from affectssm.tables.build import build_table
 
-    _need(
-        given.settings, ("table", "edition", "scale", "experiments", "demo", "seeds", "allow_incomplete")
-    )
+    _need(given.settings, ("table", "edition", "scale", "experiments", "demo", "seeds", "allow_incomplete"))
     build_table(given.table, given.settings, given.metrics, given.corpora, given.fault_features, given.out)
 
 
@@ -241,4 +239,4 @@ def config(given: Namespace) -> None:
     elif given.check:
         settings_docs.check_generated()
     else:
-        print(settings_io.slice_json(settings_io.load_config(given.files)))
+        print(settings_io.as_yaml(settings_io.load_config(given.files)), end="")

@@ -338,8 +338,8 @@ class Config(Strict):
     def _paper_is_pretrained(self) -> Config:
         if self.scale == "paper" and self.features.weights == "random":
             raise ValueError(
-                "features.weights: pretrained at scale paper (random weights say nothing about its numbers; to try "
-                "the road without them, set scale: demo); features.weights is random"
+                "features.weights: pretrained at scale paper, whose numbers random weights say nothing about; "
+                "features.weights is random; to try the road without pretrained weights set scale: demo"
             )
         return self
 

@@ -1,4 +1,6 @@
 # The plan (library code without science or heavy imports) and the functions that hand its answers to the rules.
+import sys
+
 from snakemake.exceptions import WorkflowError
 
 from affectssm.plan import Plan

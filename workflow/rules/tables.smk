@@ -82,7 +82,9 @@ rule no_such_table:
 # A table that is to be made anew does not stand while it is made, nor after a run that was broken off.
 onstart:
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():
-        if job.rule.name == "table" and (said := plan.take_away(job.wildcards.table)):
+        if job.rule.name == "table" and (
+            said := plan.take_away(job.wildcards.table)
+        ):
             print(said, file=sys.stderr)
 
 

@@ -121,7 +121,7 @@ def gaps(
     found = []
     for recording, people in expected.seats.get(part, {}).items():
         seats = [(recording, who) for who in people]
-        if not labelled.intersection(seats):
+        if labelled.isdisjoint(seats):
             found.append(Gap(recording, "", "no labels"))
             continue
         for seat in seats:

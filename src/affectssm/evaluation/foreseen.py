@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.corpora.manifest import StreamRow, read_manifest
-from affectssm.errors import DataError
+from affectssm.errors import DataError, listed
 from affectssm.evaluation.cells import CELLS, empty_reason, gaps
 from affectssm.evaluation.reading import expected_of
 from affectssm.store.atomic import write_json
@@ -52,8 +52,7 @@ def check_complete(settings: Mapping[str, Any], manifests: Sequence[Path], out: 
     if missing and not settings["allow_incomplete"]:
         raise DataError(
             ", ".join(str(path.parent) for path in manifests),
-            f"{len(missing)} units that the tables will miss: {'; '.join(missing[:NAMED])}"
-            + (f"; and {len(missing) - NAMED} more" if len(missing) > NAMED else ""),
+            f"{len(missing)} units that the tables will miss: {listed(missing, NAMED)}",
             "all that belongs to the parts that are scored",
             "mend them (faults.parquet beside each manifest says what is wrong), or set tables.allow_incomplete: true "
             "and have them named in the tables; nothing was extracted or trained yet",

@@ -10,8 +10,8 @@ from typing import Any
 
 from affectssm.corpora.manifest import SIGNAL_KINDS
 from affectssm.errors import ConfigError
-from affectssm.plan.text import shell_words, short_hash
 from affectssm.plan.complete import CompletePlan
+from affectssm.plan.text import shell_words, short_hash
 from affectssm.tables import catalogue, standing, trial_catalogue
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.training.registry import memory_modules

@@ -74,7 +74,7 @@ def metric_columns(name: str) -> list[str]:
 def score_columns(
     metrics: Sequence[str], setting: Sequence[str] = (), compared: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The columns of a table of scores: of which edition, who, in which ``setting``, the metrics, what is ``compared``, and over what."""
+    """The columns of a table of scores: edition, who, in which ``setting``, the metrics, the ``compared``, counts."""
     scores = [column for name in metrics for column in metric_columns(name)]
     head = (EDITION, "method", "source", "data", "weights", "features", "split")
     return (*head, *setting, *scores, *compared, "n_seeds", "n_units", "n_expected", "note")
