@@ -328,6 +328,18 @@ def no_such_table(wildcards):
         raise plan.no_such_table(wildcards.mistyped)
 
 
+def runs_for_times(job):
+    """Whether a job runs again for no other reason than that a file it reads is newer than what was made of it."""
+    why = workflow.dag.reason(job)
+    return why.updated_input and not (
+        why.missing_output
+        or why.params_changed
+        or why.code_changed
+        or why.input_changed
+        or why.forced
+    )
+
+
 def table_arguments(wildcards):
     return plan.table_arguments(wildcards.table)
 

@@ -81,6 +81,8 @@ rule no_such_table:
 
 # A table that is to be made anew does not stand while it is made, nor after a run that was broken off.
 onstart:
+    if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:
+        print(plan.said_of_times(len(newer)), file=sys.stderr)
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():
         if job.rule.name == "table" and (
             said := plan.take_away(job.wildcards.table)

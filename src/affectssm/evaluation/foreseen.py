@@ -83,7 +83,7 @@ def _of_dialogues(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Ite
             predicted = {(t.recording, t.participant) for t in targets if (t.corpus, t.split) == part}
             if not empty_reason(part, expected, bool(labels), bool(predicted)):
                 for gap in gaps(part, expected, labels, predicted):
-                    yield f"{source} {cell} ({'/'.join(part)}) {gap}"
+                    yield f"{source}, {split}: {cell} {gap}"
 
 
 def _of_trials(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Iterator[str]:

@@ -52,7 +52,7 @@ def words_of_job(rule: str, logs: Iterable[str]) -> str:
             return f"{text[begins[-1] :]}\n  log:      {log}"
         if text:
             return f"{rule} failed: {text.splitlines()[-1]}\n  log:      {log}"
-    return f"{rule} failed without a word; see what Snakemake says above"
+    return f"{rule} ended without a word of its own; see what Snakemake says above"
 
 
 def _end_of(path: Path) -> str:

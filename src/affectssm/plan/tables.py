@@ -84,6 +84,15 @@ class TablePlan(CompletePlan):
             return None
         return f"{folder}/{table}.* (edition {found or standing.UNKNOWN}) is taken away: it is made anew"
 
+    @staticmethod
+    def said_of_times(jobs: int) -> str:
+        """What to say of jobs that run again because of times alone."""
+        return (
+            f"{jobs} job{'s run' if jobs != 1 else ' runs'} again, and what hangs on them, only because a file is "
+            "newer than what was made of it. If results/ was copied without its times (cp -r), stop here, add --touch "
+            "to this command once, and then run it as it was"
+        )
+
     def metrics_of(self, table: str) -> list[str]:
         """Return the metrics a table is made of, over its own seeds; for a measurement, its file."""
         if table in catalogue.MEASUREMENTS:

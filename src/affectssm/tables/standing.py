@@ -37,7 +37,7 @@ def edition_text(edition: str, corpora: Collection[str], demo: Collection[str]) 
     if not demo:
         return edition
     if set(corpora) - set(demo):
-        return f"partly demo, {edition}"
+        return f"partly demo {edition}"
     return edition if edition.startswith("demo") else f"demo {edition}"
 
 
