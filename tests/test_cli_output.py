@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -38,7 +39,7 @@ def test_a_pipe_that_breaks_inside_a_stage_is_not_hushed_up(monkeypatch):
         raise BrokenPipeError("a worker died")
 
     monkeypatch.setattr(commands, "config", broken)
-    with open(os.devnull, "w") as output:
+    with Path(os.devnull).open("w") as output:
         monkeypatch.setattr(sys, "stdout", output)
         with pytest.raises(BrokenPipeError, match="a worker died"):
             cli.main(["config"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from affectssm.tables import standing
@@ -41,8 +43,7 @@ def test_the_edition_of_a_table_that_stands(tmp_path, text, edition):
 def test_a_table_is_taken_away_whole_and_no_other(tmp_path):
     for table in ("noxi_ccc", "noxi_controls"):
         for path in standing.files_of(tmp_path, table).values():
-            with open(path, "w") as file:
-                file.write("x")
+            Path(path).write_text("x")
     (tmp_path / "noxi_ccc.png").unlink()
     taken = standing.take_away(tmp_path, "noxi_ccc")
     assert [path.name for path in taken] == [
