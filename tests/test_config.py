@@ -206,6 +206,23 @@ def test_a_slice_is_canonical_and_comes_back():
     assert parse_slice(TrainingSettings, text) == training
 
 
+def test_random_weights_at_paper_scale_are_refused_and_the_remedy_is_named():
+    error = refusal({"scale": "paper", "features": {"weights": "random"}})
+    assert error.found == "features.weights is random" and "scale: demo" in error.remedy
+    assert load_config({"scale": "demo", "features": {"weights": "random", "size": "full"}})
+
+
+def test_many_wrong_keys_stay_readable_and_each_that_is_named_has_its_nearest():
+    given = {"corpra": {}, "featurs": {}, **{f"zz{number}": 1 for number in range(55)}}
+    error = refusal(given)
+    assert error.remedy.startswith(
+        "did you mean corpora?; then look at featurs (did you mean features?), zz0"
+    )
+    assert error.remedy.endswith("and 52 more")
+    deep = refusal({"experiments": {"training": {f"zz{number}": 1 for number in range(55)}}})
+    assert max(map(len, str(deep).splitlines())) < 260
+
+
 def test_a_broken_slice_is_said():
     with pytest.raises(ConfigError, match="a JSON object"):
         parse_slice(CorpusSettings, "{root: x}")

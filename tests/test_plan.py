@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from affectssm.errors import ConfigError
 from affectssm.features import registry
 from affectssm.plan import Plan
 from affectssm.tables.fault_tables import fault_tables
@@ -60,6 +61,57 @@ def test_a_withheld_demo_has_no_test_labels():
 
     assert truth("demo-tiny") == "results/demo/demo-tiny/ground_truth"
     assert truth("demo-tiny-withheld") is truth("/data/NoXi") is None
+
+
+LAB = {"corpora": {name: {"root": f"/data/{name}"} for name in ("noxi", "noxi_add", "mpiigi")}}
+
+
+def standing(plan: Plan, edition: str) -> Path:
+    path = Path(plan.results, "tables", "noxi_ccc.csv")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"edition,method\n{edition},DAT\n")
+    return path
+
+
+def test_a_demo_is_not_put_over_a_labs_table_and_all_else_is(tmp_path):
+    demo, lab = Plan({}, str(tmp_path)), Plan(LAB, str(tmp_path))
+    demo.require_no_lab_table("noxi_ccc")  # nothing stands
+    for edition in (lab.edition_text("noxi_ccc"), "partly demo 0a1b2c3d", "unknown"):
+        path = standing(demo, edition)
+        lab.require_no_lab_table("noxi_ccc")
+        with pytest.raises(ConfigError, match="--configfile") as caught:
+            demo.require_no_lab_table("noxi_ccc")
+        assert caught.value.where == str(path) and edition in caught.value.found
+        demo.require_no_lab_table("noxi_controls")
+    for edition in ("demo", "demo-tiny"):
+        standing(demo, edition)
+        demo.require_no_lab_table("noxi_ccc")
+        lab.require_no_lab_table("noxi_ccc")
+
+
+def test_the_edition_of_a_table_is_that_of_the_corpora_behind_it(tmp_path):
+    physio = Plan({"corpora": {"deap": {"root": "/data/DEAP"}, "mahnob": {"root": "none"}}}, str(tmp_path))
+    assert physio.edition_text("noxi_ccc") == physio.edition_text("damamba_memory") == "demo"
+    assert physio.edition_text("bimtta_accuracy") == physio.edition("deap")
+    assert Plan({}).edition_text("bimtta_accuracy") == "demo physio"
+    mixed = Plan({"corpora": {"deap": {"root": "/data/DEAP"}}})
+    assert mixed.edition_text("bimtta_accuracy").startswith("partly demo ")
+
+
+def test_what_is_taken_away_is_said_with_its_edition(plan):
+    path = standing(plan, "0a1b2c3d")
+    assert "0a1b2c3d" in plan.take_away("noxi_ccc") and not path.exists()
+    assert plan.take_away("noxi_ccc") is None
+
+
+def test_a_check_is_another_one_when_it_asks_something_else(tmp_path):
+    def name(**changes):
+        return Plan(LAB | changes, str(tmp_path)).check_of("noxi")
+
+    assert name() == name(experiments={"seeds": [7]}) == name(physiology={"seeds": [9]})
+    others = [name(features={"sources": ["multimediate"]}), name(tables={"allow_incomplete": True})]
+    assert len({name(), *others, Plan({}, str(tmp_path)).check_of("noxi")}) == 4
+    assert Plan(LAB).check_of("mpiigi") == name() != Plan(LAB).check_of("mahnob")
 
 
 def test_windows_depend_on_how_many_shards_there_are(plan):

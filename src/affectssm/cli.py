@@ -10,6 +10,8 @@ import argparse
 import gc
 import json
 import logging
+import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,12 +24,37 @@ from affectssm.errors import AffectError
 # More than Python's 700: to import the large libraries makes some hundred thousand objects that all stay.
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
+BROKEN_PIPE = 128 + 13  # as a shell reports who died of SIGPIPE
+
 Handler = Callable[[argparse.Namespace], None]
 Add = Callable[..., Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; return 0, or 1 after saying what is wrong with the user's data or configuration."""
+    try:
+        try:
+            return _run_command(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return BROKEN_PIPE
+
+
+def _nobody_reads() -> bool:
+    """Whether who read our words has read enough, as head does; what is left to say then goes nowhere."""
+    output = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(output, 0)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
+
+
+def _run_command(argv: Sequence[str] | None) -> int:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     arguments = _parser().parse_args(argv)
     logging.basicConfig(
@@ -54,7 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_commands(command)
     _add_trial_commands(command)
     _add_table_commands(command)
-    add = command("config", commands.config, "check a configuration, or write the files generated from it")
+    add = command(
+        "config",
+        commands.config,
+        "check a configuration and print the whole of it, or write the files generated from the model",
+    )
     add("files", type=Path, nargs="*", help="YAML files, later ones over earlier ones")
     add("--write", action="store_true", help="write config.yaml, the JSON schema and the option reference")
     add(
@@ -132,6 +163,13 @@ def _add_run_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _predictions(add)
     _manifests(add)
     _features(add)
+    add("--settings", type=_json, required=True)
+    _out(add)
+
+    add = command(
+        "complete", commands.complete, "say what the tables will miss, before anything is extracted"
+    )
+    _manifests(add)
     add("--settings", type=_json, required=True)
     _out(add)
 

@@ -140,6 +140,13 @@ def evaluate(given: Namespace) -> None:
     evaluate(given.settings, given.predictions, given.features, given.manifests, given.missing, given.out)
 
 
+def complete(given: Namespace) -> None:
+    from affectssm.evaluation.foreseen import check_complete
+
+    _need(given.settings, ("allow_incomplete",))
+    check_complete(given.settings, given.manifests, given.out)
+
+
 def submission(given: Namespace) -> None:
     from affectssm.evaluation.submission import write_submission
 
@@ -216,7 +223,7 @@ def evaluate_adaptation(given: Namespace) -> None:
 def table(given: Namespace) -> None:
     from affectssm.tables.build import build_table
 
-    _need(given.settings, ("table", "scale", "experiments", "demo", "seeds", "allow_incomplete"))
+    _need(given.settings, ("table", "edition", "scale", "experiments", "demo", "seeds", "allow_incomplete"))
     build_table(given.table, given.settings, given.metrics, given.corpora, given.fault_features, given.out)
 
 
@@ -257,5 +264,5 @@ def config(given: Namespace) -> None:
         from affectssm.corpora.roots import look_at_roots
 
         settings = settings_io.load_config(given.files)
-        print(settings_io.slice_json(settings))
+        print(settings_io.as_yaml(settings), end="")
         look_at_roots(settings)

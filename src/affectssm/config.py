@@ -388,6 +388,15 @@ class Config(Strict):
     memory: Memory = Field(default_factory=Memory, description="the memory measurement (damamba_memory)")
     tables: Tables = Field(default_factory=Tables, description="the tables")
 
+    @model_validator(mode="after")
+    def _paper_is_pretrained(self) -> Config:
+        if self.scale == "paper" and self.features.weights == "random":
+            raise ValueError(
+                "features.weights: pretrained at scale paper, whose numbers random weights say nothing about; "
+                "features.weights is random; to try the road without pretrained weights set scale: demo"
+            )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:

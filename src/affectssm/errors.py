@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,6 +28,12 @@ class AffectError(Exception):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.where, self.found, self.expected, self.remedy)
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names for a message: at most ``most``, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
 
 
 class DataError(AffectError):

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from affectssm.config import Config
-from affectssm.errors import ConfigError
+from affectssm.errors import ConfigError, listed
 from affectssm.settings_base import Key, Strict, choices, describe, dotted, field_at, fields, is_section
 
 Section = TypeVar("Section", bound=Strict)
+SIBLINGS, OTHERS = 16, 4  # keys that an error names
 
 
 def load_config(source: Mapping[str, Any] | str | Path | Sequence[str | Path] = ()) -> Config:
@@ -32,6 +33,20 @@ def load_config(source: Mapping[str, Any] | str | Path | Sequence[str | Path] = 
     for path in paths:
         given = overlay(given, read_yaml(path))
     return validate(Config, given, ", ".join(map(str, paths)) or "configuration")
+
+
+def as_yaml(settings: BaseModel) -> str:
+    """Return settings as YAML for people: sections indented, in the order of the model, lists of values on one line."""
+    return yaml.dump(settings.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists on one line, mappings as indented lines."""
+
+    def represent_sequence(
+        self, tag: str, sequence: Any, flow_style: bool | None = None
+    ) -> yaml.SequenceNode:
+        return super().represent_sequence(tag, sequence, flow_style=True)
 
 
 def slice_json(settings: BaseModel, without: Collection[str] = ()) -> str:
@@ -126,7 +141,7 @@ def validate(section: type[Section], given: Any, origin: str) -> Section:
 
 
 def _explain(section: type[Strict], error: ValidationError, origin: str) -> ConfigError:
-    """Turn pydantic's findings into one ConfigError: the first in full, the others by their keys.
+    """Turn pydantic's findings into one ConfigError: the first in full, of the others some keys and how many there are.
 
     A wrong ``scale`` leaves the keys it decides without a value, so missing keys are named last.
     """
@@ -139,29 +154,41 @@ def _explain(section: type[Strict], error: ValidationError, origin: str) -> Conf
         found, expected, remedy = f"the key {first['input']!r}", "text as a key", "quote or rename it"
     else:
         found, expected, remedy = _wrong(section, key, first)
-    named = [
-        dotted(item["loc"]) for item in others if item["type"] != "missing" or first["type"] == "missing"
-    ]
+    named = {
+        dotted(item["loc"]): _nearest(section, item["loc"]) if item["type"] == "extra_forbidden" else ""
+        for item in others
+        if item["type"] != "missing" or first["type"] == "missing"
+    }
     if named:
-        remedy += f"; then look at {', '.join(dict.fromkeys(named))}"
+        meant = [f"{name} (did you mean {near}?)" if near else name for name, near in named.items()]
+        remedy += f"; then look at {listed(meant, OTHERS)}"
     return ConfigError(f"{origin}: {dotted(key)}" if key else origin, found, expected, remedy)
 
 
 def _unknown(section: type[Strict], key: Key) -> tuple[str, str, str]:
-    """Explain an unknown key by the nearest known one: at its own level, then anywhere."""
-    level = field_at(section, key[:-1])
-    siblings = list(level.model_fields) if is_section(level) else []
-    everywhere = {path[-1]: dotted(path) for path, _ in reversed(list(fields(section)))}
-    name = str(key[-1])
-    near = get_close_matches(name, siblings, n=1)
-    elsewhere = [everywhere[match] for match in get_close_matches(name, everywhere, n=1)]
-    nearest = next(iter(near + elsewhere), None)
+    """Explain an unknown key by the keys of its level, and by the nearest known one."""
+    nearest = _nearest(section, key)
     remedy = f"did you mean {nearest}?" if nearest else "remove the key"
-    return f"the unknown key {name!r}", f"one of {', '.join(siblings)}", remedy
+    return f"the unknown key {str(key[-1])!r}", f"one of {listed(_level(section, key), SIBLINGS)}", remedy
+
+
+def _nearest(section: type[Strict], key: Key) -> str:
+    """The known key that an unknown one is most like: at its own level, then anywhere; "" where there is none."""
+    name = str(key[-1])
+    if near := get_close_matches(name, _level(section, key), n=1):
+        return near[0]
+    everywhere = {path[-1]: dotted(path) for path, _ in reversed(list(fields(section)))}
+    return next((everywhere[match] for match in get_close_matches(name, everywhere, n=1)), "")
+
+
+def _level(section: type[Strict], key: Key) -> list[str]:
+    """The keys that there are beside a key."""
+    level = field_at(section, key[:-1])
+    return list(level.model_fields) if is_section(level) else []
 
 
 def _wrong(section: type[Strict], key: Key, finding: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Explain a value that is not allowed. Our own validators say ``what is expected; what was found``."""
+    """Explain a value that is not allowed. Our own validators say ``expected[; found[; remedy]]``."""
     value, field = finding["input"], field_at(section, key)
     item = bool(key) and isinstance(key[-1], int)
     expected = describe(field, item) if isinstance(field, FieldInfo) else "a section of 'key: value' lines"
@@ -170,8 +197,9 @@ def _wrong(section: type[Strict], key: Key, finding: Mapping[str, Any]) -> tuple
     if value is None:
         return "null: nothing after the colon", expected, "give a value or delete the line"
     found = repr(value)
-    if finding["type"] == "value_error":
-        expected, _, said = str(finding["ctx"]["error"]).partition("; ")
-        found = said or found
     near = get_close_matches(str(value), choices(field), n=1)
-    return found, expected, f"did you mean {near[0]}?" if near else "correct the value"
+    remedy = f"did you mean {near[0]}?" if near else "correct the value"
+    if finding["type"] == "value_error":
+        said = str(finding["ctx"]["error"]).split("; ", 2)
+        expected, found, remedy = (*said, *(found, remedy)[len(said) - 1 :])
+    return found, expected, remedy

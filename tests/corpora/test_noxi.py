@@ -389,3 +389,15 @@ def test_wrong_roots_name_what_is_nearest(tmp_path):
         find(tmp_path)
     with pytest.raises(DataError, match="NoXi-Add"):
         find(tmp_path, module=noxi_add)
+
+
+def test_who_belongs_to_a_session_is_known_without_a_file_that_can_be_used(tmp_path):
+    dyad(tmp_path / "train/001")
+    streams(tmp_path / "test-base/010", "expert", MM24)
+    (tmp_path / "test-base/011").mkdir()
+    (tmp_path / "test-base/011/novice.video.mp4").write_bytes(b"cut off")
+    streams(tmp_path / "test-additional/090", "expert", MM24)
+    found = find(tmp_path)
+    assert {row.recording for row in found.rows} == {"001", "010"}
+    both = ["expert", "novice"]
+    assert found.seats == {"train": {"001": both}, "test-base": {"010": both, "011": both}}

@@ -103,8 +103,8 @@ def test_missing_predictions_and_labels_are_named(tmp_path):
     )
     rows = run(tmp_path, labels=labels, skip={("003", "expert")})
     row = one(rows, "noxi_base")
-    assert row["missing"] == ["003/expert (no predictions)", "005 (no labels)"]
-    assert (row["n_used"], row["n_expected"]) == (2, 3)
+    assert row["missing"] == ["003/expert (no predictions)", "004/novice (no labels)", "005 (no labels)"]
+    assert (row["n_used"], row["n_expected"]) == (0, 3) and np.isfinite(row["value"])
     assert "noxi_base: 005 (no labels)" in one(rows, "global")["missing"]
 
 

@@ -1,5 +1,6 @@
 """Which experiments and seeds a table is made of."""
 
+import json
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from affectssm.config import Config
 from affectssm.errors import ConfigError
 from affectssm.plan import Plan
-from affectssm.tables import catalogue
+from affectssm.tables import catalogue, trial_catalogue
 from affectssm.tables.catalogue import TABLES, experiments_of, table_settings
 
 
@@ -87,6 +88,16 @@ def test_a_table_is_told_its_experiments_and_follows_its_published_numbers():
     published = {table: table_settings(config(), table)["published"] for table in TABLES}
     assert len({published["noxi_ccc"], published["damamba_ablation"], published["noxi_controls"]}) == 3
     assert published["noxi_controls"] == ""
+
+
+def test_a_table_is_told_of_its_own_corpora_alone():
+    tiny = config(corpora={name: {"root": "demo-tiny"} for name in ("noxi", "mpiigi", "deap", "mahnob")})
+    assert table_settings(tiny, "noxi_ccc")["demo"] == ["mpiigi", "noxi", "noxi_add"]
+    held = config(corpora={"mahnob": {"root": "none"}})
+    told = trial_catalogue.table_settings(held, "bimtta_accuracy")
+    assert told["demo"] == list(told["modalities"]) == ["deap"]
+    for table in TABLES:
+        assert not {"deap", "mahnob"} & set(json.dumps(table_settings(tiny, table)).replace('"', " ").split())
 
 
 def test_the_switches_are_those_of_the_runs_also_where_the_user_turned_one():

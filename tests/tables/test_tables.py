@@ -17,6 +17,7 @@ from affectssm.training.experiments import parse_experiment
 MODULE = ["affectssm.evaluation.metrics"]
 SHAPED = {
     "table": "noxi_ccc",
+    "edition": "demo",
     "scale": "demo",
     "experiments": ["da_mamba-extracted", "dat-multimediate"],
     "weights": "random",
@@ -167,3 +168,32 @@ def test_controls_show_the_drop_beside_what_was_planted(tmp_path):
         float(full["noxi_base"]) - float(alone["noxi_base"]), abs=1e-4
     )
     assert (alone["planted_drop"], shuffled["planted_drop"]) == ("0.2100", "")
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ({"demo": [], "weights": "random", "scale": "tiny"}, "tiny scale, random weights: says nothing"),
+        ({"demo": [], "weights": "pretrained", "scale": "demo"}, "demo scale: says nothing"),
+        ({"demo": [], "weights": "random", "scale": "paper"}, "random weights: says nothing"),
+        ({"demo": ["mpiigi"], "weights": "pretrained", "scale": "paper"}, "demo data (mpiigi): says nothing"),
+        ({"demo": [], "weights": "pretrained", "scale": "paper"}, ""),
+    ],
+)
+def test_a_row_says_what_keeps_it_from_speaking_of_the_papers(tmp_path, shape, says):
+    note = built(tmp_path, both(tmp_path), **shape)[11]["note"]
+    assert says in note and ("says nothing about the papers' numbers" in note) == bool(says)
+
+
+def test_every_row_says_the_tables_edition_first_and_so_does_the_page(tmp_path):
+    rows = built(tmp_path, both(tmp_path), edition="partly demo 0a1b2c3d")
+    assert next(iter(rows[0])) == "edition" and {row["edition"] for row in rows} == {"partly demo 0a1b2c3d"}
+    first = (tmp_path / "tables/noxi_ccc.md").read_text().splitlines()[0]
+    assert first.startswith("# ") and "partly demo 0a1b2c3d" in first
+
+
+def test_a_recording_without_one_of_its_people_is_not_a_whole_unit(tmp_path):
+    metrics = both(tmp_path, skip={("003", "expert")})
+    row = built(tmp_path, metrics, allow_incomplete=True)[11]
+    assert (row["n_units"], row["n_expected"]) == ("6", "7") and row["noxi_base"]
+    assert "noxi_base: over few recordings, 2 of them whole" in row["note"]

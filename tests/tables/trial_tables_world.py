@@ -45,7 +45,7 @@ def told(table: str, **changes: Any) -> dict[str, Any]:
     """What the catalogue tells the builder of a table."""
     config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS}}})
     own = table_settings(config, table)
-    return own | {"seeds": list(SEEDS)} | changes
+    return own | {"edition": "demo physio", "seeds": list(SEEDS)} | changes
 
 
 def accuracy_metrics(

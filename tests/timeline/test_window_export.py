@@ -1,5 +1,7 @@
 """Exported windows equal the loader's batches bit for bit, in both formats."""
 
+import shutil
+
 import h5py
 import numpy as np
 import pyarrow.parquet as pq
@@ -119,3 +121,24 @@ def test_missing_features_are_refused(lab, tmp_path):
     with pytest.raises(DataError, match="no folder of"):
         export(world.path, folders[:1], "test", "parquet", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_export_says_how_far_it_is_and_what_is_gone(lab, tmp_path, caplog):
+    world, folders = lab
+    with caplog.at_level("INFO"):
+        export(world.path, folders, "test", "hdf5", tmp_path / "out")
+    lines = [record.getMessage() for record in caplog.records if " of " in record.getMessage()]
+    count = len(world.index.targets)
+    assert (
+        len(lines) == count and lines[0].startswith(f"1 of {count}: ") and lines[-1].startswith(f"{count} of")
+    )
+    moved = []
+    for folder in folders:
+        copied = tmp_path / folder.name
+        shutil.copytree(folder, copied)
+        moved.append(copied)
+    shutil.rmtree(moved[0] / "face")
+    with pytest.raises(DataError, match="feature files are not there") as caught:
+        export(world.path, moved, "test", "hdf5", tmp_path / "again")
+    assert f"snakemake --cores 8 {moved[0]}/face/s00.h5 {moved[0]}/face/s01.h5" in caught.value.remedy
+    assert not (tmp_path / "again").exists()

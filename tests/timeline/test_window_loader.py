@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import ConcatDataset, DataLoader, Subset
 from window_world import build, regular, write_shard
 
 from affectssm.errors import DataError
@@ -225,3 +226,42 @@ def test_a_feature_nobody_has_needs_its_dimension(world, tmp_path):
     batch = WindowDataset(index, nothing, dims={"gaze": 4})[[0]].interpolate(None)
     assert batch.target["gaze"].shape == (1, LENGTH, 4) and not batch.target_valid["gaze"].any()
     assert batch.partner_present.all() and batch.partners["gaze"].shape == (1, 3, LENGTH, 4)
+
+
+def assert_same(found, expected):
+    """The same windows with the same frames, labels and partners, whatever room was filled up."""
+    assert torch.equal(found.window, expected.window)
+    mine, theirs = found.interpolate(None), expected.interpolate(None)
+    for name in mine.target:
+        assert torch.equal(mine.target[name], theirs.target[name])
+        assert torch.equal(mine.target_valid[name], theirs.target_valid[name])
+        seats = theirs.partners[name].shape[1]
+        assert torch.equal(mine.partners[name][:, :seats], theirs.partners[name])
+        assert not mine.partners_valid[name][:, seats:].any() and not mine.partners[name][:, seats:].any()
+    for name in ("label", "label_valid", "frame_valid"):
+        assert torch.equal(getattr(found, name), getattr(expected, name))
+    seats = expected.partner_present.shape[1]
+    assert torch.equal(found.partner_present[:, :seats], expected.partner_present)
+    assert not found.partner_present[:, seats:].any()
+
+
+def test_torchs_own_loader_takes_the_windows_as_they_are(dataset):
+    loader = DataLoader(dataset, batch_size=5)
+    assert len(loader) == -(-len(dataset) // 5)
+    for numbers, batch in zip(in_order(len(dataset), 5), loader, strict=True):
+        assert_same(batch, dataset[numbers])
+    shuffled = torch.cat([b.window for b in DataLoader(dataset, batch_size=4, shuffle=True, num_workers=1)])
+    assert sorted(shuffled.tolist()) == list(range(len(dataset)))
+
+
+def test_windows_gathered_one_by_one_are_joined_to_the_same_batch(dataset):
+    """Datasets over datasets ask for single windows: two people in some, four in others, rows as many as each needs."""
+    last = len(dataset) - 1
+    numbers = [0, last, 3, last - 1]
+    (subset,) = DataLoader(Subset(dataset, numbers), batch_size=4)
+    assert_same(subset, dataset[numbers])
+    both = ConcatDataset([dataset, dataset])
+    (batch,) = DataLoader(both, batch_size=4, sampler=[0, len(dataset) + last, 3, last - 1])
+    assert_same(batch, dataset[numbers])
+    (alone,) = DataLoader(both, batch_size=2, sampler=[0, 1])
+    assert_same(alone, dataset[[0, 1]])

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from affectssm.corpora.manifest import is_test_split, label_frames, read_manifest, shard_of
-from tests.workflow.workplace import TABLE, TINY, Workplace, rules
+from tests.workflow.workplace import TABLE, Workplace, rules
 
 pytestmark = pytest.mark.workflow
 
@@ -83,15 +83,20 @@ def test_submission_files_have_a_line_for_every_frame_of_every_test_seat(place):
     assert len(listed) == 2 * len(expected)
 
 
-def test_back_to_the_demo_computes_nothing_but_the_table(lab):
+def test_the_demos_table_is_kept_and_does_not_replace_a_labs(lab):
     place, _ = lab
-    assert rules(place.executed("-n", TABLE, config=TINY)) <= {"table"}
+    kept = TABLE.replace("tables/", "tables/demo-tiny/")
+    assert "Nothing to be done" in place.snakemake("-n", kept)
+    said = place.snakemake("-n", TABLE, ok=False)
+    assert f"ask for {kept}" in said.strip().splitlines()[-1]
+    assert "--configfile" in said.strip().splitlines()[-1]
 
 
 def test_a_lab_table_says_real(lab):
     place, _ = lab
-    measured = [line for line in place.read(TABLE).splitlines() if ",measured," in line]
-    assert measured and all(",real," in line and ",demo," not in line for line in measured)
+    rows = list(csv.DictReader(place.read(TABLE).splitlines()))
+    assert len({row["edition"] for row in rows}) == 1 and "demo" not in rows[0]["edition"]
+    assert {row["data"] for row in rows if row["source"] == "measured"} == {"real"}
 
 
 def configured(place: Workplace, noxi: Path) -> str:
@@ -138,6 +143,7 @@ def test_labels_that_arrive_later_are_scored_and_nothing_is_trained_again(lab):
     found = place.folder.glob("results/corpora/*/manifest.parquet")
     own = [str(path.relative_to(place.folder)) for path in found if "-demo-" not in path.parent.name]
     assert rules(place.executed(*own, config="scored.yaml")) == {"manifest"}
+    assert rules(place.executed(TABLE, "--until", "complete", config="scored.yaml")) == {"complete"}
     jobs = place.executed("-n", TABLE, config="scored.yaml")
     assert {"evaluate", "edition_table", "table"} <= rules(jobs)
     assert [output for rule, output in jobs if rule == "train"] == []
@@ -154,7 +160,7 @@ def test_a_new_session_reruns_its_shard_onward(lab):
         if any(path.glob("*.egemapsv2.stream")) and len(list(path.glob("*annotation.csv"))) > 1
     )
     shutil.copytree(donor, noxi / "099")
-    assert rules(place.executed(TABLE, "--until", "manifest", config="lab.yaml")) == {"manifest"}
+    assert rules(place.executed(TABLE, "--until", "complete", config="lab.yaml")) == {"manifest", "complete"}
     jobs = place.executed("-n", TABLE, config="lab.yaml")
     extracted = {
         Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output

@@ -3,17 +3,15 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-from affectssm.errors import AffectError
 from affectssm.plan import Plan
+from affectssm.plan.last_words import said_last, say_last, words_of_job
 
-try:
+with said_last(WorkflowError):
     plan = Plan(config)
     plan.write_computing()
     if workflow.is_main_process:
         for notice in plan.notices():
             print(notice, file=sys.stderr)
-except AffectError as error:
-    raise WorkflowError(str(error))
 
 
 wildcard_constraints:
@@ -21,6 +19,7 @@ wildcard_constraints:
     edition="(demo|physio)[a-z-]*",
     shard="s[0-9]+",
     part="[sf][0-9]+",
+    check=plan.one_of(plan.checks),
     table=plan.one_of(plan.tables),
     mistyped=rf"(?!(?:{plan.one_of(plan.tables)})\.)[^/]+",
     joint=plan.one_of(plan.table_editions),
@@ -32,13 +31,34 @@ wildcard_constraints:
     trials=plan.one_of(plan.trial_experiments),
 
 
+def known(corpora):
+    """Wait for the manifests of some corpora, and for the check that the tables can be had from them."""
+    for corpus in corpora:
+        checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+        checkpoints.complete.get(check=plan.check_of(corpus))
+
+
 def manifest_of(wildcards):
-    """The manifest of a corpus; asking for it makes everything behind it wait for the checkpoint."""
+    """The manifest of a corpus; asking for it makes everything behind it wait for the checkpoints."""
+    corpus = plan.corpus_editions[wildcards.corpus_edition]
+    known([corpus])
     return ancient(
         checkpoints.manifest.get(
             corpus_edition=wildcards.corpus_edition
         ).output.manifest
     )
+
+
+def manifests_of_check(wildcards):
+    corpora, _ = plan.checks[wildcards.check]
+    return [
+        checkpoints.manifest.get(corpus_edition=plan.name(corpus)).output.manifest
+        for corpus in corpora
+    ]
+
+
+def check_arguments(wildcards):
+    return plan.check_arguments(wildcards.check)
 
 
 # corpora
@@ -119,9 +139,8 @@ def training_splits(wildcards):
 
 
 def tracks(corpora, features):
-    """Feature files of corpora; asking for them waits for the manifests."""
-    for corpus in corpora:
-        checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+    """Feature files of corpora; asking for them waits for the checkpoints."""
+    known(corpora)
     return [
         file
         for corpus in corpora
@@ -180,7 +199,9 @@ def predictions_of(wildcards):
 
 
 def submitted_predictions(wildcards):
-    all_manifests(wildcards)  # asked for, so that Snakemake looks at the job again after them
+    all_manifests(
+        wildcards
+    )  # asked for, so that Snakemake looks at the job again after them
     return plan.predictions_of(wildcards.experiment, plan.config.experiments.seeds)
 
 
@@ -205,7 +226,7 @@ def corpus_of(wildcards):
         corpus = plan.trial_experiment(wildcards.trials).corpus
     else:
         corpus = plan.corpus_editions[wildcards.corpus_edition]
-    checkpoints.manifest.get(corpus_edition=plan.name(corpus))
+    known([corpus])
     return corpus
 
 
@@ -314,7 +335,20 @@ def faults_of(wildcards):
 
 
 def no_such_table(wildcards):
-    raise WorkflowError(str(plan.no_such_table(wildcards.mistyped)))
+    with said_last(WorkflowError):
+        raise plan.no_such_table(wildcards.mistyped)
+
+
+def runs_for_times(job):
+    """Whether a job runs again for no other reason than that a file it reads is newer than what was made of it."""
+    why = workflow.dag.reason(job)
+    return why.updated_input and not (
+        why.missing_output
+        or why.params_changed
+        or why.code_changed
+        or why.input_changed
+        or why.forced
+    )
 
 
 def table_arguments(wildcards):
@@ -323,11 +357,6 @@ def table_arguments(wildcards):
 
 def edition_tables(wildcards):
     """The files of a table in the edition of this configuration, by what they are."""
-    folder = f"results/tables/{plan.table_edition(wildcards.table)}/{wildcards.table}"
-    return {
-        "csv": f"{folder}.csv",
-        "markdown": f"{folder}.md",
-        "provenance": f"{folder}.provenance.json",
-        "faults": f"{folder}.faults.csv",
-        "figure": f"{folder}.png",
-    }
+    with said_last(WorkflowError):
+        plan.require_no_lab_table(wildcards.table)
+    return plan.table_files(wildcards.table)

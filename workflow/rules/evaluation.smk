@@ -1,6 +1,30 @@
 # Evaluation: the one place that opens the test labels. A table may have seeds of its own, so they are part of the name.
 
 
+# What the tables will miss is known once all corpora are discovered: nothing is extracted or trained before this look.
+# What it says is seen where Snakemake runs, too.
+checkpoint complete:
+    input:
+        manifests=manifests_of_check,
+    output:
+        missing="results/complete/{check}.json",
+    log:
+        "results/logs/complete/{check}.log",
+    benchmark:
+        "results/benchmarks/complete/{check}.tsv"
+    priority: 1
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        arguments=check_arguments,
+        code=plan.code("affectssm.evaluation.foreseen"),
+    shell:
+        "affectssm complete --manifests {input.manifests} {params.arguments} --out {output.missing} 2>&1 | tee {log}"
+
+
 rule evaluate:
     input:
         predictions=predictions_of,

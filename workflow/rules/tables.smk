@@ -61,7 +61,8 @@ rule table:
         mem_mb=500,
         runtime=5,
     shell:
-        "affectssm place {input} --out results/tables > {log} 2>&1"
+        "affectssm place {input.markdown} {input.provenance} {input.faults} {input.figure} {input.csv} "
+        "--out results/tables > {log} 2>&1"
 
 
 # For a name that no table has: says which there are.
@@ -76,3 +77,20 @@ rule no_such_table:
         "../../envs/environment.yaml"
     shell:
         "exit 1"
+
+
+# A table that is to be made anew does not stand while it is made, nor after a run that was broken off.
+onstart:
+    if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:
+        print(plan.said_of_times(len(newer)), file=sys.stderr)
+    for job in [] if workflow.touch else workflow.dag.needrun_jobs():
+        if job.rule.name == "table" and (
+            said := plan.take_away(job.wildcards.table)
+        ):
+            print(said, file=sys.stderr)
+
+
+# What failed, in its own words, after all that Snakemake says.
+onerror:
+    for job in workflow.scheduler.failed:
+        say_last(words_of_job(job.rule.name, list(job.log)))

@@ -102,6 +102,7 @@ def discover_corpus(
         settings=settings.model_dump(mode="json", exclude={"root", "ground_truth"}),
         corpus=corpus,
         content=content_hash(manifest.rows, named=edition is not None),
+        **({"seats": manifest.seats} if manifest.seats else {}),
     )
     # where it lay is for the reader: it decides nothing
     card |= {"root": str(root), "ground_truth": str(ground_truth) if ground_truth is not None else ""}

@@ -6,8 +6,8 @@ import hashlib
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +74,15 @@ class StreamRow:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What discovery found: rows in a fixed order (split, recording, participant, kind) and the faults."""
+    """What discovery found: rows in a fixed order (split, recording, participant, kind) and the faults.
+
+    ``seats`` says who belongs to each recording, with or without a file that can be used: split -> recording ->
+    participants. Corpora of trials leave it empty.
+    """
 
     rows: list[StreamRow]
     faults: FaultLog
+    seats: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
 def manifest_schema() -> pa.Schema:

@@ -47,6 +47,7 @@ def discover(layout: Layout, root: Path, ground_truth: Path | None, settings: Co
     labels = _ground_truth(ground_truth, layout, log)
     rows: list[StreamRow] = []
     people: list[Person] = []
+    seats: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for session in sessions:
         seated = seat(session, layout, root, found, labels, log)
         note_session(session, root, log)
@@ -54,13 +55,15 @@ def discover(layout: Layout, root: Path, ground_truth: Path | None, settings: Co
             session, seated, layout.corpus, settings.shards, language_of(session, root, log), log
         )
         people += seated
+        present = [person.participant for person in seated]
+        seats[session.split][session.recording] = present if layout.open_seats else list(layout.roles)
     _note_unmatched(labels, people, log)
     note_absent(people, log)
     bases = {"root": root, **({"ground_truth": ground_truth} if ground_truth is not None else {})}
     rows = with_checksums(_one_dimension(rows, log), bases, settings.checksum, log)
     if not rows:
         raise _no_session(listing, found, layout, log)
-    return Manifest(sorted(rows, key=_order), log)
+    return Manifest(sorted(rows, key=_order), log, seats)
 
 
 def _order(row: StreamRow) -> tuple[str, str, str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +34,18 @@ TAIL = 25  # label frames
 METRICS = ("ccc", "ccc_participant")
 
 
+@dataclass(frozen=True, order=True)
+class Gap:
+    """What a part lacks: a recording, or a participant of one (``""``: all of them), and why."""
+
+    recording: str
+    participant: str
+    why: str
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.recording, self.participant))) + f" ({self.why})"
+
+
 @dataclass(frozen=True)
 class Cell:
     """A model's scores on one part.
@@ -40,7 +53,7 @@ class Cell:
     Attributes:
         units: recordings that were scored, sorted.
         n_expected: recordings of the part, after the manifest.
-        missing: what is missing, by name (recording, recording/participant).
+        missing: what is missing.
         reason: why there is no number at all; "" where there is one.
         sums: (seeds, units, 6) moments.
         participants: (seeds, units, 2) sum and number of the participants' own CCCs.
@@ -49,11 +62,16 @@ class Cell:
 
     units: tuple[str, ...] = ()
     n_expected: int = 0
-    missing: tuple[str, ...] = ()
+    missing: tuple[Gap, ...] = ()
     reason: str = ""
     sums: Array = field(default_factory=lambda: np.zeros((0, 0, N_MOMENTS)))
     participants: Array = field(default_factory=lambda: np.zeros((0, 0, 2)))
     resampled: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def n_whole(self) -> int:
+        """How many recordings were scored with all their participants and to their end."""
+        return len(set(self.units) - {gap.recording for gap in self.missing})
 
     def values(self, metric: str) -> list[float]:
         """The metric of each seed."""
@@ -72,7 +90,7 @@ def empty_reason(part: Part, expected: Expected, has_labels: bool, has_predictio
     corpus, split = part
     if corpus not in expected.shards:
         return f"no {corpus} in this configuration"
-    if not expected.recordings.get(part):
+    if not expected.seats.get(part):
         return f"{corpus} has no {split} part"
     if not has_predictions:
         why = sorted({reason for key, reason in expected.left_out.items() if key[:2] == part})
@@ -89,6 +107,30 @@ def empty_reason(part: Part, expected: Expected, has_labels: bool, has_predictio
     return ""
 
 
+def gaps(
+    part: Part, expected: Expected, labelled: AbstractSet[Seat], predicted: AbstractSet[Seat]
+) -> list[Gap]:
+    """What a part lacks for every participant of every recording to be scored.
+
+    Args:
+        part: one that is not wholly without labels or predictions (``empty_reason``).
+        expected: what the manifests promise.
+        labelled: seats with labels.
+        predicted: seats with predictions.
+    """
+    found = []
+    for recording, people in expected.seats.get(part, {}).items():
+        seats = [(recording, who) for who in people]
+        if labelled.isdisjoint(seats):
+            found.append(Gap(recording, "", "no labels"))
+            continue
+        for seat in seats:
+            why = "no labels" if seat not in labelled else "" if seat in predicted else "no predictions"
+            if why:
+                found.append(Gap(*seat, expected.left_out.get((*part, *seat), why)))
+    return found
+
+
 def score_cell(
     part: Part,
     expected: Expected,
@@ -99,18 +141,14 @@ def score_cell(
     bootstrap_seed: int,
 ) -> Cell:
     """Score every seed on one part and resample its recordings."""
-    recordings = expected.recordings.get(part, [])
-    seats = sorted(seat for seat in labels if seat[0] in set(recordings))
+    recordings = expected.seats.get(part, {})
+    seats = sorted(seat for seat in labels if seat[0] in recordings)
     predicted = any(run.parts.get(part) for run in runs)
     reason = empty_reason(part, expected, bool(seats), predicted)
     if reason:
         return Cell(n_expected=len(recordings), reason=reason)
-    labelled = {recording for recording, _ in seats}
-    missing = [f"{recording} (no labels)" for recording in recordings if recording not in labelled]
     usable = [seat for seat in seats if all(seat in run.parts.get(part, {}) for run in runs)]
-    for seat in (seat for seat in seats if seat not in usable):
-        missing.append(f"{'/'.join(seat)} ({expected.left_out.get((*part, *seat), 'no predictions')})")
-    missing += _cut_short(part, usable, labels, runs)
+    missing = [*gaps(part, expected, set(seats), set(usable)), *_cut_short(part, usable, labels, runs)]
     units = sorted({recording for recording, _ in usable})
     sums = np.zeros((len(runs), len(units), N_MOMENTS))
     participants = np.zeros((len(runs), len(units), 2))
@@ -131,14 +169,14 @@ def score_cell(
 
 def _cut_short(
     part: Part, seats: Sequence[Seat], labels: Mapping[Seat, Labels], runs: Sequence[Run]
-) -> list[str]:
+) -> list[Gap]:
     """Name those whose predictions end more than a second before their labels do (a tail of some frames is common)."""
     found = []
     for seat in seats:
         frames = min(len(run.parts[part][seat]) for run in runs)
         wanted = len(labels[seat].value)
         if frames < wanted - TAIL:
-            found.append(f"{'/'.join(seat)} ({frames} of {wanted} label frames)")
+            found.append(Gap(*seat, f"{frames} of {wanted} label frames"))
     return found
 
 

@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
         ("low", pa.float64()),  # 95 %, bootstrap over recordings
         ("high", pa.float64()),
         ("n_seeds", pa.int64()),
-        ("n_used", pa.int64()),  # recordings
+        ("n_used", pa.int64()),  # recordings, scored with all their participants
         ("n_expected", pa.int64()),
         ("missing", pa.list_(pa.string())),
         ("reason", pa.string()),  # why there is no number
@@ -130,9 +130,9 @@ def _cell_rows(
             "corpus": part[0],
             "split": part[1],
             "metric": metric,
-            "n_used": len(cell.units),
+            "n_used": cell.n_whole,
             "n_expected": cell.n_expected,
-            "missing": list(cell.missing),
+            "missing": [str(gap) for gap in cell.missing],
             "reason": cell.reason,
         }
         rows += _rows(shared, per_seed, score, runs)
@@ -156,7 +156,7 @@ def _global_rows(
             "corpus": GLOBAL,
             "split": settings["split"],
             "metric": metric,
-            "n_used": sum(len(cell.units) for cell in cells.values()),
+            "n_used": sum(cell.n_whole for cell in cells.values()),
             "n_expected": sum(cell.n_expected for cell in cells.values()),
             "missing": sorted({f"{name}: {unit}" for name, cell in cells.items() for unit in cell.missing}),
             "reason": reason,

@@ -21,6 +21,7 @@ from affectssm.store.shards import ShardReader
 Seat = tuple[str, str]  # recording, participant
 Part = tuple[str, str]  # corpus, split
 LABEL_FEATURES = ("engagement", "engagement_test")
+NO_FILE = "no file that can be used"
 
 
 @dataclass(frozen=True)
@@ -108,26 +109,48 @@ class Expected:
     """What the manifests promise.
 
     Attributes:
-        recordings: part of a corpus -> its recordings, sorted.
+        seats: part of a corpus -> recording -> its participants, both sorted, with or without a file that can be used.
         shards: corpus -> the shards its recordings fall into.
         left_out: (corpus, split, recording, participant) -> why it could not be predicted.
     """
 
-    recordings: dict[Part, list[str]]
+    seats: dict[Part, dict[str, list[str]]]
     shards: dict[str, set[str]]
     left_out: dict[tuple[str, str, str, str], str]
 
 
 def read_expected(manifests: Iterable[Path], missing: Path) -> Expected:
     """Read the manifests and the task's missing.parquet."""
-    recordings: dict[Part, set[str]] = defaultdict(set)
-    shards: dict[str, set[str]] = defaultdict(set)
-    for path in manifests:
-        for row in read_manifest(path):
-            recordings[row.corpus, row.split].add(row.recording)
-            shards[row.corpus].add(row.shard)
     left_out = {
         (row["corpus"], row["split"], row["recording"], row["participant"]): row["reason"]
         for row in read_parquet(missing).to_pylist()
     }
-    return Expected({part: sorted(own) for part, own in recordings.items()}, dict(shards), left_out)
+    return expected_of(manifests, left_out)
+
+
+def expected_of(manifests: Iterable[Path], left_out: Mapping[tuple[str, str, str, str], str]) -> Expected:
+    """Read the manifests: who is in them, and who belongs to a recording without a file that can be used.
+
+    Args:
+        manifests: of all corpora.
+        left_out: who is in a manifest and cannot be predicted, and why.
+    """
+    seats: dict[Part, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    shards: dict[str, set[str]] = defaultdict(set)
+    absent: dict[tuple[str, str, str, str], str] = {}
+    for path in manifests:
+        corpus = layout.corpus_of(path.parent)
+        for row in read_manifest(path):
+            corpus = row.corpus
+            seats[corpus, row.split][row.recording].add(row.participant)
+            shards[corpus].add(row.shard)
+        for split, recordings in ((read_card(path) or {}).get("extra", {}).get("seats", {})).items():
+            for recording, people in recordings.items():
+                present = seats[corpus, split][recording]
+                absent |= {(corpus, split, recording, who): NO_FILE for who in set(people) - present}
+                present |= set(people)
+    return Expected(
+        {part: {name: sorted(own[name]) for name in sorted(own)} for part, own in seats.items()},
+        dict(shards),
+        absent | dict(left_out),
+    )

@@ -22,9 +22,9 @@ from affectssm.plan.text import one_of, shell_words, short_hash
 from affectssm.settings_io import load_config, slice_json
 from affectssm.store import layout, own
 from affectssm.store.code import code_hash
+from affectssm.tables.catalogue import CORPORA
 from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
 
-CORPORA = ("noxi", "noxi_add", "mpiigi")
 FOLDER_OF = {"noxi_add": "noxi"}
 """Where a corpus lies below a demo's folder, if not in one of its own name."""
 _MADE_HERE = re.compile(r"(demo|physio)[a-z-]*")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TypeVar
 
-from affectssm.errors import ConfigError
+from affectssm.errors import ConfigError, listed
 from affectssm.features import registry
 from affectssm.plan.corpora import CORPORA
 from affectssm.plan.features import FeaturePlan
@@ -33,7 +34,7 @@ def found_in(known: Mapping[str, Found], name: str, sections: str) -> Found:
     raise ConfigError(
         f"experiment {name}",
         "no table of this configuration has it",
-        "one of " + ", ".join(known),
+        "one of " + listed(get_close_matches(name, known, n=8, cutoff=0) or list(known), 8),
         f"mend the name, or set {sections} so that a table needs it",
     )
 

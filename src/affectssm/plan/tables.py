@@ -10,16 +10,16 @@ from typing import Any
 
 from affectssm.corpora.manifest import SIGNAL_KINDS
 from affectssm.errors import ConfigError
+from affectssm.plan.complete import CompletePlan
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.plan.trials import TrialPlan
-from affectssm.tables import catalogue, trial_catalogue
+from affectssm.tables import catalogue, standing, trial_catalogue
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.training.registry import memory_modules
 
 ALL_TABLES = (*catalogue.TABLES, *trial_catalogue.TABLES)
 
 
-class TablePlan(TrialPlan):
+class TablePlan(CompletePlan):
     """The tables above the experiments: the whole plan."""
 
     @property
@@ -44,6 +44,54 @@ class TablePlan(TrialPlan):
     def table_editions(self) -> tuple[str, ...]:
         """The editions of this configuration's tables."""
         return self.joint_edition, self.trial_edition
+
+    def table_files(self, table: str) -> dict[str, str]:
+        """Return the files of a table in the edition of this configuration, by what they are."""
+        return standing.files_of(f"{self.results}/tables/{self.table_edition(table)}", table)
+
+    def edition_text(self, table: str) -> str:
+        """Return what a table of this configuration says in its first column."""
+        corpora = self.trial_corpora if table in trial_catalogue.TABLES else self.corpora
+        demo = [corpus for corpus in corpora if self.is_demo(corpus)]
+        return standing.edition_text(self.table_edition(table), corpora, demo)
+
+    def require_no_lab_table(self, table: str) -> None:
+        """Refuse to put a demo's table over one of somebody's own corpora.
+
+        Raises:
+            ConfigError: naming both and what to do.
+        """
+        own, folder = self.edition_text(table), f"{self.results}/tables"
+        found = standing.standing_edition(folder, table)
+        if found is None or standing.is_demo(found) or not standing.is_demo(own):
+            return
+        raise ConfigError(
+            f"{folder}/{table}.csv",
+            f"a table of edition {found}, and a configuration that asks for the one of the demo ({own})",
+            "the configuration that this table was made with",
+            f"repeat --configfile; or, for the demo's table, ask for {self.table_files(table)['csv']}, or move "
+            f"{folder}/{table}.* away first",
+        )
+
+    def take_away(self, table: str) -> str | None:
+        """Delete a table that stands in ``results/tables`` and is to be made anew; return what to say of it.
+
+        What stands there is what was asked for last or, after a run that did not come to its end, nothing.
+        """
+        folder = f"{self.results}/tables"
+        found = standing.standing_edition(folder, table)
+        if not standing.take_away(folder, table):
+            return None
+        return f"{folder}/{table}.* (edition {found or standing.UNKNOWN}) is taken away: it is made anew"
+
+    @staticmethod
+    def said_of_times(jobs: int) -> str:
+        """What to say of jobs that run again because of times alone."""
+        return (
+            f"{jobs} job{'s run' if jobs != 1 else ' runs'} again, and what hangs on them, only because a file is "
+            "newer than what was made of it. If results/ was copied without its times (cp -r), stop here, add --touch "
+            "to this command once, and then run it as it was"
+        )
 
     def metrics_of(self, table: str) -> list[str]:
         """Return the metrics a table is made of, over its own seeds; for a measurement, its file."""
@@ -111,4 +159,5 @@ class TablePlan(TrialPlan):
         settings = book.table_settings(self.config, table)
         # a demo's folder given by its path is no owner's corpus
         given = {name for name in self.demo_data if name in self.corpora_behind(table)}
-        return settings | {"demo": sorted({*settings["demo"], *given})}
+        demo = sorted({*settings["demo"], *given})
+        return settings | {"demo": demo, "edition": self.edition_text(table)}

@@ -26,6 +26,7 @@ from affectssm.tables import (
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
+from affectssm.tables.standing import EDITION
 
 PAGES: dict[str, Callable[[Inputs], Page]] = {
     "noxi_ccc": noxi_ccc.page,
@@ -50,7 +51,7 @@ def build_table(
 
     Args:
         table: a key of PAGES.
-        settings: ``catalogue.table_settings``.
+        settings: ``catalogue.table_settings``, and ``edition``, what every row says in its first column.
         files: what it is made of: metrics of every experiment, or a measurement.
         corpora: ``results/corpora/{corpus}-{edition}`` of every corpus.
         fault_features: the features whose faults belong to the table.
@@ -71,13 +72,15 @@ def build_table(
     faults = fault_tables(corpora, fault_features)
     found = collect_faults(faults)
     page = PAGES[table](Inputs(files, settings, found, planted_oracle(corpora), csv_path))
+    rows = [{EDITION: settings["edition"], **row} for row in page.rows]
     card = make_card("tables/build", ["affectssm.tables.build"], dict(settings), inputs=[*files, *faults])
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
     write_json(out_dir / f"{table}.provenance.json", {"rows": page.origins, "card": card})
-    markdown = as_markdown(page.title, page.intro, page.rows, page.keys, page.numbers, page.sections)
+    title = f"{page.title} (edition: {settings['edition']})"
+    markdown = as_markdown(title, page.intro, rows, page.keys, page.numbers, page.sections)
     write_text(out_dir / f"{table}.md", markdown)
     page.draw(out_dir / f"{table}.png")
-    write_text(csv_path, as_csv(page.rows, page.columns))
+    write_text(csv_path, as_csv(rows, page.columns))
     return csv_path
 
 

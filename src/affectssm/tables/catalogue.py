@@ -15,6 +15,7 @@ from affectssm.errors import ConfigError
 from affectssm.features.registry import GROUPS
 from affectssm.training.experiments import MODELS, Experiment, model_settings
 
+CORPORA = ("noxi", "noxi_add", "mpiigi")  # of dialogues
 CONTROLS = ("", "shuffled_labels", "no_partner")
 ABLATION = ("", "no_modality", "no_partner", "no_fusion", "transformer")
 
@@ -77,7 +78,7 @@ def _selection(config: Config) -> str:
 
 def test_labels_withheld(config: Config) -> bool:
     """Whether some corpus has no test labels: a withheld demo, or a real root without ground truth."""
-    corpora = (config.corpora.noxi, config.corpora.noxi_add, config.corpora.mpiigi)
+    corpora = [getattr(config.corpora, name) for name in CORPORA]
     return any(
         c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None
         for c in corpora
@@ -87,13 +88,13 @@ def test_labels_withheld(config: Config) -> bool:
 
 def table_settings(config: Config, table: str) -> dict[str, Any]:
     """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
-    corpora, experiments = config.corpora.model_dump(), experiments_of(table, config)
+    experiments = experiments_of(table, config)
     return {
         "table": table,
         "scale": config.scale,
         "experiments": [e.name for e in experiments],
         "weights": config.features.weights,
-        "demo": sorted(name for name, corpus in corpora.items() if corpus["root"] in DEMO_EDITIONS),
+        "demo": sorted(name for name in CORPORA if getattr(config.corpora, name).root in DEMO_EDITIONS),
         "d_model": {model: getattr(config.experiments, model).d_model for model in MODELS},
         "switches": {e.name: _switches(config, e) for e in experiments if e.model == "da_mamba"},
         "seeds": list(seeds_of(table, config)),

@@ -13,10 +13,11 @@ from affectssm.errors import DataError
 from affectssm.tables.figure_memory import draw
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.rows import METHODS
+from affectssm.tables.standing import EDITION
 
 OOM = "OOM"
 COLUMNS = (
-    "method", "source", "data", "features", "device", "scale", "d_model", "batch", "length",
+    EDITION, "method", "source", "data", "features", "device", "scale", "d_model", "batch", "length",
     "parameters_m", "memory_gb", "input_gb", "limit_gb", "reduction", "note",
 )  # fmt: skip
 TITLE = "Peak memory of a training step by window length"
@@ -55,7 +56,7 @@ def page(inputs: Inputs) -> Page:
         title=TITLE,
         intro=INTRO,
         columns=COLUMNS,
-        keys=("method", "source", *COLUMNS[4:-1]),
+        keys=("method", "source", *COLUMNS[5:-1]),
         numbers=(),
         rows=rows,
         origins=[{"measurement": measured["card"]}],

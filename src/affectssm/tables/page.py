@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.store.faults import Fault
+from affectssm.tables.standing import EDITION
 
 Row = Mapping[str, str]
 
@@ -46,7 +47,7 @@ class Page:
 
     Attributes:
         title, intro: for people.
-        columns: of the CSV.
+        columns: of the CSV; the first is EDITION, which is filled in when the table is written.
         keys: the columns that name a row in the Markdown.
         numbers: the columns with numbers in the Markdown, shown with their sd and interval where there are any.
         rows: column -> text, published rows first.
@@ -74,9 +75,9 @@ def metric_columns(name: str) -> list[str]:
 def score_columns(
     metrics: Sequence[str], setting: Sequence[str] = (), compared: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The columns of a table of scores: who, in which ``setting``, the metrics, what is ``compared``, and over what."""
+    """The columns of a table of scores: edition, who, in which ``setting``, the metrics, the ``compared``, counts."""
     scores = [column for name in metrics for column in metric_columns(name)]
-    head = ("method", "source", "data", "weights", "features", "split")
+    head = (EDITION, "method", "source", "data", "weights", "features", "split")
     return (*head, *setting, *scores, *compared, "n_seeds", "n_units", "n_expected", "note")
 
 

@@ -82,8 +82,8 @@ def notes(
     """What a reader must know about a measured row."""
     experiment = measured.experiment
     found = [f"{settings['scale']} scale, d={settings['d_model'][experiment.model]}"]
-    found += (demo := demo_notes(measured.corpora, settings))
-    if demo and experiment.source == "multimediate":
+    found += caveats(measured.corpora, settings, weights_of(measured, settings))
+    if data_of(measured, settings) == "demo" and experiment.source == "multimediate":
         found.append("streams simulated")
     found.append(SELECTION[experiment.variant if experiment.variant in SELECTION else experiment.selection])
     for name in metrics:
@@ -91,11 +91,14 @@ def notes(
     return found + gap_notes(missing_units(measured), faults)
 
 
-def demo_notes(corpora: AbstractSet[str], settings: Mapping[str, Any]) -> list[str]:
-    """Whether some of a row's corpora are demos, and which where they are not all."""
+def caveats(corpora: AbstractSet[str], settings: Mapping[str, Any], weights: str = "none") -> list[str]:
+    """Why a row says nothing about the papers' numbers: another scale, random weights, demo data (of which corpora)."""
     demo = sorted(corpora & set(settings["demo"]))
     partly = "" if set(demo) == corpora else f" ({', '.join(demo)})"
-    return [f"demo data{partly}: says nothing about the papers' numbers"] if demo else []
+    why = [f"{settings['scale']} scale"] if settings["scale"] != "paper" else []
+    why += ["random weights"] if weights == "random" else []
+    why += [f"demo data{partly}"] if demo else []
+    return [f"{', '.join(why)}: says nothing about the papers' numbers"] if why else []
 
 
 def gap_notes(missing: Sequence[str], faults: Sequence[Fault]) -> list[str]:
@@ -121,5 +124,8 @@ def _cell_notes(name: str, measured: Measured, experiment: Experiment) -> list[s
         return [f"{name}: {cell['reason']}"]
     if not math.isfinite(cell["value"]):
         return [f"{name}: CCC undefined (constant predictions and labels)"]
-    few = name in experiment.cells and cell["n_used"] < FEW_UNITS
-    return [f"{name}: over {cell['n_used']} recording{'s' * (cell['n_used'] != 1)} only"] if few else []
+    if name not in experiment.cells or cell["n_used"] >= FEW_UNITS:
+        return []
+    if cell["missing"]:
+        return [f"{name}: over few recordings, {cell['n_used']} of them whole"]
+    return [f"{name}: over {cell['n_used']} recording{'s' * (cell['n_used'] != 1)} only"]

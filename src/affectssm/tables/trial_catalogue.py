@@ -51,20 +51,21 @@ def seeds_of(table: str, config: Config) -> tuple[int, ...]:
 def table_settings(config: Config, table: str) -> dict[str, Any]:
     """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
     asked = config.physiology.model_dump(mode="json")
+    held = [name for name in CORPORA if getattr(config.corpora, name).root != NO_CORPUS]
     models = {experiment.model for experiment in experiments_of(table, config)}
     return {
         "table": table,
         "scale": config.scale,
         "experiments": [experiment.name for experiment in experiments_of(table, config)],
-        "demo": [corpus for corpus in CORPORA if getattr(config.corpora, corpus).root in PHYSIO_EDITIONS],
+        "demo": [corpus for corpus in held if getattr(config.corpora, corpus).root in PHYSIO_EDITIONS],
         "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
         "published": published_hash(table),
+        "modalities": {name: asked["modalities"][name] for name in held},
         "model_settings": {model: asked[model] for model in sorted(models)},
         **{
             name: asked[name]
             for name in (
-                "modalities",
                 "epochs",
                 "protocol",
                 "training",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from affectssm.tables.page import Inputs
-from affectssm.tables.rows import FEW_UNITS, demo_notes, gap_notes, score_cells
+from affectssm.tables.rows import FEW_UNITS, caveats, gap_notes, score_cells
 from affectssm.tables.trial_measured import TrialMeasured
 
 TARGETS = {
@@ -70,7 +70,7 @@ def trial_row(
     row |= counts_of(summaries)
     missing = [f"{target} {unit}" for target, one in own.items() for unit in one.missing]
     notes = [*remarks, *cell_notes(summaries), *gap_notes(missing, inputs.faults)]
-    row["note"] = "; ".join([f"{settings['scale']} scale", *demo_notes(corpora, settings), *notes])
+    row["note"] = "; ".join([f"{settings['scale']} scale", *caveats(corpora, settings), *notes])
     return row
 
 

@@ -7,13 +7,14 @@ rows, F label frames of the predicted centre, D columns of a feature.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
+from torch.utils.data._utils.collate import default_collate_fn_map  # where torch's documentation adds types
 
 from affectssm.models.batch import DialogueBatch
 from affectssm.timeline.scaler import Scaler
@@ -99,3 +100,47 @@ class NativeBatch:
         weight = torch.stack([1 - phase, phase], -1) * valid[..., None]
         frames = embedding_bag(pair.view(-1, 2), table, per_sample_weights=weight.view(-1, 2), mode="sum")
         return frames.view(seats, windows, -1, dim)
+
+
+def joined(batches: Sequence[NativeBatch]) -> NativeBatch:
+    """Return several batches of the same features as one, window after window.
+
+    Where seats or rows are fewer than in another batch, absent seats and the last row again fill the room.
+    """
+    if len(batches) == 1:
+        return batches[0]
+    seats = max(batch.partner_present.shape[1] + 1 for batch in batches)
+    merged: dict[str, Any] = {
+        name: torch.cat([getattr(batch, name) for batch in batches])
+        for name in ("frame_valid", "label", "label_valid", "window")
+    }
+    merged["partner_present"] = torch.cat(
+        [_seated(batch.partner_present.T, seats - 1).T for batch in batches]
+    )
+    for kind in ("rows", "index", "phase", "valid"):
+        of_kind = [getattr(batch, kind) for batch in batches]
+        merged[kind] = {name: _joined([found[name] for found in of_kind], seats) for name in of_kind[0]}
+    return NativeBatch(**merged)
+
+
+def _joined(parts: Sequence[Tensor], seats: int) -> Tensor:
+    """Join (S, B, L) or rows (S, B, R, D) along B; missing rows repeat the last, as in a batch's shorter windows."""
+    height = max(part.shape[2] for part in parts)
+    filled = [
+        part if part.shape[2] == height else
+        torch.cat([part, part[:, :, -1:].expand(-1, -1, height - part.shape[2], -1)], 2)
+        for part in parts
+    ]  # fmt: skip
+    return torch.cat([_seated(part, seats) for part in filled], 1)
+
+
+def _seated(value: Tensor, seats: int) -> Tensor:
+    """Fill the first dimension up with zeros: seats on which nobody sits."""
+    return torch.cat([value, value.new_zeros(seats - len(value), *value.shape[1:])])
+
+
+def _collate(batch: Sequence[NativeBatch], *, collate_fn_map: object = None) -> NativeBatch:
+    return joined(batch)
+
+
+default_collate_fn_map[NativeBatch] = _collate  # torch's own DataLoader joins windows without being told how

@@ -15,24 +15,22 @@ label and label_valid (W, F), target/{feature} (W, L, D), target_valid/{feature}
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.manifest import is_test_split
-from affectssm.features.registry import GROUPS
 from affectssm.store.card import make_card
 from affectssm.store.ids import check_id
 from affectssm.timeline.export_hdf5 import write_hdf5
 from affectssm.timeline.export_parquet import write_parquet_windows
-from affectssm.timeline.index import read_windows
-from affectssm.timeline.loader import Shards, WindowDataset
-from affectssm.timeline.tracks import files_by_corpus
+from affectssm.timeline.loader import open_windows
 
 WRITERS = {"parquet": write_parquet_windows, "hdf5": write_hdf5}
 SUFFIXES = {"parquet": ".parquet", "hdf5": ".h5"}
-LABELS = "engagement"  # test labels are opened by the evaluation alone
+log = logging.getLogger(__name__)
 
 
 def export(windows: Path, folders: Sequence[Path], source: str, format: str, out: Path) -> list[Path]:
@@ -51,21 +49,22 @@ def export(windows: Path, folders: Sequence[Path], source: str, format: str, out
     Raises:
         DataError: if a feature file is missing, or a file cannot be written.
     """
-    index = read_windows(windows)
-    names = [name for group in GROUPS[source].values() for name in group]
-    features: dict[str, Shards] = {name: files_by_corpus(folders, name, index) for name in names}
-    labels = files_by_corpus(folders, LABELS, index.select(lambda target: not is_test_split(target.split)))
-    dataset = WindowDataset(index, features, labels, cache_bytes=0)
+    dataset = open_windows(windows, folders, source, cache_bytes=0)
+    index = dataset.index
     seats = max((len(target.partners) for target in index.targets), default=0)
     settings = {"source": source, "clock_hz": index.clock_hz, "length": index.length, "format": format}
-    inputs = [path for shards in (*features.values(), labels) for paths in shards.values() for path in paths]
-    card = make_card("export", ["affectssm.timeline.export"], settings, [windows, *inputs])
+    card = make_card("export", ["affectssm.timeline.export"], settings, [windows, *dataset.paths])
     order = np.argsort(index.target, kind="stable")
     ends = np.searchsorted(index.target[order], np.arange(len(index.targets)), side="right")
     written = []
+    started = time.monotonic()
     for target, numbers in zip(index.targets, np.split(order, ends[:-1]), strict=False):
         name = check_id(target.participant, "participant") + SUFFIXES[format]
         path = out / check_id(target.corpus, "corpus") / check_id(target.recording, "recording") / name
         WRITERS[format](path, dataset, numbers, seats, card)
         written.append(path)
+        log.info(
+            "%d of %d: %s, %d windows, %.0f s",
+            len(written), len(index.targets), path, len(numbers), time.monotonic() - started,
+        )  # fmt: skip
     return written

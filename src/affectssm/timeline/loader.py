@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,20 +12,26 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
+from affectssm.features.registry import GROUPS
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.clock import LABEL_HZ, ratio
-from affectssm.timeline.index import CENTRE, CONTEXT, WindowIndex
+from affectssm.timeline.index import CENTRE, CONTEXT, WindowIndex, read_windows
 from affectssm.timeline.scaler import Scaler
 from affectssm.timeline.sources import CachedFeature, Source, StoredFeature, cache_bytes
-from affectssm.timeline.tracks import Key, TrackFiles
+from affectssm.timeline.tracks import Key, TrackFiles, files_by_corpus
 
 Shards = Mapping[str, Sequence[Path]]  # corpus -> files
 CACHE_BYTES = 2 << 30
+LABELS = "engagement"  # test labels are opened by the evaluation alone
 
 
 class WindowDataset(Dataset):
     """Windows of an index with their features and labels. ``dataset[numbers]`` is a :class:`NativeBatch`.
+
+    ``torch.utils.data.DataLoader(dataset, batch_size=32, shuffle=True)`` yields batches of 32 windows as it is: they
+    are gathered at once, and ``batch.interpolate(scaler)`` has their frames. :func:`open_windows` finds the files.
 
     Args:
         index: the windows.
@@ -38,6 +45,7 @@ class WindowDataset(Dataset):
     Attributes:
         dims: columns of each feature.
         cached: whether the features are in memory.
+        paths: the files of features and labels.
 
     Raises:
         DataError: if a recording of the index is in none of a feature's files, or columns differ.
@@ -55,6 +63,9 @@ class WindowDataset(Dataset):
         self._keys = sorted({(t.corpus, t.recording, seat) for t in index.targets for seat in t.seats})
         self._track, self._seats = _seat_table(index, self._keys)
         self._clock_frames = np.array([target.clock_frames for target in index.targets], np.int64)
+        self.paths = [
+            path for one in (*features.values(), labels or {}) for own in one.values() for path in own
+        ]
         self.files = {name: TrackFiles(name, shards, self._keys) for name, shards in features.items()}
         self.dims = {name: _dim(name, files, dims) for name, files in self.files.items()}
         self.cached, self._sources = self._open(cache_bytes)
@@ -90,6 +101,10 @@ class WindowDataset(Dataset):
             label_valid=torch.from_numpy(label_valid),
             window=torch.from_numpy(window),
         )
+
+    def __getitems__(self, numbers: Sequence[int]) -> list[NativeBatch]:
+        """Gather a whole batch at once: what a DataLoader asks for before it collates."""
+        return [self[numbers]]
 
     def scaler(self) -> Scaler:
         """Return the scaler fitted on every track of these windows, targets and partners."""
@@ -136,6 +151,40 @@ class WindowDataset(Dataset):
         place = np.where(inside, self._label0[target][:, None] + frame, 0)
         valid = inside & self._label_valid[place]
         return np.where(valid, self._label[place], np.float32(0)), valid
+
+
+def open_windows(
+    windows: Path | str, folders: Iterable[Path | str], source: str, cache_bytes: int = CACHE_BYTES
+) -> WindowDataset:
+    """Return the windows of an index file with the features of a source and their labels, without those of test parts.
+
+    Args:
+        windows: ``results/windows/{task}/{part}.parquet``.
+        folders: ``results/features/{corpus}-{edition}`` of each corpus.
+        source: extracted or multimediate.
+        cache_bytes: as of :class:`WindowDataset`.
+
+    Raises:
+        DataError: if a feature file is missing.
+    """
+    index, places = read_windows(windows), [Path(folder) for folder in folders]
+    names = [name for group in GROUPS[source].values() for name in group]
+    features = {name: files_by_corpus(places, name, index) for name in names}
+    labels = files_by_corpus(places, LABELS, index.select(lambda target: not is_test_split(target.split)))
+    _require_files([path for one in (*features.values(), labels) for own in one.values() for path in own])
+    return WindowDataset(index, features, labels, cache_bytes=cache_bytes)
+
+
+def _require_files(paths: Sequence[Path]) -> None:
+    """Refuse files that are gone: a finished table is not made anew because of them, so nobody was told."""
+    gone = [str(path) for path in paths if not path.is_file()]
+    if gone:
+        raise DataError(
+            gone[0],
+            f"{len(gone)} of {len(paths)} feature files are not there",
+            "all that the windows were cut from",
+            f"make them again: snakemake --cores 8 {shlex.join(gone)} (and the --configfile they were made with)",
+        )
 
 
 def _seat_table(index: WindowIndex, keys: Sequence[Key]) -> tuple[np.ndarray, np.ndarray]:
