@@ -96,6 +96,15 @@ def test_a_file_with_nothing_in_it_is_no_stream(tmp_path: Path) -> None:
     assert one(manifest, participant="novice", kind="video").frames == 50
 
 
+def test_a_coding_that_nobody_knows_is_no_stream(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "train/001/expert.video.avi", 50, sound=16000, sound_codec="pcm_s16le")
+    path.write_bytes(path.read_bytes().replace(b"H264", b"ZZZZ"))
+    dyad(tmp_path / "train/001")
+    manifest = found(tmp_path)
+    assert codes(manifest, participant="expert", stream="video") == ["no_video_stream"]
+    assert one(manifest, participant="expert", kind="audio").duration_s == pytest.approx(2.0)
+
+
 def test_streams_beside_a_video_of_unknown_length_keep_their_rate(tmp_path: Path) -> None:
     folder = tmp_path / "test-base/010"
     streams(folder, "expert", rows=100)

@@ -14,6 +14,7 @@ from affectssm.features.facebox import Face, FaceRows, Square, cut
 from affectssm.features.landmark_flow import LandmarkFlow
 from affectssm.features.optical_flow import OpticalFlow
 from tests.features.helpers import FLOW_SETTINGS, face_rows, run
+from tests.media.odd_videos import write_video
 
 SIDE = 200
 FACE = np.array([60.0, 60.0, 80.0, 80.0], np.float32)
@@ -86,6 +87,15 @@ def test_a_pair_without_both_faces_is_invalid(tmp_path: Path) -> None:
     track, _ = run(OpticalFlow("optical_flow", FLOW_SETTINGS), path, faces_for(tmp_path, STEPS, valid=valid))
     np.testing.assert_array_equal(track.valid, [True, False, False, True, True])
     assert not track.value[~track.valid].any()
+
+
+@pytest.mark.parametrize(("apart", "valid"), [(0.2, True), (0.24, False), (3.0, False)])
+def test_a_pair_on_both_sides_of_a_hole_is_no_motion(tmp_path: Path, apart: float, valid: bool) -> None:
+    starts = np.arange(12) / 25 + (np.arange(12) >= 6) * (apart - 0.04)
+    path = write_video(tmp_path / "a.mp4", 12, times=starts, size=(SIDE, SIDE))
+    faces = face_rows(tmp_path, np.tile(FACE, (12, 1)), starts + 0.02)
+    track, _ = run(OpticalFlow("optical_flow", FLOW_SETTINGS), path, faces)
+    assert track.valid.tolist() == [True] * 5 + [valid] + [True] * 5
 
 
 def test_landmarks_take_the_flow_where_they_are(tmp_path: Path) -> None:

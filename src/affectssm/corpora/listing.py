@@ -25,13 +25,8 @@ SPLIT_FOLDER = re.compile(
     r"(?P<split>train|val|test-base|test-additional|test)",
     re.IGNORECASE,
 )
-VIDEOS = (
-    ".mp4",
-    ".avi",
-    ".mov",
-    ".mkv",
-    ".webm",
-)  # as the owners ship it, then what recorders and labs write
+# as the owners ship it, then what recorders and labs write
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 RELEVANT = (
     ".stream", ".stream~", ".annotation.csv", ".wav", *VIDEOS,  # dialogues
     ".dat", ".bdf", "session.xml", "participant_ratings.csv",  # trials of bio-signals

@@ -108,7 +108,9 @@ class Measurer:
             else:
                 self.fault("empty_media", "video", "no picture", "one at least", "quarantined")
         elif video is not None:
-            self.fault("no_video_stream", "video", "no pictures", "a video stream", "quarantined")
+            self.fault(
+                "no_video_stream", "video", "no pictures that can be read", "a video stream", "quarantined"
+            )
         borrowed = audio is None and "audio" not in sources and video is not None and bool(video.audio)
         sound = video if borrowed else audio
         if sound is not None and sound.audio:
@@ -119,7 +121,9 @@ class Measurer:
             else:
                 self.fault("empty_media", "audio", "no sample", "one at least", "quarantined")
         elif sound is not None:
-            self.fault("no_audio_stream", "audio", "no sound", "an audio stream", "quarantined")
+            self.fault(
+                "no_audio_stream", "audio", "no sound that can be read", "an audio stream", "quarantined"
+            )
         if borrowed:
             self.fault("audio_from_video", "audio", "no wav", "a wav, or sound in the video", "decided")
         return found

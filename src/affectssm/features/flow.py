@@ -61,7 +61,7 @@ class FaceFlow(Extractor):
             face = source.faces.at(picture.index, picture.time)
             if before is not None:
                 value = None
-                apart = picture.time - before.time > SLOWEST / rate + SLACK  # nobody saw how it moved
+                apart = picture.time - before.time > (SLOWEST + SLACK) / rate  # nobody saw how it moved
                 if face_before is not None and face is not None and not apart:
                     square = face_before.square(margin)
                     moved = flow(cut(before.image, square, size), cut(picture.image, square, size))

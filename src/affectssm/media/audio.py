@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from affectssm.media.channels import Mix, Survey
-from affectssm.media.probe import MediaError, MediaNote, declared_end, opened, time_zero
+from affectssm.media.probe import MediaError, MediaNote, declared_end, opened
 from affectssm.media.sound_clock import SoundClock
 from affectssm.media.video import Decoder
 from affectssm.media.wav import wav_sound
+from affectssm.media.zero import audio_streams, time_zero
 
 RATE = 16000
 BLOCK_S = 10.0
@@ -68,26 +69,19 @@ class AudioReader:
         self.notes = []
         with opened(self.path) as container:
             stream = self._stream(container)
-            if len(container.streams.audio) > 1:
-                found = f"{len(container.streams.audio)} audio streams"
+            if (streams := len(audio_streams(container))) > 1:
+                found = f"{streams} audio streams"
                 taken = f"one; the first ({stream.codec_context.name}, {stream.rate} Hz) was taken"
                 self.notes.append(MediaNote("several_streams", found, taken, "decided"))
             yield from _blocks(self._pieces(container, stream), self.block)
 
     def _stream(self, container: Any) -> Any:
-        if not container.streams.audio:
+        streams = audio_streams(container)
+        if not streams:
             raise MediaError(
                 self.path, "no audio stream", "a file with sound", "give the file that has the sound"
             )
-        stream = container.streams.audio[0]
-        if stream.codec_context is None:
-            raise MediaError(
-                self.path,
-                "sound in a format without a decoder",
-                "sound that FFmpeg decodes",
-                "convert the file",
-            )
-        return stream
+        return streams[0]
 
     def _pieces(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
         """Yield mono pieces at the wanted rate, without a gap, from the clock's zero on."""

@@ -1,11 +1,7 @@
 """What a media file says about itself, without decoding it.
 
-All times are seconds on the file's own clock. Its zero is the zero of the time line that MP4 and Matroska
-write down, so that a stream that starts late keeps its delay even where it is the only one; other containers
-(MPEG-TS counts from an arbitrary number) begin at their earliest stream. What an encoder of sound puts before
-the first sample comes before the zero, also where the container does not mark it.
-
-Where the header does not know how long a stream is, or knows it of an average only, the packets are counted.
+All times are seconds on the file's own clock (:mod:`affectssm.media.zero`). Where the header does not know how long
+a stream is, or knows it of an average only, the packets are counted.
 """
 
 from __future__ import annotations
@@ -22,16 +18,9 @@ import av.error
 from affectssm.errors import DataError
 from affectssm.media.times import Packets, PacketTimes, is_last, packet_times
 from affectssm.media.wav import WavView, wav_sound
+from affectssm.media.zero import audio_streams, rates_of, time_zero, video_streams
 from affectssm.store.files import check_regular
 
-_ABSOLUTE = {"mov", "mp4", "matroska", "webm"}
-# samples that encoders put before the first one (FFmpeg's, Fraunhofer's, Apple's AAC; LAME's MP3)
-_PRIMING = {"aac": (1024, 2048, 2112), "mp3": (1105,)}
-_CANNOT_WAIT = {
-    "mov",
-    "mp4",
-    "avi",
-}  # where a track cannot be said to begin late, its first picture lasts longer
 _NO_HEADER = {"aac", "ac3", "eac3", "dts"}
 Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
 
@@ -107,11 +96,11 @@ def probe(path: Path | str) -> MediaInfo:
     with opened(path) as container:
         zero = time_zero(container)
         video = [video_info(container, stream, zero) for stream in video_streams(container)]
-        audio = [audio_info(container, stream, zero) for stream in container.streams.audio]
+        audio = [audio_info(container, stream, zero) for stream in audio_streams(container)]
         if video and not _header_knows(container, video_streams(container)[0], video[0]):
             video[0] = counted_video(video[0], read_packet_times(path), zero)
         if audio and not audio[0].samples:
-            audio[0] = _counted_audio(audio[0], container, container.streams.audio[0])
+            audio[0] = _counted_audio(audio[0], container, audio_streams(container)[0])
         return MediaInfo(tuple(video), tuple(audio))
 
 
@@ -141,32 +130,15 @@ def opened(path: Path | str) -> Iterator[Any]:
 
 
 def _check_decodable(container: Any, path: Path | str) -> None:
-    """Refuse sound and pictures that FFmpeg has no decoder for: it knows nothing of them, not even their rate."""
-    attached = av.stream.Disposition.attached_pic
-    for stream in (*container.streams.audio, *container.streams.video):
-        if stream.codec_context is None and not stream.disposition & attached:
-            raise MediaError(
-                path,
-                f"{stream.type} in a format that has no decoder",
-                "sound and pictures that FFmpeg can decode",
-                "convert the file, or copy it again if its header is damaged",
-            )
-
-
-def time_zero(container: Any) -> float:
-    """Return the container time that counts as zero, in seconds."""
-    if _ABSOLUTE & set(container.format.name.split(",")) or container.start_time is None:
-        zero = 0.0
-    else:
-        zero = container.start_time / av.time_base
-    return zero + _moved(container, zero)
-
-
-def video_streams(container: Any) -> list[Any]:
-    """Return the video streams without attached pictures, the one with the largest pictures first."""
-    attached = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
-    return sorted(streams, key=lambda stream: -stream.codec_context.width * stream.codec_context.height)
+    """Refuse a file of nothing but streams that FFmpeg has no decoder for: it does not even know their rate."""
+    streams = (*container.streams.audio, *container.streams.video)
+    if streams and all(stream.codec_context is None for stream in streams):
+        raise MediaError(
+            path,
+            f"{streams[0].type} in a format that has no decoder",
+            "sound and pictures that FFmpeg can decode",
+            "convert the file, or copy it again if its header is damaged",
+        )
 
 
 def read_packet_times(path: Path | str) -> PacketTimes:
@@ -225,8 +197,7 @@ def audio_info(container: Any, stream: Any, zero: float) -> AudioInfo:
 
 
 def _rates(container: Any, stream: Any) -> list[float]:
-    """Return the rates that a header gives, the one of the first pictures before the average."""
-    rates = [float(rate) for rate in (stream.guessed_rate, stream.average_rate, stream.base_rate) if rate]
+    rates = rates_of(stream)
     if not rates:
         raise MediaError(
             container.name, "a video stream without a rate", "pictures with times", "remux the file"
@@ -250,49 +221,6 @@ def _counted_audio(info: AudioInfo, container: Any, stream: Any) -> AudioInfo:
     ticks = sum(packet.duration or 0 for packet in Packets(container, stream) if not is_last(packet))
     duration = float(ticks * stream.time_base)
     return replace(info, duration=duration, samples=round(duration * info.rate))
-
-
-def _moved(container: Any, zero: float) -> float:
-    """Return the seconds by which a writer moved all streams: it could mark neither a delay nor a time before zero.
-
-    An encoder puts something before the first sample, and one that reorders pictures decodes them earlier than it
-    shows them. A file without edit lists has all streams late by that.
-    """
-    pictures, sounds = video_streams(container), container.streams.audio
-    if not pictures:
-        return 0.0
-    picture, tick = pictures[0], max(float(pictures[0].time_base), 1e-3)
-    late = _begins(picture) - zero
-    period = 1 / _rates(container, picture)[0]
-    first = [entry.timestamp for entry in picture.index_entries[:2]] if len(picture.index_entries) > 1 else []
-    stretched = float((first[1] - first[0]) * picture.time_base) - period if first else 0.0
-    form = set(container.format.name.split(","))
-    if "mp4" in form and first[:1] == [0] and late > tick > stretched:
-        steps = round(late / period)
-        if 0 < steps <= picture.codec_context.reorder_depth and abs(late - steps * period) <= tick:
-            return late
-    if late < tick and _CANNOT_WAIT & form:
-        late = stretched
-    marked = not sounds or _begins(sounds[0]) - zero > tick or _is_primed(sounds[0])
-    return (
-        late if not marked and late > 0 and any(abs(late - s) <= tick for s in _priming(sounds[0])) else 0.0
-    )
-
-
-def _begins(stream: Any) -> float:
-    return float((stream.start_time or 0) * stream.time_base)
-
-
-def _is_primed(sound: Any) -> bool:
-    """Whether a sound track marks what comes before its first sample."""
-    return len(sound.index_entries) > 0 and sound.index_entries[0].timestamp < 0
-
-
-def _priming(sound: Any) -> list[float]:
-    """Return the seconds that encoders of this coding put before the first sample."""
-    context = sound.codec_context
-    coding = context.name.removesuffix("float")  # one of several decoders of MP3
-    return [samples / (context.sample_rate or 1) for samples in _PRIMING.get(coding, ())]
 
 
 def _cut_from_wav(container: Any, stream: Any) -> float:
