@@ -158,6 +158,7 @@ def _add_trial_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add("--settings", type=_json, default={}, help="the epochs' settings, as JSON")
     _out(add)
     add("--index", type=Path, required=True, help="the index to write (.parquet, beside --out)")
+    add("--faults", type=Path, required=True)
 
     add = command(
         "train-trials",

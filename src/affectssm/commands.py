@@ -51,7 +51,7 @@ def epochs(given: Namespace) -> None:
     from affectssm.trial_settings import EpochSettings
 
     settings = validate(EpochSettings, given.settings, "--settings")
-    write_epochs(given.manifest, given.features, given.shard, settings, given.out, given.index)
+    write_epochs(given.manifest, given.features, given.shard, settings, given.out, given.index, given.faults)
 
 
 def windows(given: Namespace) -> None:

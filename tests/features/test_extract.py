@@ -207,7 +207,7 @@ def test_a_file_that_changed_since_the_manifest_is_refused(tmp_path: Path, sound
     with pytest.raises(DataError, match="as the manifest says"):
         extract(tmp_path, sounds)
     (tmp_path / "b.wav").unlink()
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="No such file"):
         extract(tmp_path, sounds)
 
 

@@ -8,6 +8,7 @@ rule epochs:
     output:
         epochs="results/epochs/{corpus_edition}/{shard}.h5",
         index="results/epochs/{corpus_edition}/{shard}.parquet",
+        faults="results/epochs/{corpus_edition}/{shard}.faults.parquet",
     log:
         "results/logs/epochs/{corpus_edition}/{shard}.log",
     benchmark:
@@ -23,7 +24,7 @@ rule epochs:
         code=plan.code("affectssm.timeline.epochs"),
     shell:
         "affectssm epochs --manifest {input.manifest} --shard {wildcards.shard} {params.arguments} "
-        "--out {output.epochs} --index {output.index} > {log} 2>&1"
+        "--out {output.epochs} --index {output.index} --faults {output.faults} > {log} 2>&1"
 
 
 rule train_trials:

@@ -5,6 +5,7 @@ Discovery takes them and every later reader compares them: a manifest describes 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from affectssm.store.files import check_regular, open_regular
 
 THREADS = 4  # hashing and reading release the interpreter
 BLOCK = 1 << 20
+_NOT_IT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)  # nothing there, or no regular file
 
 
 def with_checksums(
@@ -93,8 +95,10 @@ def check_unchanged(row: StreamRow, base: Path) -> None:
     paths = files_of(row, base)
     try:
         size = sum(check_regular(path).st_size for path in paths)
-    except FileNotFoundError:
-        raise _changed(paths[0], "no such file", f"{row.bytes} bytes") from None
+    except OSError as error:
+        if error.errno not in _NOT_IT:
+            raise
+        raise _changed(paths[0], error.strerror or str(error), f"a file of {row.bytes} bytes") from error
     if size != row.bytes:
         raise _changed(paths[0], f"{size} bytes", f"{row.bytes} bytes")
     method = row.checksum.partition(":")[0]

@@ -114,9 +114,23 @@ def opened(path: Path | str) -> Iterator[Any]:
             "copy the file again from its source, or remove it to go on without it",
         ) from error
     try:
+        _check_decodable(container, path)
         yield container
     finally:
         container.close()
+
+
+def _check_decodable(container: Any, path: Path | str) -> None:
+    """Refuse sound and pictures that FFmpeg has no decoder for: it knows nothing of them, not even their rate."""
+    attached = av.stream.Disposition.attached_pic
+    for stream in (*container.streams.audio, *container.streams.video):
+        if stream.codec_context is None and not stream.disposition & attached:
+            raise MediaError(
+                path,
+                f"{stream.type} in a format that has no decoder",
+                "sound and pictures that FFmpeg can decode",
+                "convert the file, or copy it again if its header is damaged",
+            )
 
 
 def time_zero(container: Any) -> float:

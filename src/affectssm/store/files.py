@@ -45,7 +45,8 @@ def open_regular(path: Path | str) -> BinaryIO:
     Raises:
         OSError: if it is absent, something else, or may not be read.
     """
-    # O_NONBLOCK: opening a FIFO would wait for a writer; it means nothing to a regular file
+    check_regular(path)
+    # O_NONBLOCK: a FIFO that has taken the file's place since would wait for a writer; to files it means nothing
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         _refuse_other(path, os.fstat(handle).st_mode)

@@ -10,12 +10,14 @@ from affectssm.store import layout
 
 
 def fault_tables(corpora: Iterable[Path], features: Iterable[str]) -> list[Path]:
-    """Return the fault tables of corpora (``results/corpora/{corpus}-{edition}``) and of their features."""
+    """Return the fault tables of corpora (``results/corpora/{corpus}-{edition}``), their features and their epochs."""
     found, names = [], list(features)
     for folder in corpora:
-        tracks = folder.parents[1] / "features" / folder.name
+        tracks, epochs = (folder.parents[1] / stage / folder.name for stage in ("features", "epochs"))
         found.append(folder / "faults.parquet")
         for shard, kinds in sorted(layout.shard_index(folder)["shards"].items()):
             here = [name for name in names if registry.in_shard(name, kinds)]
             found += [layout.faults_of(layout.track(tracks, name, shard)) for name in here]
+            if "ratings" in here:  # trials, which are cut into epochs
+                found.append(layout.faults_of(epochs / f"{shard}.h5"))
     return found

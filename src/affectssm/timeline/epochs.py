@@ -21,10 +21,12 @@ import numpy as np
 
 from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS, StreamRow, content_hash, read_manifest
 from affectssm.corpora.signals import RATINGS
-from affectssm.errors import DataError
+from affectssm.errors import DataError, UnexpectedError
 from affectssm.store import layout
 from affectssm.store.atomic import staged
+from affectssm.store.boundary import boundary
 from affectssm.store.card import dumps, make_card
+from affectssm.store.faults import FaultLog
 from affectssm.store.parquet import write_parquet
 from affectssm.store.parts import CHUNK_BYTES, created
 from affectssm.store.shards import ShardReader, Track
@@ -65,7 +67,10 @@ def cut(row: StreamRow, track: Track, settings: EpochSettings) -> Cut:
     if len(stretch) < count * length:  # a sample that the change of rate has rounded away
         stretch = np.pad(stretch, ((0, count * length - len(stretch)), (0, 0)), mode="edge")
     epochs = stretch.reshape(count, length, value.shape[1]).transpose(0, 2, 1)
-    return Cut(np.where(there[:, None, None], epochs, 0).astype(np.float32), there)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and so not finite
+        stored = np.where(there[:, None, None], epochs, 0).astype(np.float32)
+    there &= np.isfinite(stored).all(axis=(1, 2))
+    return Cut(np.where(there[:, None, None], stored, np.float32(0)), there)
 
 
 def _whole(valid: np.ndarray, step: float, count: int) -> np.ndarray:
@@ -75,7 +80,13 @@ def _whole(valid: np.ndarray, step: float, count: int) -> np.ndarray:
 
 
 def write_epochs(
-    manifest: Path, features: Path, shard: str, settings: EpochSettings, out: Path, index_out: Path
+    manifest: Path,
+    features: Path,
+    shard: str,
+    settings: EpochSettings,
+    out: Path,
+    index_out: Path,
+    faults_out: Path,
 ) -> None:
     """Cut the trials of a shard.
 
@@ -85,6 +96,7 @@ def write_epochs(
         shard: the shard's name.
         settings: how.
         out: ``{shard}.h5`` to write; ``index_out`` the index beside it, which is written last.
+        faults_out: the fault table to write: modalities of trials that cannot be cut.
 
     Raises:
         DataError: if a track is absent, or nothing can be written.
@@ -105,10 +117,12 @@ def write_epochs(
     readers = {kind: ShardReader(path) for kind, path in files.items()}
     try:
         held = {kind: found for kind, found in dims.items() if found}
-        index = _write_values(out, rows, held, readers, settings, card)
+        log = FaultLog(rows[0].corpus if rows else "")
+        index = _write_values(out, rows, held, readers, settings, card, log)
     finally:
         for reader in readers.values():
             reader.close()
+    log.write(faults_out, card)
     write_parquet(index_out, index, SCHEMA, card)
 
 
@@ -119,6 +133,7 @@ def _write_values(
     readers: Mapping[str, ShardReader],
     settings: EpochSettings,
     card: Mapping[str, Any],
+    log: FaultLog,
 ) -> dict[str, list]:
     """Write the values, trial by trial; return the columns of the index."""
     index: dict[str, list] = {name: [] for name in SCHEMA.names}
@@ -137,20 +152,40 @@ def _write_values(
         for kind in kinds:
             _create(file, kind, kinds[kind], length, out)
         for (subject, recording), by_kind in sorted(trials.items()):
-            cuts = {
-                kind: cut(by_kind[kind], readers[kind].track(recording, subject), settings)
-                for kind in kinds
-                if kind in by_kind and (recording, subject) in readers[kind]
-            }
+            cuts = {}
+            for kind in kinds:
+                if kind in by_kind and (recording, subject) in readers[kind]:
+                    found = _cut(by_kind[kind], readers[kind].track(recording, subject), settings, log)
+                    cuts |= {kind: found} if found is not None else {}
             count = min((len(found.there) for found in cuts.values()), default=0)
-            known = readers["ratings"].track(recording, subject).value[0] if count else ()
-            ratings = {name: float(known[RATINGS.index(name)]) or np.nan for name in DIMENSIONS if count}
+            ratings = _ratings(readers["ratings"], recording, subject)
             for kind in kinds:
                 _append(file[kind]["value"], cuts.get(kind), count)
             _index(index, rows[0], (subject, recording), count, cuts, ratings, settings.length_s)
         file.attrs["card"] = dumps(card)
         file.attrs["rate_hz"] = settings.rate_hz
     return index
+
+
+def _cut(row: StreamRow, track: Track, settings: EpochSettings, log: FaultLog) -> Cut | None:
+    """Cut one modality of a trial; None, and a fault, where that cannot be done."""
+    try:
+        with boundary(f"{row.kind} of {row.recording}/{row.participant}"):
+            return cut(row, track, settings)
+    except UnexpectedError as error:
+        log.add(
+            error.code, recording=row.recording, participant=row.participant, stream=row.kind,
+            found=error.found, expected="samples that can be cut", action="quarantined",
+        )  # fmt: skip
+        return None
+
+
+def _ratings(reader: ShardReader, recording: str, subject: str) -> dict[str, float]:
+    """The ratings of a trial by dimension; NaN where there is none, or none could be read."""
+    if (recording, subject) not in reader:
+        return dict.fromkeys(DIMENSIONS, np.nan)
+    known = reader.track(recording, subject).value[0]
+    return {name: float(known[RATINGS.index(name)]) or np.nan for name in DIMENSIONS}
 
 
 def _create(file: h5py.File, kind: str, dims: set[int], length: int, out: Path) -> None:

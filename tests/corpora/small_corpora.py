@@ -1,0 +1,133 @@
+"""A small corpus of every kind that is registered, made of units of which each holds the same files.
+
+A unit is what may be lost as a whole: a session, or a subject. Its files are written once and copied, so that whatever
+was not damaged must give the same tracks in every unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectssm.corpora.demo.bdf import Sheet, write_bdf
+from affectssm.corpora.demo.pickle2 import dumps_dat
+from tests.corpora import test_deap, test_mahnob
+from tests.corpora.trees import MM24, MM25, label, stream
+from tests.media.synthetic import regular, write_media
+
+ROWS = 10
+
+
+@dataclass(frozen=True)
+class Small:
+    """A corpus.
+
+    Attributes:
+        corpus: its name; ``settings`` those of its discovery.
+        unit: writes unit number n below a root and returns its files.
+        whole: writes what all units share.
+        damaged: which files of a unit may be damaged: those of one participant, where it has several.
+    """
+
+    corpus: str
+    unit: Callable[[Path, int], list[Path]]
+    whole: Callable[[Path, int], None] = lambda root, units: None
+    damaged: Callable[[Path], bool] = lambda path: True
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def _dialogue(split: str, roles: tuple[str, str], names: dict[str, int], media: tuple[str, str]) -> Callable:
+    held: dict[str, bytes] = {}
+
+    def files_of(root: Path) -> dict[str, bytes]:
+        """Name -> content of the files of a session, made once."""
+        if held:
+            return held
+        folder, rng = root / "made", np.random.default_rng(0)
+        for role in roles:
+            for name, dim in names.items():
+                header = stream(folder, f"{role}.{name}", dim, ROWS)
+                body = header.with_name(header.name + "~")
+                body.write_bytes(rng.normal(size=(ROWS, dim)).astype("<f4").tobytes())
+            label(folder, role, ROWS)
+            (folder / f"{role}.audio.transcript.annotation.csv").write_text("0.1;0.3;hello;0.9\n")
+            wave = rng.normal(0, 0.1, ROWS * 640).astype(np.float32)
+            write_media(folder / f"{role}.{media[0]}", audio=wave, codec="pcm_s16le")
+            write_media(folder / f"{role}.{media[1]}", regular(ROWS, 25), size=(48, 32))
+        (folder / "language.annotation.csv").write_text("0.0;9.0;french;1.0\n")
+        held.update({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+        return held
+
+    def unit(root: Path, number: int) -> list[Path]:
+        folder = root / split / f"{number:03d}"
+        folder.mkdir(parents=True)
+        for name, content in files_of(root).items():
+            (folder / name).write_bytes(content)
+        return sorted(folder.iterdir())
+
+    return unit
+
+
+def _dat(root: Path, number: int) -> list[Path]:
+    path = root / "data_preprocessed_python" / f"s{number:02d}.dat"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    path.write_bytes(dumps_dat(rng.normal(size=(1, 40, 8064)), np.full((1, 4), 6.0)))
+    return [path]
+
+
+def _bdf(root: Path, number: int) -> list[Path]:
+    path, rate = root / "data_original" / f"s{number:02d}.bdf", test_deap.RATE
+    status = np.full(80 * rate, 0x58FF00, np.int64)
+    status[5 * rate : 6 * rate] |= 4
+    values = np.random.default_rng(0).uniform(1, 900, (len(status), len(test_deap.LABELS) - 1))
+    write_bdf(path, Sheet(test_deap.LABELS, test_deap.UNITS, rate), values, status)
+    return [path]
+
+
+def _ratings(root: Path, units: int) -> None:
+    test_deap.table(root, [test_deap.line(number, 1, 1) for number in range(1, units + 1)])
+
+
+def _mahnob(root: Path, number: int) -> list[Path]:
+    path = test_mahnob.session(root, 2 * number)
+    rate = test_mahnob.RATE
+    status = np.zeros(60 * rate, np.int64)
+    for pulse in (30, 42):
+        status[pulse * rate : pulse * rate + 2] = 0x10000 | 268
+    values = np.random.default_rng(0).uniform(1, 900, (len(status), len(test_mahnob.LABELS) - 1))
+    write_bdf(path, test_mahnob.SHEET, values, status)
+    return [path.parent / "session.xml", path]
+
+
+def _first(role: str) -> Callable[[Path], bool]:
+    return lambda path: path.name.startswith((f"{role}.", "language"))
+
+
+CORPORA = {
+    "noxi": Small(
+        "noxi",
+        _dialogue("train", ("expert", "novice"), MM24, ("audio.wav", "video.mp4")),
+        damaged=_first("expert"),
+    ),
+    "noxi_add": Small(
+        "noxi_add",
+        _dialogue("test-additional", ("expert", "novice"), MM24, ("audio.wav", "video.mp4")),
+        damaged=_first("novice"),
+    ),
+    "mpiigi": Small(
+        "mpiigi",
+        _dialogue("val", ("subjectPos1", "subjectPos3"), MM25, ("wav", "mp4")),
+        damaged=_first("subjectPos3"),
+    ),
+    "deap": Small("deap", _dat, _ratings),
+    "deap-original": Small("deap", _bdf, _ratings, settings={"variant": "original"}),
+    "mahnob": Small("mahnob", _mahnob),
+}
