@@ -18,6 +18,7 @@ from affectssm.corpora.discover import discover_corpus, settings_class
 from affectssm.corpora.manifest import StreamRow
 from affectssm.errors import DataError
 from affectssm.features.extract import extract_shard
+from affectssm.store.faults import read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import Track
 from affectssm.timeline.epoch_store import ChannelScaler, EpochStore
@@ -144,7 +145,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Epoch
                 out.with_suffix(".faults.parquet"),
             )
         out = folder / "epochs" / corpus / "s00.h5"
-        write_epochs(found / "manifest.parquet", tracks, "s00", PLAIN, out, out.with_suffix(".parquet"))
+        index, faults = out.with_suffix(".parquet"), out.with_suffix(".faults.parquet")
+        write_epochs(found / "manifest.parquet", tracks, "s00", PLAIN, out, index, faults)
+        assert read_faults(faults) == []
         files.append(out)
     store = EpochStore(files)
     yield folder, store

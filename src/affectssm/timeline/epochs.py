@@ -152,7 +152,7 @@ def _write_values(
         for kind in kinds:
             _create(file, kind, kinds[kind], length, out)
         for (subject, recording), by_kind in sorted(trials.items()):
-            cuts = {}
+            cuts: dict[str, Cut] = {}
             for kind in kinds:
                 if kind in by_kind and (recording, subject) in readers[kind]:
                     found = _cut(by_kind[kind], readers[kind].track(recording, subject), settings, log)
