@@ -23,6 +23,7 @@ from affectssm.timeline.epochs import write_epochs
 from affectssm.trial_settings import EpochSettings
 from tests.corpora import small_corpora, test_deap
 from tests.corpora.trees import codes, dyad, one
+from tests.media.synthetic import regular, write_media
 
 PREPROCESSED = DeapSettings(root="unused", shards=1)
 ORIGINAL = DeapSettings(root="unused", shards=1, variant="original")
@@ -264,6 +265,23 @@ def test_a_wav_without_a_decoder_costs_itself_alone(tmp_path: Path, tag: int, bi
         )  # fmt: skip
         with ShardReader(tmp_path / "out/w.h5") as reader:
             assert reader.keys() or read_faults(tmp_path / "out/w.faults.parquet")
+
+
+@pytest.mark.parametrize("ticks", [0xFFFFFFF0, 0x7FFFFFFF, 100_000_000])
+def test_a_video_that_says_it_lasts_for_years_is_not_believed(tmp_path: Path, ticks: int) -> None:
+    folder = dyad(tmp_path / "train/001")
+    path = write_media(folder / "expert.video.mp4", regular(30, 25))
+    write_media(folder / "novice.video.mp4", regular(30, 25))
+    data = bytearray(path.read_bytes())
+    for box in (b"mvhd", b"mdhd"):  # version and flags, two times, then ticks a second and how many
+        at = data.index(box) + 16
+        data[at : at + 8] = struct.pack(">II", 1, ticks)
+    path.write_bytes(bytes(data))
+    manifest = discover_corpus("noxi", tmp_path, None, DIALOGUE, tmp_path / "out")
+    said = [row for row in manifest.rows if (row.participant, row.kind) == ("expert", "video")]
+    assert all(row.duration_s < 60 and row.frames < 100 for row in said)
+    assert said or codes(manifest, participant="expert", stream="video") == ["unreadable_media"]
+    assert one(manifest, participant="novice", kind="video").duration_s == pytest.approx(1.2)
 
 
 def settings() -> dict:

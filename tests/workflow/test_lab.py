@@ -23,6 +23,7 @@ def lab(road, tmp_path_factory) -> tuple[Workplace, Path]:
     root = place.folder / "corpora"
     shutil.copytree(place.folder / "results/demo/demo-tiny", root)
     shutil.rmtree(root / "ground_truth")
+    (root / "card.json").unlink()  # by which it would be known as the demo's data
     settings = {
         "scale": "tiny",
         "features": {"sources": ["multimediate"]},

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from affectssm.media.probe import MediaInfo
     from affectssm.store.faults import Action, FaultLog
 
+SHORT_S = 60  # a file may say that much for a few bytes
+FASTEST_HZ = 1e6
 T = TypeVar("T")
 # MultiMediate'23 shipped OpenFace 2 with 673 and OpenPose with 350 columns
 DIMS = {
@@ -44,7 +46,7 @@ class Measurer:
     def measure(self) -> None:
         """Fill the participant's `measured`, without the sources that cannot be used."""
         label = self._label()
-        media = self._media()
+        media = {kind: held for kind, held in self._media().items() if self._believable(kind, held)}
         headers = self._headers()
         seconds = self._evidence(label, media, headers)
         measured = dict(media)
@@ -127,6 +129,16 @@ class Measurer:
         if borrowed:
             self.fault("audio_from_video", "audio", "no wav", "a wav, or sound in the video", "decided")
         return found
+
+    def _believable(self, kind: str, held: Measured) -> bool:
+        """Whether a file can hold what its header says: no codec goes below a byte a second."""
+        size = held.source.entry.size
+        seconds = max(float(SHORT_S), size)
+        if held.duration_s <= seconds and 0 < held.rate <= FASTEST_HZ and held.frames <= seconds * held.rate:
+            return True
+        found = f"{held.duration_s:g} s at {held.rate:g} Hz, {held.frames:g} in all, in {size} bytes"
+        self.fault("unreadable_media", kind, found, "no more seconds than bytes", "quarantined")
+        return False
 
     def _probe(self, kind: str) -> MediaInfo | None:
         from affectssm.media.probe import probe
