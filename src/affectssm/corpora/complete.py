@@ -134,12 +134,12 @@ def _incomplete(
 def _better(
     made_of: Whole, root: Path, look: Look, settings: CorpusSettings | TrialCorpusSettings
 ) -> tuple[Path, Look] | None:
-    """Return the nearest folder above that holds most parts, if it holds more than the root."""
+    """Return the nearest folder above that holds most parts, each once, if it holds more than the root."""
     best: tuple[Path, Look] | None = None
     most = len(look.counts)
     for folder in list(root.absolute().parents)[:LEVELS_ABOVE]:
         found = made_of.look(_glimpse(folder))
-        if len(found.counts) > most:
+        if len(found.counts) > most and not found.copies:
             best, most = (folder, found), len(found.counts)
         if best and not _missing(made_of, best[1], settings):
             break
