@@ -134,6 +134,30 @@ def test_a_part_that_a_lab_does_not_hold_is_named_and_then_not_asked_for(
     assert dict(found) == {name: count for name, count in WHOLE[corpus].items() if name != part}
 
 
+def test_a_folder_above_that_holds_other_copies_is_no_better_root(tmp_path: Path) -> None:
+    root = make("noxi", tmp_path / "new" / "noxi")
+    make("noxi", tmp_path / "old" / "noxi")
+    shutil.rmtree(root / "test-base")
+    with pytest.raises(DataError) as caught:
+        check_complete("noxi", root, settings("noxi"))
+    assert "without test-base" in caught.value.found and "did you mean" not in caught.value.remedy
+
+
+def test_neither_is_one_that_holds_a_demo_or_nothing_of_the_root(tmp_path: Path) -> None:
+    root = make("noxi", tmp_path / "data" / "noxi")
+    shutil.rmtree(root / "test-base")
+    make("noxi", tmp_path / "data" / "results" / "demo" / "tiny" / "noxi")
+    (tmp_path / "data" / "results" / "demo" / "tiny" / "card.json").touch()
+    with pytest.raises(DataError) as caught:
+        check_complete("noxi", root, settings("noxi"))
+    assert "did you mean" not in caught.value.remedy
+    empty = root.parent / "empty"
+    empty.mkdir()
+    assert not check_complete("noxi", empty, settings("noxi")).counts, (
+        "the discovery says what is wrong with it"
+    )
+
+
 @pytest.mark.parametrize("corpus", WHOLE)
 def test_a_root_above_two_copies_is_refused_and_both_are_named(tmp_path: Path, corpus: str) -> None:
     for name in ("a", "b"):

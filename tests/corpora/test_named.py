@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from affectssm.cli import main
 from affectssm.config import CorpusSettings
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import StreamRow
@@ -145,3 +146,21 @@ def test_a_record_that_does_not_read_is_named(edition: Path, noxi: Path) -> None
         layout.held_in(edition).write_text(text)
         with pytest.raises(DataError, match="what the edition holds"):
             found(noxi, edition)
+
+
+def test_the_command_line_takes_the_root_from_the_edition(
+    noxi: Path, edition: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    asked = [
+        "--settings",
+        SETTINGS.model_dump_json(exclude={"root", "ground_truth"}),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(["discover", "noxi", "--edition", str(edition), *asked]) == 1
+    assert "places.json" in capsys.readouterr().err
+    layout.write_places(edition, str(noxi), None)
+    assert main(["discover", "noxi", "--edition", str(edition), *asked]) == 0
+    assert layout.held_in(edition).is_file()
+    assert main(["discover", "noxi", *asked]) == 1
+    assert "neither --root nor --edition" in capsys.readouterr().err

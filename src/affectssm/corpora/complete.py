@@ -20,6 +20,7 @@ from affectssm.errors import DataError
 
 LABELS, SIGNALS, RATINGS = "labels", "signals", "ratings"
 LEVELS_ABOVE = 3  # looked at for a better root
+DEMO_CARD = "card.json"  # a folder with it was made here
 FOLDERS_ABOVE = 2000  # entered there: what lies above a root may be a whole archive
 
 
@@ -134,12 +135,18 @@ def _incomplete(
 def _better(
     made_of: Whole, root: Path, look: Look, settings: CorpusSettings | TrialCorpusSettings
 ) -> tuple[Path, Look] | None:
-    """Return the nearest folder above that holds most parts, if it holds more than the root."""
+    """Return the nearest folder above that holds most parts, each once, if it holds more than the root.
+
+    Something of the root must be among them: what lies beside it is another copy, or the demo's.
+    """
     best: tuple[Path, Look] | None = None
     most = len(look.counts)
     for folder in list(root.absolute().parents)[:LEVELS_ABOVE]:
-        found = made_of.look(_glimpse(folder))
-        if len(found.counts) > most:
+        listing = _glimpse(folder)
+        inside = root.absolute().relative_to(folder).parts
+        found = made_of.look(listing)
+        ours = any(entry.parts[: len(inside)] == inside for entry in listing.files)
+        if ours and len(found.counts) > most and not found.copies:
             best, most = (folder, found), len(found.counts)
         if best and not _missing(made_of, best[1], settings):
             break
@@ -158,6 +165,8 @@ def _glimpse(root: Path) -> Listing:
             with os.scandir(root.joinpath(*parts)) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError:
+            continue
+        if parts and any(entry.name == DEMO_CARD for entry in entries):
             continue
         for entry in entries:
             inner = (*parts, entry.name)

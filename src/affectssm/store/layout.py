@@ -61,7 +61,7 @@ def places(edition_folder: Path) -> tuple[Path, Path | None]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             path, f"not readable: {error}", '{"root": ..., "ground_truth": ... or null}',
-            "call snakemake with your configuration, which writes it (-n is enough)",
+            "call snakemake with your configuration, which writes it before anything runs",
         ) from error  # fmt: skip
 
 
