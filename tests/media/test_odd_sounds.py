@@ -92,6 +92,22 @@ def test_an_odd_chunk_that_was_not_padded_hides_no_sound(tmp_path: Path, size: i
     assert list(notes) == ([] if size == 320000 else ["sound_length"])
 
 
+@pytest.mark.parametrize("codec", ["pcm_u8", "pcm_s24le", "pcm_f32le", "pcm_mulaw", "adpcm_ms"])
+@pytest.mark.parametrize("size", [30000, 0])
+def test_other_formats_in_wav_are_read_to_their_end(tmp_path: Path, codec: str, size: int) -> None:
+    """Two channels, as FFmpeg writes them: an extensible format, a LIST chunk before the sound."""
+    path = encoded(tmp_path / "a.wav", np.stack([TONE, 0.5 * TONE]), RATE, codec, "wav")
+    whole, notes = read(path)
+    assert not notes
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", size)
+    path.write_bytes(data)
+    found, notes = read(path)
+    np.testing.assert_array_equal(found[: len(whole)], whole)
+    assert list(notes) == ["sound_length"] and len(found) - len(whole) < 2000
+
+
 def test_big_endian_wav_is_refused_by_name(tmp_path: Path) -> None:
     """FFmpeg would read noise."""
     with pytest.raises(MediaError, match="RIFX"):

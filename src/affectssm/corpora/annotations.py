@@ -10,9 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from affectssm.media.text import Text, number, quoted, read_text
+from affectssm.store.faults import Action
 
 _NAN = re.compile(r"[+-]?(nan(\(\w*\))?|1\.#(ind|qnan|snan)\w*)", re.IGNORECASE)
 MAX_BYTES = 64 << 20  # a day of labels at 25 Hz takes half of it
+LABEL_ACTIONS: dict[str, Action] = {
+    "label_not_a_number": "masked",
+    "label_out_of_range": "masked",
+    "label_empty": "quarantined",
+    "latin1_text": "decided",
+    "wide_text": "decided",
+}
+"""What is done about each of an annotation's problems."""
 _FIELD_END = re.compile(r"[;\t]")
 
 

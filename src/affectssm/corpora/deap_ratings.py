@@ -22,9 +22,8 @@ from affectssm.store.faults import FaultLog
 MAX_BYTES = 16 << 20  # the owner's table has 100 kB
 DIMENSIONS = ("valence", "arousal", "dominance", "liking", "familiarity")
 _NEEDED = frozenset({"participant_id", "trial", "experiment_id", "valence", "arousal"})
-_PREAMBLE = re.compile(
-    r"\s*(?:sep=.)?\s*", re.IGNORECASE
-)  # before the header: blank lines, a spreadsheet's mark
+# before the header: blank lines, a spreadsheet's mark
+_PREAMBLE = re.compile(r"\s*(?:sep=.)?\s*", re.IGNORECASE)
 _DELIMITERS = (",", ";", "\t")
 EXPECTED = "Participant_id,Trial,Experiment_id,Start_time,Valence,Arousal,Dominance,Liking,Familiarity"
 

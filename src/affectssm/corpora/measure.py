@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, TypeVar
 
-from affectssm.corpora.annotations import count_lines, read_engagement
+from affectssm.corpora.annotations import LABEL_ACTIONS, count_lines, read_engagement
 from affectssm.corpora.layout import EXTRAS
 from affectssm.corpora.manifest import LABEL_HZ, STREAM_KINDS, is_test_split
 from affectssm.corpora.people import Measured, Person
@@ -92,7 +92,7 @@ class Measurer:
             return None
         rows, problems, usable = found
         for code, problem in problems:
-            self.fault(code, "annotation", problem, EXPECTED_LABEL, _LABEL_ACTIONS[code])
+            self.fault(code, "annotation", problem, EXPECTED_LABEL, LABEL_ACTIONS[code])
         if is_test_split(self.person.split) and not usable:
             self.fault("label_empty", "annotation", "no line", EXPECTED_LABEL, "quarantined")
         return Measured(source, LABEL_HZ, rows, 1, rows / LABEL_HZ) if usable else None
@@ -273,12 +273,3 @@ def decide_rate(header_rate: float, rows: int, evidence: list[float]) -> tuple[f
         if error <= TAIL_S + TAIL_SHARE * seconds:
             return rate, seconds
     return header_rate, 0.0
-
-
-_LABEL_ACTIONS: dict[str, Action] = {
-    "label_not_a_number": "masked",
-    "label_out_of_range": "masked",
-    "label_empty": "quarantined",
-    "latin1_text": "decided",
-    "wide_text": "decided",
-}

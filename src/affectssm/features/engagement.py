@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from affectssm.corpora.annotations import read_engagement
+from affectssm.corpora.annotations import LABEL_ACTIONS, read_engagement
 from affectssm.corpora.manifest import LABEL_HZ, StreamRow
 from affectssm.features.base import Extractor, Source
 from affectssm.store.shards import Track
@@ -35,7 +35,7 @@ class Labels(Extractor):
             np.where(labels.valid, labels.value, 0).astype(np.float32)[:, None], time, labels.valid, LABEL_HZ
         )
         for code, found in labels.problems if self.reports else ():
-            source.note(code, found, "one number in [0, 1] a line", "masked")
+            source.note(code, found, "one number in [0, 1] a line", LABEL_ACTIONS[code])
 
 
 class TestLabels(Labels):

@@ -22,6 +22,7 @@ from affectssm.media.sound_clock import SoundClock
 from affectssm.media.video import Decoder
 from affectssm.media.wav import wav_sound
 from affectssm.media.zero import audio_streams, time_zero
+from affectssm.store.files import open_regular
 
 RATE = 16000
 BLOCK_S = 10.0
@@ -142,7 +143,7 @@ class AudioReader:
         if name in _NO_LENGTH or (name in _BARE and changes):
             return None
         if name == "mp3":
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 head = file.read(1 << 16)
             if not any(mark in head for mark in _MP3_LENGTH):
                 return None

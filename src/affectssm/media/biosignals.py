@@ -19,6 +19,7 @@ import numpy as np
 
 from affectssm.media.edf_header import SignalChannel, SignalHeader, read_signal_header
 from affectssm.media.probe import MediaError
+from affectssm.store.files import open_regular
 
 BLOCK_S = 60.0
 WORD = (1 << 24) - 1  # a BDF sample holds 24 bits
@@ -163,7 +164,7 @@ class SignalFile:
         """Return whole records, (last - first, bytes) uint8."""
         size = self.header.record_bytes
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 file.seek(self.header.header_bytes + first * size)
                 data = file.read((last - first) * size)
         except OSError as error:

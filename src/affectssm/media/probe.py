@@ -7,7 +7,7 @@ a stream is, or knows it of an average only, the packets are counted.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ import av
 import av.error
 
 from affectssm.errors import DataError
-from affectssm.media.times import Packets, PacketTimes, is_last, packet_times
+from affectssm.media.times import Packets, PacketTimes, packet_times
 from affectssm.media.wav import WavView, wav_sound
 from affectssm.media.zero import audio_streams, rates_of, time_zero, video_streams
 from affectssm.store.files import check_regular
@@ -217,9 +217,14 @@ def _header_knows(container: Any, stream: Any, info: VideoInfo) -> bool:
 
 
 def _counted_audio(info: AudioInfo, container: Any, stream: Any) -> AudioInfo:
-    """Return the description of an audio stream with its packets counted."""
-    ticks = sum(packet.duration or 0 for packet in Packets(container, stream) if not is_last(packet))
-    duration = float(ticks * stream.time_base)
+    """Return the description of an audio stream with its samples counted.
+
+    Decoded: packets of bare streams say how long they are at the first one's rate, which may change midway.
+    """
+    duration = 0.0
+    for packet in Packets(container, stream):
+        with suppress(av.error.FFmpegError):
+            duration += sum(frame.samples / frame.sample_rate for frame in packet.decode())
     return replace(info, duration=duration, samples=round(duration * info.rate))
 
 

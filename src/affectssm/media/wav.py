@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from affectssm.store.files import open_regular
+
 _FORMS = (b"RIFF", b"RF64", b"BW64")
 _WIDE = (b"RF64", b"BW64")
 _HEAD = 12
@@ -101,7 +103,7 @@ def wav_sound(path: Path | str) -> WavSound | None:
     Raises:
         OSError: if the file cannot be read, or not by FFmpeg.
     """
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(_HEAD)
         if head[:4] == b"RIFX" and head[8:] == b"WAVE":
             raise OSError("big-endian WAV (RIFX), which FFmpeg reads as if it were little-endian")
@@ -209,7 +211,7 @@ class WavView(io.RawIOBase):
     def __init__(self, sound: WavSound) -> None:
         self.name = str(sound.path)
         self._head, self._start, self._size = _header(sound), sound.start, sound.held
-        self._file = sound.path.open("rb")
+        self._file = open_regular(sound.path)
         self._at = 0
 
     def readable(self) -> bool:
