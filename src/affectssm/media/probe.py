@@ -17,7 +17,7 @@ import av
 import av.error
 
 from affectssm.errors import DataError
-from affectssm.store.files import check_regular
+from affectssm.store.files import check_regular, open_regular
 
 _ABSOLUTE = {"mov", "mp4", "matroska", "webm"}
 Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
@@ -184,7 +184,7 @@ def _cut_from_wav(container: Any, stream: Any) -> float:
     if container.format.name != "wav" or not rate:
         return 0.0
     path = Path(container.name)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(8)
     promised = int.from_bytes(head[4:8], "little")
     # writers that cannot seek back leave 0 or all ones
