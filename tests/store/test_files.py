@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from affectssm.store import files
 from affectssm.store.files import check_regular, kind_of, open_regular, read_whole
 from tests.corpora.damage import a_loop, a_socket, dangling, endless, fifo, folder
 
@@ -52,3 +54,25 @@ def test_no_more_is_read_than_a_file_may_have(tmp_path: Path) -> None:
     assert os.stat("/proc/self/maps").st_size == 0  # noqa: PTH116
     with pytest.raises(OSError, match="101 bytes, where 100 are the most"):
         read_whole("/proc/self/maps", 100)
+
+
+def test_every_reader_opens_files_in_this_way() -> None:
+    """A reader that opens its file by other means waits for FIFOs and reads devices without end."""
+    package = Path(files.__file__).parents[1]
+    readers = [*package.glob("media/*.py"), *package.glob("corpora/*.py")]
+    assert len(readers) > 20
+    others = {"read_bytes", "read_text", "open", "fromfile", "loadtxt", "genfromtxt", "read_csv"}
+    found = [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in readers
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call) and _called(node) in others
+    ]
+    assert found == []
+
+
+def _called(node: ast.Call) -> str:
+    """The name of what is called; FFmpeg opens media itself, once the file is known to be one."""
+    if isinstance(node.func, ast.Attribute):
+        return "" if ast.unparse(node.func) == "av.open" else node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) and node.func.id == "open" else ""

@@ -52,7 +52,7 @@ class TablePlan(CompletePlan):
     def edition_text(self, table: str) -> str:
         """Return what a table of this configuration says in its first column."""
         corpora = self.trial_corpora if table in trial_catalogue.TABLES else self.corpora
-        demo = [corpus for corpus in corpora if self.is_demo(corpus)]
+        demo = [corpus for corpus in corpora if corpus in self.demo_data]
         return standing.edition_text(self.table_edition(table), corpora, demo)
 
     def require_no_lab_table(self, table: str) -> None:
