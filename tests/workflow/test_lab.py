@@ -138,7 +138,7 @@ def test_labels_that_arrive_later_are_scored_and_nothing_is_trained_again(lab):
     found = place.folder.glob("results/corpora/*/manifest.parquet")
     own = [str(path.relative_to(place.folder)) for path in found if "-demo-" not in path.parent.name]
     assert rules(place.executed(*own, config="scored.yaml")) == {"manifest"}
-    assert rules(place.executed(TABLE, "--until", "complete", config="scored.yaml")) == {"complete"}
+    assert rules(place.executed(place.check("scored.yaml"), config="scored.yaml")) == {"complete"}
     jobs = place.executed("-n", TABLE, config="scored.yaml")
     assert {"evaluate", "edition_table", "table"} <= rules(jobs)
     assert [output for rule, output in jobs if rule == "train"] == []
@@ -155,7 +155,7 @@ def test_a_new_session_reruns_its_shard_onward(lab):
         if any(path.glob("*.egemapsv2.stream")) and len(list(path.glob("*annotation.csv"))) > 1
     )
     shutil.copytree(donor, noxi / "099")
-    assert rules(place.executed(TABLE, "--until", "complete", config="lab.yaml")) == {"manifest", "complete"}
+    assert rules(place.executed(place.check("lab.yaml"), config="lab.yaml")) == {"manifest", "complete"}
     jobs = place.executed("-n", TABLE, config="lab.yaml")
     extracted = {
         Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output

@@ -48,3 +48,13 @@ def test_comments_rerun_nothing(copy):
     path = copy.folder / "src" / "affectssm" / "models" / "da_mamba.py"
     path.write_text("# a comment\n" + path.read_text())
     assert "Nothing to be done" in copy.snakemake(TABLE)
+
+
+def test_results_copied_without_their_times_are_touched_and_kept(copy):
+    before = copy.read(TABLE)
+    for path in (copy.folder / "results/features").rglob("*.h5"):
+        path.touch()
+    assert "train" in rules(copy.executed("-n", TABLE))
+    copy.snakemake(TABLE, "--touch")
+    assert copy.read(TABLE) == before
+    assert "Nothing to be done" in copy.snakemake(TABLE)

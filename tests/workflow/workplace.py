@@ -9,6 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
+from affectssm.plan import Plan
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLE = "results/tables/noxi_ccc.csv"
 TINY = "tiny.yaml"
@@ -75,6 +79,11 @@ class Workplace:
             re.M,
         )
         return [job for job in found if job[0] != "all"]
+
+    def check(self, config: str) -> str:
+        """Return the file of the check that the dialogues' jobs of a configuration wait for."""
+        plan = Plan(yaml.safe_load(self.read(config)))
+        return f"results/complete/{plan.check_of('noxi')}.json"
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line."""

@@ -92,5 +92,6 @@ onstart:
 
 # What failed, in its own words, after all that Snakemake says.
 onerror:
-    for job in workflow.scheduler.failed:
-        say_last(words_of_job(job.rule.name, list(job.log)))
+    for failed in workflow.scheduler.failed:
+        for job in failed if failed.is_group() else [failed]:
+            say_last(words_of_job(job.rule.name, list(job.log)))

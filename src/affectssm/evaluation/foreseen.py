@@ -52,7 +52,7 @@ def check_complete(settings: Mapping[str, Any], manifests: Sequence[Path], out: 
     if missing and not settings["allow_incomplete"]:
         raise DataError(
             ", ".join(str(path.parent) for path in manifests),
-            f"{len(missing)} units that the tables will miss: {listed(missing, NAMED)}",
+            f"{len(missing)} unit{'s' * (len(missing) != 1)} that the tables will miss: {listed(missing, NAMED)}",
             "all that belongs to the parts that are scored",
             "mend them (faults.parquet beside each manifest says what is wrong), or set tables.allow_incomplete: true "
             "and have them named in the tables; nothing was extracted or trained yet",

@@ -51,7 +51,7 @@ def words_of_job(rule: str, logs: Iterable[str]) -> str:
         if begins := [found.start() for found in _OWN.finditer(text)]:
             return f"{text[begins[-1] :]}\n  log:      {log}"
         if text:
-            return f"{rule} failed: {text.splitlines()[-1]}\n  log:      {log}"
+            return f"{rule} ended with: {text.splitlines()[-1]}\n  log:      {log}"
     return f"{rule} ended without a word of its own; see what Snakemake says above"
 
 
