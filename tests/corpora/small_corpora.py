@@ -16,10 +16,11 @@ import numpy as np
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.demo.pickle2 import dumps_dat
 from tests.corpora import test_deap, test_mahnob
-from tests.corpora.trees import MM24, MM25, label, stream
+from tests.corpora.trees import MM24, MM25, SETTINGS, label, stream
 from tests.media.synthetic import regular, write_media
 
 ROWS = 10
+NOT_WHOLE = {"lacks": SETTINGS.lacks}
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ CORPORA = {
         "noxi",
         _dialogue("train", ("expert", "novice"), MM24, ("audio.wav", "video.mp4")),
         damaged=_first("expert"),
+        settings=NOT_WHOLE,
     ),
     "noxi_add": Small(
         "noxi_add",
@@ -126,6 +128,7 @@ CORPORA = {
         "mpiigi",
         _dialogue("val", ("subjectPos1", "subjectPos3"), MM25, ("wav", "mp4")),
         damaged=_first("subjectPos3"),
+        settings=NOT_WHOLE,
     ),
     "deap": Small("deap", _dat, _ratings),
     "deap-original": Small("deap", _bdf, _ratings, settings={"variant": "original"}),

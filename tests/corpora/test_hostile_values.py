@@ -22,12 +22,12 @@ from affectssm.store.shards import ShardReader
 from affectssm.timeline.epochs import write_epochs
 from affectssm.trial_settings import EpochSettings
 from tests.corpora import small_corpora, test_deap
-from tests.corpora.trees import codes, dyad, one
+from tests.corpora.trees import SETTINGS, codes, dyad, one
 from tests.media.synthetic import regular, write_media
 
-PREPROCESSED = DeapSettings(root="unused", shards=1)
+PREPROCESSED = DeapSettings(root="unused", shards=1, lacks=("ratings",))
 ORIGINAL = DeapSettings(root="unused", shards=1, variant="original")
-DIALOGUE = CorpusSettings(root="unused", shards=1)
+DIALOGUE = CorpusSettings(root="unused", shards=1, lacks=SETTINGS.lacks)
 
 
 def extracted(kind: str, root: Path, out: Path) -> tuple[ShardReader, list[Fault]]:
