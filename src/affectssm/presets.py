@@ -70,7 +70,6 @@ PAPER: dict[str, Any] = {
             "ratios": [0.2, 0.4, 0.6, 0.8],
         },
     },
-    "evaluation": {"bootstrap": 2000},
 }
 
 DEMO: dict[str, Any] = {
@@ -124,7 +123,6 @@ DEMO: dict[str, Any] = {
             "ratios": [0.6],
         },
     },
-    "evaluation": {"bootstrap": 1000},
 }
 
 TINY: dict[str, Any] = {
@@ -171,7 +169,6 @@ TINY: dict[str, Any] = {
             "ratios": [0.8],
         },
     },
-    "evaluation": {"bootstrap": 50},
 }
 
 SCALES: dict[str, dict[str, Any]] = {"paper": PAPER, "demo": DEMO, "tiny": TINY}

@@ -62,8 +62,6 @@ def settings(
         "dimension": dimension,
         "seeds": [1, 2],
         "protocol": PROTOCOL,
-        "bootstrap": 200,
-        "bootstrap_seed": 0,
     } | more
 
 

@@ -2,8 +2,8 @@
 
 CCC is Lin's concordance correlation coefficient with population variances on the concatenation of all frames
 of a
-corpus: ``2 cov / (var_x + var_y + (mean_x - mean_y)^2)``. It is computed from six sums a recording, so that a
-bootstrap over recordings costs one matrix product instead of a pass over the frames.
+corpus: ``2 cov / (var_x + var_y + (mean_x - mean_y)^2)``. It is computed from six sums a recording, so that
+leaving a recording out is a subtraction instead of a pass over the frames.
 """
 
 from __future__ import annotations

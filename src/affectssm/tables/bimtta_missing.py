@@ -25,8 +25,9 @@ TITLE = "Test-time adaptation to missing data: improvement of accuracy on DEAP a
 INTRO = (
     "`published`: as printed in the paper. `measured`: computed here; accuracy of BiMamba-TTA with the method minus "
     "that without, on the same segments with the same gaps, in points (100 times accuracy); mean over the ratios of "
-    "missing data, subjects and seeds ± sd over seeds [95 % bootstrap over subjects, paired]. `setting`: what goes "
-    "missing as a whole. An interval that contains 0 shows no effect. `units`: subjects, counted once a target."
+    "missing data, subjects and seeds ± sd over seeds [95 % interval over subjects, from six on, paired]. `setting`: "
+    "what goes missing as a whole. An interval that contains 0 shows no effect. `units`: subjects, counted once a "
+    "target."
 )
 
 

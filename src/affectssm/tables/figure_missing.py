@@ -33,8 +33,8 @@ STYLE = {  # colour, marker
 }
 UNITS = {"modality": "modalities", "channel": "channels", "sample": "samples"}
 TEXT = (
-    "BiMamba-TTA, every method on the same masks; mean over seeds; bands: 95 % intervals over subjects; bars: the same "
-    "of the difference to no adaptation, paired"
+    "BiMamba-TTA, every method on the same masks; mean over seeds; bands: 95 % intervals over subjects, from six on; "
+    "bars: the same of the difference to no adaptation, paired"
 )
 SPREAD = 0.7  # of the distance between two patterns, over which the methods stand side by side
 

@@ -102,12 +102,6 @@ def _choice_notes(own: Mapping[str, TrialMeasured]) -> list[str]:
 
 
 def _effect_notes(improvements: Summaries) -> list[str]:
-    """Which intervals show no effect, and which targets have none."""
-    within, without = [], []
-    for target, summary in improvements.items():
-        if summary["low"] != summary["low"]:
-            without.append(target)
-        elif summary["low"] <= 0 <= summary["high"]:
-            within.append(target)
-    found = [f"{named(within)}: the interval contains 0, no effect shown"] if within else []
-    return found + ([f"{named(without)}: too few subjects for an interval"] if without else [])
+    """Which intervals show no effect."""
+    within = [target for target, summary in improvements.items() if summary["low"] <= 0 <= summary["high"]]
+    return [f"{named(within)}: the interval contains 0, no effect shown"] if within else []
