@@ -43,7 +43,7 @@ ORACLE = {
 
 def told(table: str, **changes: Any) -> dict[str, Any]:
     """What the catalogue tells the builder of a table."""
-    config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS}}})
+    config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS, "control": False}}})
     own = table_settings(config, table)
     return own | {"seeds": list(SEEDS)} | changes
 
@@ -84,7 +84,7 @@ def effect(method: str, pattern: str, ratio: float, subject: str) -> float:
 def adapted_metrics(
     folder: Path, corpora: Sequence[str] = CORPORA, accuracy: Callable[[str, str, float, str], float] = effect,
     ratios: Sequence[float] = RATIOS, development: Sequence[str] = ("s04",),
-    subjects: Sequence[str] = SUBJECTS, **choice: Any,
+    subjects: Sequence[str] = SUBJECTS, control: bool = False, **choice: Any,
 ) -> list[Path]:  # fmt: skip
     found = []
     for corpus in corpora:
@@ -98,7 +98,7 @@ def adapted_metrics(
                     runs / str(seed), own, seed, segments(subjects),
                     lambda m, p, r, s, key=(corpus, dimension, seed): accuracy(m, p, r, s)
                     + 0.06 * (spread(*key) - 0.5),
-                    METHODS, PATTERNS, ratios,
+                    METHODS, PATTERNS, ratios, control,
                 )
                 for seed in SEEDS
             ]  # fmt: skip

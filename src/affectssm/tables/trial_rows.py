@@ -33,6 +33,7 @@ PROTOCOLS = {
     "pooled": "{} folds of whole trials over all subjects together",
     "loso": "leaving one subject out",
 }
+BLOCKS = ", in blocks of consecutive trials"
 Summaries = Mapping[str, Mapping[str, Any]]
 """Target -> summary row; a target that the configuration lacks has none."""
 
@@ -116,7 +117,7 @@ def scale_notes(model: str, settings: Mapping[str, Any], corpora: set[str]) -> l
     if "widths" in sizes:
         size.insert(0, "widths " + ", ".join(f"{m} {width(m, sizes)}" for m in dict.fromkeys(modalities)))
     return [
-        PROTOCOLS[protocol["protocol"]].format(protocol["folds"]),
+        PROTOCOLS[protocol["protocol"]].format(protocol["folds"]) + BLOCKS * (protocol["deal"] == "blocks"),
         f"{settings['training']['epochs']} passes over the training segments",
         ", ".join(size),
     ]
