@@ -16,9 +16,10 @@ the muscles (the heart among them) and of the skin. It is small from trial to tr
 in one trial of six, when the cap was moved, as large as what is planted.
 
 Where the subjects of a corpus came twice (DEAP here, MAHNOB-HCI not), the second visit lies under one more drift, the
-same for all: dry electrodes of a higher impedance, which weaken the signal, the fast bands and the right side more
-than the rest, and halve the muscles'. A model that has learnt from one visit reads nearly all of the other one as low, or as high, and methods that balance its answers and
-move its norms' scale and shift can undo that. Without a second visit there is nothing of the kind to be undone.
+same for all: dry electrodes of a higher impedance, which weaken the signal, the fast bands and the right side more than
+the rest, and halve the muscles'. A model that has learnt from one visit reads much of the other one as low, or as high,
+and methods that balance its answers and move its norms' scale and shift can undo that. Without a second visit there is
+nothing of the kind to be undone.
 
 Who knows the drift can take it away exactly, in the log domain; the baseline before the stimulus shows it to who does
 not.
