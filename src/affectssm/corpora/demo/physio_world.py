@@ -17,9 +17,9 @@ in one trial of six, when the cap was moved, as large as what is planted.
 
 Where the subjects of a corpus came twice (DEAP here, MAHNOB-HCI not), the second visit lies under one more drift, the
 same for all: dry electrodes of a higher impedance, which weaken the signal, the fast bands and the right side more than
-the rest, and leave six tenths of the muscles'. A model that has learnt from one visit reads much of the other one as low, or as high,
-and methods that balance its answers and move its norms' scale and shift can undo that. Without a second visit there is
-nothing of the kind to be undone.
+the rest, and leave six tenths of the muscles'. A model that has learnt from one visit reads much of the other one as
+low, or as high, and methods that balance its answers and move its norms' scale and shift can undo that. Without a
+second visit there is nothing of the kind to be undone.
 
 Who knows the drift can take it away exactly, in the log domain; the baseline before the stimulus shows it to who does
 not.
