@@ -136,7 +136,7 @@ def predict(given: Namespace) -> None:
 def evaluate(given: Namespace) -> None:
     from affectssm.evaluation.evaluate import evaluate
 
-    _need(given.settings, ("experiment", "split", "cells", "seeds", "bootstrap", "bootstrap_seed", "scorer"))
+    _need(given.settings, ("experiment", "split", "cells", "seeds", "scorer"))
     evaluate(given.settings, given.predictions, given.features, given.manifests, given.missing, given.out)
 
 
@@ -158,7 +158,7 @@ _TRIAL_RUN = (
     "training",
 )  # fmt: skip
 _ADAPTATION = ("methods", "adaptation", "missing", "choice", "modalities")
-_TRIAL_SCORES = ("experiment", "corpus", "dimension", "seeds", "protocol", "bootstrap", "bootstrap_seed")
+_TRIAL_SCORES = ("experiment", "corpus", "dimension", "seeds", "protocol")
 
 
 def train_trials(given: Namespace) -> None:

@@ -338,8 +338,6 @@ class Experiments(Strict):
 class Evaluation(Strict):
     """Scoring."""
 
-    bootstrap: int = Field(ge=10, description="bootstrap resamples of the independent units")
-    bootstrap_seed: int = Field(0, description="seed of the resampling")
     scorer: Literal["by_frame", "official"] = Field(
         "by_frame",
         description="by_frame pairs frames by index; official skips blank lines as the challenge does",
@@ -384,7 +382,7 @@ class Config(Strict):
     physiology: Physiology = Field(
         default_factory=Physiology, description="trials of bio-signals: DEAP and MAHNOB-HCI"
     )
-    evaluation: Evaluation = Field(description="scoring")
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="scoring")
     memory: Memory = Field(default_factory=Memory, description="the memory measurement (damamba_memory)")
     tables: Tables = Field(default_factory=Tables, description="the tables")
 

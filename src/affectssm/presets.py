@@ -54,7 +54,7 @@ PAPER: dict[str, Any] = {
         },
     },
     "physiology": {
-        "protocol": {"folds": 10},
+        "protocol": {"protocol": "within", "folds": 10},
         "seeds": [1, 2, 3, 4, 5],
         "control_seeds": [1, 2, 3, 4, 5],
         "training": {"scan_backend": "auto", "learning_rate": 1e-3, "batch": 64, "epochs": 30},
@@ -62,7 +62,7 @@ PAPER: dict[str, Any] = {
         "tsception": {"temporal": 15, "spatial": 15},
         "lggnet": {"temporal": 64, "graph": 32},
         "mambaformer": {"d_model": 64, "layers": 2},
-        "missing": {"ratios": [0.2, 0.4, 0.6, 0.8]},
+        "missing": {"ratios": [0.2, 0.4, 0.6, 0.8], "control": True},
         "choice": {
             "development_subjects": 2,
             "factors": [1.0, 0.1, 10.0, 100.0],
@@ -70,7 +70,6 @@ PAPER: dict[str, Any] = {
             "ratios": [0.2, 0.4, 0.6, 0.8],
         },
     },
-    "evaluation": {"bootstrap": 2000},
 }
 
 DEMO: dict[str, Any] = {
@@ -108,23 +107,22 @@ DEMO: dict[str, Any] = {
         },
     },
     "physiology": {
-        "protocol": {"folds": 3},
+        "protocol": {"protocol": "pooled", "deal": "blocks", "folds": 2},
         "seeds": [1],
         "control_seeds": [1, 2, 3],
-        "training": {"scan_backend": "auto", "learning_rate": 4e-3, "batch": 16, "epochs": 9},
+        "training": {"scan_backend": "auto", "learning_rate": 4e-3, "batch": 16, "epochs": 12},
         "bimamba_tta": {"widths": _NARROW, "d_state": 8, "inter_d_state": 4},
         "tsception": {"temporal": 3, "spatial": 6},
         "lggnet": {"temporal": 3, "graph": 16},
         "mambaformer": {"d_model": 16, "layers": 1},
-        "missing": {"ratios": [0.4, 0.8]},
+        "missing": {"ratios": [0.4, 0.8], "control": True},
         "choice": {
             "development_subjects": 1,
-            "factors": [1.0, 10.0],
+            "factors": [1.0, 10.0, 100.0],
             "entropy_margins": [0.4, 0.8],
             "ratios": [0.6],
         },
     },
-    "evaluation": {"bootstrap": 1000},
 }
 
 TINY: dict[str, Any] = {
@@ -155,7 +153,7 @@ TINY: dict[str, Any] = {
         },
     },
     "physiology": {
-        "protocol": {"folds": 2},
+        "protocol": {"protocol": "within", "folds": 2},
         "seeds": [1],
         "control_seeds": [1],
         "training": {"scan_backend": "reference", "learning_rate": 4e-3, "batch": 16, "epochs": 1},
@@ -163,7 +161,7 @@ TINY: dict[str, Any] = {
         "tsception": {"temporal": 2, "spatial": 2},
         "lggnet": {"temporal": 2, "graph": 4},
         "mambaformer": {"d_model": 8, "layers": 1},
-        "missing": {"ratios": [0.8]},
+        "missing": {"ratios": [0.8], "control": False},
         "choice": {
             "development_subjects": 1,
             "factors": [1.0],
@@ -171,7 +169,6 @@ TINY: dict[str, Any] = {
             "ratios": [0.8],
         },
     },
-    "evaluation": {"bootstrap": 50},
 }
 
 SCALES: dict[str, dict[str, Any]] = {"paper": PAPER, "demo": DEMO, "tiny": TINY}

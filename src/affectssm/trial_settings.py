@@ -43,7 +43,12 @@ class ProtocolSettings(Strict):
         description="trial-wise folds within each subject, trial-wise over all subjects, or leaving one subject out",
     )
     folds: int = Field(10, ge=2, description="folds of within and pooled (as many as trials, if fewer)")
-    seed: int = Field(0, ge=0, description="seed of the order in which trials are dealt to folds")
+    deal: Literal["random", "blocks"] = Field(
+        "random",
+        description="how trials come to folds: at random, or in blocks of consecutive trials of a subject, so that "
+        "what changed between them (another day, dry electrodes) is met by models that have not seen it",
+    )
+    seed: int = Field(0, ge=0, description="seed of the order in which trials are dealt to folds at random")
     threshold: float = Field(5.0, ge=1, le=9, description="ratings above it are high")
     equal: Literal["low", "high"] = Field(
         "low", description="what a rating of exactly the threshold counts as"
@@ -71,6 +76,9 @@ class TrialTrainingSettings(Strict):
     threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
 
 
+NOTHING = "nothing"  # beside the patterns: the control
+
+
 class MissingSettings(Strict):
     """What goes missing from test segments."""
 
@@ -82,6 +90,15 @@ class MissingSettings(Strict):
     ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         (0.2, 0.4, 0.6, 0.8), min_length=1, description="probability that one goes missing"
     )
+    control: bool = Field(
+        False, description="whole streams too, from which nothing is missing: there nothing should be gained"
+    )
+
+    @property
+    def streams(self) -> list[tuple[str, float]]:
+        """Pattern and ratio of every stream, the control (NOTHING, 0) last."""
+        found: list[tuple[str, float]] = [(p, r) for p in self.patterns for r in self.ratios]
+        return found + [(NOTHING, 0.0)] * self.control
 
 
 class ChoiceSettings(Strict):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 import torch
 
@@ -92,6 +93,24 @@ def streams_of(world):
 
 def rows(table: pa.Table, **wanted) -> list[dict]:
     return [row for row in table.to_pylist() if all(row[name] == value for name, value in wanted.items())]
+
+
+def test_the_control_is_the_stream_as_it_is_and_changes_no_other(tmp_path, done):
+    settings = {**run_settings(), "methods": ["none", "eata"]}
+    world = made(tmp_path, settings=settings, missing={**FEWER, "control": True})
+    answers, streams = adapted(world)
+    found = rows(streams, pattern="nothing")
+    assert found and {(row["ratio"], row["missing_share"]) for row in found} == {(0.0, 0.0)}
+    assert {row["method"] for row in found} == {"none", "eata"}
+    stream = streams_of(world)[0]
+    with torch.no_grad():
+        batches = stream.batches(None, 4)
+        plain = torch.cat([stream.method("none", AdaptationSettings()).model(x).logits for x in batches])
+    own = rows(answers, pattern="nothing", method="none", fold=stream.fold.name)
+    np.testing.assert_allclose([row["high"] for row in own], plain.softmax(dim=1)[:, 1], atol=1e-6)
+    others = [table.filter(pa.compute.not_equal(table["pattern"], "nothing")) for table in (answers, streams)]
+    assert same_streams(tuple(others), done)
+    assert not list((tmp_path / "masks").rglob("nothing*"))  # there is nothing to draw
 
 
 def test_every_tested_segment_is_answered_once_a_stream_in_one_order(done):

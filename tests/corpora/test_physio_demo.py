@@ -78,7 +78,9 @@ def test_every_specimen_is_found_and_nothing_else(
 
 def test_the_pickle_that_would_run_costs_its_subject_and_no_other(demos: Path, tmp_path: Path) -> None:
     manifest = found_in(demos / "physio", "deap", tmp_path)
-    assert {row.participant for row in manifest.rows} == {"s01", "s02", "s03"}
+    assert {row.participant for row in manifest.rows} == {
+        f"s{number:02d}" for number in (1, 2, 3, 4, 8, 9, 10, 11)
+    }
     (fault,) = [fault for fault in manifest.faults.rows if fault.code == "unsafe_file"]
     assert fault.found == "a pickle that asks for commands.getoutput"
 
@@ -86,8 +88,8 @@ def test_the_pickle_that_would_run_costs_its_subject_and_no_other(demos: Path, t
 def test_a_dat_reads_with_pythons_own_pickle_as_the_owner_documents(demos: Path) -> None:
     with (demos / "physio/deap/data_preprocessed_python/s01.dat").open("rb") as file:
         held = pickle.load(file, encoding="latin1")  # noqa: S301 - written by this test
-    assert held["data"].shape == (14, 40, 8064)
-    assert held["labels"].shape == (14, 4)
+    assert held["data"].shape == (4, 40, 8064)
+    assert held["labels"].shape == (4, 4)
     assert held["data"].dtype == held["labels"].dtype == np.float64
 
 
@@ -96,7 +98,7 @@ def test_the_tracks_of_a_preprocessed_file_are_its_rows(demos: Path, tmp_path: P
     with (demos / "physio/deap/data_preprocessed_python/s03.dat").open("rb") as file:
         held = pickle.load(file, encoding="latin1")  # noqa: S301 - written by this test
     videos = sorted(read_recordings(demos / "physio", "s03"))
-    assert len(videos) == 13  # of fourteen
+    assert len(videos) == 4  # of five
     for kind, columns in {
         "eeg": slice(0, 32),
         "eog": slice(32, 34),
@@ -206,10 +208,10 @@ def test_a_session_of_mahnob_is_cut_by_its_pulses(demos: Path, tmp_path: Path) -
     manifest = found_in(demos / "physio", "mahnob", tmp_path)
     row = next(row for row in manifest.rows if (row.recording, row.kind) == ("2", "ecg"))
     assert (row.participant, row.rate, row.dim, row.fold_group) == ("P1", 256.0, 3, "P1")
-    assert (row.start_s, row.baseline_s, row.duration_s) == (0.0, 30.0, 54.0)
+    assert (row.start_s, row.baseline_s, row.duration_s) == (0.0, 30.0, 78.0)
     with extracted("ratings", demos / "physio", "mahnob", tmp_path) as reader:
         for recording, (valence, arousal) in read_recordings(demos / "physio", "P2").items():
-            known = (0.0 if recording == "154" else valence, arousal)
+            known = (0.0 if recording == "138" else valence, arousal)
             assert tuple(reader.track(recording, "P2").value[0, :2]) == known
 
 
@@ -237,6 +239,24 @@ def test_the_oracle_gains_by_undoing_the_drift(demos: Path) -> None:
                 undone = oracle[corpus][split]["undone"][dimension]
                 assert undone > 0.9
                 assert undone > oracle[corpus][split]["as_recorded"][dimension]
+
+
+def test_the_second_visit_is_weaker_for_every_subject_of_deap_and_mahnob_has_none(demos: Path) -> None:
+    """Measured in the written truth: what the visits differ by beside the drift of trials, the same for all."""
+    rows = read_parquet(demos / "physio/truth/drift.parquet").to_pylist()
+    law = json.loads((demos / "physio/truth/oracle.json").read_text())["law"]
+    assert law["visit_drift"]["mahnob"] == {}
+    planted = law["visit_drift"]["deap"]
+    by_subject: dict[str, dict[bool, list[float]]] = {}
+    for row in rows:
+        if row["corpus"] == "deap":
+            later = int(row["recording"][-2:]) > (3 if row["subject"] == "s03" else 2)
+            by_subject.setdefault(row["subject"], {}).setdefault(later, []).append(row["gain"])
+    assert len(by_subject) == 8
+    changes = [np.median(own[True]) - np.median(own[False]) for own in by_subject.values()]
+    assert np.median(changes) == pytest.approx(planted["gain"], abs=0.15)
+    trials = {row["recording"] for row in rows if row["corpus"] == "deap"}
+    assert len(trials) == 32
 
 
 def test_no_edition_of_that_name(tmp_path: Path) -> None:

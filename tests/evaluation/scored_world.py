@@ -135,7 +135,5 @@ def settings(split: str = "test", seeds=(1, 2), experiment: str = "da_mamba-extr
         "cells": cells,
         "source": "extracted",
         "seeds": list(seeds),
-        "bootstrap": 50,
-        "bootstrap_seed": 0,
         "scorer": "by_frame",
     } | more

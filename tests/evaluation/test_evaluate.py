@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 from scored_world import (
     FRAMES,
     ROLES,
@@ -14,6 +15,7 @@ from scored_world import (
 )
 
 from affectssm.errors import DataError
+from affectssm.evaluation.cells import CELLS
 from affectssm.evaluation.evaluate import evaluate
 from affectssm.evaluation.metrics import ccc
 from affectssm.store.parquet import read_parquet
@@ -53,11 +55,40 @@ def test_cells_are_ccc_on_the_concatenation_and_means_over_seeds(tmp_path):
     per_seed = [by_hand(BASE, 1), by_hand(BASE, 2)]
     assert summary["value"] == pytest.approx(np.mean(per_seed), abs=1e-9)
     assert summary["sd"] == pytest.approx(np.std(per_seed, ddof=1), abs=1e-9)
-    assert summary["low"] <= summary["value"] <= summary["high"]
+    assert np.isnan(summary["low"]) and np.isnan(summary["high"])  # three recordings
     assert (summary["n_used"], summary["n_expected"], summary["n_seeds"]) == (3, 3, 2)
     whole = one(rows, "global")
     assert whole["value"] == pytest.approx(np.mean([one(rows, c)["value"] for c in settings()["cells"]]))
     assert (whole["n_used"], whole["n_expected"]) == (7, 7)
+
+
+def test_intervals_leave_whole_recordings_out_and_global_needs_them_of_every_corpus(tmp_path, monkeypatch):
+    parts = CELLS["test"]
+    for number, part in enumerate(parts.values()):
+        names = [f"{100 * number + place:03d}" for place in range(6 + number)]
+        monkeypatch.setitem(WORLD, part, names)
+    rows = run(tmp_path)
+    variance = 0.0
+    for number, (cell, part) in enumerate(parts.items()):
+        found, count = one(rows, cell), 6 + number
+        without = []
+        for left in range(count):
+            kept = [name for place, name in enumerate(WORLD[part]) if place != left]
+            with monkeypatch.context() as fewer:
+                fewer.setitem(WORLD, part, kept)
+                without.append(np.mean([by_hand(part, seed) for seed in (1, 2)]))
+        own = (count - 1) * np.var(without)
+        half = stats.t.ppf(0.975, count - 1) * np.sqrt(own)
+        assert (found["low"], found["high"]) == pytest.approx((found["value"] - half, found["value"] + half))
+        variance += own / 9
+    whole = one(rows, "global")
+    assert whole["low"] < whole["value"] < whole["high"]
+    assert (whole["high"] - whole["low"]) / 2 > stats.norm.ppf(0.975) * np.sqrt(variance)
+    assert one(rows, "global", "ccc_participant")["low"] < one(rows, "global", "ccc_participant")["value"]
+    monkeypatch.setitem(WORLD, parts["mpiigi"], WORLD[parts["mpiigi"]][:5])
+    rows = run(tmp_path / "fewer")
+    assert np.isfinite(one(rows, "noxi_base")["low"])
+    assert np.isnan(one(rows, "mpiigi")["low"]) and np.isnan(one(rows, "global")["low"])
 
 
 def test_per_participant_ccc_is_the_mean_of_the_participants(tmp_path):

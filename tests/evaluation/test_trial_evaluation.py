@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 from trial_world import (
     METHODS,
     PATTERNS,
@@ -89,26 +90,40 @@ def test_a_subjects_accuracy_is_the_share_of_all_its_segments(tmp_path: Path) ->
     [summary] = metrics(path, level="summary", metric="accuracy")
     assert summary["value"] == pytest.approx(statistics.mean(by_seed))
     assert summary["sd"] == pytest.approx(statistics.stdev(by_seed))
-    assert summary["low"] < summary["value"] < summary["high"]
+    assert math.isnan(summary["low"]) and math.isnan(summary["high"])  # four subjects
     assert (summary["n_seeds"], summary["n_used"], summary["n_expected"], summary["missing"]) == (2, 4, 4, [])
 
 
-def test_intervals_resample_subjects_and_nothing_smaller(tmp_path: Path) -> None:
-    """Of two subjects a resample is one of three means, and each of the outer two is drawn a quarter of the time."""
-    epochs = write_epochs(tmp_path, shards={"s00": SUBJECTS[:1], "s01": SUBJECTS[2:3]})
+MANY = tuple(f"s{number:02d}" for number in range(1, 9))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 8])
+def test_intervals_are_over_subjects_and_nothing_smaller(tmp_path: Path, count: int) -> None:
+    """The t-interval of the subjects' accuracies, however many segments and seeds there are; none of fewer than six."""
+    own = MANY[:count]
+    epochs = write_epochs(tmp_path, shards={"s00": own})
     files = [
         write_predictions(
-            tmp_path / f"{seed}.parquet", OWN, seed, segments(["s01", "s03"]),
-            lambda segment: segment[0] == "s01" or segment[2] == 0,
+            tmp_path / f"{seed}.parquet", OWN, seed, segments(own),
+            lambda segment: segment[2] <= int(segment[0][1:]) % 4,
         )
         for seed in (1, 2)
     ]  # fmt: skip
     [summary] = metrics(evaluated(tmp_path, files, epochs), level="summary", metric="accuracy")
-    assert (summary["low"], summary["value"], summary["high"]) == pytest.approx((0.2, 0.6, 1.0))
-    alone = write_epochs(tmp_path / "alone", shards={"s00": SUBJECTS[:1]})
-    one = write_predictions(tmp_path / "one.parquet", OWN, 1, segments(["s01"]))
-    [summary] = metrics(evaluated(tmp_path, [one], alone, seeds=[1]), level="summary", metric="accuracy")
-    assert summary["value"] == 1.0 and all(math.isnan(summary[name]) for name in ("sd", "low", "high"))
+    accuracies = [(1 + int(name[1:]) % 4) / 5 for name in own]
+    assert summary["value"] == pytest.approx(statistics.mean(accuracies))
+    if count < 6:
+        assert math.isnan(summary["low"]) and math.isnan(summary["high"])
+        return
+    wanted = stats.ttest_1samp(accuracies, 0.0).confidence_interval(0.95)
+    assert (summary["low"], summary["high"]) == pytest.approx(tuple(wanted))
+
+
+def test_subjects_that_are_all_alike_have_no_interval(tmp_path: Path) -> None:
+    epochs = write_epochs(tmp_path, shards={"s00": MANY})
+    files = [write_predictions(tmp_path / f"{seed}.parquet", OWN, seed, segments(MANY)) for seed in (1, 2)]
+    [summary] = metrics(evaluated(tmp_path, files, epochs), level="summary", metric="accuracy")
+    assert summary["value"] == 1.0 and math.isnan(summary["low"]) and math.isnan(summary["high"])
 
 
 def test_who_was_not_rated_is_not_expected_and_segments_without_a_rating_do_not_count(tmp_path: Path) -> None:
@@ -253,7 +268,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_improvement_is_paired_by_subject(scored: Path) -> None:
-    """A constant gain has no spread, however much subjects differ; unpaired intervals would be 30 points wide."""
+    """A gain is a subject's own, however much subjects differ; a constant one has no spread, and so no interval."""
     for method, pattern, ratio, points in (
         ("bim_tta", "modality", 0.2, 10.0),
         ("bim_tta", "modality", 0.8, 20.0),
@@ -264,14 +279,34 @@ def test_an_improvement_is_paired_by_subject(scored: Path) -> None:
         [row] = metrics(
             scored, level="summary", metric="improvement", method=method, pattern=pattern, ratio=ratio
         )
-        assert (row["low"], row["value"], row["high"]) == pytest.approx((points, points, points))
+        assert row["value"] == pytest.approx(points) and math.isnan(row["low"]) and math.isnan(row["high"])
         assert row["sd"] == pytest.approx(0.0)
         assert (row["n_used"], row["n_expected"], row["n_seeds"]) == (3, 3, 2)
     [plain] = metrics(
         scored, level="summary", metric="accuracy", method="none", pattern="modality", ratio=0.4
     )
-    assert plain["value"] == pytest.approx(0.45) and plain["high"] - plain["low"] > 0.1
+    assert plain["value"] == pytest.approx(0.45)
     assert not metrics(scored, metric="improvement", method="none")
+
+
+def test_the_interval_of_an_improvement_is_paired(tmp_path: Path) -> None:
+    """Accuracies differ by 70 points between subjects, gains by 15; unpaired the interval would be far wider."""
+
+    def accuracy(method: str, pattern: str, ratio: float, subject: str) -> float:
+        number = int(subject[1:])
+        return 0.1 * number + (0.05 * (number % 4) if method == "bim_tta" else 0.0)
+
+    epochs = write_epochs(tmp_path, shards={"s00": MANY})
+    pair = write_adapted(
+        tmp_path / "s00/1", OWN, 1, segments(MANY), accuracy, ("none", "bim_tta"), ("modality",), (0.2,)
+    )
+    chosen = write_chosen(tmp_path / "chosen.json", development=("s08",))
+    out = tmp_path / "metrics.parquet"
+    evaluate_adaptation(OWN | {"seeds": [1]}, epochs, [pair[0]], [pair[1]], chosen, out)
+    [row] = metrics(out, level="summary", metric="improvement", method="bim_tta", ratio=0.2)
+    wanted = stats.ttest_1samp([5.0 * (number % 4) for number in range(1, 8)], 0.0).confidence_interval(0.95)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(wanted))
+    assert row["high"] - row["low"] < 20
 
 
 def test_every_method_pattern_and_ratio_has_its_rows(scored: Path) -> None:

@@ -62,8 +62,6 @@ def settings(
         "dimension": dimension,
         "seeds": [1, 2],
         "protocol": PROTOCOL,
-        "bootstrap": 200,
-        "bootstrap_seed": 0,
     } | more
 
 
@@ -120,13 +118,14 @@ def missing_share(pattern: str, ratio: float) -> float:
 def write_adapted(
     folder: Path, own: Mapping[str, Any], seed: int, tested: Sequence[Segment],
     accuracy: Callable[[str, str, float, str], float], methods: Sequence[str] = METHODS,
-    patterns: Sequence[str] = PATTERNS, ratios: Sequence[float] = RATIOS,
+    patterns: Sequence[str] = PATTERNS, ratios: Sequence[float] = RATIOS, control: bool = False,
 ) -> tuple[Path, Path]:  # fmt: skip
     """Answers of every method: right for the first share ``accuracy(method, pattern, ratio, subject)`` of a subject."""
     columns: dict[str, list] = {name: [] for name in ADAPTED.names}
     streams: dict[str, list] = {name: [] for name in STREAMS.names}
     subjects = list(dict.fromkeys(segment[0] for segment in tested))
-    for pattern, ratio, method in ((p, r, m) for p in patterns for r in ratios for m in methods):
+    pairs = [(p, r) for p in patterns for r in ratios] + [("nothing", 0.0)] * control
+    for pattern, ratio, method in ((*pair, m) for pair in pairs for m in methods):
         for subject in subjects:
             mine = [segment for segment in tested if segment[0] == subject]
             count = round(accuracy(method, pattern, ratio, subject) * len(mine))

@@ -43,7 +43,7 @@ ORACLE = {
 
 def told(table: str, **changes: Any) -> dict[str, Any]:
     """What the catalogue tells the builder of a table."""
-    config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS}}})
+    config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS, "control": False}}})
     own = table_settings(config, table)
     return own | {"edition": "demo physio", "seeds": list(SEEDS)} | changes
 
@@ -83,21 +83,22 @@ def effect(method: str, pattern: str, ratio: float, subject: str) -> float:
 
 def adapted_metrics(
     folder: Path, corpora: Sequence[str] = CORPORA, accuracy: Callable[[str, str, float, str], float] = effect,
-    ratios: Sequence[float] = RATIOS, development: Sequence[str] = ("s04",), **choice: Any,
+    ratios: Sequence[float] = RATIOS, development: Sequence[str] = ("s04",),
+    subjects: Sequence[str] = SUBJECTS, control: bool = False, **choice: Any,
 ) -> list[Path]:  # fmt: skip
     found = []
     for corpus in corpora:
-        epochs = write_epochs(folder / "epochs", corpus)
+        epochs = write_epochs(folder / "epochs", corpus, {"s00": subjects})
         chosen = write_chosen(folder / corpus / "chosen.json", corpus, development, **choice)
         for dimension in DIMENSIONS:
             own = settings(corpus, dimension)
             runs = folder / own["experiment"] / "s00"
             pairs = [
                 write_adapted(
-                    runs / str(seed), own, seed, segments(),
+                    runs / str(seed), own, seed, segments(subjects),
                     lambda m, p, r, s, key=(corpus, dimension, seed): accuracy(m, p, r, s)
                     + 0.06 * (spread(*key) - 0.5),
-                    METHODS, PATTERNS, ratios,
+                    METHODS, PATTERNS, ratios, control,
                 )
                 for seed in SEEDS
             ]  # fmt: skip

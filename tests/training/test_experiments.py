@@ -35,7 +35,7 @@ def test_a_run_is_told_what_its_variant_changes_and_nothing_of_the_tables():
     assert changed == {"partner_fusion"} and full["seed"] == 2
     other = config(
         tables={"allow_incomplete": True},
-        evaluation={"bootstrap": 10},
+        evaluation={"scorer": "official"},
         experiments={"seeds": [7, 8], "ablation_seeds": [2]},
     )
     assert run_settings(other, Experiment("da_mamba"), 2) == full

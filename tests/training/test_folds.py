@@ -18,6 +18,7 @@ trials = st.lists(st.tuples(corpora, subjects, st.sampled_from("abcdefghijklmno"
 settings = st.builds(
     ProtocolSettings,
     protocol=st.sampled_from(["within", "pooled", "loso"]),
+    deal=st.sampled_from(["random", "blocks"]),
     folds=st.integers(2, 12),
     seed=st.integers(0, 3),
 )
@@ -101,3 +102,19 @@ def test_what_is_high(equal: str, middle: int) -> None:
     given_settings = ProtocolSettings.model_validate({"equal": equal})
     ratings = np.array([1, 4.99, 5, 5.01, 9, np.nan], np.float32)
     assert high(ratings, given_settings).tolist() == [0, 0, middle, 1, 1, -1]
+
+
+@pytest.mark.parametrize("protocol", ["within", "pooled"])
+def test_blocks_are_consecutive_trials_of_every_subject(protocol: str) -> None:
+    """Sessions in the order of their numbers: 2, 4, 10, 12 and not 10, 12, 2, 4."""
+    named = [("mahnob", "P1", str(number)) for number in (2, 4, 10, 12)]
+    named += [("deap", "s01", f"s01_v{number:02d}") for number in (1, 2, 3, 4, 5)]
+    found = folds(named, ProtocolSettings(protocol=protocol, deal="blocks", folds=2))
+    tested = {
+        subject: [sorted(trial[2] for trial in fold.test if trial[1] == subject) for fold in found]
+        for subject in ("P1", "s01")
+    }
+    tested = {subject: [part for part in parts if part] for subject, parts in tested.items()}
+    assert tested["P1"] == [["2", "4"], ["10", "12"]]
+    assert tested["s01"] == [["s01_v01", "s01_v02", "s01_v03"], ["s01_v04", "s01_v05"]]
+    assert found == folds(named, ProtocolSettings(protocol=protocol, deal="blocks", folds=2, seed=7))

@@ -67,9 +67,9 @@ class FoldStream:
         """(corpus, subject, trial) of every segment."""
         return [self.store.index.key[number] for number in self.numbers]
 
-    def batches(self, masks: Masks, size: int) -> list[Signals]:
-        """Return the stream with what the masks take away, ``size`` segments a batch."""
-        masked = masks.apply(self._signals, self.segments)
+    def batches(self, masks: Masks | None, size: int) -> list[Signals]:
+        """Return the stream with what the masks take away (None: nothing), ``size`` segments a batch."""
+        masked = masks.apply(self._signals, self.segments) if masks else self._signals
         return [
             {name: x[at : at + size] for name, x in masked.items()}
             for at in range(0, len(self.segments), size)

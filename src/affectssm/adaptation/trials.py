@@ -29,7 +29,7 @@ from affectssm.training.run_files import CHECKPOINT
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.training.trial_data import open_store, segment_ids, test_numbers
 from affectssm.training.trial_runs import TrialRuns
-from affectssm.trial_settings import MissingSettings
+from affectssm.trial_settings import NOTHING, MissingSettings
 
 log = logging.getLogger(__name__)
 NAME = pa.dictionary(pa.int32(), pa.string())
@@ -75,7 +75,7 @@ def adapt_part(
     Args:
         settings: ``trial_experiments.run_settings``, and ``methods`` in order.
         adaptation: AdaptationSettings, the authors' constants.
-        missing: MissingSettings: patterns and ratios.
+        missing: MissingSettings: patterns and ratios, and whether there is a control.
         chosen: method -> ``learning_rate`` and ``entropy_margin`` that take their place (``choose.read_chosen``).
         epochs: the epochs that the part was trained with.
         run_dir: ``results/runs/{experiment}/{part}/{seed}``.
@@ -155,15 +155,15 @@ def adapt_fold(
     subjects = {key[1] for key in stream.keys}
     subject = subjects.pop() if len(subjects) == 1 else ""
     answers, looks = [], []
-    for pattern in missing.patterns:
-        for ratio in missing.ratios:
-            own = masks.of(pattern, ratio)
-            batches, share = stream.batches(own, batch), own.missing_share_of(stream.segments)
-            for name, method in methods.items():
-                found = run_stream(method, batches)
-                head = {"fold": stream.fold.name, "pattern": pattern, "ratio": ratio, "method": name}
-                answers.append(_answers(head, stream, found))
-                looks.append({**head, "subject": subject, "missing_share": share, **_look(found)})
+    for pattern, ratio in missing.streams:
+        own = None if pattern == NOTHING else masks.of(pattern, ratio)
+        batches = stream.batches(own, batch)
+        share = own.missing_share_of(stream.segments) if own else 0.0
+        for name, method in methods.items():
+            found = run_stream(method, batches)
+            head = {"fold": stream.fold.name, "pattern": pattern, "ratio": ratio, "method": name}
+            answers.append(_answers(head, stream, found))
+            looks.append({**head, "subject": subject, "missing_share": share, **_look(found)})
     return [pa.concat_tables(answers).unify_dictionaries(), pa.Table.from_pylist(looks, STREAMS)]
 
 

@@ -9,13 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from affectssm.evaluation.intervals import (
-    Interval,
-    counts,
-    percentile_interval,
-    resampled_ccc,
-    resampled_mean,
-)
+from affectssm.evaluation.intervals import Interval, ccc_without, jackknife_interval, mean_without
 from affectssm.evaluation.metrics import N_MOMENTS, PAIRINGS, ccc_of_moments, moments
 from affectssm.evaluation.reading import Expected, Labels, Part, Run, Seat
 
@@ -32,6 +26,7 @@ CELLS: dict[str, dict[str, Part]] = {
 }
 TAIL = 25  # label frames
 METRICS = ("ccc", "ccc_participant")
+BOUNDS = (-1.0, 1.0)
 
 
 @dataclass(frozen=True, order=True)
@@ -57,7 +52,7 @@ class Cell:
         reason: why there is no number at all; "" where there is one.
         sums: (seeds, units, 6) moments.
         participants: (seeds, units, 2) sum and number of the participants' own CCCs.
-        resampled: metric -> (resamples,) mean over seeds in each bootstrap resample.
+        without: metric -> (units,) its mean over seeds without each recording.
     """
 
     units: tuple[str, ...] = ()
@@ -66,7 +61,7 @@ class Cell:
     reason: str = ""
     sums: Array = field(default_factory=lambda: np.zeros((0, 0, N_MOMENTS)))
     participants: Array = field(default_factory=lambda: np.zeros((0, 0, 2)))
-    resampled: Mapping[str, Array] = field(default_factory=dict)
+    without: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def n_whole(self) -> int:
@@ -82,7 +77,7 @@ class Cell:
 
     def interval(self, metric: str) -> Interval:
         """Its 95 % interval over recordings."""
-        return percentile_interval(self.resampled[metric], len(self.units))
+        return jackknife_interval(float(np.mean(self.values(metric))), [self.without[metric]], BOUNDS)
 
 
 def empty_reason(part: Part, expected: Expected, has_labels: bool, has_predictions: bool) -> str:
@@ -137,10 +132,8 @@ def score_cell(
     labels: Mapping[Seat, Labels],
     runs: Sequence[Run],
     scorer: str,
-    resamples: int,
-    bootstrap_seed: int,
 ) -> Cell:
-    """Score every seed on one part and resample its recordings."""
+    """Score every seed on one part, with all of its recordings and without each."""
     recordings = expected.seats.get(part, {})
     seats = sorted(seat for seat in labels if seat[0] in recordings)
     predicted = any(run.parts.get(part) for run in runs)
@@ -159,12 +152,11 @@ def score_cell(
             sums[s, u] += own
             if np.isfinite(agreement := float(ccc_of_moments(own))):
                 participants[s, u] += (agreement, 1.0)
-    drawn = counts("/".join(part), len(units), resamples, bootstrap_seed)
-    resampled = {
-        "ccc": resampled_ccc(sums, drawn),
-        "ccc_participant": resampled_mean(participants[..., 0], participants[..., 1], drawn),
+    without = {
+        "ccc": ccc_without(sums),
+        "ccc_participant": mean_without(participants[..., 0], participants[..., 1]),
     }
-    return Cell(tuple(units), len(recordings), tuple(sorted(missing)), "", sums, participants, resampled)
+    return Cell(tuple(units), len(recordings), tuple(sorted(missing)), "", sums, participants, without)
 
 
 def _cut_short(
@@ -201,9 +193,7 @@ def summarise(per_seed: Sequence[float], interval: Interval) -> Score:
 
 
 def score_global(cells: Sequence[Cell], metric: str) -> tuple[list[float], Score]:
-    """The macro-average over corpora by seed, and its summary, resampled jointly with them."""
+    """The macro-average over corpora by seed, and its summary; corpora are independent."""
     per_seed = [float(v) for v in np.mean([cell.values(metric) for cell in cells], axis=0)]
-    resampled = np.mean([cell.resampled[metric] for cell in cells], axis=0)
-    return per_seed, summarise(
-        per_seed, percentile_interval(resampled, min(len(cell.units) for cell in cells))
-    )
+    without = [cell.without[metric] for cell in cells]
+    return per_seed, summarise(per_seed, jackknife_interval(float(np.mean(per_seed)), without, BOUNDS))

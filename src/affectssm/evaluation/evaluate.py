@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
         ("metric", pa.string()),  # ccc or ccc_participant
         ("value", pa.float64()),
         ("sd", pa.float64()),  # over seeds, n - 1
-        ("low", pa.float64()),  # 95 %, bootstrap over recordings
+        ("low", pa.float64()),  # 95 % interval over recordings (intervals.py); NaN for none
         ("high", pa.float64()),
         ("n_seeds", pa.int64()),
         ("n_used", pa.int64()),  # recordings, scored with all their participants
@@ -85,8 +85,6 @@ def evaluate(
             truth.get(part[0], {}),
             runs,
             settings["scorer"],
-            settings["bootstrap"],
-            settings["bootstrap_seed"],
         )
         for name, part in wanted.items()
     }

@@ -1,16 +1,22 @@
-"""Bootstrap intervals over recordings.
+"""95 % intervals over independent units: the jackknife's standard error and Student's t.
 
-The independent unit is a recording (two people of one dialogue are not independent, frames even less). A
-resample draws recordings with replacement inside each corpus, adds up their moments and takes the CCC, for
-every seed of the experiment with the same draw; the mean over seeds is taken inside the resample. Global is
-the mean of the corpora's CCCs of the same resample, so it is resampled jointly. The draws depend on the
-bootstrap seed, the corpus and the
-number of its recordings alone: two models are compared on the same draws.
+The independent unit is a recording (two people of one dialogue are not independent, frames even less) or a subject.
+Every unit is left out in turn, for every seed of the experiment at once; the mean over seeds is taken inside. With n
+units and the statistic theta_(i) without unit i,
+
+    se^2 = (n - 1) / n * sum_i (theta_(i) - mean theta_(.))^2        interval: theta +- t_(n-1, 0.975) se
+
+(Tukey 1958; Efron and Tibshirani, An Introduction to the Bootstrap, chapter 11). For a mean over units this is the
+t-interval. For CCC on the concatenation of all frames it leaves out whole recordings. Global is a mean of independent
+corpora: their variances add up, with Welch's and Satterthwaite's degrees of freedom.
+
+Chosen by simulated coverage (tests/evaluation/test_intervals.py does it again): with 6 units a percentile or BCa
+bootstrap of CCC covers 76 to 79 of 100, of a mean 79 to 86; this one 92 and, but for very skewed values, 94 to 95.
 """
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,52 +26,67 @@ from affectssm.evaluation.metrics import ccc_of_moments
 
 Array = NDArray[np.float64]
 
+LEVEL = 0.95
+MIN_UNITS = 6
+"""No interval below it: six is the fewest at which a test that assumes nothing (of signs) can reach 5 % at all,
+2 / 2^6; below it an interval would rest on the assumption of normal values alone."""
+LEAST_SPREAD = 1e-9  # of the value: below it units are alike but for rounding
+
 
 @dataclass(frozen=True)
 class Interval:
-    """A percentile interval; NaN on both sides where fewer than two units leave nothing to resample."""
+    """An interval; NaN on both sides where there is none."""
 
     low: float
     high: float
 
 
-def counts(key: str, n_units: int, resamples: int, seed: int) -> Array:
-    """How often each unit was drawn in each resample: (resamples, n_units), every row sums to n_units."""
-    rng = np.random.default_rng([seed, zlib.crc32(key.encode()), n_units])
-    return rng.multinomial(n_units, np.full(n_units, 1.0 / n_units), size=resamples).astype(np.float64)
+NO_INTERVAL = Interval(float("nan"), float("nan"))
 
 
-def resampled_ccc(sums: Array, drawn: Array) -> Array:
-    """Mean over seeds of the CCC in each resample.
-
-    Args:
-        sums: (seeds, units, 6) moments.
-        drawn: (resamples, units) counts.
-
-    Returns:
-        (resamples,); NaN where a seed's CCC is undefined in that resample.
-    """
-    pooled = np.einsum("ru,sum->srm", drawn, sums)  # (seeds, resamples, 6)
-    return ccc_of_moments(pooled).mean(axis=0)
+def ccc_without(sums: Array) -> Array:
+    """Mean over seeds of the CCC without each unit: moments (seeds, units, 6) -> (units,); NaN where undefined."""
+    return ccc_of_moments(sums.sum(axis=1, keepdims=True) - sums).mean(axis=0)
 
 
-def resampled_mean(values: Array, weights: Array, drawn: Array) -> Array:
-    """Mean over seeds of a weighted mean of unit values in each resample.
+def mean_without(values: Array, weights: Array) -> Array:
+    """Mean over seeds of a weighted mean of unit values without each unit.
 
     Args:
         values: (seeds, units) sums within a unit.
         weights: (seeds, units) how many terms each sum has.
-        drawn: (resamples, units) counts.
+
+    Returns:
+        (units,); NaN where nothing is left.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        return ((values @ drawn.T) / (weights @ drawn.T)).mean(axis=0)
+        left = [x.sum(axis=1, keepdims=True) - x for x in (values, weights)]
+        return (left[0] / left[1]).mean(axis=0)
 
 
-def percentile_interval(resampled: Array, n_units: int, level: float = 0.95) -> Interval:
-    """The central percentile interval of a statistic's resamples."""
-    defined = resampled[np.isfinite(resampled)]
-    if n_units < 2 or defined.size == 0:
-        return Interval(float("nan"), float("nan"))
-    tail = 100.0 * (1.0 - level) / 2.0
-    low, high = np.percentile(defined, [tail, 100.0 - tail])
-    return Interval(float(low), float(high))
+def jackknife_interval(
+    value: float, without: Sequence[Array], bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> Interval:
+    """The interval around a statistic, or around the mean of a statistic over independent groups of units.
+
+    Args:
+        value: of all units.
+        without: of every group (a corpus), (units,) the statistic without each of its units.
+        bounds: what the statistic cannot leave, nor its interval.
+
+    Returns:
+        NO_INTERVAL where a group has fewer than :data:`MIN_UNITS`, where units are alike, so that there is no spread to
+        judge by, or where the statistic is undefined without one of them.
+    """
+    from scipy import stats  # here: the package is imported where a graph is built
+
+    if not np.isfinite(value) or not without or min(len(own) for own in without) < MIN_UNITS:
+        return NO_INTERVAL
+    sizes = np.array([len(own) for own in without])
+    variances = np.array([(len(own) - 1) * own.var() for own in without]) / len(without) ** 2
+    spread = float(np.sqrt(variances.sum()))
+    if not spread > LEAST_SPREAD * max(1.0, abs(value)):
+        return NO_INTERVAL
+    freedom = variances.sum() ** 2 / (variances**2 / (sizes - 1)).sum()
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, freedom)) * spread
+    return Interval(max(value - half, bounds[0]), min(value + half, bounds[1]))

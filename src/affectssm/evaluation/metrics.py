@@ -1,8 +1,8 @@
 """Agreement between predicted and annotated engagement.
 
 CCC is Lin's concordance correlation coefficient with population variances on the concatenation of all frames of a
-corpus: ``2 cov / (var_x + var_y + (mean_x - mean_y)^2)``. It is computed from six sums a recording, so that a
-bootstrap over recordings costs one matrix product instead of a pass over the frames.
+corpus: ``2 cov / (var_x + var_y + (mean_x - mean_y)^2)``. It is computed from six sums a recording, so that leaving a
+recording out is a subtraction instead of a pass over the frames.
 
 At the edges: a constant beside something that varies, or beside another constant, has covariance 0 and so a CCC of 0.
 Two equal constants have none (0 / 0), nor has a single frame, of which neither variance nor covariance can be told:

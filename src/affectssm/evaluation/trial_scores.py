@@ -1,7 +1,7 @@
 """Scores over subjects: a subject's accuracy over its segments, its mean over subjects, and the same over seeds.
 
-S seeds, C cells, U subjects. The independent unit is a subject: intervals resample subjects, the mean over seeds is
-taken inside a resample, and every cell and method of a corpus sees the same draws, so that differences are paired.
+S seeds, C cells, U subjects. The independent unit is a subject: intervals are over subjects, with the mean over seeds
+taken inside, and a difference of methods is taken subject by subject, so that it is paired.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from affectssm.errors import DataError
 from affectssm.evaluation.cells import NO_SCORE, Score, summarise
-from affectssm.evaluation.intervals import counts, percentile_interval, resampled_mean
+from affectssm.evaluation.intervals import jackknife_interval, mean_without
 from affectssm.evaluation.trial_reading import NOT_TESTED, PLAIN, RIGHT, Cell, Outcome, Truth
 
 Array = NDArray[np.float64]
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
         ("correct", pa.int64()),
         ("value", pa.float64()),
         ("sd", pa.float64()),  # over seeds, n - 1
-        ("low", pa.float64()),  # 95 %, bootstrap over subjects
+        ("low", pa.float64()),  # 95 % interval over subjects (intervals.py); NaN for none
         ("high", pa.float64()),
         ("n_seeds", pa.int64()),
         ("n_used", pa.int64()),  # subjects
@@ -50,6 +50,7 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),  # why there is no number
     ]
 )
+BOUNDS = {"accuracy": (0.0, 1.0), "majority": (0.0, 1.0), "improvement": (-100.0, 100.0)}
 Row = dict[str, Any]
 _EMPTY: Row = {
     "method": "", "pattern": "", "ratio": float("nan"), "seed": -1, "subject": "", "segments": -1, "correct": -1,
@@ -145,7 +146,7 @@ class Sheet:
     """Collects the rows of a metrics file.
 
     Args:
-        settings: with experiment, corpus, dimension, bootstrap and bootstrap_seed.
+        settings: with experiment, corpus and dimension.
         scores: says which subjects there are.
     """
 
@@ -153,13 +154,6 @@ class Sheet:
         self.rows: list[Row] = []
         self._scores = scores
         self._shared = {name: settings[name] for name in ("experiment", "corpus", "dimension")}
-        used = int(scores.used.sum())
-        # the key is the corpus: every experiment with as many subjects of it sees the same draws
-        self._drawn = (
-            counts(settings["corpus"], used, settings["bootstrap"], settings["bootstrap_seed"])
-            if used
-            else np.zeros((0, 0))
-        )
 
     def add(self, level: str, metric: str, cell: Cell = PLAIN, **values: Any) -> None:
         """Add one row."""
@@ -199,13 +193,16 @@ class Sheet:
         per_seed = own.mean(axis=1) if own.size else np.full(len(scores.seeds), np.nan)
         for seed, value in zip(scores.seeds, per_seed, strict=True):
             self.add("run", metric, cell, seed=seed, value=float(value), n_seeds=1, **shared)
-        self.add("summary", metric, cell, n_seeds=len(scores.seeds), **shared, **vars(self._summary(own)))
+        self.add("summary", metric, cell, n_seeds=len(scores.seeds), **shared, **vars(_summary(metric, own)))
 
-    def _summary(self, own: Array) -> Score:
-        if not own.size:
-            return NO_SCORE
-        resampled = resampled_mean(own, np.ones_like(own), self._drawn)
-        return summarise(list(own.mean(axis=1)), percentile_interval(resampled, own.shape[1]))
+
+def _summary(metric: str, own: Array) -> Score:
+    """Of (S, U) values of the used subjects."""
+    if not own.size:
+        return NO_SCORE
+    without = mean_without(own, np.ones_like(own))
+    interval = jackknife_interval(float(own.mean()), [without], BOUNDS[metric])
+    return summarise(list(own.mean(axis=1)), interval)
 
 
 def _no_reason(scores: Scores) -> str:

@@ -43,7 +43,7 @@ def evaluate_trials(
     """Score an experiment.
 
     Args:
-        settings: experiment, corpus, dimension, seeds, protocol, bootstrap, bootstrap_seed.
+        settings: experiment, corpus, dimension, seeds, protocol.
         epochs: ``{shard}.h5`` (the index is read, which lies beside it) or ``{shard}.parquet`` of all shards.
         predictions: predictions.parquet of every part and seed.
         out: the metrics to write.

@@ -17,8 +17,8 @@ WORDS = Words("accuracy", "subjects", start=0.5, end=1.0, chance=CHANCE)
 TITLE = "Emotion from bio-signals: accuracy on DEAP and MAHNOB-HCI, high against low"
 INTRO = (
     "`published`: as printed in the paper. `measured`: computed here; share of a subject's 4 s segments that are "
-    "answered rightly, mean over subjects and seeds ± sd over seeds [95 % bootstrap over subjects]. `units`: subjects, "
-    "counted once a target."
+    "answered rightly, mean over subjects and seeds ± sd over seeds [95 % interval over subjects, from six on]. "
+    "`units`: subjects, counted once a target."
 )
 
 

@@ -23,8 +23,8 @@ WAYS = {"undone": "drift undone", "as_recorded": "as recorded"}
 COLUMNS = score_columns(tuple(TARGETS), ("setting",))
 TITLE = "Controls: accuracy on DEAP and MAHNOB-HCI"
 INTRO = (
-    "Mean over subjects and seeds ± sd over seeds [95 % bootstrap over subjects]. `oracle`: a line on the few numbers "
-    "that the demo's valence and arousal drive, with the planted drift taken away and with it."
+    "Mean over subjects and seeds ± sd over seeds [95 % interval over subjects, from six on]. `oracle`: a line on the "
+    "few numbers that the demo's valence and arousal drive, with the planted drift taken away and with it."
 )
 
 

@@ -15,7 +15,14 @@ from affectssm.tables.page import Inputs, Page, Section, score_columns
 from affectssm.tables.provenance import trial_origins
 from affectssm.tables.published import published_rows
 from affectssm.tables.rows import number
-from affectssm.tables.trial_adaptation import CONSTANTS, STREAMED, adaptation_columns, adaptation_notes
+from affectssm.tables.trial_adaptation import (
+    CONSTANTS,
+    STREAMED,
+    adaptation_columns,
+    adaptation_notes,
+    patterns_of,
+    ratios_at,
+)
 from affectssm.tables.trial_measured import TrialMeasured, by_target, ratio_text, read_trials
 from affectssm.tables.trial_rows import TARGETS, scale_notes, trial_row
 
@@ -25,8 +32,9 @@ TITLE = "Test-time adaptation to missing data: improvement of accuracy on DEAP a
 INTRO = (
     "`published`: as printed in the paper. `measured`: computed here; accuracy of BiMamba-TTA with the method minus "
     "that without, on the same segments with the same gaps, in points (100 times accuracy); mean over the ratios of "
-    "missing data, subjects and seeds ± sd over seeds [95 % bootstrap over subjects, paired]. `setting`: what goes "
-    "missing as a whole. An interval that contains 0 shows no effect. `units`: subjects, counted once a target."
+    "missing data, subjects and seeds ± sd over seeds [95 % interval over subjects, from six on, paired]. `setting`: "
+    "what goes missing as a whole; `nothing` is the control, whole streams, on which nothing should be gained. An "
+    "interval that contains 0 shows no effect. `units`: subjects, counted once a target."
 )
 
 
@@ -35,9 +43,7 @@ def page(inputs: Inputs) -> Page:
     measured = read_trials(inputs)
     own = next(iter(by_target(measured).values()))
     settings = inputs.settings
-    pairs = [
-        (pattern, method) for pattern in settings["missing"]["patterns"] for method in settings["methods"]
-    ]
+    pairs = [(pattern, method) for pattern in patterns_of(settings) for method in settings["methods"]]
     rows = published_rows("bimtta_missing") + [
         _row(pattern, method, own, inputs) for pattern, method in pairs
     ]
@@ -56,8 +62,8 @@ def page(inputs: Inputs) -> Page:
 
 
 def ratios_of(settings: Mapping[str, Any]) -> list[float]:
-    """The ratios that have columns: the paper's, and others that are configured."""
-    return sorted({*PAPER_RATIOS, *settings["missing"]["ratios"]})
+    """The ratios that have columns: the paper's, others that are configured, and 0 for the control."""
+    return sorted({*PAPER_RATIOS, *(r for p in patterns_of(settings) for r in ratios_at(p, settings))})
 
 
 def columns(ratios: Sequence[float]) -> tuple[str, ...]:
@@ -73,7 +79,7 @@ def ratio_columns(target: str, ratio: float) -> tuple[str, str]:
 
 def _row(pattern: str, method: str, own: Mapping[str, TrialMeasured], inputs: Inputs) -> dict[str, str]:
     settings = inputs.settings
-    first = settings["missing"]["ratios"][0]
+    first = ratios_at(pattern, settings)[0]
     wanted = (
         ("accuracy", method, pattern, first) if method == NONE else ("improvement", method, pattern, None)
     )
@@ -88,29 +94,40 @@ def _row(pattern: str, method: str, own: Mapping[str, TrialMeasured], inputs: In
     remarks = [
         *scale_notes(model, settings, corpora),
         *adaptation_notes(pattern, method, own, settings, summaries),
+        *_planted(corpora, inputs),
     ]
     row = trial_row(METHODS[method], own, summaries, inputs, remarks, printed=method != NONE)
     row["setting"] = pattern
     for target, one in own.items():
-        for ratio in settings["missing"]["ratios"]:
+        for ratio in ratios_at(pattern, settings):
             improvement, accuracy = ratio_columns(target, ratio)
             row[improvement] = number(one.summary("improvement", method, pattern, ratio).get("value"))
             row[accuracy] = number(one.summary("accuracy", method, pattern, ratio).get("value"))
     return row | adaptation_columns(pattern, method, own, settings)
 
 
+def _planted(corpora: set[str], inputs: Inputs) -> list[str]:
+    """Of demos: which drift between a subject's visits, and which do not."""
+    drifts = (inputs.oracle or {}).get("law", {}).get("visit_drift", {})
+    demos = sorted(corpora & set(inputs.settings["demo"]) & drifts.keys())
+    words = {True: "drift between two visits", False: "no drift between trials learnt from and tested"}
+    return [f"planted in {corpus}: {words[bool(drifts[corpus])]}" for corpus in demos]
+
+
 def _by_ratio(target: str, one: TrialMeasured, settings: Mapping[str, Any]) -> Section:
     """Accuracy and improvement at every ratio, for people."""
-    ratios = settings["missing"]["ratios"]
+    ratios = sorted({ratio for pattern in patterns_of(settings) for ratio in ratios_at(pattern, settings)})
 
     def cell(method: str, pattern: str, ratio: float) -> str:
+        if ratio not in ratios_at(pattern, settings):
+            return "–"
         accuracy = one.summary("accuracy", method, pattern, ratio).get("value", float("nan"))
         gain = one.summary("improvement", method, pattern, ratio).get("value")
         return f"{accuracy:.2f}" + ("" if gain is None else f" ({gain:+.1f})")
 
     lines = [
         [pattern, METHODS[method], *(cell(method, pattern, ratio) for ratio in ratios)]
-        for pattern in settings["missing"]["patterns"]
+        for pattern in patterns_of(settings)
         for method in settings["methods"]
     ]
     header = ["setting", "method", *(ratio_text(ratio) for ratio in ratios)]

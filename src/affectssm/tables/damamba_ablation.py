@@ -33,8 +33,8 @@ COLUMNS = score_columns(METRICS, ("setting", *SWITCHES), ("drop", "drop_sd", "dr
 TITLE = "DA-Mamba's ablation: CCC on NoXi Base, NoXi-Add and MPIIGI"
 INTRO = (
     "`published`: as printed in the paper. `measured`: computed here; mean over seeds ± sd over seeds "
-    "[95 % bootstrap over recordings]. `drop`: the full model minus this one on `drop_of`, paired by seed, mean ± sd "
-    "over the pairs."
+    "[95 % interval over recordings, from six on]. `drop`: the full model minus this one on `drop_of`, paired by seed, "
+    "mean ± sd over the pairs."
 )
 
 

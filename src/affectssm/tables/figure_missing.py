@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from affectssm.store.atomic import staged
 from affectssm.tables.figure import CHANCE, DEMO_SHADE, GRID, INK, PUBLISHED, legend_below
+from affectssm.tables.trial_adaptation import patterns_of
 from affectssm.tables.trial_measured import TrialMeasured
 from affectssm.tables.trial_rows import TARGETS
 
@@ -33,8 +34,8 @@ STYLE = {  # colour, marker
 }
 UNITS = {"modality": "modalities", "channel": "channels", "sample": "samples"}
 TEXT = (
-    "BiMamba-TTA, every method on the same masks; mean over seeds; bands: 95 % intervals over subjects; bars: the same "
-    "of the difference to no adaptation, paired"
+    "BiMamba-TTA, every method on the same masks; mean over seeds; bands: 95 % intervals over subjects, from six on; "
+    "bars: the same of the difference to no adaptation, paired"
 )
 SPREAD = 0.7  # of the distance between two patterns, over which the methods stand side by side
 
@@ -66,7 +67,7 @@ def draw(title: str, own: Mapping[str, TrialMeasured], settings: Mapping[str, An
             above.set_facecolor(DEMO_SHADE)
             below.set_facecolor(DEMO_SHADE)
         _accuracies(above, one, missing["patterns"][0], missing["ratios"], methods)
-        _improvements(below, one, missing["patterns"], [name for name in methods if name != "none"])
+        _improvements(below, one, patterns_of(settings), [name for name in methods if name != "none"])
     upper[0].set_ylabel("accuracy", fontsize=9)
     lower[0].set_ylabel("improvement (points),\nmean over the ratios", fontsize=9)
     figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")

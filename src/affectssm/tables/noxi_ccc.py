@@ -17,7 +17,7 @@ COLUMNS = score_columns(METRICS)
 TITLE = "Engagement estimation: CCC on NoXi Base, NoXi-Add and MPIIGI"
 INTRO = (
     "`published`: as printed in the papers. `measured`: computed here; mean over seeds ± sd over seeds "
-    "[95 % bootstrap over recordings]. Global is the macro-average of the three corpora."
+    "[95 % interval over recordings, from six on]. Global is the macro-average of the three corpora."
 )
 
 

@@ -26,7 +26,7 @@ SETTINGS = {
 COLUMNS = score_columns((METRIC,), ("setting",), ("drop", "planted_drop"))
 TITLE = "Controls: CCC on NoXi Base"
 INTRO = (
-    "Mean over seeds ± sd over seeds [95 % bootstrap over recordings]. `drop` is the loss against the full "
+    "Mean over seeds ± sd over seeds [95 % interval over recordings, from six on]. `drop` is the loss against the full "
     "model; `planted_drop` what a perfect reader of the demo's latents loses without the partner."
 )
 

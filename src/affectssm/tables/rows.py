@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from affectssm.errors import UnexpectedError
+from affectssm.evaluation.intervals import MIN_UNITS
 from affectssm.features.registry import GROUPS
 from affectssm.store.faults import Fault
 from affectssm.tables.measured import Measured, missing_units
@@ -21,7 +22,6 @@ SELECTION = {
     "holdout": "epoch selected on held-out training sessions",
     "adapt_mpiigi": "adapted on labelled MPIIGI sessions, leaving one session out",
 }
-FEW_UNITS = 5
 DECIMALS = 4
 
 
@@ -88,6 +88,7 @@ def notes(
     found.append(SELECTION[experiment.variant if experiment.variant in SELECTION else experiment.selection])
     for name in metrics:
         found += _cell_notes(name, measured, experiment)
+    found += method_notes("recording", [measured.cells.get(name, {}) for name in metrics])
     return found + gap_notes(missing_units(measured), faults)
 
 
@@ -124,8 +125,30 @@ def _cell_notes(name: str, measured: Measured, experiment: Experiment) -> list[s
         return [f"{name}: {cell['reason']}"]
     if not math.isfinite(cell["value"]):
         return [f"{name}: CCC undefined (constant predictions and labels)"]
-    if name not in experiment.cells or cell["n_used"] >= FEW_UNITS:
-        return []
-    if cell["missing"]:
-        return [f"{name}: over few recordings, {cell['n_used']} of them whole"]
-    return [f"{name}: over {cell['n_used']} recording{'s' * (cell['n_used'] != 1)} only"]
+    if name not in experiment.cells:  # global, which is of several corpora
+        return [] if has_interval(cell) else [f"{name}: no interval, since a corpus has none"]
+    why = no_interval(cell, "recording")
+    return [f"{name}: {why}"] if why else []
+
+
+def has_interval(summary: Mapping[str, Any]) -> bool:
+    """Whether a summary row, which may be empty, has an interval."""
+    return math.isfinite(summary.get("low", math.nan))
+
+
+def no_interval(summary: Mapping[str, Any], unit: str) -> str:
+    """Why a number has no interval; "" where it has one."""
+    if has_interval(summary):
+        return ""
+    count = summary["n_used"]
+    if count < MIN_UNITS:
+        few = f"few {unit}s, {count} of them whole"
+        counted = few if summary.get("missing") else f"{count} {unit}{'s' * (count != 1)} only"
+        return f"over {counted}, no interval below {MIN_UNITS}"
+    return f"no interval, since the {unit}s are alike or it is undefined without one of them"
+
+
+def method_notes(unit: str, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How the intervals among some numbers were made; nothing where there are none."""
+    there = any(map(has_interval, summaries))
+    return [f"95 % intervals: jackknife over {unit}s, Student's t"] if there else []

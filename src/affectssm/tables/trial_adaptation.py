@@ -10,6 +10,7 @@ import numpy as np
 from affectssm.tables.rows import number
 from affectssm.tables.trial_measured import TrialMeasured, ratio_text
 from affectssm.tables.trial_rows import Summaries, named
+from affectssm.trial_settings import NOTHING, MissingSettings
 
 TOTALS = ("batches", "updates", "used", "refused")
 MEANS = {"majority_share": "majority_share", "entropy": "mean_entropy", "collapsed": "collapsed"}
@@ -22,6 +23,16 @@ ENTROPY_OF = {
 ALMOST = (
     0.02  # the draw alone may miss the ratio by as much; what always stays takes more where units are few
 )
+
+
+def patterns_of(settings: Mapping[str, Any]) -> list[str]:
+    """What goes missing in the streams of a table, the control last."""
+    return list(dict.fromkeys(p for p, _ in MissingSettings.model_validate(settings["missing"]).streams))
+
+
+def ratios_at(pattern: str, settings: Mapping[str, Any]) -> list[float]:
+    """The ratios of a pattern: 0 of the control, else as configured."""
+    return [r for p, r in MissingSettings.model_validate(settings["missing"]).streams if p == pattern]
 
 
 def adaptation_columns(
@@ -70,8 +81,10 @@ def adaptation_notes(
     improvements: Summaries,
 ) -> list[str]:
     """What a reader must know about a method on a pattern."""
-    ratios = settings["missing"]["ratios"]
+    ratios = ratios_at(pattern, settings)
     found = [f"ratios {', '.join(map(ratio_text, ratios))}"]
+    if pattern == NOTHING:
+        found = ["control: whole streams, nothing is missing and nothing should be gained"]
     if really := _really_missing(pattern, own, ratios):
         found.append(f"really missing {really}: where a segment would lose everything, one {pattern} stays")
     found += _choice_notes(own)
@@ -108,12 +121,6 @@ def _choice_notes(own: Mapping[str, TrialMeasured]) -> list[str]:
 
 
 def _effect_notes(improvements: Summaries) -> list[str]:
-    """Which intervals show no effect, and which targets have none."""
-    within, without = [], []
-    for target, summary in improvements.items():
-        if summary["low"] != summary["low"]:
-            without.append(target)
-        elif summary["low"] <= 0 <= summary["high"]:
-            within.append(target)
-    found = [f"{named(within)}: the interval contains 0, no effect shown"] if within else []
-    return found + ([f"{named(without)}: too few subjects for an interval"] if without else [])
+    """Which intervals show no effect."""
+    within = [target for target, summary in improvements.items() if summary["low"] <= 0 <= summary["high"]]
+    return [f"{named(within)}: the interval contains 0, no effect shown"] if within else []

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from affectssm.tables.page import Inputs
-from affectssm.tables.rows import FEW_UNITS, caveats, gap_notes, score_cells
+from affectssm.tables.rows import caveats, gap_notes, method_notes, no_interval, score_cells
 from affectssm.tables.trial_measured import TrialMeasured
 
 TARGETS = {
@@ -33,6 +33,7 @@ PROTOCOLS = {
     "pooled": "{} folds of whole trials over all subjects together",
     "loso": "leaving one subject out",
 }
+BLOCKS = ", in blocks of consecutive trials"
 Summaries = Mapping[str, Mapping[str, Any]]
 """Target -> summary row; a target that the configuration lacks has none."""
 
@@ -90,18 +91,17 @@ def features_text(corpora: set[str], settings: Mapping[str, Any]) -> str:
 
 
 def cell_notes(summaries: Summaries) -> list[str]:
-    """Why a target has no number, and which have few subjects behind them."""
+    """Why a target has no number or no interval, and how intervals were made."""
     absent = [target for target in TARGETS if target not in summaries]
     found = [f"{target}: no {target.partition('_')[0]} in this configuration" for target in absent]
-    few: dict[int, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for target, summary in summaries.items():
         if not math.isfinite(summary["value"]):
             found.append(f"{target}: {summary['reason']}")
-        elif summary["n_used"] < FEW_UNITS:
-            few.setdefault(summary["n_used"], []).append(target)
-    return found + [
-        f"{named(targets)}: over {count} subject{'s' * (count != 1)} only" for count, targets in few.items()
-    ]
+        elif why := no_interval(summary, "subject"):
+            reasons.setdefault(why, []).append(target)
+    found += [f"{named(targets)}: {why}" for why, targets in reasons.items()]
+    return found + method_notes("subject", list(summaries.values()))
 
 
 def named(targets: Sequence[str]) -> str:
@@ -117,7 +117,7 @@ def scale_notes(model: str, settings: Mapping[str, Any], corpora: set[str]) -> l
     if "widths" in sizes:
         size.insert(0, "widths " + ", ".join(f"{m} {width(m, sizes)}" for m in dict.fromkeys(modalities)))
     return [
-        PROTOCOLS[protocol["protocol"]].format(protocol["folds"]),
+        PROTOCOLS[protocol["protocol"]].format(protocol["folds"]) + BLOCKS * (protocol["deal"] == "blocks"),
         f"{settings['training']['epochs']} passes over the training segments",
         ", ".join(size),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ def folds(trials: Iterable[Trial], settings: ProtocolSettings) -> list[Fold]:
 
     ``within``: the trials of each subject are dealt to folds, a model is trained a subject and fold. ``pooled``: the
     same parts, those of all subjects together. ``loso``: each subject is tested by a model of all others. Every trial
-    is tested exactly once. A subject's parts depend on the seed and its own trials alone.
+    is tested exactly once. A subject's parts depend on the seed and its own trials alone; in ``blocks`` they follow one
+    another by the trials' ids.
 
     Args:
         trials: in any order; a trial named more than once (an epoch each) counts once.
@@ -65,7 +67,7 @@ def folds(trials: Iterable[Trial], settings: ProtocolSettings) -> list[Fold]:
     for own in parts.values():
         for number, part in enumerate(own):
             pooled[(dealt + number) % settings.folds] += part
-        dealt += sum(map(len, own))
+        dealt += sum(map(len, own)) * (settings.deal == "random")  # blocks stay together
     return _made((f"pooled-{number}", part, everyone) for number, part in enumerate(pooled))
 
 
@@ -83,12 +85,23 @@ def _name(subject: tuple[str, str]) -> str:
 def _dealt(
     subject: tuple[str, str], members: Sequence[Trial], settings: ProtocolSettings
 ) -> list[list[Trial]]:
-    """A subject's trials in at most ``folds`` parts whose sizes differ by one at most, dealt like cards."""
+    """A subject's trials in at most ``folds`` parts, one larger than another at most, dealt like cards or in blocks."""
+    if settings.deal == "blocks":
+        count = min(settings.folds, len(members))
+        following = sorted(members, key=_numbered)
+        return [
+            sorted(following[at] for at in part) for part in np.array_split(np.arange(len(members)), count)
+        ]
     words = "\0".join((str(settings.seed), *subject)).encode()
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(words).digest()[:8], "big"))
     order = rng.permutation(len(members))
     count = min(settings.folds, len(members))
     return [sorted(members[place] for place in order[number::count]) for number in range(count)]
+
+
+def _numbered(trial: Trial) -> list[tuple[str, int]]:
+    """A trial's id in an order in which session 10 follows session 2."""
+    return [(text, int(digits or -1)) for text, digits in re.findall(r"([^0-9]*)([0-9]*)", trial[2])]
 
 
 def _made(found: Iterable[tuple[str, Sequence[Trial], Sequence[Trial]]]) -> list[Fold]:

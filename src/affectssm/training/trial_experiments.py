@@ -113,6 +113,4 @@ def evaluation_settings(config: Config, experiment: TrialExperiment, seeds: Sequ
         "dimension": experiment.dimension,
         "seeds": list(seeds),
         "protocol": config.physiology.protocol.model_dump(mode="json"),
-        "bootstrap": config.evaluation.bootstrap,
-        "bootstrap_seed": config.evaluation.bootstrap_seed,
     }

@@ -29,7 +29,7 @@ def truths(subject: DeapSubject) -> dict[int, TrialTruth]:
     """Return video -> what is planted, for the rated trials of a subject."""
     quadrants = generator("deap", subject.name, "quadrants").permutation(np.arange(subject.trials) % 4)
     return {
-        video: truth_of("deap", subject.name, video, int(quadrant), STIMULUS_S, whole=False)
+        video: truth_of("deap", subject.name, video, int(quadrant), STIMULUS_S, False, subject.later(video))
         for video, quadrant in enumerate(quadrants, 1)
     }
 

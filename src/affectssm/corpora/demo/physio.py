@@ -17,12 +17,14 @@ from affectssm.corpora.demo.physio_layout import Layout
 from affectssm.corpora.demo.physio_world import (
     AROUSAL_FAST,
     AROUSAL_SKIN,
+    AROUSAL_TENSION,
     MOVED_DRIFT,
     SUBJECT_DRIFT,
     TRIAL_DRIFT,
     VALENCE_ALPHA,
     VALENCE_HEART,
     VALENCE_MUSCLE,
+    VISIT_DRIFT,
     Synthesiser,
 )
 from affectssm.corpora.demo.whole import written_whole
@@ -110,6 +112,11 @@ def _write_truth(found: Layout, folder: Path) -> dict[str, Any]:
         "trial_drift": TRIAL_DRIFT,
         "moved_drift": MOVED_DRIFT,
         "subject_drift": SUBJECT_DRIFT,
+        "arousal_tension": AROUSAL_TENSION,
+        "visit_drift": {
+            "deap": VISIT_DRIFT if any(subject.visits > 1 for subject in found.deap) else {},
+            "mahnob": {},
+        },
     }
     write_json(folder / "oracle.json", oracle)
     with (folder / "specimens.csv").open("w", newline="", encoding="utf-8") as file:
