@@ -54,7 +54,7 @@ PAPER: dict[str, Any] = {
         },
     },
     "physiology": {
-        "protocol": {"protocol": "within", "folds": 10},
+        "protocol": {"protocol": "within", "deal": "random", "folds": 10},
         "seeds": [1, 2, 3, 4, 5],
         "control_seeds": [1, 2, 3, 4, 5],
         "training": {"scan_backend": "auto", "learning_rate": 1e-3, "batch": 64, "epochs": 30},
@@ -153,7 +153,7 @@ TINY: dict[str, Any] = {
         },
     },
     "physiology": {
-        "protocol": {"protocol": "within", "folds": 2},
+        "protocol": {"protocol": "within", "deal": "random", "folds": 2},
         "seeds": [1],
         "control_seeds": [1],
         "training": {"scan_backend": "reference", "learning_rate": 4e-3, "batch": 16, "epochs": 1},
