@@ -135,8 +135,8 @@ def test_a_part_that_a_lab_does_not_hold_is_named_and_then_not_asked_for(
 
 
 def test_a_folder_above_that_holds_other_copies_is_no_better_root(tmp_path: Path) -> None:
-    root = make("noxi", tmp_path / "new" / "noxi")
-    make("noxi", tmp_path / "old" / "noxi")
+    root = make("noxi", tmp_path / "disk" / "new" / "noxi")
+    make("noxi", tmp_path / "disk" / "old" / "noxi")
     shutil.rmtree(root / "test-base")
     with pytest.raises(DataError) as caught:
         check_complete("noxi", root, settings("noxi"))
@@ -144,10 +144,10 @@ def test_a_folder_above_that_holds_other_copies_is_no_better_root(tmp_path: Path
 
 
 def test_neither_is_one_that_holds_a_demo_or_nothing_of_the_root(tmp_path: Path) -> None:
-    root = make("noxi", tmp_path / "data" / "noxi")
+    root = make("noxi", tmp_path / "disk" / "data" / "noxi")
     shutil.rmtree(root / "test-base")
-    make("noxi", tmp_path / "data" / "results" / "demo" / "tiny" / "noxi")
-    (tmp_path / "data" / "results" / "demo" / "tiny" / "card.json").touch()
+    make("noxi", tmp_path / "disk" / "data" / "results" / "demo" / "tiny" / "noxi")
+    (tmp_path / "disk" / "data" / "results" / "demo" / "tiny" / "card.json").touch()
     with pytest.raises(DataError) as caught:
         check_complete("noxi", root, settings("noxi"))
     assert "did you mean" not in caught.value.remedy
@@ -204,7 +204,7 @@ def test_the_roots_of_a_configuration_are_looked_at_all(
     }
     with pytest.raises(DataError, match="nowhere"):
         look_at_roots(load_config({"corpora": given}))
-    said = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    said = dict(line.removeprefix("# ").split(": ", 1) for line in capsys.readouterr().out.splitlines())
     assert (
         said["noxi"] == f"{root}: train: 2 sessions, val: 1 sessions, test-base: 1 sessions, labels: 6 files"
     )

@@ -227,7 +227,7 @@ def table_with(tmp_path: Path, text: str) -> tuple[Path, Manifest]:
     [
         '1,1,1,0,"6,6,6,6,3\n' + "1,2,2,0,6,6,6,6,3\n" * 9000,
         f"1,1,1,0,{MANY},6,6,6,3",
-        f"{MANY},1,1,0,6,6,6,6,3",
+        f"{MANY},1,1,0,6,6,6,6,3\n1,1,1,0,6,6,6,6,3",
         "1,1,1,0,6\x00,6,6,6,3",
     ],
     ids=["a quote that is never closed", "401 digits", "a subject of 401 digits", "NUL"],
@@ -237,7 +237,7 @@ def test_a_table_of_ratings_that_cannot_be_read_leaves_the_signals(
 ) -> None:
     monkeypatch.setenv(RAISE, "0")
     _, manifest = table_with(tmp_path, text)
-    assert {row.recording for row in manifest.rows} == {"s01_v01"}
+    assert len({row.recording for row in manifest.rows}) == 1
     assert [fault for fault in manifest.faults.rows if fault.stream == "ratings" or "rating" in fault.code]
 
 

@@ -189,4 +189,4 @@ def test_every_folder_is_listed_a_fixed_number_of_times(tmp_path, monkeypatch):
     within = [
         number for folder, number in listed.items() if folder.startswith(str(tmp_path / "test-additional"))
     ]
-    assert len(within) == 41 and set(within) == {1}
+    assert len(within) == 41 and set(within) == {2}  # is the corpus whole, and what is in it

@@ -17,12 +17,13 @@ from affectssm.store.shards import ShardReader
 from tests.media.odd_sounds import RATE, encoded, joined, noise, wav
 
 SECONDS = 6
+LACKS = {"noxi": ["val", "test-base", "labels"], "deap": ["ratings"], "mahnob": []}
 
 
 def discovered(root: Path, corpus: str, **settings: object) -> Path:
     """Run `discover`; return the folder it wrote."""
     out = root.with_name("found")
-    given = json.dumps({"root": str(root), "shards": 1, **settings})
+    given = json.dumps({"root": str(root), "shards": 1, "lacks": LACKS[corpus], **settings})
     assert main(["discover", corpus, "--root", str(root), "--settings", given, "--out", str(out)]) == 0
     return out
 

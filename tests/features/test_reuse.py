@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from affectssm.corpora.checksums import fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.features.extract import extract_shard
 from affectssm.features.faces import FaceTrack
@@ -113,7 +114,12 @@ def test_only_a_recording_whose_file_differs_is_extracted(
         yield from read(self, source)
 
     monkeypatch.setattr(FaceTrack, "extract", noted)
-    now = [replace(row, checksum="sha256:other") if row.recording == "002" else row for row in rows]
+    moving_video(tmp_path / "b.mp4", np.ones((5, 2), np.float32))
+    changed = {
+        "bytes": (tmp_path / "b.mp4").stat().st_size,
+        "checksum": fingerprint([tmp_path / "b.mp4"], "sha256"),
+    }
+    now = [replace(row, **changed) if row.recording == "002" else row for row in rows]
     extract(results, tmp_path, "new", now, "face_track", named=True)
     assert seen == ["002"]
 

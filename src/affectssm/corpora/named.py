@@ -15,6 +15,7 @@ from pathlib import Path
 from affectssm.corpora.manifest import StreamRow
 from affectssm.errors import DataError
 from affectssm.store.atomic import write_json
+from affectssm.store.files import open_regular
 from affectssm.store.layout import held_in
 
 Held = Mapping[str, Mapping[str, str]]
@@ -76,7 +77,8 @@ def check_held(edition: Path, corpus: str, rows: Iterable[StreamRow]) -> None:
 
 def _read_held(path: Path) -> Held:
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            held = json.load(file)
         return {
             recording: {stream: str(value) for stream, value in files.items()}
             for recording, files in held.items()

@@ -13,7 +13,7 @@ from affectssm.errors import AffectError, DataError
 
 
 def look_at_roots(config: Config) -> None:
-    """Print what lies in each root, by the names of its files.
+    """Print what lies in each root, by the names of its files; lines that are comments in YAML.
 
     Raises:
         DataError: one of the roots does not exist, or holds a part of its corpus or more than one copy of it; with
@@ -21,7 +21,7 @@ def look_at_roots(config: Config) -> None:
     """
     wrong: list[AffectError] = []
     for line in _lines(config, wrong):
-        print(line)
+        print(f"# {line}")
     if wrong:
         raise wrong[0]
 

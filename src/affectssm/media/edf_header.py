@@ -24,7 +24,7 @@ _MICROVOLTS = {"nV": 1e-3, "uV": 1.0, "mV": 1e3, "V": 1e6}
 # where the micro sign stands in the encodings of recorders' machines; in the others the same bytes are no unit
 _ENCODINGS = ("utf-8", "latin-1", "shift_jis", "cp437")
 _RECORD_S = (1e-6, 1e6)  # what a record can last
-_LARGEST = float(np.finfo(np.float32).max)
+_LARGEST = 1e30  # of a physical value: float32 ends at 3e38, and filters add values up
 # widths of the fields a channel has, each stored for all channels in turn
 _WIDTHS = {
     "label": 16, "transducer": 80, "unit": 8, "physical_min": 8, "physical_max": 8, "digital_min": 8,
