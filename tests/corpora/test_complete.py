@@ -13,6 +13,8 @@ from affectssm.corpora.discover import discover_corpus, settings_class
 from affectssm.corpora.roots import look_at_roots
 from affectssm.errors import DataError
 from affectssm.settings_io import load_config
+from affectssm.store.atomic import write_json
+from affectssm.store.own import mark
 from tests.corpora.test_deap import table
 from tests.corpora.trees import MM25, dyad, label, streams
 
@@ -146,8 +148,13 @@ def test_a_folder_above_that_holds_other_copies_is_no_better_root(tmp_path: Path
 def test_neither_is_one_that_holds_a_demo_or_nothing_of_the_root(tmp_path: Path) -> None:
     root = make("noxi", tmp_path / "disk" / "data" / "noxi")
     shutil.rmtree(root / "test-base")
-    make("noxi", tmp_path / "disk" / "data" / "results" / "demo" / "tiny" / "noxi")
-    (tmp_path / "disk" / "data" / "results" / "demo" / "tiny" / "card.json").touch()
+    demo = tmp_path / "disk" / "data" / "demo"
+    make("noxi", demo / "noxi")
+    write_json(demo / "card.json", {"card": {"stage": "corpora/demo"}})
+    mark(tmp_path / "disk" / "results")
+    copied = make("noxi", tmp_path / "disk" / "results" / "copied" / "noxi")
+    for split in ("train", "val"):
+        shutil.rmtree(copied / split)
     with pytest.raises(DataError) as caught:
         check_complete("noxi", root, settings("noxi"))
     assert "did you mean" not in caught.value.remedy

@@ -17,10 +17,10 @@ from affectssm.corpora.layout import Layout, find_sessions
 from affectssm.corpora.listing import RELEVANT, Entry, Listing, is_session_folder, walk
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
+from affectssm.store.own import is_own
 
 LABELS, SIGNALS, RATINGS = "labels", "signals", "ratings"
 LEVELS_ABOVE = 3  # looked at for a better root
-DEMO_CARD = "card.json"  # a folder with it was made here
 FOLDERS_ABOVE = 2000  # entered there: what lies above a root may be a whole archive
 
 
@@ -160,13 +160,14 @@ def _glimpse(root: Path) -> Listing:
     entered = 0
     while waiting and entered < FOLDERS_ABOVE:
         parts = waiting.popleft()
+        folder = root.joinpath(*parts)
+        if parts and is_own(folder):
+            continue
         entered += 1
         try:
-            with os.scandir(root.joinpath(*parts)) as found:
+            with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError:
-            continue
-        if parts and any(entry.name == DEMO_CARD for entry in entries):
             continue
         for entry in entries:
             inner = (*parts, entry.name)
