@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,19 @@ def test_no_more_is_read_than_a_file_may_have(tmp_path: Path) -> None:
     assert os.stat("/proc/self/maps").st_size == 0  # noqa: PTH116
     with pytest.raises(OSError, match="101 bytes, where 100 are the most"):
         read_whole("/proc/self/maps", 100)
+
+
+def test_memory_is_asked_for_by_the_size_of_the_file_and_not_by_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"1" * 1000)
+    tracemalloc.start()
+    try:
+        assert read_whole(path, 1 << 32) == b"1" * 1000
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    found = read_whole("/proc/self/maps", 1 << 32)
+    assert found.endswith(b"\n") and len(found) > 1000
 
 
 def test_every_reader_opens_files_in_this_way() -> None:
