@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -70,6 +71,19 @@ def test_every_turn_and_mirror_is_undone(tmp_path: Path, turn: tuple[int, ...], 
     small = first(path, pixels="gray", size=(32, 24))
     assert small.shape == (24, 32)
     np.testing.assert_allclose(corners(small), corners(expected), atol=6)
+
+
+def test_no_picture_is_kept_after_it_was_converted(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", 60)
+    gc.collect()
+    gc.disable()
+    try:
+        for picture in VideoReader(tmp_path / "a.mp4"):
+            last = picture.index
+        kept = sum(type(each) is av.VideoFrame for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert last == 59 and kept <= 2
 
 
 @pytest.mark.parametrize(

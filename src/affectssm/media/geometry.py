@@ -66,9 +66,14 @@ def converter(
     """
     # one for all pictures: a frame's own sets up the conversion anew, which takes longer than to decode it
     reformatter = av.video.reformatter.VideoReformatter()
+    turns: dict[int, tuple[int, int, int, int]] = {}
 
     def convert(frame: Any) -> np.ndarray:
-        turn = turn_of(frame)
+        # PyAV keeps a frame whose matrix was looked at until garbage is collected: hundreds of pictures at a time
+        if frame.rotation not in turns:
+            turns.clear()
+            turns[frame.rotation] = turn_of(frame)
+        turn = turns[frame.rotation]
         width, height = size or square_size(frame.width, frame.height, shape)
         if size and turn[1]:
             width, height = height, width
