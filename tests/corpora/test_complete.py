@@ -10,6 +10,7 @@ import pytest
 from affectssm.corpora import complete
 from affectssm.corpora.complete import check_complete
 from affectssm.corpora.discover import discover_corpus, settings_class
+from affectssm.corpora.listing import Listing
 from affectssm.corpora.roots import look_at_roots
 from affectssm.errors import DataError
 from affectssm.settings_io import load_config
@@ -163,6 +164,16 @@ def test_neither_is_one_that_holds_a_demo_or_nothing_of_the_root(tmp_path: Path)
     assert not check_complete("noxi", empty, settings("noxi")).counts, (
         "the discovery says what is wrong with it"
     )
+
+
+def test_all_that_the_machine_has_is_never_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+    monkeypatch.setattr(complete, "_glimpse", lambda folder: (looked.append(folder), Listing(folder))[1])
+    monkeypatch.setattr(complete, "LEVELS_ABOVE", 99)
+    assert not check_complete("noxi", tmp_path, settings("noxi")).counts
+    assert looked == list(tmp_path.parents)[:-1]
 
 
 @pytest.mark.parametrize("corpus", WHOLE)

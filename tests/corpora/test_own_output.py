@@ -94,6 +94,10 @@ def test_other_peoples_cards_say_nothing(tmp_path: Path, card: str) -> None:
     assert recordings(noxi.discover(tmp_path, None, SETTINGS)) == ["001"]
 
 
+def test_a_folder_that_the_system_does_not_let_us_look_into_is_not_ours(tmp_path: Path) -> None:
+    assert not own.is_own(tmp_path / ("a" * 300))
+
+
 def test_a_root_with_nothing_but_our_own_output_says_so(tmp_path: Path) -> None:
     demo(tmp_path / "demo")
     with pytest.raises(DataError, match="affectssm wrote it: demo"):

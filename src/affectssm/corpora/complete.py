@@ -141,7 +141,7 @@ def _better(
     """
     best: tuple[Path, Look] | None = None
     most = len(look.counts)
-    for folder in list(root.absolute().parents)[:LEVELS_ABOVE]:
+    for folder in list(root.absolute().parents)[:-1][:LEVELS_ABOVE]:  # never all that the machine has
         listing = _glimpse(folder)
         inside = root.absolute().relative_to(folder).parts
         found = made_of.look(listing)

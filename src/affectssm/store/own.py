@@ -8,6 +8,7 @@ by what lies in them, whatever they are called and wherever they were moved or l
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from affectssm.store.atomic import write_text
@@ -38,8 +39,8 @@ def is_demo(folder: Path | str) -> bool:
 
 
 def is_own(folder: Path | str) -> bool:
-    """Whether a folder is a demo's or a results folder."""
-    return Path(folder, MARK).is_file() or is_demo(folder)
+    """Whether a folder is a demo's or a results folder; one that may not be looked into is neither."""
+    return os.path.isfile(Path(folder, MARK)) or is_demo(folder)  # noqa: PTH113 (Path's own raises there)
 
 
 def within_demo(folder: Path | str) -> bool:
