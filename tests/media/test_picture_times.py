@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,12 @@ def decoded_in_presentation_order(packets: list[av.Packet]) -> None:
         packet.pts = packet.dts = number * step
 
 
+def decoded_when_presented(packets: list[av.Packet]) -> None:
+    """Write what an encoder writes that holds no picture back."""
+    for packet in packets:
+        packet.dts = packet.pts
+
+
 FRAGMENTS = {"options": {"movflags": "frag_keyframe+empty_moov"}}
 FINE_MPEG4 = {"codec": "mpeg4", "bf": "2", "qmin": "1", "qmax": "2"}
 REORDERED = {
@@ -82,6 +89,7 @@ REORDERED = {
     "mpeg4.m4v": FINE_MPEG4,
     "fragmented.mp4": {"bf": "3", "container": FRAGMENTS},
     "without_offsets.mp4": {"bf": "3", "change": decoded_in_presentation_order},
+    "without_offsets.mkv": {"bf": "3", "change": decoded_in_presentation_order},
     "h264.mp4": {"bf": "3"},
     "h264.mkv": {"bf": "3"},
     "offset.ts": {"bf": "3"},
@@ -194,6 +202,31 @@ def test_a_freeze_is_invalid_and_said_at_the_nominal_rate(tmp_path: Path) -> Non
     frames = clock_times(0, 1400, 100)
     valid = gather(times, np.ones(100, bool), frames, 1 / info.fps)[2]
     np.testing.assert_array_equal(valid, (frames < times[49] + 1e-3) | (frames > times[50] - 1e-3))
+
+
+WITHOUT_B = {
+    "h264": {"x264-params": "b-bias=-100:scenecut=0"},
+    "mpeg4": {"codec": "mpeg4", "b_strategy": "1"},
+    "at_once": {"codec": "mpeg4", "b_strategy": "1", "change": decoded_when_presented},
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["h264.mp4", "h264.mkv", "h264.avi", "mpeg4.mp4", "mpeg4.mkv", "mpeg4.avi", "at_once.mp4", "at_once.mkv"],
+)
+def test_an_encoder_that_might_have_reordered_and_did_not_keeps_the_freeze_in_its_place(
+    tmp_path: Path, name: str
+) -> None:
+    right = [*np.arange(50) / 25, *12 + np.arange(50) / 25]
+    path = write_video(tmp_path / name, 100, times=right, bf="2", **WITHOUT_B[name.partition(".")[0]])
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.reorder_depth
+        assert not any(frame.pict_type == PictureType.B for frame in container.decode(stream))
+    times, _, notes = read(path)
+    np.testing.assert_allclose(times, np.array(right) + HALF, atol=2e-3)
+    assert notes == {"video_hole": "10.00 s without pictures: 2.00 to 12.00 s"}
 
 
 def test_one_picture_in_the_middle_of_a_freeze_bridges_nothing(tmp_path: Path) -> None:

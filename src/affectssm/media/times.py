@@ -38,6 +38,8 @@ class PacketTimes:
         shown: (N,) bool: no edit list takes the picture out.
         turns: (M,) the times that the pictures take in turn, as the decoder puts them out; None where each picture
             has its packet's.
+        certain: whether ``turns`` hold from the first picture on, as in AVI; else from the first that the decoder puts
+            out of the packets' order, for a codec that may reorder pictures need not.
         timed: whether there is any time in the file.
         rate: nominal pictures a second: one over the median step.
     """
@@ -45,6 +47,7 @@ class PacketTimes:
     time: np.ndarray
     shown: np.ndarray
     turns: np.ndarray | None
+    certain: bool
     timed: bool
     rate: float
 
@@ -107,16 +110,15 @@ def packet_times(container: Any, stream: Any, rates: Sequence[float], zero: floa
     presented, decoded = np.array(pts) * tick, np.array(dts) * tick
     time = presented if np.isfinite(presented).any() else decoded
     delay, reordered = stream.codec_context.reorder_depth, _falls(without_strays(time))
-    if (
-        container.format.name == "avi"
-    ):  # no presentation times: what FFmpeg gives for them tells the order alone
+    is_avi = container.format.name == "avi"
+    if is_avi:  # no presentation times: what FFmpeg gives for them tells the order alone
         rate = nominal_rate(decoded, rates)
         time = _in_order(presented, _turns(decoded, delay, rate)) if reordered else decoded
     timed = bool(np.isfinite(time).any())
     time = without_strays(time) if timed else zero + np.arange(len(time)) / rates[0]
     time, rate = _begin_at(zero, time, kept), nominal_rate(time[kept], rates)
     turns = _turns(time[kept], delay, rate) if delay and not reordered else None
-    return PacketTimes(time, kept, turns, timed, rate)
+    return PacketTimes(time, kept, turns, is_avi, timed, rate)
 
 
 def without_strays(time: np.ndarray) -> np.ndarray:
@@ -159,7 +161,9 @@ class PictureTimes:
 
     def __init__(self, packets: PacketTimes) -> None:
         self.packets, self.moved = packets, 0
-        self._time = packets.time if packets.turns is None else packets.turns
+        self._in_turn = packets.turns is not None and packets.certain
+        self._time = packets.turns if self._in_turn and packets.turns is not None else packets.time
+        self._rank = np.cumsum(packets.shown) - 1  # of each packet among those that are shown
         self._last = -math.inf
         self._shift, self._anew = 0.0, math.nan
         self._turn, self._highest = -1, -1
@@ -198,10 +202,13 @@ class PictureTimes:
         if self.packets.turns is None:
             return packet
         # all before a key picture is shown before it, unless pictures that refer to it were
+        rank = int(self._rank[packet]) if packet < len(self._rank) else self._turn
         if key and packet > self._highest:
-            self._turn = max(self._turn, int(self.packets.shown[:packet].sum()))
+            self._turn = max(self._turn, rank)
         self._highest = max(self._highest, packet)
-        return self._turn
+        if not self._in_turn and rank != self._turn:
+            self._in_turn, self._time = True, self.packets.turns
+        return self._turn if self._in_turn else packet
 
     def _after(self, place: int) -> float:
         """Return a time after the last picture for one that has none of its own."""
