@@ -32,12 +32,12 @@ from affectssm.media.probe import (
 )
 from affectssm.media.spacing import holes
 from affectssm.media.times import Packets, PacketTimes, PictureTimes, is_last
+from affectssm.media.wav import TAGS
 
 # pictures may end this much before the header's duration without anything being lost (rounding, edit lists)
 _SLACK_S, _SLACK_FRAMES = 0.2, 3
 _THREADS = 2
 _NAMED = 5  # holes named one by one; of more, their number and sum are given
-_TAGS = (b"ID3", b"TAG", b"APETAGEX")
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class Decoder:
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
-                self.damaged += not bytes(packet).startswith(_TAGS)
+                self.damaged += not bytes(packet).startswith(TAGS)
         self.damaged += packets.broken
 
 

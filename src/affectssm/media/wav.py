@@ -43,8 +43,8 @@ _KNOWN = frozenset(
         b"JUNK",
     )
 )
-# what programs put behind the last chunk: ID3v2, ID3v1, APE
-_TAGS = (b"ID3", b"TAG", b"APETAGEX")
+TAGS = (b"ID3", b"TAG", b"APETAGEX")
+"""How what players put behind the sound begins: ID3v2, ID3v1, APE."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _only_chunks(file: BinaryIO, at: int, size: int) -> bool:
         ahead = file.read(9)
         if not ahead.strip(b"\0"):
             return _only_zeros(file, at, size)
-        if ahead.startswith(_TAGS):
+        if ahead.startswith(TAGS):
             return True
         pad = ahead[:1] == b"\0" and _is_name(ahead[1:5])
         chunk = _chunk(file, at + pad)
