@@ -17,10 +17,10 @@ from affectssm.corpora.layout import Layout, find_sessions
 from affectssm.corpora.listing import RELEVANT, Entry, Listing, is_session_folder, walk
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
+from affectssm.store.own import is_own
 
 LABELS, SIGNALS, RATINGS = "labels", "signals", "ratings"
 LEVELS_ABOVE = 3  # looked at for a better root
-DEMO_CARD = "card.json"  # a folder with it was made here
 FOLDERS_ABOVE = 2000  # entered there: what lies above a root may be a whole archive
 
 
@@ -166,7 +166,7 @@ def _glimpse(root: Path) -> Listing:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError:
             continue
-        if parts and any(entry.name == DEMO_CARD for entry in entries):
+        if parts and is_own(root.joinpath(*parts)):
             continue
         for entry in entries:
             inner = (*parts, entry.name)
