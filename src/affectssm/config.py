@@ -405,7 +405,7 @@ class Config(Strict):
         if self.scale == "paper" and self.features.weights == "random":
             raise ValueError(
                 "features.weights: pretrained at scale paper, whose numbers random weights say nothing about; "
-                "features.weights is random; to try the road without pretrained weights set scale: demo"
+                "features.weights is random; to try everything without pretrained weights set scale: demo"
             )
         return self
 
