@@ -81,8 +81,10 @@ def notes(
 ) -> list[str]:
     """What a reader must know about a measured row."""
     experiment = measured.experiment
-    found = [f"{settings['scale']} scale, d={settings['d_model'][experiment.model]}"]
-    found += caveats(measured.corpora, settings, weights_of(measured, settings))
+    found = [
+        scale_note(measured.corpora, settings, weights_of(measured, settings)),
+        f"d={settings['d_model'][experiment.model]}",
+    ]
     if data_of(measured, settings) == "demo" and experiment.source == "multimediate":
         found.append("streams simulated")
     found.append(SELECTION[experiment.variant if experiment.variant in SELECTION else experiment.selection])
@@ -92,14 +94,15 @@ def notes(
     return found + gap_notes(missing_units(measured), faults)
 
 
-def caveats(corpora: AbstractSet[str], settings: Mapping[str, Any], weights: str = "none") -> list[str]:
-    """Why a row says nothing about the papers' numbers: another scale, random weights, demo data (of which corpora)."""
+def scale_note(corpora: AbstractSet[str], settings: Mapping[str, Any], weights: str = "none") -> str:
+    """A row's scale, and what else keeps it from speaking of the papers: random weights, demo data (of what)."""
     demo = sorted(corpora & set(settings["demo"]))
     partly = "" if set(demo) == corpora else f" ({', '.join(demo)})"
-    why = [f"{settings['scale']} scale"] if settings["scale"] != "paper" else []
-    why += ["random weights"] if weights == "random" else []
-    why += [f"demo data{partly}"] if demo else []
-    return [f"{', '.join(why)}: says nothing about the papers' numbers"] if why else []
+    found = [f"{settings['scale']} scale"]
+    found += ["random weights"] if weights == "random" else []
+    found += [f"demo data{partly}"] if demo else []
+    text = ", ".join(found)
+    return text if found == ["paper scale"] else f"{text}: says nothing about the papers' numbers"
 
 
 def gap_notes(missing: Sequence[str], faults: Sequence[Fault]) -> list[str]:
