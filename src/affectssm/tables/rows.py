@@ -23,6 +23,7 @@ SELECTION = {
     "adapt_mpiigi": "adapted on labelled MPIIGI sessions, leaving one session out",
 }
 DECIMALS = 4
+SUBJECT_MISSING = "subject_missing"  # the fault of a subject whom a discovery leaves out whole
 
 
 def number(value: float | None) -> str:
@@ -106,10 +107,15 @@ def scale_note(corpora: AbstractSet[str], settings: Mapping[str, Any], weights: 
 
 
 def gap_notes(missing: Sequence[str], faults: Sequence[Fault]) -> list[str]:
-    """What is missing from a row, that the data had faults, and how many files no reader was prepared for."""
+    """What is missing from a row, who is not counted, and how many faults the data has, unexpected ones among them."""
     found = ["incomplete, without " + ", ".join(missing)] if missing else []
+    lost = sorted(
+        {f"{fault.corpus} {fault.participant}" for fault in faults if fault.code == SUBJECT_MISSING}
+    )
+    if lost:
+        found.append(f"not counted, since no trial of theirs can be used: {', '.join(lost)}")
     if faults:
-        found.append(f"{len(faults)} faults in the data, listed beside the table")
+        found.append(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the data, listed beside the table")
     unexpected = {
         (fault.corpus, fault.recording, fault.participant, fault.stream)
         for fault in faults
