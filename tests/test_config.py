@@ -72,6 +72,13 @@ def test_an_unknown_key_answers_with_the_nearest_known_one(given, key, meant):
     assert error.remedy == f"did you mean {meant}?"
 
 
+@pytest.mark.parametrize("key", ["bootstrap", "bootstrap_seed"])
+def test_a_key_of_an_earlier_version_is_answered_with_what_became_of_it(key):
+    error = refusal({"evaluation": {key: 2000}})
+    assert error.where == f"configuration: evaluation.{key}" and "no more" in error.found
+    assert "remove the line" in error.remedy and "without resampling" in error.remedy
+
+
 def test_an_unknown_key_like_no_other_lists_what_there_is():
     error = refusal({"tables": {"zzz": 1}})
     assert (error.expected, error.remedy) == ("one of allow_incomplete", "remove the key")

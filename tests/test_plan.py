@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from affectssm.corpora.manifest import SOURCES
 from affectssm.errors import ConfigError
 from affectssm.features import registry
 from affectssm.plan import Plan
 from affectssm.tables.fault_tables import fault_tables
-from affectssm.timeline.windows import NEEDED
 
 SHARDS = {
     "s00": {"annotation": "a", "audio": "b", "video": "c", "openpose": "d"},
@@ -52,7 +52,7 @@ def test_a_shard_without_the_stream_gets_no_job_and_labels_always_one(plan, feat
 @pytest.mark.parametrize("source", registry.GROUPS)
 def test_who_is_predicted_has_every_stream_that_a_feature_of_the_source_is_made_of(source):
     features = [feature for group in registry.GROUPS[source].values() for feature in group]
-    assert {registry.spec(feature).kind for feature in features} == set(NEEDED[source])
+    assert {registry.spec(feature).kind for feature in features} == set(SOURCES[source])
 
 
 def test_a_withheld_demo_has_no_test_labels():

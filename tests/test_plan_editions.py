@@ -161,7 +161,11 @@ def test_what_is_scored_follows_every_stream_and_no_place(tmp_path: Path) -> Non
         (folder / "shards.json").write_text(json.dumps({"shards": {}, "splits": splits}))
         seen.add(made.whole_content())
     assert len(seen) == 4
+    windows, scored = made.whole_content(), made.scored_content()
+    held = {"seats": {"test-base": {"participants": "one more, of whom no file can be used"}}}
+    (folder / "shards.json").write_text(json.dumps({"shards": {}, "splits": splits} | held))
+    assert (made.whole_content(), made.scored_content() == scored) == (windows, False)
     elsewhere = plan(
         tmp_path, noxi=NAMED | {"root": "/x"}, noxi_add={"root": "none"}, mpiigi={"root": "none"}
     )
-    assert elsewhere.whole_content() == made.whole_content()
+    assert elsewhere.scored_content() == made.scored_content()

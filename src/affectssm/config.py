@@ -42,7 +42,8 @@ class OwnSettings(Strict):
 
     edition: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")] | None = Field(
         None,
-        description="a name for your copy: its files decide, wherever they lie; null: named by root and settings",
+        description="a name for your copy: its files decide, wherever they lie, and up to half of its recordings may "
+        "change; null: named by root and settings",
     )
 
     @field_validator("edition")
@@ -65,7 +66,13 @@ class CorpusSettings(OwnSettings):
     ground_truth: Folder | None = Field(
         None, description="folder with the withheld test labels, if you have them"
     )
-    shards: int = Field(2, ge=1, le=256, description="how many shards the recordings are spread over")
+    shards: int = Field(
+        2,
+        ge=1,
+        le=256,
+        description="how many shards the recordings are spread over; over another number features are copied, training "
+        "runs again",
+    )
     checksum: Literal["sha256", "mtime"] = Field(
         "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
     )
@@ -146,7 +153,8 @@ class FaceSettings(Strict):
     zoom: int = Field(
         ge=1,
         le=8,
-        description="look for faces in squares of 1/zoom of the height; 1 misses faces under a fifth of it",
+        description="look for faces in squares of 1/zoom of the height; 1 misses faces under a fifth of it, as of "
+        "distant cameras",
     )
 
 
@@ -198,7 +206,10 @@ class Features(Strict):
         1, ge=1, description="CPU threads of a network extractor (sums may differ in the last digits)"
     )
     weights_dir: str = Field("weights", description="folder with pretrained weights, one folder a model")
-    face_track: FaceSettings = Field(description="face tracking, shared")
+    face_track: FaceSettings = Field(
+        description="face tracking, shared; a track is one person's: who is seen first, unless another is seen three "
+        "times as long"
+    )
     wav2vec2: SpeechEncoderSettings = Field(
         default_factory=lambda: SpeechEncoderSettings(model="facebook/wav2vec2-base-960h"),
         description="wav2vec 2.0 speech embeddings",
@@ -366,7 +377,10 @@ class Memory(Strict):
 class Tables(Strict):
     """The tables."""
 
-    allow_incomplete: bool = Field(False, description="write a table with missing units, naming them")
+    allow_incomplete: bool = Field(
+        False,
+        description="write a table with missing units, naming them; false stops before anything is extracted",
+    )
 
 
 class Config(Strict):
@@ -391,7 +405,7 @@ class Config(Strict):
         if self.scale == "paper" and self.features.weights == "random":
             raise ValueError(
                 "features.weights: pretrained at scale paper, whose numbers random weights say nothing about; "
-                "features.weights is random; to try the road without pretrained weights set scale: demo"
+                "features.weights is random; to try everything without pretrained weights set scale: demo"
             )
         return self
 

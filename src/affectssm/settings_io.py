@@ -18,6 +18,9 @@ from affectssm.settings_base import Key, Strict, choices, describe, dotted, fiel
 
 Section = TypeVar("Section", bound=Strict)
 SIBLINGS, OTHERS = 16, 4  # keys that an error names
+_NO_RESAMPLES = "remove the line: intervals are computed without resampling now"
+REMOVED = {"evaluation.bootstrap": _NO_RESAMPLES, "evaluation.bootstrap_seed": _NO_RESAMPLES}
+"""Keys that earlier versions had -> what to do about them."""
 
 
 def load_config(source: Mapping[str, Any] | str | Path | Sequence[str | Path] = ()) -> Config:
@@ -166,7 +169,9 @@ def _explain(section: type[Strict], error: ValidationError, origin: str) -> Conf
 
 
 def _unknown(section: type[Strict], key: Key) -> tuple[str, str, str]:
-    """Explain an unknown key by the keys of its level, and by the nearest known one."""
+    """Explain an unknown key by the keys of its level, and by the nearest known one or what became of it."""
+    if section is Config and dotted(key) in REMOVED:
+        return "a key that there is no more", "a file without it", REMOVED[dotted(key)]
     nearest = _nearest(section, key)
     remedy = f"did you mean {nearest}?" if nearest else "remove the key"
     return f"the unknown key {str(key[-1])!r}", f"one of {listed(_level(section, key), SIBLINGS)}", remedy

@@ -14,8 +14,6 @@ from affectssm.corpora.listing import Listing
 from affectssm.corpora.roots import look_at_roots
 from affectssm.errors import DataError
 from affectssm.settings_io import load_config
-from affectssm.store.atomic import write_json
-from affectssm.store.own import mark
 from tests.corpora.test_deap import table
 from tests.corpora.trees import MM25, dyad, label, streams
 
@@ -146,16 +144,20 @@ def test_a_folder_above_that_holds_other_copies_is_no_better_root(tmp_path: Path
     assert "without test-base" in caught.value.found and "did you mean" not in caught.value.remedy
 
 
-def test_neither_is_one_that_holds_a_demo_or_nothing_of_the_root(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mark", "text"),
+    [
+        ("results/demo/tiny/card.json", '{"card": {"stage": "corpora/demo"}}'),
+        ("results/written-by-affectssm.txt", ""),
+    ],
+)
+def test_neither_is_one_that_holds_our_own_output_or_nothing_of_the_root(
+    tmp_path: Path, mark: str, text: str
+) -> None:
     root = make("noxi", tmp_path / "disk" / "data" / "noxi")
     shutil.rmtree(root / "test-base")
-    demo = tmp_path / "disk" / "data" / "demo"
-    make("noxi", demo / "noxi")
-    write_json(demo / "card.json", {"card": {"stage": "corpora/demo"}})
-    mark(tmp_path / "disk" / "results")
-    copied = make("noxi", tmp_path / "disk" / "results" / "copied" / "noxi")
-    for split in ("train", "val"):
-        shutil.rmtree(copied / split)
+    make("noxi", tmp_path / "disk" / "data" / "results" / "demo" / "tiny" / "noxi")
+    (tmp_path / "disk" / "data" / mark).write_text(text)
     with pytest.raises(DataError) as caught:
         check_complete("noxi", root, settings("noxi"))
     assert "did you mean" not in caught.value.remedy

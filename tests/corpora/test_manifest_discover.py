@@ -84,6 +84,16 @@ def test_a_new_session_changes_its_own_shard_alone(tmp_path):
     assert {s for s in after if after[s] != before.get(s)} == {shard_of("009", SETTINGS.shards)}
 
 
+def test_a_session_without_a_file_that_can_be_used_changes_who_is_expected_and_no_content(tmp_path):
+    dyad(tmp_path / "noxi/train/001")
+    discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "a")
+    (tmp_path / "noxi/train/002").mkdir()
+    (tmp_path / "noxi/train/002/expert.audio.wav").touch()
+    discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "b")
+    before, after = (json.loads((tmp_path / out / "shards.json").read_text()) for out in "ab")
+    assert {name for name in after if after[name] != before[name]} == {"seats"}
+
+
 def rows(split="train", **frames):
     return [
         dataclasses.replace(ROW, split=split, kind=kind, frames=count, rate=rate, duration_s=count / rate)

@@ -28,9 +28,16 @@ def test_files_with_unexpected_errors_are_counted_once() -> None:
     assert gap_notes([], told[:2])[1] == "1 file with unexpected errors"
     assert gap_notes(["003"], told[:1]) == [
         "incomplete, without 003",
-        "1 faults in the data, listed beside the table",
+        "1 fault in the data, listed beside the table",
     ]
     assert gap_notes([], []) == []
+
+
+def test_subjects_whom_no_manifest_holds_are_named() -> None:
+    lost = [fault("subject_missing", name, stream="") for name in ("s03", "s02")]
+    assert gap_notes([], [*lost, fault("unsafe_file", "s02")])[0] == (
+        "not counted, since no trial of theirs can be used: noxi s02, noxi s03"
+    )
 
 
 def test_the_faults_of_cutting_belong_to_tables_of_trials(tmp_path: Path) -> None:

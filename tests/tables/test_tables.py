@@ -96,8 +96,8 @@ def test_measured_rows_say_what_they_are(tmp_path):
         assert row[f"{name}_low"] == row[f"{name}_high"] == ""  # two or three recordings
         assert len(row[name].split(".")[1]) == 4
     for part in (
-        "demo scale, d=32",
-        "demo data",
+        "demo scale, random weights, demo data: says nothing",
+        "; d=32;",
         "2 faults",
         "mpiigi: over 2 recordings only, no interval below 6",
         "global: no interval",

@@ -120,7 +120,7 @@ def test_accuracy_has_a_measured_row_a_model(tmp_path: Path, accuracies: list[Pa
             "demo data",
             "2 folds of whole trials over all subjects together, in blocks",
             "over 4 subjects only, no interval below 6",
-            "1 faults",
+            "1 fault in",
         ):
             assert part in row["note"], part
     assert "widths eeg 6, eog 6, emg 6, ecg 6, gsr 6, d_state 8" in rows[5]["note"]

@@ -127,6 +127,10 @@ def all_content(wildcards):
     return plan.whole_content()
 
 
+def scored_content(wildcards):
+    return plan.scored_content()
+
+
 def window_arguments(wildcards):
     return plan.window_arguments(wildcards.task)
 

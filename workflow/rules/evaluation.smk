@@ -44,7 +44,7 @@ rule evaluate:
         runtime=60,
     params:
         arguments=evaluation_arguments,
-        content=all_content,
+        content=scored_content,
         code=plan.code("affectssm.evaluation.evaluate"),
     shell:
         "affectssm evaluate {params.arguments} --predictions {input.predictions} --manifests {input.manifests} "

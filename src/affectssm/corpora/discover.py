@@ -110,5 +110,5 @@ def discover_corpus(
     manifest.faults.write(out_dir / "faults.parquet", card)
     if edition is not None:
         named.write_held(edition, manifest.rows)
-    write_shard_index(out_dir / "shards.json", manifest.rows, named=edition is not None)
+    write_shard_index(out_dir / "shards.json", manifest.rows, edition is not None, manifest.seats)
     return manifest

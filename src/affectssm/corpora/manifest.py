@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import statistics
 from collections import defaultdict
@@ -149,11 +150,28 @@ def shard_index(rows: Iterable[StreamRow], named: bool = False) -> dict[str, dic
     return {"shards": _content_by(rows, "shard", named), "splits": _content_by(rows, "split", named)}
 
 
-def write_shard_index(path: Path, rows: list[StreamRow], named: bool = False) -> None:
-    """Write shards.json, which the workflow reads to decide what reruns."""
+def write_shard_index(
+    path: Path,
+    rows: list[StreamRow],
+    named: bool = False,
+    seats: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+) -> None:
+    """Write shards.json, which the workflow reads to decide what reruns.
+
+    Args:
+        path: the file.
+        rows: of the manifest.
+        named: whether the edition has a name of its own, so that the paths below its root do not count.
+        seats: as in :class:`Manifest`.
+    """
     from affectssm.store.atomic import write_json
 
-    write_json(path, shard_index(rows, named))
+    people = {split: json.dumps(held, sort_keys=True) for split, held in sorted((seats or {}).items())}
+    hashes = {
+        split: {"participants": hashlib.sha256(text.encode()).hexdigest()[:32]}
+        for split, text in people.items()
+    }
+    write_json(path, shard_index(rows, named) | {"seats": hashes})
 
 
 def is_test_split(split: str) -> bool:

@@ -189,6 +189,12 @@ class CorpusPlan:
         """Return a hash over all streams of the corpora of dialogues, and over their shards."""
         return short_hash(self.split_content(corpus, sorted(self._splits(corpus))) for corpus in self.corpora)
 
+    def scored_content(self) -> str:
+        """Return a hash over :meth:`whole_content` and over who belongs to each recording, file or no file."""
+        made = [name for name in self.corpora if self._splits(name)]
+        seats = [json.dumps(self.shard_index(name).get("seats"), sort_keys=True) for name in made]
+        return short_hash([self.whole_content(), *seats])
+
     def _splits(self, corpus: str) -> list[str]:
         made = Path(self.results, "corpora", self.name(corpus), "shards.json").is_file()
         return list(self.shard_index(corpus)["splits"]) if made else []

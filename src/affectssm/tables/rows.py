@@ -23,6 +23,7 @@ SELECTION = {
     "adapt_mpiigi": "adapted on labelled MPIIGI sessions, leaving one session out",
 }
 DECIMALS = 4
+SUBJECT_MISSING = "subject_missing"  # the fault of a subject whom a discovery leaves out whole
 
 
 def number(value: float | None) -> str:
@@ -81,8 +82,10 @@ def notes(
 ) -> list[str]:
     """What a reader must know about a measured row."""
     experiment = measured.experiment
-    found = [f"{settings['scale']} scale, d={settings['d_model'][experiment.model]}"]
-    found += caveats(measured.corpora, settings, weights_of(measured, settings))
+    found = [
+        scale_note(measured.corpora, settings, weights_of(measured, settings)),
+        f"d={settings['d_model'][experiment.model]}",
+    ]
     if data_of(measured, settings) == "demo" and experiment.source == "multimediate":
         found.append("streams simulated")
     found.append(SELECTION[experiment.variant if experiment.variant in SELECTION else experiment.selection])
@@ -92,21 +95,27 @@ def notes(
     return found + gap_notes(missing_units(measured), faults)
 
 
-def caveats(corpora: AbstractSet[str], settings: Mapping[str, Any], weights: str = "none") -> list[str]:
-    """Why a row says nothing about the papers' numbers: another scale, random weights, demo data (of which corpora)."""
+def scale_note(corpora: AbstractSet[str], settings: Mapping[str, Any], weights: str = "none") -> str:
+    """A row's scale, and what else keeps it from speaking of the papers: random weights, demo data (of what)."""
     demo = sorted(corpora & set(settings["demo"]))
     partly = "" if set(demo) == corpora else f" ({', '.join(demo)})"
-    why = [f"{settings['scale']} scale"] if settings["scale"] != "paper" else []
-    why += ["random weights"] if weights == "random" else []
-    why += [f"demo data{partly}"] if demo else []
-    return [f"{', '.join(why)}: says nothing about the papers' numbers"] if why else []
+    found = [f"{settings['scale']} scale"]
+    found += ["random weights"] if weights == "random" else []
+    found += [f"demo data{partly}"] if demo else []
+    text = ", ".join(found)
+    return text if found == ["paper scale"] else f"{text}: says nothing about the papers' numbers"
 
 
 def gap_notes(missing: Sequence[str], faults: Sequence[Fault]) -> list[str]:
-    """What is missing from a row, that the data had faults, and how many files no reader was prepared for."""
+    """What is missing from a row, who is not counted, and how many faults the data has, unexpected ones among them."""
     found = ["incomplete, without " + ", ".join(missing)] if missing else []
+    lost = sorted(
+        {f"{fault.corpus} {fault.participant}" for fault in faults if fault.code == SUBJECT_MISSING}
+    )
+    if lost:
+        found.append(f"not counted, since no trial of theirs can be used: {', '.join(lost)}")
     if faults:
-        found.append(f"{len(faults)} faults in the data, listed beside the table")
+        found.append(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the data, listed beside the table")
     unexpected = {
         (fault.corpus, fault.recording, fault.participant, fault.stream)
         for fault in faults

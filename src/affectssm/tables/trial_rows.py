@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from affectssm.tables.page import Inputs
-from affectssm.tables.rows import caveats, gap_notes, method_notes, no_interval, score_cells
+from affectssm.tables.rows import gap_notes, method_notes, no_interval, scale_note, score_cells
 from affectssm.tables.trial_measured import TrialMeasured
 
 TARGETS = {
@@ -71,7 +71,7 @@ def trial_row(
     row |= counts_of(summaries)
     missing = [f"{target} {unit}" for target, one in own.items() for unit in one.missing]
     notes = [*remarks, *cell_notes(summaries), *gap_notes(missing, inputs.faults)]
-    row["note"] = "; ".join([f"{settings['scale']} scale", *caveats(corpora, settings), *notes])
+    row["note"] = "; ".join([scale_note(corpora, settings), *notes])
     return row
 
 

@@ -28,7 +28,6 @@ from affectssm.store.parquet import write_parquet
 from affectssm.timeline.clock import ratio
 from affectssm.timeline.index import LENGTH, Target, write_index
 
-NEEDED = SOURCES
 PARTS: dict[str, tuple[str, ...]] = {"training": ("train", "val"), "prediction": ("test",)}
 
 MISSING_SCHEMA = pa.schema(
@@ -80,7 +79,7 @@ def find_targets(rows: Iterable[StreamRow], source: str, clock_hz: int) -> tuple
     targets: list[Target] = []
     missing: list[Missing] = []
     for (corpus, split, recording), people in _by_recording(rows):
-        present = [name for name, streams in people if any(kind in streams for kind in NEEDED[source])]
+        present = [name for name, streams in people if any(kind in streams for kind in SOURCES[source])]
         for name, streams in people:
             frames = label_frames(streams.values())
             reason = _reason(streams, split, source, frames)
@@ -107,7 +106,7 @@ def _by_recording(
 
 
 def _reason(streams: Mapping[str, StreamRow], split: str, source: str, frames: int) -> str:
-    lacking = [kind for kind in NEEDED[source] if kind not in streams]
+    lacking = [kind for kind in SOURCES[source] if kind not in streams]
     if not is_test_split(split) and "annotation" not in streams:
         lacking.append("annotation")
     if lacking:
@@ -153,6 +152,6 @@ def _nobody(manifests: Mapping[str, Path], source: str) -> DataError:
     return DataError(
         ", ".join(str(path) for path in manifests.values()),
         "no participant of a training split has all that is needed",
-        f"{', '.join(NEEDED[source])} and annotation of one at least",
+        f"{', '.join(SOURCES[source])} and annotation of one at least",
         "look into the fault table beside the manifest; without raw media set features.sources: [multimediate]",
     )

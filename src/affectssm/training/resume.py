@@ -1,8 +1,6 @@
-"""The state of an unfinished run: kept after every epoch in a sibling folder of the run, gone when it is
-finished.
+"""The state of an unfinished run: kept after every epoch in a sibling folder of the run, gone when it is finished.
 
-The folder is no output of the workflow (Snakemake deletes declared outputs when a job fails). A state belongs
-to one
+The folder is no output of the workflow (Snakemake deletes declared outputs when a job fails). A state belongs to one
 card: after an edit of the code, the settings or the data it is dropped, not continued.
 """
 
