@@ -117,7 +117,7 @@ DEMO: dict[str, Any] = {
         "mambaformer": {"d_model": 16, "layers": 1},
         "missing": {"ratios": [0.4, 0.8], "control": True},
         "choice": {
-            "development_subjects": 1,
+            "development_subjects": 3,
             "factors": [1.0, 10.0, 100.0],
             "entropy_margins": [0.4, 0.8],
             "ratios": [0.6],

@@ -8,7 +8,7 @@ import numpy as np
 
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.demo.physio_layout import DeapSubject
-from affectssm.corpora.demo.physio_world import Synthesiser, TrialTruth, truth_of
+from affectssm.corpora.demo.physio_world import Synthesiser, TrialTruth, quadrants_of, truth_of
 from affectssm.corpora.demo.pickle2 import dumps_dat, dumps_that_runs
 from affectssm.corpora.demo.seeds import generator
 from affectssm.corpora.signals import EEG, PREPROCESSED, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, is_conductance
@@ -27,10 +27,9 @@ IDLE, STIMULUS, FIXATION = 0, 4, 3
 
 def truths(subject: DeapSubject) -> dict[int, TrialTruth]:
     """Return video -> what is planted, for the rated trials of a subject."""
-    quadrants = generator("deap", subject.name, "quadrants").permutation(np.arange(subject.trials) % 4)
     return {
-        video: truth_of("deap", subject.name, video, int(quadrant), STIMULUS_S, False, subject.later(video))
-        for video, quadrant in enumerate(quadrants, 1)
+        video: truth_of("deap", subject.name, video, quadrant, STIMULUS_S, False, subject.later(video))
+        for video, quadrant in enumerate(quadrants_of("deap", subject.name, subject.trials), 1)
     }
 
 

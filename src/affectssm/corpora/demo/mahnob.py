@@ -8,7 +8,7 @@ import numpy as np
 
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.demo.physio_layout import Layout, MahnobTrial
-from affectssm.corpora.demo.physio_world import Synthesiser, TrialTruth, truth_of
+from affectssm.corpora.demo.physio_world import Synthesiser, TrialTruth, quadrants_of, truth_of
 from affectssm.corpora.demo.seeds import generator
 from affectssm.corpora.signals import EEG
 
@@ -16,6 +16,7 @@ RATE = 256
 AROUND_S = 30.0  # before the stimulus
 AFTER_S = 4.0  # the owner's files go on for 30 s, which nobody reads
 PULSE = 268
+TRIALS = 20  # of the experiment, of every subject
 _LABELS = (*EEG, *(f"EXG{n}" for n in range(1, 9)), "GSR1", "GSR2", "Erg1", "Erg2", "Resp", "Temp", "Status")
 _UNITS = ("uV",) * 40 + ("Ohm", "Ohm", "uV", "uV", "uV", "degC", "Boolean")
 SHEET = Sheet(_LABELS, _UNITS, RATE)
@@ -27,17 +28,7 @@ _BOMB = """<?xml version="1.0"?>
 
 def truth(trial: MahnobTrial, stimulus_s: float) -> TrialTruth:
     """Return what is planted in a trial."""
-    quadrants = generator("mahnob", str(trial.subject), "quadrants").permutation(np.arange(20) % 4)
-    if trial.trial <= 16:  # every four or eight of them are balanced
-        block, place = divmod(trial.trial - 1, 4)
-        quadrants = generator("mahnob", str(trial.subject), "block", str(block)).permutation(4)[
-            place : place + 1
-        ]
-        return _truth(trial, int(quadrants[0]), stimulus_s)
-    return _truth(trial, int(quadrants[trial.trial - 1]), stimulus_s)
-
-
-def _truth(trial: MahnobTrial, quadrant: int, stimulus_s: float) -> TrialTruth:
+    quadrant = quadrants_of("mahnob", f"P{trial.subject}", TRIALS)[trial.trial - 1]
     return truth_of("mahnob", f"P{trial.subject}", trial.trial, quadrant, stimulus_s, whole=True)
 
 

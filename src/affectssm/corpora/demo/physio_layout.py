@@ -1,8 +1,9 @@
 """Which subjects and trials the demo corpora of bio-signals hold, and which specimens of faults lie where.
 
 Names, shapes, rates and faults are those of the distributed corpora; there are fewer subjects and trials, and the
-excerpts of MAHNOB-HCI are shorter. The first edition has eight subjects a corpus, of whom one chooses the constants of
-adaptation: seven are left, one more than an interval needs.
+excerpts of MAHNOB-HCI are shorter. The first edition has ten subjects a corpus, of whom three choose the constants of
+adaptation (the segments of fewer are too short a stream to tell a rate that does harm later): seven are left, one more
+than an interval needs.
 """
 
 from __future__ import annotations
@@ -144,13 +145,13 @@ _LAYOUTS = {
             DeapSubject(5, 4, ("pickle_runs",)),
             DeapSubject(6, 4, ("pickle_cut",)),
             DeapSubject(7, 4, ("other_shape",)),
-            *(DeapSubject(number, 4, visits=2) for number in (4, 8, 9, 10, 11)),
+            *(DeapSubject(number, 4, visits=2) for number in (4, 8, 9, 10, 11, 12, 13)),
         ),
         (
             *_good(1, 4),
             *_good(2, 4, t4="valence_missing"),
             *_good(3, 4, t4="other_id"),
-            *(trial for subject in range(4, 9) for trial in _good(subject, 4)),
+            *(trial for subject in range(4, 11) for trial in _good(subject, 4)),
             *_BAD_MAHNOB,
             *_ODD_MAHNOB,
         ),

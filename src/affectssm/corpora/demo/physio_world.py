@@ -82,6 +82,20 @@ class TrialTruth:
     drift: Drift
 
 
+def quadrants_of(corpus: str, subject: str, trials: int) -> list[int]:
+    """Return the quadrants of successive trials: bit 0 is a high valence, bit 1 a high arousal.
+
+    Of two neighbours, 1 and 2, 3 and 4, ..., one is high and one is low in either dimension; so are a visit's trials.
+    """
+    rng = generator(corpus, subject, "quadrants")
+    pairs = [
+        rng.permutation(pair)
+        for _ in range(0, trials, 4)
+        for pair in rng.permutation([[0b00, 0b11], [0b01, 0b10]])
+    ]
+    return np.concatenate(pairs)[:trials].tolist()
+
+
 def truth_of(
     corpus: str, subject: str, trial: int, quadrant: int, seconds: float, whole: bool, later: bool = False
 ) -> TrialTruth:
@@ -89,7 +103,7 @@ def truth_of(
 
     Args:
         corpus, subject, trial: name its random numbers.
-        quadrant: 0 to 3; bit 0 is a high valence, bit 1 a high arousal.
+        quadrant: one of :func:`quadrants_of`.
         seconds: of the stimulus.
         whole: whether ratings are whole numbers.
         later: whether it is of the second visit, and the corpus drifts between the visits.
