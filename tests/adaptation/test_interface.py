@@ -190,3 +190,18 @@ def test_collapse_is_seen_where_it_happens():
     assert lost.late_majority_share == 1.0 and lost.collapsed and lost.late_mean_entropy < 0.01
     assert lost.majority_share == 25 / 40
     assert collapse(healthy[:1]).majority_share == 1.0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_segment_beyond_what_float32_holds_has_no_answer_and_costs_no_other_one(name):
+    signals = segments(8, seed=3)
+    loud = {modality: x.clone() for modality, x in signals.items()}
+    for x in loud.values():
+        x[2] *= 1e12
+    _, method = held(name)
+    found = run_stream(method, [loud]).probabilities
+    assert torch.isfinite(found).all()
+    assert found[2].tolist() == [0.5, 0.5]
+    others = [row for row in range(8) if row != 2]
+    if name == "none":
+        assert torch.allclose(found[others], run_stream(method, [signals]).probabilities[others], atol=1e-6)

@@ -90,7 +90,7 @@ class Method:
         with torch.enable_grad():
             output = self.model(signals)
             updates, used = self.update(signals, output)
-        before = output.logits.detach().softmax(dim=1)
+        before = output.probabilities
         after = self._predict(signals) if updates else before
         return Adapted(before, after, updates, used, self._refused)
 
@@ -131,7 +131,7 @@ class Method:
 
     def _predict(self, signals: Signals) -> Tensor:
         with torch.no_grad():
-            return self.model(signals).logits.softmax(dim=1)
+            return self.model(signals).probabilities
 
     def _optimiser(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer | None:
         own: Any = getattr(self.settings, self.name, None)

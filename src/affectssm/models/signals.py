@@ -26,6 +26,16 @@ class SignalOutput:
     logits: Tensor  # (B, N)
     modalities: dict[str, Tensor] = field(default_factory=dict)  # modality -> (B, N); empty: no such heads
 
+    @property
+    def probabilities(self) -> Tensor:
+        """Softmax (B, N) of the joint answer; undecided, 1/N each, where it is not finite.
+
+        A scan's output grows with a high power of its input, so signals many times larger than those that were trained
+        on (an artefact, a drift) can leave float32. That costs the segment its answer, and no other one.
+        """
+        p = self.logits.detach().softmax(dim=1)
+        return torch.where(p.isfinite(), p, 1.0 / p.shape[1])
+
 
 class HasRoles(Protocol):
     """A model that says which of its modules play a part that an adaptation method asks for."""

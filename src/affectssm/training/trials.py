@@ -172,8 +172,8 @@ def answer(model: nn.Module, data: TrialData, numbers: np.ndarray) -> np.ndarray
     with torch.no_grad():
         for at in range(0, len(numbers), ANSWERED):
             signals = data.signals(numbers[at : at + ANSWERED])
-            logits = model({name: x.to(device) for name, x in signals.items()}).logits
-            found.append(logits.softmax(dim=1)[:, 1].cpu().numpy())
+            output = model({name: x.to(device) for name, x in signals.items()})
+            found.append(output.probabilities[:, 1].cpu().numpy())
     return np.concatenate(found)
 
 
