@@ -17,7 +17,7 @@ def found(root: Path) -> Manifest:
     return noxi.discover(root, None, SETTINGS)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "avi", "mov", "mkv", "webm"])
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "mov", "mkv", "webm", "MP4", "AVI"])
 @pytest.mark.parametrize("infix", ["video.", ""])
 def test_videos_are_found_in_whatever_a_recorder_writes(tmp_path: Path, suffix: str, infix: str) -> None:
     codec = "libvpx" if suffix == "webm" else "libx264"

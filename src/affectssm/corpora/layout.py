@@ -124,7 +124,7 @@ def find_sessions(listing: Listing, layout: Layout) -> Found:
     for session in found.sessions.values():
         for (_, kind), entries in session.files.items():
             if kind == "video":
-                entries.sort(key=lambda entry: VIDEOS.index(PurePath(entry.rel).suffix))
+                entries.sort(key=lambda entry: VIDEOS.index(PurePath(entry.rel).suffix.lower()))
     found.sessions = {key: found.sessions[key] for key in sorted(found.sessions)}
     found.strays = _strays(listing, found.sessions, layout)
     return found
@@ -171,7 +171,7 @@ def _file(session: Session, entry: Entry, layout: Layout) -> None:
     if role == "language" and name == "annotation.csv":
         session.files["", "text/language"].append(entry)
         return
-    kind = stream_name(name) or _MEDIA.get(name)
+    kind = stream_name(name) or _MEDIA.get(name.lower())
     if name.endswith(".stream"):
         session.headers.add(entry.rel)
     if kind is None and name == _LABEL:

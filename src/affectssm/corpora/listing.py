@@ -81,7 +81,7 @@ def check_root(root: Path, what: str) -> None:
 
 
 def walk(root: Path, skip: Path | None = None, names: tuple[str, ...] = RELEVANT) -> Listing:
-    """List the files of a root whose names end in one of `names`, once and in sorted order.
+    """List the files of a root whose names end in one of `names`, in either case, once and in sorted order.
 
     Folders below a session folder are not entered, nor hidden ones, nor `skip` (the ground-truth root, where
     it lies inside).
@@ -133,7 +133,7 @@ def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tu
         try:
             if entry.is_dir():
                 _enter(listing, entry, parts, above, barred)
-            elif entry.name.endswith(listing.names):
+            elif entry.name.lower().endswith(listing.names):
                 _add(listing, entry, parts)
         except OSError as error:  # a dangling link, a folder without rights
             listing.unreadable.append(("/".join((*parts, entry.name)), error.strerror or str(error)))

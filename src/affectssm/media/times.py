@@ -82,7 +82,9 @@ class Packets:
             yield from self._packets
         except av.error.EOFError:
             return
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):  # says nothing of the file
+                raise
             self.broken = True
 
 

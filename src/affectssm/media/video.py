@@ -200,7 +200,9 @@ class Decoder:
                 yield from packet.decode()
             except av.error.EOFError:
                 return
-            except av.error.FFmpegError:
+            except av.error.FFmpegError as error:
+                if isinstance(error, MemoryError):  # says nothing of the file
+                    raise
                 self.damaged += not bytes(packet).startswith(TAGS)
         self.damaged += packets.broken
 
