@@ -20,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
-from affectssm.plan import CORPORA, Plan
+from affectssm.plan.plan import Plan
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import write_faults
@@ -71,11 +71,13 @@ def make_place(folder: Path, sessions: int, shards: int) -> None:
         for role in ("expert", "novice"):
             for kind in KINDS:
                 (session / f"{role}.{kind}").touch()
-    corpora = {name: {"root": str(root), "ground_truth": str(root), "shards": shards} for name in CORPORA}
+    corpora = {
+        name: {"root": str(root), "ground_truth": str(root), "shards": shards} for name in tuple(SPLITS)
+    }
     (folder / "lab.yaml").write_text(yaml.safe_dump({"corpora": corpora}))
     plan = Plan({"corpora": corpora})
-    for corpus in CORPORA:
-        out = folder / "results" / "corpora" / plan.name(corpus)
+    for corpus in tuple(SPLITS):
+        out = folder / "results" / "corpora" / plan.places.name(corpus)
         rows = rows_of(corpus, sessions, shards)
         card = make_card("manifest", [], {})
         write_manifest(out / "manifest.parquet", rows, card)

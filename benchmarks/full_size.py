@@ -35,7 +35,7 @@ from affectssm.corpora.manifest import DIMENSIONS, StreamRow, shard_of, write_ma
 from affectssm.corpora.signals import LEADS
 from affectssm.models.physio_models import physio_model
 from affectssm.models.signals import classification_loss
-from affectssm.plan import Plan
+from affectssm.plan.plan import Plan
 from affectssm.settings_io import load_config
 from affectssm.store.card import make_card
 from affectssm.store.faults import write_faults

@@ -223,7 +223,10 @@ def evaluate_adaptation(given: Namespace) -> None:
 def table(given: Namespace) -> None:
     from affectssm.tables.build import build_table
 
-    _need(given.settings, ("table", "edition", "scale", "experiments", "demo", "seeds", "allow_incomplete"))
+    _need(
+        given.settings,
+        ("table", "page", "edition", "scale", "experiments", "demo", "seeds", "allow_incomplete"),
+    )
     build_table(given.table, given.settings, given.metrics, given.corpora, given.fault_features, given.out)
 
 

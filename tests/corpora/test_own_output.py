@@ -14,7 +14,7 @@ from affectssm.corpora import noxi
 from affectssm.corpora.demo.physio import write_physio_demo
 from affectssm.corpora.listing import listing_fingerprint, walk
 from affectssm.errors import ConfigError, DataError
-from affectssm.plan import Plan
+from affectssm.plan.plan import Plan
 from affectssm.settings_io import load_config
 from affectssm.store import own
 from tests.corpora.trees import MM24, codes, dyad, pick
@@ -60,10 +60,10 @@ def test_a_results_folder_is_left_out_also_where_it_is_linked_and_renamed(tmp_pa
 
 def test_the_plan_marks_the_results_folder(tmp_path: Path) -> None:
     results = tmp_path / "results"
-    Plan({}, str(results)).write_computing()
+    Plan({}, str(results)).features.write_computing()
     assert own.is_own(results)
     text = (results / own.MARK).read_text()
-    Plan({}, str(results)).write_computing()
+    Plan({}, str(results)).features.write_computing()
     assert (results / own.MARK).read_text() == text
 
 
@@ -127,16 +127,16 @@ def test_a_demos_folder_given_by_its_path_is_demo_data(tmp_path: Path, where: st
     plan = Plan(
         {"corpora": {"noxi": {"root": str(folder / where)}, "noxi_add": {"root": str(real)}}}, str(tmp_path)
     )
-    assert "noxi" in plan.demo_data and "noxi_add" not in plan.demo_data
-    assert not plan.is_demo("noxi") and plan.root("noxi") == str(folder / where)
-    assert '"demo": ["mpiigi", "noxi"]' in plan.table_arguments("noxi_ccc")
+    assert "noxi" in plan.places.demo_data and "noxi_add" not in plan.places.demo_data
+    assert not plan.places.is_demo("noxi") and plan.places.root("noxi") == str(folder / where)
+    assert '"demo": ["mpiigi", "noxi"]' in plan.tables.table_arguments("noxi_ccc")
 
 
 def test_labels_of_a_demo_make_demo_data(tmp_path: Path) -> None:
     real = dyad(tmp_path / "real/train/001").parents[1]
     truth = demo(tmp_path / "copy") / "noxi"
     given = {"root": str(real), "ground_truth": str(truth)}
-    assert "noxi" in Plan({"corpora": {"noxi": given}}, str(tmp_path)).demo_data
+    assert "noxi" in Plan({"corpora": {"noxi": given}}, str(tmp_path)).places.demo_data
 
 
 @pytest.mark.parametrize("empty", ["", "  "])

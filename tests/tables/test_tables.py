@@ -6,13 +6,13 @@ from scored_world import settings, write_labels, write_manifests, write_missing,
 
 from affectssm.errors import ConfigError, DataError
 from affectssm.evaluation.evaluate import evaluate
+from affectssm.families.dialogue.experiments import parse_experiment
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
 from affectssm.tables.build import build_table
 from affectssm.tables.noxi_ccc import COLUMNS, METRICS
 from affectssm.tables.published import published_rows
-from affectssm.training.experiments import parse_experiment
 
 MODULE = ["affectssm.evaluation.metrics"]
 SHAPED = {
@@ -56,7 +56,14 @@ def corpora(tmp_path):
 
 
 def built(tmp_path, metrics, table="noxi_ccc", out="tables", **shape):
-    path = build_table(table, SHAPED | shape, metrics, corpora(tmp_path), ["wav2vec2"], tmp_path / out)
+    path = build_table(
+        table,
+        SHAPED | {"page": f"affectssm.tables.{table}:page"} | shape,
+        metrics,
+        corpora(tmp_path),
+        ["wav2vec2"],
+        tmp_path / out,
+    )
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
@@ -158,7 +165,7 @@ def test_an_absent_experiment_and_an_unknown_table_are_errors(tmp_path):
     metrics = both(tmp_path)
     with pytest.raises(DataError, match="no metrics of dat-multimediate"):
         built(tmp_path, metrics[:1])
-    with pytest.raises(ConfigError, match="noxi_controls"):
+    with pytest.raises(ConfigError, match="No module named"):
         built(tmp_path, metrics, table="noxi_cc")
 
 

@@ -23,11 +23,11 @@ from trial_world import (
 
 from affectssm.config import Config
 from affectssm.evaluation.trials import evaluate_adaptation, evaluate_trials
+from affectssm.families.biosignals.catalogue import table_settings
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
 from affectssm.tables.build import build_table
-from affectssm.tables.trial_catalogue import table_settings
 
 CORPORA, DIMENSIONS = ("deap", "mahnob"), ("valence", "arousal")
 MODELS = ("bimamba_tta", "tsception", "lggnet", "mambaformer")
@@ -44,7 +44,7 @@ ORACLE = {
 def told(table: str, **changes: Any) -> dict[str, Any]:
     """What the catalogue tells the builder of a table."""
     config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS, "control": False}}})
-    own = table_settings(config, table)
+    own = table_settings(config, table) | {"page": f"affectssm.tables.{table}:page"}
     return own | {"edition": "demo physio", "seeds": list(SEEDS)} | changes
 
 

@@ -12,9 +12,9 @@ import pytest
 from affectssm.config import Config
 from affectssm.corpora.measure import DIMS
 from affectssm.errors import DataError
+from affectssm.families.dialogue.catalogue import STREAM_DIMS, memory_settings
 from affectssm.models.registry import parameter_count
 from affectssm.store.code import reachable
-from affectssm.tables.catalogue import STREAM_DIMS, memory_settings
 from affectssm.training import memory
 from affectssm.training.memory import Steps, measure, read_outcome
 from affectssm.training.memory_work import SEATS, build, random_windows

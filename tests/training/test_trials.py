@@ -10,6 +10,7 @@ import torch
 
 from affectssm.cli import main
 from affectssm.errors import ConfigError, DataError
+from affectssm.families.biosignals.experiments import TrialExperiment, parse
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.training import trials
@@ -23,7 +24,6 @@ from affectssm.training.trial_data import (
     open_store,
     train_numbers,
 )
-from affectssm.training.trial_experiments import TrialExperiment, parse
 from affectssm.training.trial_runs import TrialRuns
 from affectssm.training.trials import batches, exchanged, fit_trials
 from affectssm.trial_settings import ProtocolSettings

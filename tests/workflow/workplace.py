@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from affectssm.plan import Plan
+from affectssm.plan.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLE = "results/tables/noxi_ccc.csv"

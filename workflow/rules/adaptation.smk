@@ -7,7 +7,7 @@ rule masks:
     output:
         expand(
             "results/masks/{{corpus_edition}}/{{shard}}/{{seed}}/{mask}.parquet",
-            mask=plan.mask_names,
+            mask=biosignals.mask_names,
         ),
     log:
         "results/logs/masks/{corpus_edition}/{shard}/{seed}.log",
@@ -19,8 +19,8 @@ rule masks:
         mem_mb=4000,
         runtime=60,
     params:
-        arguments=adaptation_arguments,
-        code=plan.mask_code(),
+        arguments=ask("adaptation_arguments"),
+        code=biosignals.mask_code(),
     shell:
         "affectssm masks --epochs {input.epochs} --seed {wildcards.seed} {params.arguments} "
         "--out results/masks/{wildcards.corpus_edition}/{wildcards.shard}/{wildcards.seed} > {log} 2>&1"
@@ -29,8 +29,8 @@ rule masks:
 # Learning rates and thresholds, on subjects that are then left out of the table.
 rule choose:
     input:
-        epochs=epochs_of_corpus,
-        checkpoints=choosing_checkpoints,
+        epochs=ask("epochs_of_corpus"),
+        checkpoints=ask("choosing_checkpoints"),
     output:
         chosen="results/choices/{corpus_edition}/chosen.json",
     log:
@@ -41,13 +41,13 @@ rule choose:
         "../../envs/environment.yaml"
     threads: plan.config.physiology.training.threads
     resources:
-        gpu=plan.local_gpus,
+        gpu=local_gpus(),
         mem_mb=8000,
         runtime=1440,
     params:
-        runs=choosing_runs,
-        arguments=adaptation_arguments,
-        code=plan.choice_code(),
+        runs=ask("choosing_runs"),
+        arguments=ask("adaptation_arguments"),
+        code=biosignals.choice_code(),
     shell:
         "affectssm choose --epochs {input.epochs} --runs {params.runs} {params.arguments} "
         "--out {output.chosen} > {log} 2>&1"
@@ -55,53 +55,57 @@ rule choose:
 
 rule adapt_trials:
     input:
-        epochs=epochs_of_part,
-        checkpoint="results/runs/{trials}/{part}/{seed}/checkpoint.safetensors",
-        masks=masks_of,
-        chosen=chosen_of,
+        epochs=ask("epochs_of_part"),
+        checkpoint="results/runs/{experiment}/{part}/{seed}/checkpoint.safetensors",
+        masks=ask("masks"),
+        chosen=ask("chosen"),
     output:
-        adapted="results/runs/{trials}/{part}/{seed}/adapted.parquet",
-        streams="results/runs/{trials}/{part}/{seed}/streams.parquet",
+        adapted="results/runs/{experiment}/{part}/{seed}/adapted.parquet",
+        streams="results/runs/{experiment}/{part}/{seed}/streams.parquet",
     log:
-        "results/logs/adapt_trials/{trials}/{part}/{seed}.log",
+        "results/logs/adapt_trials/{experiment}/{part}/{seed}.log",
     benchmark:
-        "results/benchmarks/adapt_trials/{trials}/{part}/{seed}.tsv"
+        "results/benchmarks/adapt_trials/{experiment}/{part}/{seed}.tsv"
+    wildcard_constraints:
+        experiment=one_of(biosignals.experiments),
     conda:
         "../../envs/environment.yaml"
     threads: plan.config.physiology.training.threads
     resources:
-        gpu=plan.local_gpus,
+        gpu=local_gpus(),
         mem_mb=8000,
         runtime=1440,
     params:
-        run=trial_run_arguments,
-        arguments=adaptation_arguments,
-        code=plan.adaptation_code(),
+        run=ask("trial_run_arguments"),
+        arguments=ask("adaptation_arguments"),
+        code=biosignals.adaptation_code(),
     shell:
         "affectssm adapt-trials --epochs {input.epochs} --masks {input.masks} --chosen {input.chosen} {params.run} {params.arguments} "
-        "--run results/runs/{wildcards.trials}/{wildcards.part}/{wildcards.seed} "
+        "--run results/runs/{wildcards.experiment}/{wildcards.part}/{wildcards.seed} "
         "--out {output.adapted} --streams {output.streams} > {log} 2>&1"
 
 
 rule evaluate_adaptation:
     input:
-        epochs=epochs_of_corpus,
-        adapted=adapted_predictions,
-        streams=adapted_streams,
-        chosen=chosen_of,
+        epochs=ask("epochs_of_corpus"),
+        adapted=ask("adapted_predictions"),
+        streams=ask("adapted_streams"),
+        chosen=ask("chosen"),
     output:
-        metrics="results/metrics/{trials}/adapted-seeds-{seeds}.parquet",
+        metrics="results/metrics/{experiment}/adapted-seeds-{seeds}.parquet",
     log:
-        "results/logs/evaluate_adaptation/{trials}/seeds-{seeds}.log",
+        "results/logs/evaluate_adaptation/{experiment}/seeds-{seeds}.log",
     benchmark:
-        "results/benchmarks/evaluate_adaptation/{trials}/seeds-{seeds}.tsv"
+        "results/benchmarks/evaluate_adaptation/{experiment}/seeds-{seeds}.tsv"
+    wildcard_constraints:
+        experiment=one_of(biosignals.experiments),
     conda:
         "../../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        arguments=trial_evaluation_arguments,
+        arguments=ask("trial_evaluation_arguments"),
         code=plan.code("affectssm.evaluation.trials"),
     shell:
         "affectssm evaluate-adaptation {params.arguments} --epochs {input.epochs} --adapted {input.adapted} "

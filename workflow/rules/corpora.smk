@@ -26,7 +26,7 @@ rule demo_corpora:
 # All roots come before everything else: what is wrong with one shows before the others are computed on.
 checkpoint manifest:
     input:
-        demo_card_of,
+        ask("demo_card"),
     output:
         manifest="results/corpora/{corpus_edition}/manifest.parquet",
         faults="results/corpora/{corpus_edition}/faults.parquet",
@@ -42,8 +42,8 @@ checkpoint manifest:
         mem_mb=2000,
         runtime=120,
     params:
-        arguments=discover_arguments,
-        listing=listing_of,
+        arguments=ask("discover_arguments"),
+        listing=ask("listing"),
         code=plan.code("affectssm.corpora.discover"),
     shell:
         "affectssm discover {params.arguments} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"

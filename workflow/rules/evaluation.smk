@@ -19,7 +19,7 @@ checkpoint complete:
         mem_mb=2000,
         runtime=10,
     params:
-        arguments=check_arguments,
+        arguments=ask("check_arguments"),
         code=plan.code("affectssm.evaluation.foreseen"),
     shell:
         "affectssm complete --manifests {input.manifests} {params.arguments} --out {output.missing} 2>&1 | tee {log}"
@@ -27,24 +27,26 @@ checkpoint complete:
 
 rule evaluate:
     input:
-        predictions=predictions_of,
-        manifests=all_manifests,
-        missing=missing_of,
-        labels=labels_of,
+        predictions=ask("predictions_of"),
+        manifests=manifests_of("predicted"),
+        missing=ask("missing"),
+        labels=ask("label_tracks"),
     output:
         metrics="results/metrics/{experiment}/seeds-{seeds}.parquet",
     log:
         "results/logs/evaluate/{experiment}/seeds-{seeds}.log",
     benchmark:
         "results/benchmarks/evaluate/{experiment}/seeds-{seeds}.tsv"
+    wildcard_constraints:
+        experiment=one_of(dialogue.experiments),
     conda:
         "../../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        arguments=evaluation_arguments,
-        content=scored_content,
+        arguments=ask("evaluation_arguments"),
+        content=ask("scored_content"),
         code=plan.code("affectssm.evaluation.evaluate"),
     shell:
         "affectssm evaluate {params.arguments} --predictions {input.predictions} --manifests {input.manifests} "
@@ -54,14 +56,16 @@ rule evaluate:
 # The predictions in the form the challenge's server takes; index.json is written last.
 rule submission:
     input:
-        predictions=submitted_predictions,
-        missing=missing_of,
+        predictions=ask("submitted_predictions"),
+        missing=ask("missing"),
     output:
         index="results/submissions/{experiment}/index.json",
     log:
         "results/logs/submission/{experiment}.log",
     benchmark:
         "results/benchmarks/submission/{experiment}.tsv"
+    wildcard_constraints:
+        experiment=one_of(dialogue.experiments),
     conda:
         "../../envs/environment.yaml"
     resources:

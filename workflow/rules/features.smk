@@ -4,7 +4,7 @@
 rule extract:
     input:
         manifest=manifest_of,
-        faces=faces_of,
+        faces=ask("faces_of"),
     output:
         track="results/features/{corpus_edition}/{feature}/{shard}.h5",
         faults="results/features/{corpus_edition}/{feature}/{shard}.faults.parquet",
@@ -13,19 +13,19 @@ rule extract:
     benchmark:
         "results/benchmarks/extract/{corpus_edition}/{feature}/{shard}.tsv"
     wildcard_constraints:
-        feature="|".join(plan.network_features),
+        feature="|".join(plan.features.network_features),
     conda:
         "../../envs/environment.yaml"
     threads: plan.config.features.threads
     resources:
-        gpu=plan.local_gpus,
+        gpu=local_gpus(),
         mem_mb=8000,
         runtime=720,
     params:
-        arguments=feature_arguments,
+        arguments=ask("feature_arguments"),
         faces=lambda wildcards, input: f"--faces {input.faces}" if input.faces else "",
-        content=feature_content,
-        code=feature_code,
+        content=ask("feature_content"),
+        code=ask("feature_code"),
     shell:
         "affectssm extract {wildcards.feature} --manifest {input.manifest} --shard {wildcards.shard} "
         "{params.arguments} --computing results/computing.json {params.faces} --out {output.track} --faults {output.faults} > {log} 2>&1"
@@ -38,7 +38,7 @@ use rule extract as extract_on_cpu with:
     benchmark:
         "results/benchmarks/extract/{corpus_edition}/{feature}/{shard}.tsv"
     wildcard_constraints:
-        feature="|".join(plan.cpu_features),
+        feature="|".join(plan.features.cpu_features),
     threads: 1
     resources:
         mem_mb=4000,

@@ -3,7 +3,7 @@
 
 rule memory:
     output:
-        measured=plan.memory_file,
+        measured=dialogue.memory_file,
     log:
         "results/logs/memory.log",
     benchmark:
@@ -11,11 +11,11 @@ rule memory:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=plan.local_gpus,
+        gpu=local_gpus(),
         mem_mb=4000 + round(1000 * plan.config.memory.limit_gb),
         runtime=60,
     params:
-        arguments=plan.memory_arguments(),
-        code=plan.memory_code(),
+        arguments=dialogue.memory_arguments(),
+        code=dialogue.memory_code(),
     shell:
         "affectssm memory {params.arguments} --out {output.measured} > {log} 2>&1"

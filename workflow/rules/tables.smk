@@ -5,9 +5,9 @@
 
 rule edition_table:
     input:
-        metrics=metrics_of,
+        metrics=ask("metrics_of"),
         faults=faults_of,
-        submissions=submissions_of,
+        submissions=ask("submissions_of"),
     output:
         csv="results/tables/{joint}/{table}.csv",
         markdown="results/tables/{joint}/{table}.md",
@@ -24,8 +24,8 @@ rule edition_table:
         mem_mb=2000,
         runtime=30,
     params:
-        arguments=table_arguments,
-        code=plan.code("affectssm.tables.build"),
+        arguments=ask("table_arguments"),
+        code=ask("table_code"),
     shell:
         "affectssm table {wildcards.table} {params.arguments} --metrics {input.metrics} "
         "--out results/tables/{wildcards.joint} > {log} 2>&1"
@@ -82,10 +82,10 @@ rule no_such_table:
 # A table that is to be made anew does not stand while it is made, nor after a run that was broken off.
 onstart:
     if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:
-        print(plan.said_of_times(len(newer)), file=sys.stderr)
+        print(said_of_times(len(newer)), file=sys.stderr)
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():
         if job.rule.name == "table" and (
-            said := plan.take_away(job.wildcards.table)
+            said := plan.tables.take_away(job.wildcards.table)
         ):
             print(said, file=sys.stderr)
 

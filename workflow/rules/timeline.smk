@@ -3,7 +3,7 @@
 
 rule training_windows:
     input:
-        manifests=training_manifest,
+        manifests=manifests_of("learnt"),
     output:
         train="results/windows/{task}/train.parquet",
         val="results/windows/{task}/val.parquet",
@@ -18,8 +18,8 @@ rule training_windows:
         runtime=30,
     params:
         part="training",
-        arguments=window_arguments,
-        content=training_splits,
+        arguments=ask("window_arguments"),
+        content=ask("training_splits"),
         code=plan.code("affectssm.timeline.windows"),
     shell:
         "affectssm windows {wildcards.task} --part {params.part} --manifests {input.manifests} {params.arguments} "
@@ -28,7 +28,7 @@ rule training_windows:
 
 use rule training_windows as prediction_windows with:
     input:
-        manifests=all_manifests,
+        manifests=manifests_of("predicted"),
     output:
         test="results/windows/{task}/test.parquet",
         missing="results/windows/{task}/missing.parquet",
@@ -38,6 +38,6 @@ use rule training_windows as prediction_windows with:
         "results/benchmarks/windows/{task}.prediction.tsv"
     params:
         part="prediction",
-        arguments=window_arguments,
-        content=all_content,
+        arguments=ask("window_arguments"),
+        content=ask("all_content"),
         code=plan.code("affectssm.timeline.windows"),

@@ -4,7 +4,7 @@
 rule epochs:
     input:
         manifest=manifest_of,
-        tracks=signal_tracks,
+        tracks=ask("signal_tracks"),
     output:
         epochs="results/epochs/{corpus_edition}/{shard}.h5",
         index="results/epochs/{corpus_edition}/{shard}.parquet",
@@ -19,8 +19,8 @@ rule epochs:
         mem_mb=4000,
         runtime=120,
     params:
-        arguments=epochs_arguments,
-        content=shard_content,
+        arguments=ask("epochs_arguments"),
+        content=ask("shard_content"),
         code=plan.code("affectssm.timeline.epochs"),
     shell:
         "affectssm epochs --manifest {input.manifest} --shard {wildcards.shard} {params.arguments} "
@@ -29,48 +29,52 @@ rule epochs:
 
 rule train_trials:
     input:
-        epochs=epochs_of_part,
+        epochs=ask("epochs_of_part"),
     output:
-        checkpoint="results/runs/{trials}/{part}/{seed}/checkpoint.safetensors",
-        config="results/runs/{trials}/{part}/{seed}/config.yaml",
-        history="results/runs/{trials}/{part}/{seed}/history.csv",
-        predictions="results/runs/{trials}/{part}/{seed}/predictions.parquet",
+        checkpoint="results/runs/{experiment}/{part}/{seed}/checkpoint.safetensors",
+        config="results/runs/{experiment}/{part}/{seed}/config.yaml",
+        history="results/runs/{experiment}/{part}/{seed}/history.csv",
+        predictions="results/runs/{experiment}/{part}/{seed}/predictions.parquet",
     log:
-        "results/logs/train_trials/{trials}/{part}/{seed}.log",
+        "results/logs/train_trials/{experiment}/{part}/{seed}.log",
     benchmark:
-        "results/benchmarks/train_trials/{trials}/{part}/{seed}.tsv"
+        "results/benchmarks/train_trials/{experiment}/{part}/{seed}.tsv"
+    wildcard_constraints:
+        experiment=one_of(biosignals.experiments),
     conda:
         "../../envs/environment.yaml"
     threads: plan.config.physiology.training.threads
     resources:
-        gpu=plan.local_gpus,
+        gpu=local_gpus(),
         mem_mb=8000,
         runtime=1440,
     params:
-        arguments=trial_run_arguments,
-        code=trial_training_code,
+        arguments=ask("trial_run_arguments"),
+        code=ask("trial_training_code"),
     shell:
         "affectssm train-trials --epochs {input.epochs} --part {wildcards.part} {params.arguments} "
-        "--out results/runs/{wildcards.trials}/{wildcards.part}/{wildcards.seed} > {log} 2>&1"
+        "--out results/runs/{wildcards.experiment}/{wildcards.part}/{wildcards.seed} > {log} 2>&1"
 
 
 rule evaluate_trials:
     input:
-        epochs=epochs_of_corpus,
-        predictions=trial_predictions,
+        epochs=ask("epochs_of_corpus"),
+        predictions=ask("trial_predictions"),
     output:
-        metrics="results/metrics/{trials}/seeds-{seeds}.parquet",
+        metrics="results/metrics/{experiment}/seeds-{seeds}.parquet",
     log:
-        "results/logs/evaluate_trials/{trials}/seeds-{seeds}.log",
+        "results/logs/evaluate_trials/{experiment}/seeds-{seeds}.log",
     benchmark:
-        "results/benchmarks/evaluate_trials/{trials}/seeds-{seeds}.tsv"
+        "results/benchmarks/evaluate_trials/{experiment}/seeds-{seeds}.tsv"
+    wildcard_constraints:
+        experiment=one_of(biosignals.experiments),
     conda:
         "../../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        arguments=trial_evaluation_arguments,
+        arguments=ask("trial_evaluation_arguments"),
         code=plan.code("affectssm.evaluation.trials"),
     shell:
         "affectssm evaluate-trials {params.arguments} --epochs {input.epochs} --predictions {input.predictions} "

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
 from affectssm.config import (
     DEMO_EDITIONS,
@@ -18,12 +17,9 @@ from affectssm.config import (
     CorpusSettings,
     TrialCorpusSettings,
 )
-from affectssm.plan.text import one_of, shell_words, short_hash
-from affectssm.settings_io import load_config, slice_json
+from affectssm.plan.text import shell_words, short_hash
+from affectssm.settings_io import slice_json
 from affectssm.store import layout, own
-from affectssm.store.code import code_hash
-from affectssm.tables.catalogue import CORPORA
-from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
 
 FOLDER_OF = {"noxi_add": "noxi"}
 """Where a corpus lies below a demo's folder, if not in one of its own name."""
@@ -34,16 +30,12 @@ class CorpusPlan:
     """The workflow's view of a configuration's corpora.
 
     Args:
-        given: the configuration as Snakemake merged it from config.yaml and ``--configfile``.
+        config: the configuration.
         results: the folder everything is computed into.
-
-    Raises:
-        ConfigError: for an unknown key or a value out of range.
     """
 
-    def __init__(self, given: Mapping[str, Any], results: str = "results") -> None:
-        self.config: Config = load_config(given)
-        self.results = results
+    def __init__(self, config: Config, results: str = "results") -> None:
+        self.config, self.results = config, results
 
     def settings_of(self, corpus: str) -> CorpusSettings | TrialCorpusSettings:
         """Return the settings of a corpus."""
@@ -60,7 +52,7 @@ class CorpusPlan:
         if self.is_demo(corpus):
             if getattr(settings, "variant", "") == "original":
                 return "physio-original"
-            return PHYSIO_EDITIONS[settings.root] if corpus in TRIAL_CORPORA else settings.root
+            return _made_of(settings)[settings.root]
         # the test labels may arrive later: they change what is scored, not what was extracted and trained
         identity = settings.model_dump(exclude={"ground_truth", "edition", "lacks"}) | {
             "root": str(Path(settings.root).expanduser().resolve())
@@ -74,42 +66,53 @@ class CorpusPlan:
 
     def write_places(self) -> None:
         """Write where the corpora of named editions lie now; nothing is run again because of it."""
-        for corpus in (*self.corpora, *self.trial_corpora):
+        for corpus in self.all:
             folder = self.edition_folder(corpus)
             if folder is not None:
                 layout.write_places(folder, self.root(corpus), self.ground_truth(corpus))
 
     def is_demo(self, corpus: str) -> bool:
         """Whether the corpus is one that is made here."""
-        made = PHYSIO_EDITIONS if corpus in TRIAL_CORPORA else DEMO_EDITIONS
-        return self.settings_of(corpus).root in made
+        settings = self.settings_of(corpus)
+        return settings.root in _made_of(settings)
 
     @cached_property
     def demo_data(self) -> tuple[str, ...]:
         """The corpora whose data is a demo's, also where its folder is given as if it were an owner's."""
-        return tuple(corpus for corpus in (*self.corpora, *self.trial_corpora) if self._is_demo_data(corpus))
+        return tuple(corpus for corpus in self.all if self._is_demo_data(corpus))
 
     def _is_demo_data(self, corpus: str) -> bool:
         folders = [self.root(corpus), self.ground_truth(corpus)]
         return self.is_demo(corpus) or any(own.within_demo(folder) for folder in folders if folder)
 
     @cached_property
-    def corpora(self) -> tuple[str, ...]:
-        """The corpora of dialogues that this configuration has; a lab need not hold all."""
-        return self._held(CORPORA)
+    def all(self) -> tuple[str, ...]:
+        """The corpora that this configuration has, of any family."""
+        return self.held(type(self.config.corpora).model_fields)
 
-    @cached_property
-    def trial_corpora(self) -> tuple[str, ...]:
-        """The corpora of trials of bio-signals that this configuration has."""
-        return self._held(TRIAL_CORPORA)
-
-    def _held(self, corpora: Iterable[str]) -> tuple[str, ...]:
+    def held(self, corpora: Iterable[str]) -> tuple[str, ...]:
+        """Return those of some corpora that this configuration has."""
         return tuple(corpus for corpus in corpora if self.settings_of(corpus).root != NO_CORPUS)
+
+    def joint_edition(self, family: Sequence[str]) -> str:
+        """Return the common edition of a family's corpora: its name and their shards, or a hash of theirs.
+
+        Shards, and corpora that are not held, are part of a name's joint edition: what is made of features must have
+        another path wherever theirs do, or else Snakemake, which does not know yet what lies behind a manifest to be
+        made, finds nothing to do.
+        """
+        held = self.held(family)
+        names = {self.settings_of(corpus).edition for corpus in held}
+        if len(names) == 1 and None not in names:
+            shards = [str(self.settings_of(corpus).shards) if corpus in held else "0" for corpus in family]
+            return "-".join([*map(str, names), *(shards[:1] if len(set(shards)) == 1 else shards)])
+        editions = [self.edition(corpus) for corpus in held]
+        return editions[0] if len(set(editions)) == 1 else short_hash(editions)[:8]
 
     @cached_property
     def corpus_editions(self) -> dict[str, str]:
         """``{corpus}-{edition}`` -> corpus, for all corpora of this configuration."""
-        return {self.name(corpus): corpus for corpus in (*self.corpora, *self.trial_corpora)}
+        return {self.name(corpus): corpus for corpus in self.all}
 
     def name(self, corpus: str) -> str:
         """Return ``{corpus}-{edition}``."""
@@ -130,8 +133,9 @@ class CorpusPlan:
         given = self.settings_of(corpus).ground_truth
         if given is not None:
             return str(Path(given).expanduser())
-        if corpus in CORPORA and self.is_demo(corpus) and "withheld" not in self.edition(corpus):
-            return f"{self.results}/demo/{self.edition(corpus)}/ground_truth"
+        if isinstance(self.settings_of(corpus), CorpusSettings) and self.is_demo(corpus):
+            withheld = "withheld" in self.edition(corpus)
+            return None if withheld else f"{self.results}/demo/{self.edition(corpus)}/ground_truth"
         return None
 
     def listing(self, corpus: str) -> str:
@@ -185,15 +189,19 @@ class CorpusPlan:
         shards = f"{self.settings_of(corpus).shards} shards"
         return short_hash([shards, *(json.dumps(found.get(split, {}), sort_keys=True) for split in splits)])
 
-    def whole_content(self) -> str:
-        """Return a hash over all streams of the corpora of dialogues, and over their shards."""
-        return short_hash(self.split_content(corpus, sorted(self._splits(corpus))) for corpus in self.corpora)
+    def whole_content(self, corpora: Iterable[str]) -> str:
+        """Return a hash over all streams of some corpora, and over their shards."""
+        return short_hash(self.split_content(corpus, sorted(self._splits(corpus))) for corpus in corpora)
 
-    def scored_content(self) -> str:
+    def scored_content(self, corpora: Sequence[str]) -> str:
         """Return a hash over :meth:`whole_content` and over who belongs to each recording, file or no file."""
-        made = [name for name in self.corpora if self._splits(name)]
+        made = [name for name in corpora if self._splits(name)]
         seats = [json.dumps(self.shard_index(name).get("seats"), sort_keys=True) for name in made]
-        return short_hash([self.whole_content(), *seats])
+        return short_hash([self.whole_content(corpora), *seats])
+
+    def shard_content(self, corpus: str, shard: str) -> str:
+        """Return a word that changes with the streams of a shard."""
+        return json.dumps(self.shard_index(corpus)["shards"].get(shard, {}), sort_keys=True)
 
     def _splits(self, corpus: str) -> list[str]:
         made = Path(self.results, "corpora", self.name(corpus), "shards.json").is_file()
@@ -201,12 +209,7 @@ class CorpusPlan:
 
     def notices(self) -> list[str]:
         """Return what a lab should know before anything starts: editions that are new beside others of the corpus."""
-        return [
-            notice
-            for corpus in (*self.corpora, *self.trial_corpora)
-            if not self.is_demo(corpus)
-            for notice in self._notice(corpus)
-        ]
+        return [notice for corpus in self.all if not self.is_demo(corpus) for notice in self._notice(corpus)]
 
     def _notice(self, corpus: str) -> Iterator[str]:
         folder = Path(self.results, "corpora")
@@ -232,20 +235,12 @@ class CorpusPlan:
             "features (windows, epochs, training and the rest) is made again."
         )
 
-    @staticmethod
-    def one_of(names: Iterable[str]) -> str:
-        """Return a wildcard's pattern that matches these names alone."""
-        return one_of(names)
 
-    @staticmethod
-    def code(*modules: str) -> str:
-        """Return the hash of the code behind some modules."""
-        return code_hash(*modules)
-
-    @property
-    def local_gpus(self) -> int:
-        """1 where this machine has an NVIDIA card, so that the default profile runs one job on it at a time."""
-        return int(Path("/dev/nvidia0").exists())
+def _made_of(settings: CorpusSettings | TrialCorpusSettings) -> Mapping[str, str]:
+    """The roots that stand for a demo -> its edition."""
+    if isinstance(settings, TrialCorpusSettings):
+        return PHYSIO_EDITIONS
+    return {name: name for name in DEMO_EDITIONS}
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,27 @@ from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.text import shell_words
 from affectssm.store import layout, own
 from affectssm.store.atomic import write_text
+from affectssm.store.code import code_hash
 
 
-class FeaturePlan(CorpusPlan):
-    """The features above the corpora."""
+class FeaturePlan:
+    """The features of some corpora."""
+
+    def __init__(self, places: CorpusPlan) -> None:
+        self.places = places
+        self.config, self.results = places.config, places.results
 
     def feature_content(self, corpus: str, shard: str, feature: str) -> str:
         """Return the hash of the files a feature of a shard is made of."""
-        return self.shard_index(corpus)["shards"].get(shard, {}).get(registry.spec(feature).content, "none")
+        return (
+            self.places.shard_index(corpus)["shards"]
+            .get(shard, {})
+            .get(registry.spec(feature).content, "none")
+        )
 
     def feature_arguments(self, corpus: str, feature: str) -> str:
         """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
-        place = self.place_arguments(corpus, with_truth=feature == "engagement_test")
+        place = self.places.place_arguments(corpus, with_truth=feature == "engagement_test")
         return shell_words(*place, "--settings", self.feature_settings(feature))
 
     def feature_settings(self, feature: str) -> str:
@@ -35,7 +45,7 @@ class FeaturePlan(CorpusPlan):
 
         The rules name these files but do not depend on them: a change of them reruns nothing.
         """
-        self.write_places()
+        self.places.write_places()
         how: dict[str, Any] = {"workers": self.config.experiments.training.workers}
         for feature in self.network_features:
             settings = registry.settings_of(feature, self.config.features)
@@ -48,7 +58,7 @@ class FeaturePlan(CorpusPlan):
 
     def feature_code(self, feature: str) -> str:
         """Return the hash of the code that makes a feature."""
-        return self.code(*registry.modules_of(feature))
+        return code_hash(*registry.modules_of(feature))
 
     def needs_faces(self, feature: str) -> bool:
         """Whether a feature reads the face track."""
@@ -66,14 +76,19 @@ class FeaturePlan(CorpusPlan):
 
     def feature_files(self, corpus: str, feature: str) -> list[str]:
         """Return the files of a feature over a corpus's shards; none of a shard without the stream it is made of."""
-        folder = Path(self.results, "features", self.name(corpus))
-        shards = self.shard_index(corpus)["shards"]
+        folder = Path(self.results, "features", self.places.name(corpus))
+        shards = self.places.shard_index(corpus)["shards"]
         return [
             str(layout.track(folder, feature, shard))
             for shard, kinds in sorted(shards.items())
             if registry.in_shard(feature, kinds)
         ]
 
-    def track_folders(self) -> list[str]:
-        """Return the folder of the feature files of each corpus of dialogues."""
-        return [f"{self.results}/features/{self.name(corpus)}" for corpus in self.corpora]
+    def folders(self, corpora: Iterable[str]) -> list[str]:
+        """Return the folder of the feature files of each corpus."""
+        return [f"{self.results}/features/{self.places.name(corpus)}" for corpus in corpora]
+
+    def faces_of(self, corpus: str, feature: str, shard: str) -> list[str]:
+        """Return the face track of a shard, where the feature needs one."""
+        folder = f"{self.results}/features/{self.places.name(corpus)}"
+        return [f"{folder}/face_track/{shard}.h5"] if self.needs_faces(feature) else []

@@ -24,7 +24,8 @@ SETTLED_NS = 2_000_000_000  # a file may change once more within a tick of its t
 PACKAGE = "affectssm"
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = (
-    "store", "config", "presets", "physio_settings", "trial_settings", "settings_base", "settings_io", "cli", "errors",
+    "store", "families", "plan", "config", "presets", "physio_settings", "trial_settings", "settings_base",
+    "settings_io", "cli", "errors",
     "torchvision_ops",
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,29 +15,10 @@ from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.faults import COLUMNS as FAULT_COLUMNS
 from affectssm.store.faults import Fault, read_faults
-from affectssm.tables import (
-    bimtta_accuracy,
-    bimtta_controls,
-    bimtta_missing,
-    damamba_ablation,
-    damamba_memory,
-    noxi_ccc,
-    noxi_controls,
-)
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
 from affectssm.tables.standing import EDITION
-
-PAGES: dict[str, Callable[[Inputs], Page]] = {
-    "noxi_ccc": noxi_ccc.page,
-    "noxi_controls": noxi_controls.page,
-    "damamba_ablation": damamba_ablation.page,
-    "damamba_memory": damamba_memory.page,
-    "bimtta_accuracy": bimtta_accuracy.page,
-    "bimtta_missing": bimtta_missing.page,
-    "bimtta_controls": bimtta_controls.page,
-}
 
 
 def build_table(
@@ -50,8 +32,9 @@ def build_table(
     """Write ``{table}.csv`` and, before it, ``.md``, ``.provenance.json``, ``.faults.csv`` and ``.png``.
 
     Args:
-        table: a key of PAGES.
-        settings: ``catalogue.table_settings``, and ``edition``, what every row says in its first column.
+        table: its name.
+        settings: what a family tells its table; ``page``, ``module:function`` that makes its page; and ``edition``,
+            what every row says in its first column.
         files: what it is made of: metrics of every experiment, or a measurement.
         corpora: ``results/corpora/{corpus}-{edition}`` of every corpus.
         fault_features: the features whose faults belong to the table.
@@ -61,19 +44,20 @@ def build_table(
         The path of the CSV.
 
     Raises:
-        ConfigError: for an unknown table.
+        ConfigError: when there is no such page.
         DataError: when an experiment or a unit is missing and the settings do not allow it.
     """
-    if table not in PAGES:
-        raise ConfigError(
-            f"table {table}", "no table of this name", f"one of {', '.join(PAGES)}", "mend the name"
-        )
     csv_path = out_dir / f"{table}.csv"
     faults = fault_tables(corpora, fault_features)
     found = collect_faults(faults)
-    page = PAGES[table](Inputs(files, settings, found, planted_oracle(corpora), csv_path))
+    page = page_maker(settings["page"])(Inputs(files, settings, found, planted_oracle(corpora), csv_path))
     rows = [{EDITION: settings["edition"], **row} for row in page.rows]
-    card = make_card("tables/build", ["affectssm.tables.build"], dict(settings), inputs=[*files, *faults])
+    card = make_card(
+        "tables/build",
+        ["affectssm.tables.build", settings["page"].partition(":")[0]],
+        dict(settings),
+        inputs=[*files, *faults],
+    )
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
     write_json(out_dir / f"{table}.provenance.json", {"rows": page.origins, "card": card})
     title = f"{page.title} (edition: {settings['edition']})"
@@ -82,6 +66,21 @@ def build_table(
     page.draw(out_dir / f"{table}.png")
     write_text(csv_path, as_csv(rows, page.columns))
     return csv_path
+
+
+def page_maker(page: str) -> Callable[[Inputs], Page]:
+    """The function that makes a page.
+
+    Raises:
+        ConfigError: where ``module:function`` names none.
+    """
+    module, _, function = page.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"page {page}", str(error), "module:function of a table's page", "mend the family's description"
+        ) from error
 
 
 def collect_faults(paths: Sequence[Path]) -> list[Fault]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from affectssm.errors import DataError
 from affectssm.evaluation.cells import CELLS
+from affectssm.families.dialogue.experiments import Experiment, parse_experiment
 from affectssm.store.parquet import read_parquet, read_parquet_card
 from affectssm.tables.page import Inputs
-from affectssm.training.experiments import Experiment, parse_experiment
 
 
 @dataclass(frozen=True)

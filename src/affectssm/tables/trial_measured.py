@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from affectssm.errors import DataError
+from affectssm.families.biosignals.experiments import TrialExperiment, parse
 from affectssm.store.parquet import read_parquet, read_parquet_card
 from affectssm.tables.measured import in_order, require_complete
 from affectssm.tables.page import Inputs
-from affectssm.training.trial_experiments import TrialExperiment, parse
 
 Row = Mapping[str, Any]
 LEVELS = ("summary", "streams", "masks")

@@ -24,6 +24,7 @@ from affectssm.store.parquet import write_parquet
 from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
 from affectssm.training.exchange import looking_ahead
 from affectssm.training.folds import Fold
+from affectssm.training.registry import segment_training_modules
 from affectssm.training.run_files import CHECKPOINT, write_config, write_history, write_tensors
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.training.seeds import mixed
@@ -35,7 +36,6 @@ from affectssm.training.trial_data import (
     test_numbers,
     train_numbers,
 )
-from affectssm.training.trial_experiments import MODULES
 from affectssm.training.trial_resume import FinishedFolds
 from affectssm.training.trial_runs import PREDICTIONS, Trained, build, prefixed, tensors_of
 from affectssm.trial_settings import ProtocolSettings
@@ -71,7 +71,7 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
         )
     card = make_card(
         "training/trials",
-        ["affectssm.training.trials", MODULES[settings["model"]]],
+        segment_training_modules(settings["model"]),
         dict(settings),
         inputs=epochs,
         part=part,

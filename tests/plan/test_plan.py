@@ -10,7 +10,7 @@ import pytest
 from affectssm.corpora.manifest import SOURCES
 from affectssm.errors import ConfigError
 from affectssm.features import registry
-from affectssm.plan import Plan
+from affectssm.plan.plan import Plan
 from affectssm.tables.fault_tables import fault_tables
 
 SHARDS = {
@@ -24,7 +24,7 @@ SHARDS = {
 def plan(tmp_path) -> Plan:
     """A plan over a NoXi of three shards, of which one has everything, one sound, and one a stream and no label."""
     made = Plan({}, str(tmp_path))
-    folder = tmp_path / "corpora" / made.name("noxi")
+    folder = tmp_path / "corpora" / made.places.name("noxi")
     folder.mkdir(parents=True)
     (folder / "shards.json").write_text(json.dumps({"shards": SHARDS, "splits": {"train": {"audio": "b"}}}))
     return made
@@ -43,9 +43,9 @@ def plan(tmp_path) -> Plan:
     ],
 )
 def test_a_shard_without_the_stream_gets_no_job_and_labels_always_one(plan, feature, shards):
-    files = [Path(file) for file in plan.feature_files("noxi", feature)]
+    files = [Path(file) for file in plan.features.feature_files("noxi", feature)]
     assert [(file.parent.name, file.stem) for file in files] == [(feature, shard) for shard in shards]
-    faults = fault_tables([Path(plan.results, "corpora", plan.name("noxi"))], [feature])
+    faults = fault_tables([Path(plan.results, "corpora", plan.places.name("noxi"))], [feature])
     assert faults[1:] == [file.with_suffix(".faults.parquet") for file in files]
 
 
@@ -57,7 +57,7 @@ def test_who_is_predicted_has_every_stream_that_a_feature_of_the_source_is_made_
 
 def test_a_withheld_demo_has_no_test_labels():
     def truth(root):
-        return Plan({"corpora": {"noxi": {"root": root}}}).ground_truth("noxi")
+        return Plan({"corpora": {"noxi": {"root": root}}}).places.ground_truth("noxi")
 
     assert truth("demo-tiny") == "results/demo/demo-tiny/ground_truth"
     assert truth("demo-tiny-withheld") is truth("/data/NoXi") is None
@@ -75,33 +75,33 @@ def standing(plan: Plan, edition: str) -> Path:
 
 def test_a_demo_is_not_put_over_a_labs_table_and_all_else_is(tmp_path):
     demo, lab = Plan({}, str(tmp_path)), Plan(LAB, str(tmp_path))
-    demo.require_no_lab_table("noxi_ccc")  # nothing stands
-    for edition in (lab.edition_text("noxi_ccc"), "partly demo 0a1b2c3d", "unknown"):
+    demo.tables.require_no_lab_table("noxi_ccc")  # nothing stands
+    for edition in (lab.tables.edition_text("noxi_ccc"), "partly demo 0a1b2c3d", "unknown"):
         path = standing(demo, edition)
-        lab.require_no_lab_table("noxi_ccc")
+        lab.tables.require_no_lab_table("noxi_ccc")
         with pytest.raises(ConfigError, match="--configfile") as caught:
-            demo.require_no_lab_table("noxi_ccc")
+            demo.tables.require_no_lab_table("noxi_ccc")
         assert caught.value.where == str(path) and edition in caught.value.found
-        demo.require_no_lab_table("noxi_controls")
+        demo.tables.require_no_lab_table("noxi_controls")
     for edition in ("demo", "demo-tiny"):
         standing(demo, edition)
-        demo.require_no_lab_table("noxi_ccc")
-        lab.require_no_lab_table("noxi_ccc")
+        demo.tables.require_no_lab_table("noxi_ccc")
+        lab.tables.require_no_lab_table("noxi_ccc")
 
 
 def test_the_edition_of_a_table_is_that_of_the_corpora_behind_it(tmp_path):
     physio = Plan({"corpora": {"deap": {"root": "/data/DEAP"}, "mahnob": {"root": "none"}}}, str(tmp_path))
-    assert physio.edition_text("noxi_ccc") == physio.edition_text("damamba_memory") == "demo"
-    assert physio.edition_text("bimtta_accuracy") == physio.edition("deap")
-    assert Plan({}).edition_text("bimtta_accuracy") == "demo physio"
+    assert physio.tables.edition_text("noxi_ccc") == physio.tables.edition_text("damamba_memory") == "demo"
+    assert physio.tables.edition_text("bimtta_accuracy") == physio.places.edition("deap")
+    assert Plan({}).tables.edition_text("bimtta_accuracy") == "demo physio"
     mixed = Plan({"corpora": {"deap": {"root": "/data/DEAP"}}})
-    assert mixed.edition_text("bimtta_accuracy").startswith("partly demo ")
+    assert mixed.tables.edition_text("bimtta_accuracy").startswith("partly demo ")
 
 
 def test_what_is_taken_away_is_said_with_its_edition(plan):
     path = standing(plan, "0a1b2c3d")
-    assert "0a1b2c3d" in plan.take_away("noxi_ccc") and not path.exists()
-    assert plan.take_away("noxi_ccc") is None
+    assert "0a1b2c3d" in plan.tables.take_away("noxi_ccc") and not path.exists()
+    assert plan.tables.take_away("noxi_ccc") is None
 
 
 def test_a_check_is_another_one_when_it_asks_something_else(tmp_path):
@@ -116,6 +116,8 @@ def test_a_check_is_another_one_when_it_asks_something_else(tmp_path):
 
 def test_windows_depend_on_how_many_shards_there_are(plan):
     def content(shards):
-        return Plan({"corpora": {"noxi": {"shards": shards}}}, plan.results).split_content("noxi", ["train"])
+        return Plan({"corpora": {"noxi": {"shards": shards}}}, plan.results).places.split_content(
+            "noxi", ["train"]
+        )
 
     assert content(1) == content(1) != content(2)

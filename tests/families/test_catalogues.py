@@ -8,9 +8,10 @@ import pytest
 
 from affectssm.config import Config
 from affectssm.errors import ConfigError
-from affectssm.plan import Plan
-from affectssm.tables import catalogue, trial_catalogue
-from affectssm.tables.catalogue import TABLES, experiments_of, table_settings
+from affectssm.families.biosignals import catalogue as trial_catalogue
+from affectssm.families.dialogue import catalogue
+from affectssm.families.dialogue.catalogue import TABLES, experiments_of, table_settings
+from affectssm.plan.plan import Plan
 
 
 def config(**given):
@@ -59,12 +60,13 @@ def test_the_ablation_has_one_source_and_settles_for_the_one_there_is():
 
 def test_the_ablations_runs_are_those_of_the_other_tables_and_its_own_seeds():
     plan = Plan({})
+    dialogue = plan.families["dialogue"]
 
     def runs(table):
         return {
             path
-            for name in plan.experiments_of(table)
-            for path in plan.predictions_of(name, catalogue.seeds_of(table, plan.config))
+            for name in dialogue.experiments_of(table)
+            for path in dialogue.predictions_of(name, catalogue.seeds_of(table, plan.config))
         }
 
     full, ablation = runs("noxi_ccc"), runs("damamba_ablation")
@@ -72,7 +74,7 @@ def test_the_ablations_runs_are_those_of_the_other_tables_and_its_own_seeds():
     assert {path.split("/")[2] for path in full & ablation} == {"da_mamba-multimediate-demo"}
     assert len(full & ablation) == 3
     assert len(runs("noxi_controls") & ablation) == 6
-    assert not set(plan.metrics_of("noxi_ccc")) & set(plan.metrics_of("damamba_ablation"))
+    assert not set(dialogue.metrics_of("noxi_ccc")) & set(dialogue.metrics_of("damamba_ablation"))
 
 
 def test_unknown_tables_are_refused():
@@ -110,5 +112,5 @@ def test_the_switches_are_those_of_the_runs_also_where_the_user_turned_one():
 
 def test_the_catalogue_is_light():
     heavy = "{'torch', 'lightning', 'transformers', 'cv2', 'matplotlib', 'pandas'}"
-    line = f"import affectssm.plan, sys; assert not {heavy} & set(sys.modules)"
+    line = f"import affectssm.plan.plan, sys; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", line], check=True)

@@ -17,12 +17,6 @@ from affectssm.errors import ConfigError
 CORPORA = ("deap", "mahnob")
 MODELS = ("bimamba_tta", "tsception", "lggnet", "mambaformer")
 VARIANTS = ("", "shuffled_labels")  # labels exchanged between the trials of a subject
-MODULES = {
-    "bimamba_tta": "affectssm.models.bimamba_tta",
-    "tsception": "affectssm.models.baselines.tsception",
-    "lggnet": "affectssm.models.baselines.lggnet",
-    "mambaformer": "affectssm.models.baselines.mambaformer",
-}
 
 
 @dataclass(frozen=True)

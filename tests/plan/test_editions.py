@@ -11,15 +11,25 @@ from pathlib import Path
 import pytest
 
 from affectssm.errors import ConfigError
-from affectssm.plan import Plan
+from affectssm.plan.corpora import CorpusPlan
+from affectssm.plan.features import FeaturePlan
+from affectssm.plan.plan import Plan
 from affectssm.store import layout
 from tests.corpora.trees import dyad
 
 NAMED = {"root": "/data/NoXi", "shards": 4, "edition": "lab1"}
 
 
-def plan(results: Path | str = "results", **corpora) -> Plan:
+def whole(results: Path | str = "results", **corpora) -> Plan:
     return Plan({"corpora": corpora}, str(results))
+
+
+def plan(results: Path | str = "results", **corpora) -> CorpusPlan:
+    return whole(results, **corpora).places
+
+
+def edition(made: Plan, family: str = "dialogue") -> str:
+    return made.families[family].edition
 
 
 def options(words: str) -> list[str]:
@@ -47,17 +57,20 @@ def test_without_a_name_a_discovery_is_told_what_it_was_told() -> None:
 
 @pytest.mark.parametrize("feature", ["egemapsv2", "engagement_test"])
 def test_where_a_named_corpus_lies_is_no_part_of_what_jobs_are_told(tmp_path: Path, feature: str) -> None:
+    def told(places: CorpusPlan) -> str:
+        return FeaturePlan(places).feature_arguments("noxi", feature)
+
     truth = {"ground_truth": "/data/truth"}
     here = plan(tmp_path, noxi=NAMED | truth)
     there = plan(tmp_path, noxi=NAMED | {"root": "/mnt/new/NoXi", "ground_truth": "/mnt/truth"})
     assert here.name("noxi") == there.name("noxi") == "noxi-lab1-4"
     assert here.discover_arguments("noxi") == there.discover_arguments("noxi")
-    assert here.feature_arguments("noxi", feature) == there.feature_arguments("noxi", feature)
-    for words in (here.discover_arguments("noxi"), here.feature_arguments("noxi", feature)):
+    assert told(here) == told(there)
+    for words in (here.discover_arguments("noxi"), told(here)):
         assert options(words) == ["--edition", "--settings"] and "/data" not in words
     folder = here.edition_folder("noxi")
     for made, root, labels in ((here, "/data/NoXi", "/data/truth"), (there, "/mnt/new/NoXi", "/mnt/truth")):
-        made.write_computing()
+        made.write_places()
         assert layout.places(folder) == (Path(root), Path(labels))
 
 
@@ -70,19 +83,23 @@ def test_a_corpus_that_moved_with_its_times_lists_the_same(tmp_path: Path) -> No
 
 def test_tasks_and_tables_carry_the_name_and_the_shards() -> None:
     named = {"noxi": NAMED, "noxi_add": NAMED | {"shards": 1}, "mpiigi": NAMED | {"root": "/data/MPIIGI"}}
-    made = plan(**named)
-    assert made.joint_edition == made.table_edition("noxi_ccc") == "lab1-4-1-4"
-    alike = plan(**{corpus: settings | {"shards": 4} for corpus, settings in named.items()})
-    assert alike.joint_edition == "lab1-4"
-    assert {made.name(corpus) for corpus in named} == {"noxi-lab1-4", "noxi_add-lab1-1", "mpiigi-lab1-4"}
-    fewer = plan(
+    made = whole(**named)
+    assert edition(made) == made.tables.edition("noxi_ccc") == "lab1-4-1-4"
+    alike = whole(**{corpus: settings | {"shards": 4} for corpus, settings in named.items()})
+    assert edition(alike) == "lab1-4"
+    assert {made.places.name(corpus) for corpus in named} == {
+        "noxi-lab1-4",
+        "noxi_add-lab1-1",
+        "mpiigi-lab1-4",
+    }
+    fewer = whole(
         **{corpus: settings | {"shards": 4} for corpus, settings in named.items()}
         | {"noxi_add": {"root": "none"}}
     )
-    assert fewer.joint_edition == "lab1-4-0-4"
-    assert plan(deap=NAMED, mahnob=NAMED).trial_edition == "lab1-4"
-    assert plan(deap=NAMED, mahnob={"root": "none"}).trial_edition == "lab1-4-0"
-    assert made.joint_edition != plan(noxi=NAMED).joint_edition != plan().joint_edition
+    assert edition(fewer) == "lab1-4-0-4"
+    assert edition(whole(deap=NAMED, mahnob=NAMED), "biosignals") == "lab1-4"
+    assert edition(whole(deap=NAMED, mahnob={"root": "none"}), "biosignals") == "lab1-4-0"
+    assert edition(made) != edition(whole(noxi=NAMED)) != edition(whole())
 
 
 @pytest.mark.parametrize(
@@ -148,8 +165,9 @@ def test_a_lab_is_told_of_an_edition_that_is_new_beside_others(tmp_path: Path) -
 
 
 def test_what_is_scored_follows_every_stream_and_no_place(tmp_path: Path) -> None:
-    made = plan(tmp_path, noxi=NAMED, noxi_add={"root": "none"}, mpiigi={"root": "none"})
-    unknown = made.whole_content()
+    absent = {name: {"root": "none"} for name in ("noxi_add", "mpiigi", "deap", "mahnob")}
+    made = plan(tmp_path, noxi=NAMED, **absent)
+    unknown = made.whole_content(made.all)
     folder = tmp_path / "corpora" / made.name("noxi")
     folder.mkdir(parents=True)
     seen = {unknown}
@@ -159,13 +177,11 @@ def test_what_is_scored_follows_every_stream_and_no_place(tmp_path: Path) -> Non
         {"train": {"audio": "c"}},
     ):
         (folder / "shards.json").write_text(json.dumps({"shards": {}, "splits": splits}))
-        seen.add(made.whole_content())
+        seen.add(made.whole_content(made.all))
     assert len(seen) == 4
-    windows, scored = made.whole_content(), made.scored_content()
+    windows, scored = made.whole_content(made.all), made.scored_content(made.all)
     held = {"seats": {"test-base": {"participants": "one more, of whom no file can be used"}}}
     (folder / "shards.json").write_text(json.dumps({"shards": {}, "splits": splits} | held))
-    assert (made.whole_content(), made.scored_content() == scored) == (windows, False)
-    elsewhere = plan(
-        tmp_path, noxi=NAMED | {"root": "/x"}, noxi_add={"root": "none"}, mpiigi={"root": "none"}
-    )
-    assert elsewhere.scored_content() == made.scored_content()
+    assert (made.whole_content(made.all), made.scored_content(made.all) == scored) == (windows, False)
+    elsewhere = plan(tmp_path, noxi=NAMED | {"root": "/x"}, **absent)
+    assert elsewhere.scored_content(made.all) == made.scored_content(made.all)

@@ -5,14 +5,14 @@ import pytest
 
 from affectssm.config import Config
 from affectssm.errors import ConfigError
-from affectssm.store.code import reachable
-from affectssm.training.experiments import (
+from affectssm.families.dialogue.experiments import (
     Experiment,
     evaluation_settings,
     parse_experiment,
     run_settings,
     training_modules,
 )
+from affectssm.store.code import reachable
 
 
 def config(**given):
@@ -73,5 +73,5 @@ def test_editing_the_catalogue_or_the_tables_retrains_nothing():
 
 def test_the_catalogue_is_light():
     heavy = "{'torch', 'lightning', 'transformers', 'cv2', 'matplotlib'}"
-    line = f"import affectssm.training.experiments, sys; assert not {heavy} & set(sys.modules)"
+    line = f"import affectssm.families.dialogue.experiments, sys; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", line], check=True)

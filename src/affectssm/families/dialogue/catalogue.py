@@ -5,15 +5,14 @@ Light on purpose (no torch): the workflow reads it when it builds its graph.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from importlib import resources
 from typing import Any
 
 from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config, Scale
 from affectssm.errors import ConfigError
+from affectssm.families.dialogue.experiments import MODELS, Experiment, model_settings
 from affectssm.features.registry import GROUPS
-from affectssm.training.experiments import MODELS, Experiment, model_settings
+from affectssm.tables.published import published_hash
 
 CORPORA = ("noxi", "noxi_add", "mpiigi")  # of dialogues
 CONTROLS = ("", "shuffled_labels", "no_partner")
@@ -49,6 +48,7 @@ _EXPERIMENTS: dict[str, Callable[[Config], list[Experiment]]] = {
 }
 MEASUREMENTS = ("damamba_memory",)  # made of what is measured here, without corpora
 TABLES = (*_EXPERIMENTS, *MEASUREMENTS)
+PAGES = {table: f"affectssm.tables.{table}:page" for table in TABLES}
 # of the streams the challenge distributes: DA-Mamba's input, in DAT's code
 STREAM_DIMS = {"egemapsv2": 88, "w2vbert2": 1024, "clip": 512, "openface2": 714, "openpose": 139}
 
@@ -136,9 +136,3 @@ def _sizes(config: Config, scale: Scale) -> dict[str, Any]:
     sizes = own.experiments.model_dump(include={*MODELS, "training"})
     del sizes["training"]["workers"]  # how, not what
     return sizes
-
-
-def published_hash(table: str) -> str:
-    """A hash of the published numbers, so that mending one rebuilds the table; "" where a table has none."""
-    file = resources.files("affectssm.tables").joinpath(f"published/{table}.csv")
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""

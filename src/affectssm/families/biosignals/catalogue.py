@@ -10,8 +10,8 @@ from typing import Any
 from affectssm.config import NO_CORPUS, PHYSIO_EDITIONS, Config
 from affectssm.corpora.manifest import DIMENSIONS
 from affectssm.errors import ConfigError
-from affectssm.tables.catalogue import published_hash
-from affectssm.training.trial_experiments import CORPORA, TrialExperiment
+from affectssm.families.biosignals.experiments import CORPORA, TrialExperiment
+from affectssm.tables.published import published_hash
 
 ADAPTED_MODEL, CONTROLS = "bimamba_tta", "bimtta_controls"
 _MODELS = {
@@ -20,6 +20,7 @@ _MODELS = {
     CONTROLS: ((ADAPTED_MODEL, ""), (ADAPTED_MODEL, "shuffled_labels")),
 }
 TABLES = tuple(_MODELS)
+PAGES = {table: f"affectssm.tables.{table}:page" for table in TABLES}
 ADAPTED = ("bimtta_missing",)  # made of adapted predictions
 
 

@@ -1,0 +1,194 @@
+"""What the workflow has to know of bio-signals before anything runs: epochs, runs, masks, choices, metrics, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from affectssm.adaptation import modules
+from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS
+from affectssm.families.base import Family
+from affectssm.families.biosignals import catalogue, experiments
+from affectssm.families.biosignals.catalogue import ADAPTED_MODEL
+from affectssm.families.biosignals.experiments import TrialExperiment
+from affectssm.features import registry
+from affectssm.plan.text import shell_words
+from affectssm.settings_io import slice_json
+from affectssm.training.registry import segment_training_modules
+
+
+class Biosignals(Family[TrialExperiment]):
+    """Bio-signals: a label per trial, whose segments are the items; streams of test segments are adapted to."""
+
+    name = "biosignals"
+    corpora = experiments.CORPORA
+    tables = catalogue.PAGES
+    sections = "corpora and physiology.models"
+
+    @cached_property
+    def experiments(self) -> dict[str, TrialExperiment]:
+        """Full name, which ends in the corpus's edition -> experiment, of all tables."""
+        return {
+            self._full(experiment): experiment
+            for table in self.tables
+            for experiment in catalogue.experiments_of(table, self.config)
+        }
+
+    def _full(self, experiment: TrialExperiment) -> str:
+        return f"{experiment.name}-{self.places.edition(experiment.corpus)}"
+
+    def corpus_of(self, experiment: str) -> str:
+        """Return the corpus of an experiment."""
+        return self.experiment(experiment).corpus
+
+    def expected(self) -> dict[str, Any]:
+        """Return what the tables expect of the corpora."""
+        asked = self.config.physiology.model_dump(mode="json", include={"modalities", "protocol"})
+        return asked | {"modalities": {name: asked["modalities"][name] for name in self.held}}
+
+    # -- epochs ------------------------------------------------------------------------------------------------
+
+    def signal_tracks(self, corpus: str, shard: str) -> list[str]:
+        """Return the feature files of a shard's trials: the modalities that are there, and the ratings."""
+        self.wait([corpus])
+        kinds = self.places.shard_index(corpus)["shards"].get(shard, {})
+        (folder,) = self.features.folders([corpus])
+        read = [name for name in (*SIGNAL_KINDS, "ratings") if registry.in_shard(name, kinds)]
+        return [f"{folder}/{feature}/{shard}.h5" for feature in read]
+
+    def epochs_arguments(self, corpus: str) -> str:
+        """Return the arguments of ``affectssm epochs`` that the rule's own files do not say."""
+        folders = self.features.folders([corpus])
+        return shell_words("--features", *folders, "--settings", slice_json(self.config.physiology.epochs))
+
+    def shard_content(self, corpus: str, shard: str) -> str:
+        """Return a word that changes with the streams of a shard."""
+        return self.places.shard_content(corpus, shard)
+
+    def epochs_of_corpus(self, corpus: str) -> list[str]:
+        """Return the epochs of all shards of a corpus."""
+        self.wait([corpus])
+        return self._epochs(corpus, self.places.shards(corpus))
+
+    def _epochs(self, corpus: str, shards: Sequence[str]) -> list[str]:
+        return [f"{self.results}/epochs/{self.places.name(corpus)}/{shard}.h5" for shard in shards]
+
+    # -- parts -------------------------------------------------------------------------------------------------
+
+    def parts(self, corpus: str) -> list[str]:
+        """Return what the jobs of an experiment train: shards, or the folds of the pooled protocol."""
+        protocol = self.config.physiology.protocol
+        if protocol.protocol == "pooled":
+            return [f"f{number:02d}" for number in range(protocol.folds)]
+        return self.places.shards(corpus)
+
+    def epochs_of_part(self, corpus: str, part: str) -> list[str]:
+        """Return the epochs that a part's folds read: within subjects those of its shard, else all."""
+        self.wait([corpus])
+        within = self.config.physiology.protocol.protocol == "within"
+        return self._epochs(corpus, [part] if within else self.places.shards(corpus))
+
+    def tested_shards(self, corpus: str, part: str) -> list[str]:
+        """Return the shards a part's folds test: its own, or all where folds run across subjects."""
+        shards = self.places.shards(corpus)
+        return [part] if part in shards else shards
+
+    def trial_run_arguments(self, experiment: str, seed: str) -> str:
+        """Return the settings of a run, as arguments."""
+        return self.told(experiments.run_settings(self.config, self.experiment(experiment), int(seed)))
+
+    def trial_training_code(self, experiment: str) -> str:
+        """Return the hash of the code that trains."""
+        return self.code(*segment_training_modules(self.experiment(experiment).model))
+
+    def runs(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+        """Return the folders of an experiment's runs over parts and seeds."""
+        folder, corpus = f"{self.results}/runs/{experiment}", self.corpus_of(experiment)
+        self.wait([corpus])
+        return [f"{folder}/{part}/{seed}" for part in self.parts(corpus) for seed in seeds]
+
+    # -- adaptation --------------------------------------------------------------------------------------------
+
+    @property
+    def mask_names(self) -> list[str]:
+        """The masks of a shard and seed: ``{pattern}-{ratio}``."""
+        asked = self.config.physiology.missing
+        return [f"{pattern}-{ratio:g}" for pattern in asked.patterns for ratio in asked.ratios]
+
+    def masks(self, corpus: str, part: str, seed: str) -> list[str]:
+        """Return the masks of the segments that a part tests."""
+        self.wait([corpus])
+        folder = f"{self.results}/masks/{self.places.name(corpus)}"
+        return [
+            f"{folder}/{shard}/{seed}/{name}.parquet"
+            for shard in self.tested_shards(corpus, part)
+            for name in self.mask_names
+        ]
+
+    def chosen(self, corpus: str) -> str:
+        """Return the file of the learning rates and thresholds chosen on a corpus."""
+        return f"{self.results}/choices/{self.places.name(corpus)}/chosen.json"
+
+    def choosing_runs(self, corpus: str) -> list[str]:
+        """Return the runs that choose: those of the first seed, over both dimensions."""
+        first = self.config.physiology.seeds[:1]
+        found = [TrialExperiment(ADAPTED_MODEL, corpus, dimension) for dimension in DIMENSIONS]
+        return [run for one in found for run in self.runs(self._full(one), first)]
+
+    def choosing_checkpoints(self, corpus: str) -> list[str]:
+        """Return the checkpoints of the runs that choose."""
+        return [f"{run}/checkpoint.safetensors" for run in self.choosing_runs(corpus)]
+
+    def adaptation_arguments(self, corpus: str) -> str:
+        """Return what adaptation on a corpus is told beside its runs, as arguments."""
+        return self.told(experiments.adaptation_settings(self.config, corpus), "--adaptation")
+
+    def adaptation_code(self) -> str:
+        """Return the hash of the code that adapts."""
+        return self.code(*modules.adaptation_modules(ADAPTED_MODEL))
+
+    def choice_code(self) -> str:
+        """Return the hash of the code that chooses."""
+        return self.code(*modules.choice_modules([ADAPTED_MODEL]))
+
+    def mask_code(self) -> str:
+        """Return the hash of the code that draws masks."""
+        return self.code(*modules.mask_modules())
+
+    # -- evaluation --------------------------------------------------------------------------------------------
+
+    def trial_predictions(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+        """Return the predictions of an experiment over parts and seeds."""
+        return [f"{run}/predictions.parquet" for run in self.runs(experiment, seeds)]
+
+    def adapted_predictions(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+        """Return what the methods of adaptation answered, over parts and seeds."""
+        return [f"{run}/adapted.parquet" for run in self.runs(experiment, seeds)]
+
+    def adapted_streams(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+        """Return what the streams did that were adapted to, over parts and seeds."""
+        return [f"{run}/streams.parquet" for run in self.runs(experiment, seeds)]
+
+    def trial_evaluation_arguments(self, experiment: str, seeds: Sequence[int]) -> str:
+        """Return the settings of an evaluation, as arguments."""
+        return self.told(experiments.evaluation_settings(self.config, self.experiment(experiment), seeds))
+
+    # -- tables ------------------------------------------------------------------------------------------------
+
+    def metrics_of(self, table: str) -> list[str]:
+        """Return the metrics that a table is made of."""
+        seeds = "-".join(map(str, catalogue.seeds_of(table, self.config)))
+        kind = "adapted-" if table in catalogue.ADAPTED else ""
+        return [
+            f"{self.results}/metrics/{self._full(experiment)}/{kind}seeds-{seeds}.parquet"
+            for experiment in catalogue.experiments_of(table, self.config)
+        ]
+
+    def features_behind(self, table: str) -> list[str]:
+        """Return every feature that is computed for a table: of signals, those that a corpus has."""
+        return [*SIGNAL_KINDS, "ratings"]
+
+    def table_settings(self, table: str) -> dict[str, Any]:
+        """Return what a table is told."""
+        return catalogue.table_settings(self.config, table)

@@ -1,0 +1,1 @@
+"""Engagement in dialogues: DA-Mamba and DAT on NoXi, NoXi-Add and MPIIGroupInteraction."""

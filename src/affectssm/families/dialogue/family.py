@@ -1,0 +1,241 @@
+"""What the workflow has to know of dialogues before anything runs: tasks, runs, predictions, metrics, tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from affectssm.families.base import Family
+from affectssm.families.dialogue import catalogue, experiments
+from affectssm.families.dialogue.experiments import Experiment
+from affectssm.features import registry
+from affectssm.plan.machine import local_gpus
+from affectssm.plan.text import shell_words, short_hash
+from affectssm.settings_io import slice_json
+from affectssm.training.registry import memory_modules
+
+TRAINING_SPLITS = ("train", "val")
+LABELS, TEST_LABELS = "engagement", "engagement_test"
+
+
+class Dialogue(Family[Experiment]):
+    """Dialogues: a label per frame of every participant, on a clock that all streams share."""
+
+    name = "dialogue"
+    corpora = catalogue.CORPORA
+    tables = catalogue.PAGES
+    sections = "experiments and features.sources"
+
+    @cached_property
+    def experiments(self) -> dict[str, Experiment]:
+        """Full name, which ends in the edition -> experiment, of all tables."""
+        return {
+            self._full(experiment): experiment
+            for table in self.tables
+            for experiment in catalogue.experiments_of(table, self.config)
+        }
+
+    def _full(self, experiment: Experiment) -> str:
+        return f"{experiment.name}-{self.edition}"
+
+    def expected(self) -> dict[str, Any]:
+        """Return what the tables expect of the corpora."""
+        asked = {(one.source, one.split, one.cells) for one in self.experiments.values()}
+        return {
+            "clock_hz": self.config.timeline.clock_hz,
+            "experiments": sorted([source, split, list(cells)] for source, split, cells in asked),
+        }
+
+    # -- windows -----------------------------------------------------------------------------------------------
+
+    def task(self, experiment: str) -> str:
+        """Return the name of the task an experiment learns: engagement, on a source of features."""
+        return f"engagement-{self.experiment(experiment).source}-{self.edition}"
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks."""
+        return tuple(sorted({self.task(name) for name in self.experiments}))
+
+    def window_arguments(self, task: str) -> str:
+        """Return the arguments of ``affectssm windows``."""
+        return shell_words("--source", task.split("-")[1], "--settings", slice_json(self.config.timeline))
+
+    def learnt(self) -> tuple[str, ...]:
+        """Return the corpora whose recordings are learnt from."""
+        return ("noxi",)
+
+    def predicted(self) -> tuple[str, ...]:
+        """Return the corpora whose recordings are predicted."""
+        return self.held
+
+    def training_splits(self) -> str:
+        """Return a hash over the streams of the recordings that are learnt from."""
+        return self.places.split_content("noxi", TRAINING_SPLITS)
+
+    def all_content(self) -> str:
+        """Return a hash over all streams of all corpora."""
+        return self.places.whole_content(self.held)
+
+    def windows(self, experiment: str, *parts: str) -> list[str]:
+        """Return window indexes of an experiment's task."""
+        return [f"{self.results}/windows/{self.task(experiment)}/{part}.parquet" for part in parts]
+
+    def prediction_windows(self, experiment: str) -> list[str]:
+        """Return the index of the windows that an experiment predicts."""
+        return self.windows(experiment, "test")
+
+    def missing(self, experiment: str) -> list[str]:
+        """Return the participants of whom there are no windows."""
+        return self.windows(experiment, "missing")
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    def adapts(self, experiment: str) -> bool:
+        """Whether an experiment continues from another one's runs, on MPIIGI."""
+        return self.experiment(experiment).variant == "adapt_mpiigi"
+
+    def training_corpora(self, experiment: str) -> tuple[str, ...]:
+        """Return the corpora an experiment learns from."""
+        return ("mpiigi",) if self.adapts(experiment) else ("noxi",)
+
+    def training_windows(self, experiment: str) -> list[str]:
+        """Return the window indexes an experiment learns from."""
+        if self.adapts(experiment):
+            return self.windows(experiment, "test")
+        return self.windows(experiment, "train", "val")
+
+    def training_tracks(self, experiment: str) -> list[str]:
+        """Return the feature files an experiment learns from, labels included."""
+        return self._tracks(self.training_corpora(experiment), [*self.features_of(experiment), LABELS])
+
+    def prediction_tracks(self, experiment: str) -> list[str]:
+        """Return the feature files that an experiment predicts from."""
+        return self._tracks(self.held, [*self.features_of(experiment), LABELS])
+
+    def label_tracks(self) -> list[str]:
+        """Return the files of all labels, those of test parts included."""
+        return self._tracks(self.held, [LABELS, TEST_LABELS])
+
+    def _tracks(self, corpora: Sequence[str], features: Sequence[str]) -> list[str]:
+        self.wait(corpora)
+        return [
+            file
+            for corpus in corpora
+            for feature in features
+            for file in self.features.feature_files(corpus, feature)
+        ]
+
+    def base_checkpoint(self, experiment: str, seed: str) -> list[str]:
+        """Return the checkpoint an adapted run continues from."""
+        if not self.adapts(experiment):
+            return []
+        base = self.experiment(experiment).base
+        return [f"{self.results}/runs/{self._full(base)}/{base.fold}/{seed}/checkpoint.safetensors"]
+
+    def run_arguments(self, experiment: str, seed: str) -> str:
+        """Return the arguments that ``affectssm train`` and ``predict`` share."""
+        settings = experiments.run_settings(self.config, self.experiment(experiment), int(seed))
+        windows = ("--windows", f"{self.results}/windows/{self.task(experiment)}")
+        return self.told(settings, more=[*windows, "--features", *self.features.folders(self.held)])
+
+    def training_code(self, experiment: str) -> str:
+        """Return the hash of the code that trains."""
+        return self.code(*experiments.training_modules(self.experiment(experiment)))
+
+    def prediction_code(self, experiment: str) -> str:
+        """Return the hash of the code that predicts with a trained run."""
+        return self.code(*experiments.prediction_modules(self.experiment(experiment)))
+
+    def training_content(self, experiment: str) -> str:
+        """Return a hash of all that an experiment learns from: recordings of its splits, extractors and their settings.
+
+        A run also follows its feature files by time; this notices edits even where a file was not made anew.
+        """
+        corpora = self.training_corpora(experiment)
+        parts = [self.places.split_content(corpus, TRAINING_SPLITS) for corpus in corpora]
+        read = self.features_of(experiment)
+        behind = ["face_track"] if any(map(self.features.needs_faces, read)) else []
+        for feature in [*behind, *read, LABELS]:
+            parts += [feature, self.features.feature_code(feature), self.features.feature_settings(feature)]
+        return short_hash(parts)
+
+    def features_of(self, experiment: str) -> list[str]:
+        """Return the features an experiment reads, audio before visual."""
+        groups = registry.GROUPS[self.experiment(experiment).source]
+        return [feature for group in groups.values() for feature in group]
+
+    # -- evaluation --------------------------------------------------------------------------------------------
+
+    def predictions_of(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+        """Return the predictions of an experiment over some seeds."""
+        folder = f"{self.results}/runs/{experiment}/{self.experiment(experiment).fold}"
+        return [f"{folder}/{seed}/predictions.parquet" for seed in seeds]
+
+    def submitted_predictions(self, experiment: str) -> list[str]:
+        """Return the predictions that a submission holds."""
+        self.wait(self.held)  # so that Snakemake looks at the job again after the manifests
+        return self.predictions_of(experiment, self.config.experiments.seeds)
+
+    def evaluation_arguments(self, experiment: str, seeds: Sequence[int]) -> str:
+        """Return the arguments of ``affectssm evaluate`` that the rule's own files do not say."""
+        settings = experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
+        return self.told(settings, more=["--features", *self.features.folders(self.held)])
+
+    def scored_content(self) -> str:
+        """Return a hash over all streams, and over who belongs to each recording, file or no file."""
+        return self.places.scored_content(self.held)
+
+    # -- memory ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def memory_file(self) -> str:
+        """The memory measurement of this configuration; each has its own, as corpora have editions."""
+        identity = {"settings": catalogue.memory_settings(self.config), "gpus": local_gpus()}
+        return f"{self.results}/memory/{short_hash([json.dumps(identity, sort_keys=True)])[:8]}.json"
+
+    def memory_arguments(self) -> str:
+        """Return the arguments of ``affectssm memory``."""
+        return self.told(catalogue.memory_settings(self.config))
+
+    def memory_code(self) -> str:
+        """Return the hash of the code that decides what a training step is measured to take."""
+        return self.code(*memory_modules())
+
+    # -- tables ------------------------------------------------------------------------------------------------
+
+    def experiments_of(self, table: str) -> list[str]:
+        """Return the full names of the experiments a table is made of."""
+        return [self._full(one) for one in catalogue.experiments_of(table, self.config)]
+
+    def metrics_of(self, table: str) -> list[str]:
+        """Return the metrics a table is made of, over its own seeds; for a measurement, its file."""
+        if table in catalogue.MEASUREMENTS:
+            return [self.memory_file]
+        seeds = "-".join(map(str, catalogue.seeds_of(table, self.config)))
+        return [f"{self.results}/metrics/{name}/seeds-{seeds}.parquet" for name in self.experiments_of(table)]
+
+    def submissions_of(self, table: str) -> list[str]:
+        """Return the submissions to write beside a table whose test labels are withheld."""
+        if not catalogue.test_labels_withheld(self.config):
+            return []
+        tested = [name for name in self.experiments_of(table) if self.experiment(name).split == "test"]
+        return [f"{self.results}/submissions/{experiment}/index.json" for experiment in tested]
+
+    def corpora_behind(self, table: str) -> tuple[str, ...]:
+        """Return the corpora a table rests on; a measurement needs none."""
+        return () if table in catalogue.MEASUREMENTS else self.held
+
+    def features_behind(self, table: str) -> list[str]:
+        """Return every feature that is computed for a table, face track and labels included."""
+        read = {feature for name in self.experiments_of(table) for feature in self.features_of(name)}
+        if not read:
+            return []
+        faces = {"face_track"} if any(map(self.features.needs_faces, read)) else set()
+        return sorted(read | faces | {LABELS, TEST_LABELS})
+
+    def table_settings(self, table: str) -> dict[str, Any]:
+        """Return what a table is told."""
+        return catalogue.table_settings(self.config, table)

@@ -1,0 +1,121 @@
+"""The plan of a configuration: corpora, features, families and tables, and one way to ask them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from affectssm.families import FAMILIES, Family
+from affectssm.plan.corpora import CorpusPlan
+from affectssm.plan.features import FeaturePlan
+from affectssm.plan.tables import TablePlan
+from affectssm.plan.text import shell_words, short_hash
+from affectssm.settings_io import load_config
+from affectssm.store.code import code_hash
+
+
+class Plan:
+    """The workflow's view of a configuration.
+
+    Args:
+        given: the configuration as Snakemake merged it from config.yaml and ``--configfile``.
+        results: the folder everything is computed into.
+
+    Raises:
+        ConfigError: for an unknown key or a value out of range.
+    """
+
+    def __init__(self, given: Mapping[str, Any], results: str = "results") -> None:
+        self.config = load_config(given)
+        self.results = results
+        self.places = CorpusPlan(self.config, results)
+        self.features = FeaturePlan(self.places)
+        self.families = {family.name: family(self.config, self.places, self.features) for family in FAMILIES}
+        self.tables = TablePlan(
+            self.places, {table: family for family in self.families.values() for table in family.tables}
+        )
+
+    def wait_with(self, wait: Callable[[Iterable[str]], None]) -> None:
+        """Give the families what makes the workflow wait for the manifests of corpora."""
+        for family in self.families.values():
+            family.wait = wait
+
+    # -- who answers -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def experiments(self) -> dict[str, Family]:
+        """Full name of an experiment -> its family."""
+        return {name: family for family in self.families.values() for name in family.experiments}
+
+    def family_of(self, corpus: str) -> Family:
+        """Return the family a corpus belongs to."""
+        return next(family for family in self.families.values() if corpus in family.corpora)
+
+    def ask(self, question: str, given: Mapping[str, str]) -> Any:
+        """Return the answer to a question of the rules: a method of whoever has it, told of what it wants to know.
+
+        Args:
+            question: the name of a method of the plan, the tables, a family, the features or the corpora; of families,
+                that of the experiment, table, task, check or corpus that is named.
+            given: the wildcards of a job.
+        """
+        known = self._known(given)
+        family = self._family(known)
+        for one in (self, self.tables, family, self.features, self.places):
+            method = getattr(one, question, None)
+            if method is not None:
+                wanted = inspect.signature(method).parameters
+                return method(**{name: known[name] for name in wanted})
+        raise AttributeError(f"nobody answers {question} for {dict(given)}")
+
+    def _known(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """The wildcards by the names that methods have for them, and what follows from them."""
+        known: dict[str, Any] = dict(given)
+        if "seeds" in known:
+            known["seeds"] = [int(seed) for seed in known["seeds"].split("-")]
+        if "corpus_edition" in known:
+            known["corpus"] = self.places.corpus_editions[known["corpus_edition"]]
+        corpus_of = getattr(self.experiments.get(known.get("experiment", "")), "corpus_of", None)
+        if corpus_of is not None:
+            known["corpus"] = corpus_of(known["experiment"])
+        return known
+
+    def _family(self, known: Mapping[str, Any]) -> Family | None:
+        if "experiment" in known:
+            return self.experiments[known["experiment"]]
+        if "table" in known:
+            return self.tables.owners[known["table"]]
+        if "corpus" in known:
+            return self.family_of(known["corpus"])
+        if "task" in known:
+            return next(f for f in self.families.values() if known["task"] in getattr(f, "tasks", ()))
+        return None
+
+    # -- the look at all manifests that comes before anything is extracted or trained --------------------------
+
+    @cached_property
+    def checks(self) -> dict[str, tuple[tuple[str, ...], dict[str, Any]]]:
+        """Name of a check, which changes with all that it asks -> the corpora it looks at, and its settings."""
+        found = {}
+        for family in self.families.values():
+            settings = {"allow_incomplete": self.config.tables.allow_incomplete, **family.expected()}
+            names = map(self.places.name, family.held)
+            key = short_hash([*names, json.dumps(settings, sort_keys=True)])[:8]
+            found[f"{family.name}-{key}"] = family.held, settings
+        return found
+
+    def check_of(self, corpus: str) -> str:
+        """Return the name of the check that a corpus waits for."""
+        return next(name for name, (corpora, _) in self.checks.items() if corpus in corpora)
+
+    def check_arguments(self, check: str) -> str:
+        """Return the arguments of ``affectssm complete`` that the rule's own files do not say."""
+        return shell_words("--settings", json.dumps(self.checks[check][1], sort_keys=True))
+
+    @staticmethod
+    def code(*modules: str) -> str:
+        """Return the hash of the code behind some modules."""
+        return code_hash(*modules)
