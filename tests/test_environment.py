@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -75,7 +76,16 @@ def test_the_package_is_for_the_pythons_the_installer_accepts():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.13"
     assert "3.11 | 3.12)" in (ENVS / "find_python.sh").read_text()
-    assert "dependencies" not in project  # the lock is the one place
+
+
+def test_the_packages_own_requirements_are_ranges_that_hold_the_lock():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    pins = locked()
+    for line in [*project["dependencies"], *chain(*project["optional-dependencies"].values())]:
+        wanted = Requirement(line)
+        if wanted.name != project["name"]:  # an extra that contains another one
+            assert pins[canonical(wanted.name)] in wanted.specifier, "run `make lock` or mend pyproject.toml"
+            assert {limit.operator for limit in wanted.specifier} == {">=", "<"}, line
 
 
 def test_a_python_that_is_too_old_is_refused_with_a_remedy(tmp_path):

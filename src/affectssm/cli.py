@@ -7,6 +7,7 @@ subcommand does is said in commands.py.
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import json
 import logging
@@ -56,6 +57,7 @@ def _nobody_reads() -> bool:
 
 def _run_command(argv: Sequence[str] | None) -> int:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    atexit.register(gc.freeze)  # at its end the interpreter looks through all of them again, for a second
     arguments = _parser().parse_args(argv)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr

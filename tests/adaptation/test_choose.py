@@ -87,13 +87,18 @@ def test_the_improvement_is_that_of_accuracy_over_none_in_points(world, tmp_path
     shard, runs, subject = world
     found = chosen(tmp_path, runs, shard, ["none", "tent"])
     assert found["development_subjects"] == [f"deap/{subject}"]
+    none = {
+        (run, ratio): answers(shard, run, subject, "none", None, ratio)
+        for run in runs
+        for ratio in CHOICE["ratios"]
+    }
     for line in found["tried"]:
         gains = []
         for dimension, run in zip(("valence", "arousal"), runs, strict=True):
             for ratio in CHOICE["ratios"]:
                 right = []
-                for method, setting in (("tent", {"learning_rate": line["learning_rate"]}), ("none", None)):
-                    given = answers(shard, run, subject, method, setting, ratio)
+                setting = {"learning_rate": line["learning_rate"]}
+                for given in (answers(shard, run, subject, "tent", setting, ratio), none[run, ratio]):
                     right.append(
                         np.mean(
                             [(middling(dimension, subject, t) > 5) == high for (t, _), high in given.items()]
@@ -213,14 +218,15 @@ def test_runs_that_test_nobody_of_development_change_nothing(world, tmp_path):
 def test_a_killed_choice_goes_on_and_ends_as_an_undisturbed_one(world, tmp_path, monkeypatch):
     shard, runs, _ = world
     asked = (tmp_path, runs, shard, METHODS[:3])
-    undisturbed = chosen(*asked, ratios=[0.8])
+    few = {"factors": [1.0, 30.0], "entropy_margins": [0.8], "ratios": [0.8]}
+    undisturbed = chosen(*asked, **few)
     seen = killed_at(monkeypatch, choosing, "try_fold", 4)
     (tmp_path / "chosen.json").unlink()
     with pytest.raises(KeyboardInterrupt):
-        chosen(*asked, ratios=[0.8])
+        chosen(*asked, **few)
     kept = resume_folder(tmp_path / "chosen.json")
     assert len(list(kept.iterdir())) == 3 and not (tmp_path / "chosen.json").exists()
-    again = chosen(*asked, ratios=[0.8])
+    again = chosen(*asked, **few)
     names = [(stream.runs.folder, stream.fold.name) for stream, *_ in seen]
     assert names[4:] == [names[3]]
     assert again["tried"] == undisturbed["tried"] and again["card"]["id"] == undisturbed["card"]["id"]

@@ -7,8 +7,8 @@ import json
 import pickle
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -37,34 +37,43 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def found_in(folder: Path, corpus: str, out: Path, **settings: Any) -> Manifest:
-    return discover_corpus(corpus, folder / corpus, None, settings_class(corpus)(shards=1, **settings), out)
+def out_of(folder: Path, corpus: str) -> Path:
+    return folder.parent / f"{folder.name}-{corpus}"
 
 
-def extracted(kind: str, folder: Path, corpus: str, out: Path) -> ShardReader:
-    extract_shard(
-        kind, out / "manifest.parquet", folder / corpus, None, "s00", {}, None, out / f"{kind}.h5",
-        out / f"{kind}.faults.parquet",
-    )  # fmt: skip
+@cache
+def found_in(folder: Path, corpus: str) -> Manifest:
+    """The manifest of a corpus of an edition, discovered once for all tests."""
+    variant = {"variant": "original"} if folder.name == "physio-original" else {}
+    settings = settings_class(corpus)(shards=1, **variant)
+    return discover_corpus(corpus, folder / corpus, None, settings, out_of(folder, corpus))
+
+
+def extracted(kind: str, folder: Path, corpus: str) -> ShardReader:
+    """A feature of it, extracted once for all tests."""
+    found_in(folder, corpus)
+    out = out_of(folder, corpus)
+    if not (out / f"{kind}.h5").exists():
+        extract_shard(
+            kind, out / "manifest.parquet", folder / corpus, None, "s00", {}, None, out / f"{kind}.h5",
+            out / f"{kind}.faults.parquet",
+        )  # fmt: skip
     return ShardReader(out / f"{kind}.h5")
 
 
 @pytest.mark.parametrize(
-    ("edition", "corpus", "settings"),
-    [("physio", "deap", {}), ("physio", "mahnob", {}), ("physio-original", "deap", {"variant": "original"})],
+    ("edition", "corpus"), [("physio", "deap"), ("physio", "mahnob"), ("physio-original", "deap")]
 )
-def test_every_specimen_is_found_and_nothing_else(
-    demos: Path, tmp_path: Path, edition: str, corpus: str, settings: dict
-) -> None:
-    manifest = found_in(demos / edition, corpus, tmp_path, **settings)
+def test_every_specimen_is_found_and_nothing_else(demos: Path, edition: str, corpus: str) -> None:
+    manifest = found_in(demos / edition, corpus)
     faults = list(manifest.faults.rows)
     for kind in KINDS[corpus]:
-        with extracted(kind, demos / edition, corpus, tmp_path) as reader:
+        with extracted(kind, demos / edition, corpus) as reader:
             tracks = reader.keys()
             assert {name for name, _ in tracks} == {
                 row.recording for row in manifest.rows if row.kind == kind
             }
-        faults += read_faults(tmp_path / f"{kind}.faults.parquet")
+        faults += read_faults(out_of(demos / edition, corpus) / f"{kind}.faults.parquet")
     found = {(fault.participant, fault.recording, fault.code) for fault in faults}
     with (demos / edition / "truth/specimens.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["corpus"] == corpus]
@@ -76,8 +85,8 @@ def test_every_specimen_is_found_and_nothing_else(
     assert {code for *_, code in found} <= set(CODES)
 
 
-def test_the_pickle_that_would_run_costs_its_subject_and_no_other(demos: Path, tmp_path: Path) -> None:
-    manifest = found_in(demos / "physio", "deap", tmp_path)
+def test_the_pickle_that_would_run_costs_its_subject_and_no_other(demos: Path) -> None:
+    manifest = found_in(demos / "physio", "deap")
     # s05 to s07 are specimens of which nothing is left
     assert {row.participant for row in manifest.rows} == {
         f"s{number:02d}" for number in (1, 2, 3, 4, 8, 9, 10, 11, 12, 13)
@@ -94,8 +103,8 @@ def test_a_dat_reads_with_pythons_own_pickle_as_the_owner_documents(demos: Path)
     assert held["data"].dtype == held["labels"].dtype == np.float64
 
 
-def test_the_tracks_of_a_preprocessed_file_are_its_rows(demos: Path, tmp_path: Path) -> None:
-    found_in(demos / "physio", "deap", tmp_path)
+def test_the_tracks_of_a_preprocessed_file_are_its_rows(demos: Path) -> None:
+    found_in(demos / "physio", "deap")
     with (demos / "physio/deap/data_preprocessed_python/s03.dat").open("rb") as file:
         held = pickle.load(file, encoding="latin1")  # noqa: S301 - written by this test
     videos = sorted(read_recordings(demos / "physio", "s03"))
@@ -106,13 +115,13 @@ def test_the_tracks_of_a_preprocessed_file_are_its_rows(demos: Path, tmp_path: P
         "emg": slice(34, 36),
         "gsr": slice(36, 37),
     }.items():
-        with extracted(kind, demos / "physio", "deap", tmp_path) as reader:
+        with extracted(kind, demos / "physio", "deap") as reader:
             for place, recording in enumerate(videos):
                 track = reader.track(recording, "s03")
                 assert np.array_equal(track.value, held["data"][place, columns].T.astype(np.float32))
                 assert track.rate == 128
                 assert (track.time < 0).sum() == 3 * 128
-    with extracted("ratings", demos / "physio", "deap", tmp_path) as reader:
+    with extracted("ratings", demos / "physio", "deap") as reader:
         values = np.concatenate([reader.track(recording, "s03").value for recording in videos])
         np.testing.assert_allclose(values[:, :4], np.nan_to_num(held["labels"]), rtol=1e-6)
         assert values[-1, 0] == 0  # a rating that is missing
@@ -125,18 +134,16 @@ def read_recordings(edition: Path, subject: str) -> dict[str, tuple[float, float
     return {row["recording"]: (row["valence"], row["arousal"]) for row in rows if row["subject"] == subject}
 
 
-def test_trials_in_the_order_of_presentation_get_their_own_videos_ratings(
-    demos: Path, tmp_path: Path
-) -> None:
+def test_trials_in_the_order_of_presentation_get_their_own_videos_ratings(demos: Path) -> None:
     """s28 lacks three onsets: the ratings that end up beside a trial are those its signals were made with."""
     edition = demos / "physio-original"
-    manifest = found_in(edition, "deap", tmp_path, variant="original")
+    manifest = found_in(edition, "deap")
     planted = read_recordings(edition, "s28")
     assert {row.recording for row in manifest.rows if row.participant == "s28"} == set(planted)
     assert len(planted) == 5
     with (
-        extracted("ratings", edition, "deap", tmp_path) as ratings,
-        extracted("eeg", edition, "deap", tmp_path) as eeg,
+        extracted("ratings", edition, "deap") as ratings,
+        extracted("eeg", edition, "deap") as eeg,
     ):
         fast = {}
         for recording, (valence, arousal) in planted.items():
@@ -160,17 +167,17 @@ def power(values: np.ndarray, rate: float, low: float, high: float) -> float:
     return float(spectrum[(frequencies >= low) & (frequencies < high)].mean())
 
 
-def test_recorded_signals_are_bipolar_and_in_ohm(demos: Path, tmp_path: Path) -> None:
+def test_recorded_signals_are_bipolar_and_in_ohm(demos: Path) -> None:
     import mne
 
     edition = demos / "physio-original"
-    manifest = found_in(edition, "deap", tmp_path, variant="original")
+    manifest = found_in(edition, "deap")
     row = next(row for row in manifest.rows if (row.participant, row.kind) == ("s01", "emg"))
     raw = mne.io.read_raw_bdf(edition / "deap" / row.path, verbose="ERROR")
     start = round(row.start_s * 512)
     with (
-        extracted("emg", edition, "deap", tmp_path) as emg,
-        extracted("gsr", edition, "deap", tmp_path) as gsr,
+        extracted("emg", edition, "deap") as emg,
+        extracted("gsr", edition, "deap") as gsr,
     ):
         track = emg.track(row.recording, "s01")
         electrodes = raw.get_data(["EXG5", "EXG6", "EXG7", "EXG8"], start, start + row.frames) * 1e6
@@ -186,14 +193,14 @@ def test_recorded_signals_are_bipolar_and_in_ohm(demos: Path, tmp_path: Path) ->
     assert words[start + 3 * 512 - 1] == 0
 
 
-def test_electrodes_come_in_one_order_whatever_the_files(demos: Path, tmp_path: Path) -> None:
+def test_electrodes_come_in_one_order_whatever_the_files(demos: Path) -> None:
     import mne
 
     from affectssm.corpora.signals import EEG
 
     edition = demos / "physio-original"
-    manifest = found_in(edition, "deap", tmp_path, variant="original")
-    with extracted("eeg", edition, "deap", tmp_path) as reader:
+    manifest = found_in(edition, "deap")
+    with extracted("eeg", edition, "deap") as reader:
         orders = []
         for subject in ("s01", "s28"):
             row = next(row for row in manifest.rows if (row.participant, row.kind) == (subject, "eeg"))
@@ -205,12 +212,12 @@ def test_electrodes_come_in_one_order_whatever_the_files(demos: Path, tmp_path: 
     assert orders[0] != orders[1] == EEG
 
 
-def test_a_session_of_mahnob_is_cut_by_its_pulses(demos: Path, tmp_path: Path) -> None:
-    manifest = found_in(demos / "physio", "mahnob", tmp_path)
+def test_a_session_of_mahnob_is_cut_by_its_pulses(demos: Path) -> None:
+    manifest = found_in(demos / "physio", "mahnob")
     row = next(row for row in manifest.rows if (row.recording, row.kind) == ("2", "ecg"))
     assert (row.participant, row.rate, row.dim, row.fold_group) == ("P1", 256.0, 3, "P1")
     assert (row.start_s, row.baseline_s, row.duration_s) == (0.0, 30.0, 78.0)
-    with extracted("ratings", demos / "physio", "mahnob", tmp_path) as reader:
+    with extracted("ratings", demos / "physio", "mahnob") as reader:
         for recording, (valence, arousal) in read_recordings(demos / "physio", "P2").items():
             known = (0.0 if recording == "138" else valence, arousal)
             assert tuple(reader.track(recording, "P2").value[0, :2]) == known

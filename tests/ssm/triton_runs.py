@@ -29,37 +29,52 @@ LATE, EARLY, ODD = (False,) * 5, (True,) * 5, (True, False, False, True, True)
 
 @dataclass(frozen=True)
 class Run:
-    """A case, the dtype, and what cuts time: the shortest segment, and how many states one is kept of."""
+    """A case, the dtype, and what cuts time, in short pieces, since every step that is interpreted costs.
+
+    segment: the shortest. kept: how many states one is kept of, which decides the steps of a span. recomputed: steps
+    whose states the backward pass holds at once; a part of a span.
+    """
 
     case: Case
     dtype: torch.dtype = torch.float32
     coupling: str = ""
     segment: int = 64
     kept: int = 16
+    recomputed: int = 8
 
 
-# modalities, batch, groups, width, length, states, options, layouts, seed
+# modalities, batch, groups, width, length, states, options, layouts, seed; programs have 8 channels or more
 RUNS = {
     "selective": [
         Run(Case(0, 2, 1, 1, 1, 1, PLAIN, LATE, 0)),
-        Run(Case(0, 2, 1, 5, 18, 3, ALL, ODD, 1)),
+        # spans of 4 steps in two parts; the second span has 2 of them
+        Run(Case(0, 2, 1, 5, 6, 3, ALL, ODD, 1), kept=4, recomputed=2),
         Run(Case(0, 1, 3, 2, 5, 2, ALL - {"last"}, EARLY, 2)),
         Run(Case(0, 1, 1, 37, 3, 16, frozenset({"reverse", "last"}), EARLY, 3)),
         Run(Case(0, 2, 1, 4, 5, 3, ALL, EARLY, 4), torch.bfloat16),
         Run(Case(0, 1, 2, 3, 6, 4, frozenset({"D"}), ODD, 5), torch.float16),
     ],
     "coupled": [
-        Run(Case(3, 2, 1, 5, 9, 3, ALL, ODD, 6), coupling="mean"),
+        # spans of 4 steps in two parts; the second span has 1 of them
+        Run(Case(3, 1, 1, 5, 5, 3, ALL, ODD, 6), coupling="mean", kept=8, recomputed=2),
         Run(Case(3, 1, 1, 3, 4, 2, ALL | {"reverse"}, EARLY, 7), coupling="sum"),
         Run(Case(2, 1, 1, 17, 3, 16, frozenset({"reverse", "last"}), LATE, 8), coupling="none"),
-        Run(Case(2, 1, 1, 9, 18, 16, frozenset({"mix", "last"}), EARLY, 9), coupling="mix"),
+        # spans of 4 steps in two parts; the second span has 2 of them
+        Run(
+            Case(2, 1, 1, 9, 6, 16, frozenset({"mix", "last"}), EARLY, 9),
+            coupling="mix",
+            kept=4,
+            recomputed=2,
+        ),
         Run(Case(3, 1, 1, 1, 1, 1, ALL | {"mix"}, LATE, 10), coupling="mix"),
-        Run(Case(2, 2, 1, 4, 5, 3, ALL, EARLY, 11), torch.bfloat16, "mean"),
+        Run(Case(2, 2, 1, 4, 3, 3, ALL, EARLY, 11), torch.bfloat16, "mean"),
     ],
     "cuts": [
-        Run(Case(0, 1, 2, 3, 10, 3, ALL, EARLY, 12), segment=4, kept=4),
-        Run(Case(2, 1, 1, 3, 9, 3, ALL, EARLY, 13), coupling="mean", segment=4, kept=8),
-        Run(Case(0, 1, 1, 9, 18, 33, frozenset({"last"}), EARLY, 14)),  # two launches
+        # three segments side by side, of 2 steps each, the last of 1
+        Run(Case(0, 1, 2, 3, 5, 3, ALL, EARLY, 12), segment=2, kept=2),
+        Run(Case(2, 1, 1, 3, 5, 3, ALL, EARLY, 13), coupling="mean", segment=2, kept=4),
+        # two launches of the backward pass, of 4 steps and 2
+        Run(Case(0, 1, 1, 9, 6, 33, frozenset({"last"}), EARLY, 14), kept=4),
     ],
 }
 # short sequences make small kernels, which compile in a second
@@ -74,7 +89,11 @@ COMPILED = [
 
 def results(wanted: Run, backend: str, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """Outputs and gradients of a run, its tensors rounded to the run's dtype first."""
-    triton_plan.SEGMENT, triton_plan.KEPT = wanted.segment, wanted.kept
+    triton_plan.SEGMENT, triton_plan.KEPT, triton_plan.RECOMPUTED = (
+        wanted.segment,
+        wanted.kept,
+        wanted.recomputed,
+    )
     triton_plan.plan.cache_clear()
     more = {"coupling": wanted.coupling} if wanted.coupling else {}
     return run(wanted.case, backend, dtype, rounding=wanted.dtype, **more)
@@ -96,8 +115,8 @@ def agreement(name: str) -> list[list[str]]:
 def overflow() -> list[int | None]:
     """The steps that Triton and the reference name where coupling ``sum`` grows without bound; None for ``mean``."""
     rng = torch.Generator().manual_seed(0)
-    u, B, C = (torch.randn(3, 1, n, 30, generator=rng) for n in (2, 2, 2))
-    tensors = {"u": u * 1e30, "delta": torch.full_like(u, 0.01), "A": -torch.ones(3, 2, 2), "B": B, "C": C}
+    u, B, C = (torch.randn(3, 1, n, 20, generator=rng) for n in (2, 2, 2))
+    tensors = {"u": u * 1e33, "delta": torch.full_like(u, 0.01), "A": -torch.ones(3, 2, 2), "B": B, "C": C}
 
     def step(backend: str, coupling: str) -> int | None:
         try:

@@ -71,6 +71,12 @@ def both(tmp_path, **kind):
     return [metrics_of(tmp_path, name, **kind) for name in SHAPED["experiments"]]
 
 
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory):
+    """Of both experiments, whole; tests only read them."""
+    return both(tmp_path_factory.mktemp("metrics"))
+
+
 def test_published_rows_are_the_papers():
     rows = published_rows("noxi_ccc")
     assert len(rows) == 11
@@ -86,8 +92,8 @@ def test_published_rows_are_the_papers():
     )
 
 
-def test_measured_rows_say_what_they_are(tmp_path):
-    rows = built(tmp_path, both(tmp_path))
+def test_measured_rows_say_what_they_are(tmp_path, metrics):
+    rows = built(tmp_path, metrics)
     assert list(rows[0]) == list(COLUMNS)
     assert [row["source"] for row in rows] == ["published"] * 11 + ["measured"] * 2
     row = rows[11]
@@ -113,8 +119,7 @@ def test_measured_rows_say_what_they_are(tmp_path):
     assert "streams simulated" in rows[12]["note"] and "d=16" in rows[12]["note"]
 
 
-def test_the_csv_is_the_same_bytes_twice_and_everything_lies_beside_it(tmp_path):
-    metrics = both(tmp_path)
+def test_the_csv_is_the_same_bytes_twice_and_everything_lies_beside_it(tmp_path, metrics):
     built(tmp_path, metrics)
     built(tmp_path, metrics, out="again")
     for name in ("noxi_ccc.csv", "noxi_ccc.md", "noxi_ccc.faults.csv", "noxi_ccc.png"):
@@ -122,19 +127,19 @@ def test_the_csv_is_the_same_bytes_twice_and_everything_lies_beside_it(tmp_path)
     assert "silent_audio" in (tmp_path / "tables/noxi_ccc.faults.csv").read_text()
 
 
-def test_provenance_names_code_settings_inputs_and_seeds(tmp_path):
-    built(tmp_path, both(tmp_path))
+def test_provenance_names_code_settings_inputs_and_seeds(tmp_path, metrics):
+    built(tmp_path, metrics)
     row = json.loads((tmp_path / "tables/noxi_ccc.provenance.json").read_text())["rows"][0]
     assert row["experiment"] == "da_mamba-extracted" and row["seeds"] == [1, 2]
     assert row["evaluation"]["code"] and row["evaluation"]["inputs"] and row["runs"][0]["prediction"]["id"]
     assert row["runs"][0]["training"]["packages"] == {"torch": "x"}
 
 
-def test_real_data_with_pretrained_weights_says_so(tmp_path):
-    rows = built(tmp_path, both(tmp_path), demo=[], weights="pretrained", scale="paper")
+def test_real_data_with_pretrained_weights_says_so(tmp_path, metrics):
+    rows = built(tmp_path, metrics, demo=[], weights="pretrained", scale="paper")
     assert {(row["data"], row["weights"]) for row in rows[11:]} == {("real", "pretrained")}
     assert "demo" not in rows[11]["note"]
-    partly = built(tmp_path, both(tmp_path), demo=["mpiigi"], weights="pretrained")
+    partly = built(tmp_path, metrics, demo=["mpiigi"], weights="pretrained")
     assert partly[11]["data"] == "demo" and "(mpiigi)" in partly[11]["note"]
 
 
@@ -161,8 +166,7 @@ def test_missing_units_stop_the_table_unless_allowed(tmp_path):
     assert "incomplete, without noxi_base 003/expert" in row["note"]
 
 
-def test_an_absent_experiment_and_an_unknown_table_are_errors(tmp_path):
-    metrics = both(tmp_path)
+def test_an_absent_experiment_and_an_unknown_table_are_errors(tmp_path, metrics):
     with pytest.raises(DataError, match="no metrics of dat-multimediate"):
         built(tmp_path, metrics[:1])
     with pytest.raises(ConfigError, match="No module named"):
@@ -193,13 +197,13 @@ def test_controls_show_the_drop_beside_what_was_planted(tmp_path):
         ({"demo": [], "weights": "pretrained", "scale": "paper"}, ""),
     ],
 )
-def test_a_row_says_what_keeps_it_from_speaking_of_the_papers(tmp_path, shape, says):
-    note = built(tmp_path, both(tmp_path), **shape)[11]["note"]
+def test_a_row_says_what_keeps_it_from_speaking_of_the_papers(tmp_path, metrics, shape, says):
+    note = built(tmp_path, metrics, **shape)[11]["note"]
     assert says in note and ("says nothing about the papers' numbers" in note) == bool(says)
 
 
-def test_every_row_says_the_tables_edition_first_and_so_does_the_page(tmp_path):
-    rows = built(tmp_path, both(tmp_path), edition="partly demo 0a1b2c3d")
+def test_every_row_says_the_tables_edition_first_and_so_does_the_page(tmp_path, metrics):
+    rows = built(tmp_path, metrics, edition="partly demo 0a1b2c3d")
     assert next(iter(rows[0])) == "edition" and {row["edition"] for row in rows} == {"partly demo 0a1b2c3d"}
     first = (tmp_path / "tables/noxi_ccc.md").read_text().splitlines()[0]
     assert first.startswith("# ") and "partly demo 0a1b2c3d" in first

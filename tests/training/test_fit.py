@@ -173,7 +173,8 @@ def test_holdout_selects_on_a_training_session_and_reports_validation_parts(task
 
 
 def test_learning_finds_the_planted_label_and_shuffled_labels_do_not(task, tmp_path):
-    more = {"steps": 60, "steps_per_epoch": 60, "learning_rate": 1e-2, "batch": 12}
+    # finds a CCC of 0.97, and of -0.01 in shuffled labels: both limits are far from either
+    more = {"steps": 40, "steps_per_epoch": 40, "learning_rate": 2e-2, "batch": 4}
     found = {}
     for variant in ("", "shuffled_labels"):
         fit(run_settings(variant=variant, **more), *task, tmp_path / (variant or "full"))

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from affectssm.training import memory
 from affectssm.training.memory import Steps, measure, read_outcome
 from affectssm.training.memory_work import SEATS, build, random_windows
 from affectssm.training.registry import memory_modules
+from tests.training.long_step import begin_a_long_step
 
 ASKED = {"model": "dat", "length": 96}
 FACTS = {"model": "dat", "length": 96, "parameters": 7}
@@ -29,11 +31,21 @@ def settings(**given):
 
 
 @pytest.fixture(scope="module")
-def steps():
+def server():
+    """One process that starts the steps of all tests that are not about its own end."""
     with Steps() as steps:
-        yield lambda model, length, **given: steps.take(
-            {**settings(**given), "model": model, "length": length}
-        )
+        yield steps
+
+
+@pytest.fixture
+def steps(server):
+    return lambda model, length, **given: server.take({**settings(**given), "model": model, "length": length})
+
+
+@pytest.fixture
+def measured_there(server, monkeypatch):
+    """Makes a whole measurement start its steps there, too."""
+    monkeypatch.setattr(memory, "Steps", lambda: nullcontext(server))
 
 
 def recipe(model="da_mamba", length=64, windows=3):
@@ -130,12 +142,9 @@ def test_the_end_of_the_process_that_starts_them_is_no_finding():
                 steps.take(ASKED)
 
 
-LONG_STEP = {"model": "da_mamba", "length": 4000, "batch": 32}  # the reference scans for minutes
-
-
 def is_gone(process, seconds=10):
     """Whether a process ends in time; one that nobody has waited for counts as gone."""
-    for _ in range(20 * seconds):
+    for _ in range(1 + 20 * seconds):
         try:
             state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
@@ -146,19 +155,11 @@ def is_gone(process, seconds=10):
     return False
 
 
-def begin_a_long_step(server):
-    server.stdin.write(json.dumps({**settings(), **LONG_STEP}) + "\n")
-    server.stdin.flush()
-    server.stdout.readline()  # it has begun
-    (step,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return int(step)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="processes by the kernel's account")
 def test_a_step_under_way_is_not_waited_for():
     with pytest.raises(KeyboardInterrupt), Steps() as steps:
-        step = begin_a_long_step(steps._server)
-        assert not is_gone(step, 1)
+        step = begin_a_long_step(steps._server, settings())
+        assert not is_gone(step, 0)
         raise KeyboardInterrupt
     assert is_gone(step) and is_gone(steps._server.pid)
 
@@ -166,21 +167,22 @@ def test_a_step_under_way_is_not_waited_for():
 @pytest.mark.skipif(sys.platform != "linux", reason="processes by the kernel's account")
 def test_a_step_ends_with_the_process_that_asked():
     asking = (
-        "import os, signal, sys\n"
-        "from tests.training.test_memory import Steps, begin_a_long_step\n"
+        "import json, os, signal, sys\n"
+        "from affectssm.training.memory import Steps\n"
+        "from tests.training.long_step import begin_a_long_step\n"
         "with Steps() as steps:\n"
-        "    print(begin_a_long_step(steps._server), steps._server.pid, flush=True)\n"
+        "    step = begin_a_long_step(steps._server, json.loads(sys.argv[1]))\n"
+        "    print(step, steps._server.pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     root = Path(__file__).parents[2]
-    run = subprocess.run(
-        [sys.executable, "-c", asking], capture_output=True, text=True, check=False, cwd=root
-    )
+    command = [sys.executable, "-c", asking, json.dumps(settings())]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert all(is_gone(int(process)) for process in run.stdout.split())
 
 
-def test_a_wrong_setting_is_no_memory_problem(monkeypatch):
+def test_a_wrong_setting_is_no_memory_problem(measured_there):
     told = settings(lengths=[64])
     told["feature_dims"] = {}
     with pytest.raises(DataError, match="da_mamba at 64"):

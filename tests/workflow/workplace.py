@@ -15,7 +15,7 @@ from affectssm.plan.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLE = "results/tables/noxi_ccc.csv"
-TINY = "tiny.yaml"
+TINY, LAB = "tiny.yaml", "lab.yaml"
 
 
 class Workplace:
@@ -46,14 +46,31 @@ class Workplace:
     def environment(self) -> dict[str, str]:
         """The environment of a command here: this copy of the source comes first."""
         scripts = str(Path(sys.executable).parent)
-        return os.environ | {
+        # without compiled modules, every job of many compiles them all
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return own | {
             "PYTHONPATH": str(self.folder / "src"),
-            "PATH": scripts + os.pathsep + os.environ["PATH"],
+            "PATH": scripts + os.pathsep + own["PATH"],
         }
 
     def command(self, *arguments: str, config: str | Path = TINY) -> list[str]:
         """Return the Snakemake command line."""
         return ["snakemake", *arguments, "--cores", "2", "--configfile", str(config)]
+
+    def noxi_alone(self, root: Path, truth: Path) -> str:
+        """Write the configuration of a lab that holds NoXi as raw media, and nothing else; return the file's name."""
+        settings = {
+            "scale": "tiny",
+            "features": {"sources": ["extracted"]},
+            "experiments": {"models": ["da_mamba"]},
+            "corpora": {
+                "noxi": {"root": str(root), "ground_truth": str(truth), "shards": 1},
+                "noxi_add": {"root": "none"},
+                "mpiigi": {"root": "none"},
+            },
+        }
+        (self.folder / LAB).write_text(yaml.safe_dump(settings))
+        return LAB
 
     def snakemake(self, *arguments: str, config: str | Path = TINY, ok: bool = True) -> str:
         """Run Snakemake and return what it says; fail the test unless it ends as expected."""
