@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError
 from affectssm.plan import Plan
+from affectssm.settings.config import Config
 from affectssm.tables import catalogue, trial_catalogue
 from affectssm.tables.catalogue import TABLES, experiments_of, table_settings
 

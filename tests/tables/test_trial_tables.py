@@ -24,7 +24,7 @@ from trial_tables_world import (
 )
 
 from affectssm.errors import DataError
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.store.parquet import read_parquet
 from affectssm.tables import bimtta_accuracy, bimtta_controls, bimtta_missing
 from affectssm.tables.figure_missing import METHODS as NAMES

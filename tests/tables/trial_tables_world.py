@@ -21,8 +21,8 @@ from trial_world import (
     write_predictions,
 )
 
-from affectssm.config import Config
 from affectssm.evaluation.trials import evaluate_adaptation, evaluate_trials
+from affectssm.settings.config import Config
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog

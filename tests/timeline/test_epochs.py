@@ -14,17 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affectssm.corpora.demo.physio import write_physio_demo
-from affectssm.corpora.discover import discover_corpus, settings_class
+from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import StreamRow
 from affectssm.errors import DataError
 from affectssm.features.extract import extract_shard
+from affectssm.settings.config import settings_class
+from affectssm.settings.trials import EpochSettings, ProtocolSettings
 from affectssm.store.faults import read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import Track
 from affectssm.timeline.epoch_store import ChannelScaler, EpochStore
 from affectssm.timeline.epochs import cut, write_epochs
 from affectssm.training.folds import folds
-from affectssm.trial_settings import EpochSettings, ProtocolSettings
 
 PLAIN = EpochSettings()
 

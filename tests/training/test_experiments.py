@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError
+from affectssm.settings.config import Config
 from affectssm.store.code import reachable
 from affectssm.training.experiments import (
     Experiment,

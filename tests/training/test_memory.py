@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from affectssm.config import Config
 from affectssm.corpora.measure import DIMS
 from affectssm.errors import DataError
-from affectssm.models.registry import parameter_count
+from affectssm.models.build import parameter_count
+from affectssm.settings.config import Config
 from affectssm.store.code import reachable
 from affectssm.tables.catalogue import STREAM_DIMS, memory_settings
 from affectssm.training import memory
 from affectssm.training.memory import Steps, measure, read_outcome
 from affectssm.training.memory_work import SEATS, build, random_windows
-from affectssm.training.registry import memory_modules
+from affectssm.vocabulary.stages import memory_modules
 
 ASKED = {"model": "dat", "length": 96}
 FACTS = {"model": "dat", "length": 96, "parameters": 7}

@@ -76,6 +76,10 @@ def discover_arguments(wildcards):
     return plan.discover_arguments(plan.corpus_editions[wildcards.corpus_edition])
 
 
+def discovery_code(wildcards):
+    return plan.discovery_code(plan.corpus_editions[wildcards.corpus_edition])
+
+
 # features
 
 

@@ -44,6 +44,6 @@ checkpoint manifest:
     params:
         arguments=discover_arguments,
         listing=listing_of,
-        code=plan.code("affectssm.corpora.discover"),
+        code=discovery_code,
     shell:
         "affectssm discover {params.arguments} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"

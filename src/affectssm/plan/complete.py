@@ -8,6 +8,7 @@ from typing import Any
 
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.plan.trials import TrialPlan
+from affectssm.vocabulary.features import kinds_of
 
 
 class CompletePlan(TrialPlan):
@@ -37,6 +38,7 @@ class CompletePlan(TrialPlan):
     def _of_dialogues(self) -> dict[str, Any]:
         asked = {(one.source, one.split, one.cells) for one in self.experiments.values()}
         return {
+            "kinds": {source: kinds_of(source) for source in sorted({source for source, _, _ in asked})},
             "clock_hz": self.config.timeline.clock_hz,
             "experiments": sorted([source, split, list(cells)] for source, split, cells in asked),
         }

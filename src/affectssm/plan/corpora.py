@@ -10,20 +10,15 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from affectssm.config import (
-    DEMO_EDITIONS,
-    NO_CORPUS,
-    PHYSIO_EDITIONS,
-    Config,
-    CorpusSettings,
-    TrialCorpusSettings,
-)
 from affectssm.plan.text import one_of, shell_words, short_hash
-from affectssm.settings_io import load_config, slice_json
+from affectssm.settings.config import Config, CorpusSettings, TrialCorpusSettings
+from affectssm.settings.load import load_config, slice_json
 from affectssm.store import layout, own
 from affectssm.store.code import code_hash
 from affectssm.tables.catalogue import CORPORA
 from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
+from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.vocabulary.stages import discovery_modules
 
 FOLDER_OF = {"noxi_add": "noxi"}
 """Where a corpus lies below a demo's folder, if not in one of its own name."""
@@ -145,6 +140,10 @@ class CorpusPlan:
         return shell_words(
             corpus, *self.place_arguments(corpus), "--settings", self._discover_settings(corpus)
         )
+
+    def discovery_code(self, corpus: str) -> str:
+        """Return the hash of the code that finds what is in a corpus."""
+        return self.code(*discovery_modules(corpus))
 
     def place_arguments(self, corpus: str, with_truth: bool = True) -> list[str]:
         """Return the arguments that say where a corpus lies.

@@ -9,15 +9,15 @@ from functools import cached_property
 from typing import TypeVar
 
 from affectssm.errors import ConfigError, listed
-from affectssm.features import registry
 from affectssm.plan.corpora import CORPORA
 from affectssm.plan.features import FeaturePlan
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.settings_io import slice_json
+from affectssm.settings.load import slice_json
 from affectssm.tables import catalogue
 from affectssm.training import experiments
 from affectssm.training.experiments import Experiment
 from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
+from affectssm.vocabulary.features import GROUPS, kinds_of
 
 TRAINING_SPLITS = ("train", "val")
 Found = TypeVar("Found")
@@ -68,7 +68,8 @@ class ExperimentPlan(FeaturePlan):
 
     def window_arguments(self, task: str) -> str:
         """Return the arguments of ``affectssm windows``."""
-        return shell_words("--source", task.split("-")[1], "--settings", slice_json(self.config.timeline))
+        kinds = kinds_of(task.split("-")[1])
+        return shell_words("--kinds", *kinds, "--settings", slice_json(self.config.timeline))
 
     def windows(self, experiment: str, *parts: str) -> list[str]:
         """Return window indexes of an experiment's task."""
@@ -163,7 +164,7 @@ class ExperimentPlan(FeaturePlan):
 
     def features_of(self, experiment: str) -> list[str]:
         """Return the features an experiment reads, audio before visual."""
-        groups = registry.GROUPS[self.experiment(experiment).source]
+        groups = GROUPS[self.experiment(experiment).source]
         return [feature for group in groups.values() for feature in group]
 
     def features_behind(self, table: str) -> list[str]:

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from affectssm.features import registry
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.text import shell_words
+from affectssm.settings.features import NOT_THE_RESULT, decisive, settings_of
 from affectssm.store import layout, own
 from affectssm.store.atomic import write_text
+from affectssm.vocabulary import stages
+from affectssm.vocabulary.features import FEATURES, in_shard, spec
 
 
 class FeaturePlan(CorpusPlan):
@@ -18,7 +20,7 @@ class FeaturePlan(CorpusPlan):
 
     def feature_content(self, corpus: str, shard: str, feature: str) -> str:
         """Return the hash of the files a feature of a shard is made of."""
-        return self.shard_index(corpus)["shards"].get(shard, {}).get(registry.spec(feature).content, "none")
+        return self.shard_index(corpus)["shards"].get(shard, {}).get(spec(feature).content, "none")
 
     def feature_arguments(self, corpus: str, feature: str) -> str:
         """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
@@ -27,8 +29,8 @@ class FeaturePlan(CorpusPlan):
 
     def feature_settings(self, feature: str) -> str:
         """Return what decides an extractor's values, as JSON."""
-        settings = registry.settings_of(feature, self.config.features)
-        return json.dumps(registry.decisive(settings), sort_keys=True)
+        settings = settings_of(feature, self.config.features)
+        return json.dumps(decisive(settings), sort_keys=True)
 
     def write_computing(self) -> None:
         """Mark the results folder; write how things are computed (batches, weights, workers), and where corpora lie.
@@ -38,8 +40,8 @@ class FeaturePlan(CorpusPlan):
         self.write_places()
         how: dict[str, Any] = {"workers": self.config.experiments.training.workers}
         for feature in self.network_features:
-            settings = registry.settings_of(feature, self.config.features)
-            how[feature] = {name: settings[name] for name in registry.NOT_THE_RESULT if name in settings}
+            settings = settings_of(feature, self.config.features)
+            how[feature] = {name: settings[name] for name in NOT_THE_RESULT if name in settings}
         path = Path(self.results, "computing.json")
         own.mark(Path(self.results))
         text = json.dumps(how, indent=2, sort_keys=True) + "\n"
@@ -48,21 +50,21 @@ class FeaturePlan(CorpusPlan):
 
     def feature_code(self, feature: str) -> str:
         """Return the hash of the code that makes a feature."""
-        return self.code(*registry.modules_of(feature))
+        return self.code(*stages.feature_modules(feature))
 
     def needs_faces(self, feature: str) -> bool:
         """Whether a feature reads the face track."""
-        return registry.spec(feature).needs_faces
+        return spec(feature).needs_faces
 
     @property
     def network_features(self) -> list[str]:
         """The features a network computes, which a GPU makes faster."""
-        return [name for name in registry.FEATURES if registry.spec(name).network]
+        return [name for name in FEATURES if spec(name).network]
 
     @property
     def cpu_features(self) -> list[str]:
         """The features that need no network."""
-        return [name for name in registry.FEATURES if not registry.spec(name).network]
+        return [name for name in FEATURES if not spec(name).network]
 
     def feature_files(self, corpus: str, feature: str) -> list[str]:
         """Return the files of a feature over a corpus's shards; none of a shard without the stream it is made of."""
@@ -71,7 +73,7 @@ class FeaturePlan(CorpusPlan):
         return [
             str(layout.track(folder, feature, shard))
             for shard, kinds in sorted(shards.items())
-            if registry.in_shard(feature, kinds)
+            if in_shard(feature, kinds)
         ]
 
     def track_folders(self) -> list[str]:

@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from affectssm.corpora.manifest import SIGNAL_KINDS
 from affectssm.errors import ConfigError
 from affectssm.plan.complete import CompletePlan
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.tables import catalogue, standing, trial_catalogue
 from affectssm.tables.fault_tables import fault_tables
-from affectssm.training.registry import memory_modules
+from affectssm.vocabulary.kinds import SIGNAL_KINDS
+from affectssm.vocabulary.stages import memory_modules
 
 ALL_TABLES = (*catalogue.TABLES, *trial_catalogue.TABLES)
 
@@ -124,7 +124,7 @@ class TablePlan(CompletePlan):
 
     def memory_code(self) -> str:
         """Return the hash of the code that decides what a training step is measured to take."""
-        return self.code(*memory_modules())
+        return self.code(*memory_modules(catalogue.memory_settings(self.config)["models"]))
 
     def corpora_behind(self, table: str) -> tuple[str, ...]:
         """Return the corpora a table rests on; a measurement needs none."""

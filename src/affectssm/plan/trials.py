@@ -6,16 +6,17 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 
-from affectssm.adaptation import modules
-from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS
-from affectssm.features import registry
 from affectssm.plan.experiments import ExperimentPlan, found_in
 from affectssm.plan.text import shell_words
-from affectssm.settings_io import slice_json
+from affectssm.settings.load import slice_json
 from affectssm.tables import trial_catalogue
 from affectssm.tables.trial_catalogue import ADAPTED_MODEL
+from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.training import trial_experiments
-from affectssm.training.trial_experiments import MODULES, TrialExperiment
+from affectssm.training.trial_experiments import TrialExperiment
+from affectssm.vocabulary import stages
+from affectssm.vocabulary.features import in_shard
+from affectssm.vocabulary.kinds import SIGNAL_KINDS
 
 
 class TrialPlan(ExperimentPlan):
@@ -43,7 +44,7 @@ class TrialPlan(ExperimentPlan):
     def signal_features(self, corpus: str, shard: str) -> list[str]:
         """Return the features of a shard's trials: the modalities that are there, and the ratings."""
         kinds = self.shard_index(corpus)["shards"].get(shard, {})
-        return [name for name in (*SIGNAL_KINDS, "ratings") if registry.in_shard(name, kinds)]
+        return [name for name in (*SIGNAL_KINDS, "ratings") if in_shard(name, kinds)]
 
     def epochs_arguments(self, corpus: str) -> str:
         """Return the arguments of ``affectssm epochs`` that the rule's own files do not say."""
@@ -87,7 +88,7 @@ class TrialPlan(ExperimentPlan):
 
     def trial_training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
-        return self.code("affectssm.training.trials", MODULES[self.trial_experiment(experiment).model])
+        return self.code(*stages.trial_training_modules(self.trial_experiment(experiment).model))
 
     def trial_runs(self, experiment: str, seeds: Sequence[int]) -> list[str]:
         """Return the folders of an experiment's runs over parts and seeds."""
@@ -129,15 +130,15 @@ class TrialPlan(ExperimentPlan):
 
     def adaptation_code(self) -> str:
         """Return the hash of the code that adapts."""
-        return self.code(*modules.adaptation_modules(ADAPTED_MODEL))
+        return self.code(*stages.adaptation_modules(ADAPTED_MODEL, self.config.physiology.methods))
 
     def choice_code(self) -> str:
         """Return the hash of the code that chooses."""
-        return self.code(*modules.choice_modules([ADAPTED_MODEL]))
+        return self.code(*stages.choice_modules([ADAPTED_MODEL], self.config.physiology.methods))
 
     def mask_code(self) -> str:
         """Return the hash of the code that draws masks."""
-        return self.code(*modules.mask_modules())
+        return self.code(*stages.mask_modules())
 
     # -- metrics ---------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS
 from affectssm.errors import ConfigError
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
@@ -27,6 +26,7 @@ from affectssm.tables.fault_tables import fault_tables
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
 from affectssm.tables.standing import EDITION
+from affectssm.vocabulary.corpora import DEMO_EDITIONS
 
 PAGES: dict[str, Callable[[Inputs], Page]] = {
     "noxi_ccc": noxi_ccc.page,

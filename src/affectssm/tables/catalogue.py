@@ -10,10 +10,11 @@ from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config, Scale
 from affectssm.errors import ConfigError
-from affectssm.features.registry import GROUPS
+from affectssm.settings.config import Config, Scale
 from affectssm.training.experiments import MODELS, Experiment, model_settings
+from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS
+from affectssm.vocabulary.features import GROUPS
 
 CORPORA = ("noxi", "noxi_add", "mpiigi")  # of dialogues
 CONTROLS = ("", "shuffled_labels", "no_partner")

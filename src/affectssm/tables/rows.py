@@ -9,11 +9,11 @@ from typing import Any
 
 from affectssm.errors import UnexpectedError
 from affectssm.evaluation.intervals import MIN_UNITS
-from affectssm.features.registry import GROUPS
 from affectssm.store.faults import Fault
 from affectssm.tables.measured import Measured, missing_units
 from affectssm.tables.page import Inputs, metric_columns
 from affectssm.training.experiments import Experiment
+from affectssm.vocabulary.features import GROUPS
 
 METHODS = {"da_mamba": "DA-Mamba", "dat": "DAT"}
 ADAPTED = ", adapted to MPIIGI"

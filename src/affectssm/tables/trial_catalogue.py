@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from affectssm.config import NO_CORPUS, PHYSIO_EDITIONS, Config
-from affectssm.corpora.manifest import DIMENSIONS
 from affectssm.errors import ConfigError
+from affectssm.settings.config import Config
 from affectssm.tables.catalogue import published_hash
+from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.training.trial_experiments import CORPORA, TrialExperiment
+from affectssm.vocabulary.corpora import NO_CORPUS, PHYSIO_EDITIONS
 
 ADAPTED_MODEL, CONTROLS = "bimamba_tta", "bimtta_controls"
 _MODELS = {

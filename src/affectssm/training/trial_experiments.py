@@ -10,19 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from affectssm.config import Config
-from affectssm.corpora.manifest import DIMENSIONS
 from affectssm.errors import ConfigError
+from affectssm.settings.config import Config
+from affectssm.timeline.dimensions import DIMENSIONS
 
 CORPORA = ("deap", "mahnob")
 MODELS = ("bimamba_tta", "tsception", "lggnet", "mambaformer")
 VARIANTS = ("", "shuffled_labels")  # labels exchanged between the trials of a subject
-MODULES = {
-    "bimamba_tta": "affectssm.models.bimamba_tta",
-    "tsception": "affectssm.models.baselines.tsception",
-    "lggnet": "affectssm.models.baselines.lggnet",
-    "mambaformer": "affectssm.models.baselines.mambaformer",
-}
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.errors import DataError
-from affectssm.models.registry import parameter_count
+from affectssm.models.build import parameter_count
 from affectssm.models.signals import classification_loss
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
@@ -35,10 +36,9 @@ from affectssm.training.trial_data import (
     test_numbers,
     train_numbers,
 )
-from affectssm.training.trial_experiments import MODULES
 from affectssm.training.trial_resume import FinishedFolds
 from affectssm.training.trial_runs import PREDICTIONS, Trained, build, prefixed, tensors_of
-from affectssm.trial_settings import ProtocolSettings
+from affectssm.vocabulary.stages import trial_training_modules
 
 log = logging.getLogger(__name__)
 HISTORY = ("fold", "epoch", "loss", "accuracy")
@@ -71,7 +71,7 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
         )
     card = make_card(
         "training/trials",
-        ["affectssm.training.trials", MODULES[settings["model"]]],
+        trial_training_modules(settings["model"]),
         dict(settings),
         inputs=epochs,
         part=part,
