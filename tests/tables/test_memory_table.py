@@ -11,7 +11,12 @@ from affectssm.store.card import make_card
 from affectssm.tables.build import build_table
 from affectssm.tables.damamba_memory import COLUMNS, published_rows
 
-SETTINGS = {"table": "damamba_memory", "edition": "demo", "experiments": []}
+SETTINGS = {
+    "table": "damamba_memory",
+    "edition": "demo",
+    "experiments": [],
+    "titles": {"da_mamba": "DA-Mamba", "dat": "DAT"},
+}
 GB = 1_000_000_000
 
 

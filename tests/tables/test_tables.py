@@ -10,6 +10,7 @@ from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
 from affectssm.tables.build import build_table
+from affectssm.tables.catalogue import described
 from affectssm.tables.noxi_ccc import COLUMNS, METRICS
 from affectssm.tables.published import published_rows
 from affectssm.training.experiments import parse_experiment
@@ -23,6 +24,7 @@ SHAPED = {
     "weights": "random",
     "demo": ["mpiigi", "noxi", "noxi_add"],
     "d_model": {"da_mamba": 32, "dat": 16},
+    "titles": {"da_mamba": "DA-Mamba", "dat": "DAT"},
     "seeds": [1, 2],
     "allow_incomplete": False,
 }
@@ -56,7 +58,9 @@ def corpora(tmp_path):
 
 
 def built(tmp_path, metrics, table="noxi_ccc", out="tables", **shape):
-    path = build_table(table, SHAPED | shape, metrics, corpora(tmp_path), ["wav2vec2"], tmp_path / out)
+    told = SHAPED | shape
+    told |= {"described": {name: described(parse_experiment(name)) for name in told["experiments"]}}
+    path = build_table(table, told, metrics, corpora(tmp_path), ["wav2vec2"], tmp_path / out)
     return list(csv.DictReader(path.read_text().splitlines()))
 
 

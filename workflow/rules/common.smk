@@ -363,6 +363,10 @@ def table_arguments(wildcards):
     return plan.table_arguments(wildcards.table)
 
 
+def table_code(wildcards):
+    return plan.table_code(wildcards.table)
+
+
 def edition_tables(wildcards):
     """The files of a table in the edition of this configuration, by what they are."""
     with said_last(WorkflowError):

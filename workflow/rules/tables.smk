@@ -25,7 +25,7 @@ rule edition_table:
         runtime=30,
     params:
         arguments=table_arguments,
-        code=plan.code("affectssm.tables.build"),
+        code=table_code,
     shell:
         "affectssm table {wildcards.table} {params.arguments} --metrics {input.metrics} "
         "--out results/tables/{wildcards.joint} > {log} 2>&1"

@@ -14,7 +14,7 @@ from affectssm.plan.text import shell_words, short_hash
 from affectssm.tables import catalogue, standing, trial_catalogue
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.vocabulary.kinds import SIGNAL_KINDS
-from affectssm.vocabulary.stages import memory_modules
+from affectssm.vocabulary.stages import memory_modules, table_modules
 
 ALL_TABLES = (*catalogue.TABLES, *trial_catalogue.TABLES)
 
@@ -142,6 +142,10 @@ class TablePlan(CompletePlan):
         """Return every fault table behind a table, of discovery and of every feature; the manifests must be there."""
         folders = [Path(self.results, "corpora", self.name(corpus)) for corpus in self.corpora_behind(table)]
         return [str(path) for path in fault_tables(folders, self.features_behind(table))]
+
+    def table_code(self, table: str) -> str:
+        """Return the hash of the code that makes a table."""
+        return self.code(*table_modules(table))
 
     def table_arguments(self, table: str) -> str:
         """Return the arguments of ``affectssm table`` that the rule's own files do not say."""

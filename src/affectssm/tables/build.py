@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from affectssm.errors import ConfigError
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.faults import COLUMNS as FAULT_COLUMNS
 from affectssm.store.faults import Fault, read_faults
-from affectssm.tables import (
-    bimtta_accuracy,
-    bimtta_controls,
-    bimtta_missing,
-    damamba_ablation,
-    damamba_memory,
-    noxi_ccc,
-    noxi_controls,
-)
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
 from affectssm.tables.standing import EDITION
 from affectssm.vocabulary.corpora import DEMO_EDITIONS
-
-PAGES: dict[str, Callable[[Inputs], Page]] = {
-    "noxi_ccc": noxi_ccc.page,
-    "noxi_controls": noxi_controls.page,
-    "damamba_ablation": damamba_ablation.page,
-    "damamba_memory": damamba_memory.page,
-    "bimtta_accuracy": bimtta_accuracy.page,
-    "bimtta_missing": bimtta_missing.page,
-    "bimtta_controls": bimtta_controls.page,
-}
+from affectssm.vocabulary.stages import table_modules
+from affectssm.vocabulary.tables import PAGES
+from affectssm.vocabulary.targets import load_from
 
 
 def build_table(
@@ -50,7 +33,7 @@ def build_table(
     """Write ``{table}.csv`` and, before it, ``.md``, ``.provenance.json``, ``.faults.csv`` and ``.png``.
 
     Args:
-        table: a key of PAGES.
+        table: a key of :data:`affectssm.vocabulary.tables.PAGES`.
         settings: ``catalogue.table_settings``, and ``edition``, what every row says in its first column.
         files: what it is made of: metrics of every experiment, or a measurement.
         corpora: ``results/corpora/{corpus}-{edition}`` of every corpus.
@@ -64,16 +47,13 @@ def build_table(
         ConfigError: for an unknown table.
         DataError: when an experiment or a unit is missing and the settings do not allow it.
     """
-    if table not in PAGES:
-        raise ConfigError(
-            f"table {table}", "no table of this name", f"one of {', '.join(PAGES)}", "mend the name"
-        )
+    page_of = load_from(PAGES, table, "table")
     csv_path = out_dir / f"{table}.csv"
     faults = fault_tables(corpora, fault_features)
     found = collect_faults(faults)
-    page = PAGES[table](Inputs(files, settings, found, planted_oracle(corpora), csv_path))
+    page: Page = page_of(Inputs(files, settings, found, planted_oracle(corpora), csv_path))
     rows = [{EDITION: settings["edition"], **row} for row in page.rows]
-    card = make_card("tables/build", ["affectssm.tables.build"], dict(settings), inputs=[*files, *faults])
+    card = make_card("tables/build", table_modules(table), dict(settings), inputs=[*files, *faults])
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
     write_json(out_dir / f"{table}.provenance.json", {"rows": page.origins, "card": card})
     title = f"{page.title} (edition: {settings['edition']})"

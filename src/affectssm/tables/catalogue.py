@@ -15,6 +15,7 @@ from affectssm.settings.config import Config, Scale
 from affectssm.training.experiments import MODELS, Experiment, model_settings
 from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS
 from affectssm.vocabulary.features import GROUPS
+from affectssm.vocabulary.models import TITLES
 
 CORPORA = ("noxi", "noxi_add", "mpiigi")  # of dialogues
 CONTROLS = ("", "shuffled_labels", "no_partner")
@@ -94,6 +95,8 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "table": table,
         "scale": config.scale,
         "experiments": [e.name for e in experiments],
+        "described": {e.name: described(e) for e in experiments},
+        "titles": {model: TITLES[model] for model in MODELS},
         "weights": config.features.weights,
         "demo": sorted(name for name in CORPORA if getattr(config.corpora, name).root in DEMO_EDITIONS),
         "d_model": {model: getattr(config.experiments, model).d_model for model in MODELS},
@@ -101,6 +104,20 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
         "published": published_hash(table),
+    }
+
+
+def described(experiment: Experiment) -> dict[str, Any]:
+    """What a table is told of one of its experiments."""
+    groups = GROUPS[experiment.source]
+    return {
+        "model": experiment.model,
+        "variant": experiment.variant,
+        "source": experiment.source,
+        "selection": experiment.selection,
+        "split": experiment.split,
+        "cells": list(experiment.cells),
+        "features": [feature for group in groups.values() for feature in group],
     }
 
 

@@ -8,3 +8,11 @@ METHODS: dict[str, str] = {
     "tltta": "affectssm.adaptation.tltta:TLTTA",
     "bim_tta": "affectssm.adaptation.bim_tta:BiMTTA",
 }
+TITLES: dict[str, str] = {
+    "none": "none",
+    "tent": "Tent",
+    "eata": "EATA",
+    "read": "READ",
+    "tltta": "2LTTA",
+    "bim_tta": "BiM-TTA",
+}

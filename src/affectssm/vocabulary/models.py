@@ -10,3 +10,18 @@ SIGNAL_MODELS: dict[str, str] = {
     "lggnet": "affectssm.models.baselines.lggnet:LGGNet",
     "mambaformer": "affectssm.models.baselines.mambaformer:MambaFormer",
 }
+TITLES: dict[str, str] = {
+    "da_mamba": "DA-Mamba",
+    "dat": "DAT",
+    "bimamba_tta": "BiMamba-TTA",
+    "tsception": "TSception",
+    "lggnet": "LGGNet",
+    "mambaformer": "MambaFormer",
+}
+SIZES: dict[str, tuple[str, ...]] = {
+    "bimamba_tta": ("d_state", "inter_d_state"),
+    "tsception": ("temporal", "spatial"),
+    "lggnet": ("temporal", "graph"),
+    "mambaformer": ("d_model", "layers"),
+}
+"""The settings by which a table tells how large a model of bio-signals is."""

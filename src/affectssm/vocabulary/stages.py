@@ -12,6 +12,7 @@ from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.methods import METHODS
 from affectssm.vocabulary.models import DIALOGUE_MODELS, SIGNAL_MODELS
+from affectssm.vocabulary.tables import PAGES
 
 
 def discovery_modules(corpus: str) -> tuple[str, ...]:
@@ -60,6 +61,11 @@ def choice_modules(models: Iterable[str], methods: Iterable[str]) -> tuple[str, 
     """Of the constants of some methods that are chosen with runs of some models."""
     named = (_module(SIGNAL_MODELS[model]) for model in sorted(models))
     return "affectssm.adaptation.choose", *_methods(methods), *named
+
+
+def table_modules(table: str) -> tuple[str, ...]:
+    """Of a table."""
+    return "affectssm.tables.build", _module(PAGES[table])
 
 
 def _methods(methods: Iterable[str]) -> tuple[str, ...]:
