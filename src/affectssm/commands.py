@@ -160,6 +160,9 @@ _TRIAL_RUN = (
 )  # fmt: skip
 _ADAPTATION = ("methods", "adaptation", "missing", "choice", "modalities")
 _TRIAL_SCORES = ("experiment", "corpus", "dimension", "seeds", "protocol")
+_TABLE = (
+    "table", "edition", "scale", "experiments", "described", "titles", "demo", "seeds", "allow_incomplete",
+)  # fmt: skip
 
 
 def train_trials(given: Namespace) -> None:
@@ -224,7 +227,7 @@ def evaluate_adaptation(given: Namespace) -> None:
 def table(given: Namespace) -> None:
     from affectssm.tables.build import build_table
 
-    _need(given.settings, ("table", "edition", "scale", "experiments", "demo", "seeds", "allow_incomplete"))
+    _need(given.settings, _TABLE)
     build_table(given.table, given.settings, given.metrics, given.corpora, given.fault_features, given.out)
 
 
