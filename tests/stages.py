@@ -11,7 +11,7 @@ from pathlib import Path
 
 from affectssm.plan import Plan
 from affectssm.store.code import ROOT, Source
-from affectssm.vocabulary.corpora import CORPORA
+from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import FEATURES
 from affectssm.vocabulary.tables import PAGES
 
@@ -32,6 +32,7 @@ def stages() -> dict[str, tuple[str, ...]]:
     plan = _Modules({"experiments": {"adapt_mpiigi": True}})  # all variants of training
     dialogues, trials = plan.experiments, plan.trial_experiments
     asked = {
+        "demo": {edition: plan.demo_code(edition) for edition in DEMOS},
         "discovery": {corpus: plan.discovery_code(corpus) for corpus in CORPORA},
         "feature": {feature: plan.feature_code(feature) for feature in FEATURES},
         "training": {_model(one): plan.training_code(name) for name, one in dialogues.items()},

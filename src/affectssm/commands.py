@@ -11,14 +11,10 @@ from affectssm.errors import ConfigError
 
 
 def demo(given: Namespace) -> None:
-    from affectssm.corpora.demo import physio_layout
+    from affectssm.vocabulary.corpora import DEMOS
+    from affectssm.vocabulary.targets import load_from
 
-    if given.edition in physio_layout.EDITIONS:
-        from affectssm.corpora.demo.physio import write_physio_demo as write_demo
-    else:
-        from affectssm.corpora.demo.write import write_demo
-
-    write_demo(given.edition, given.out)
+    load_from(DEMOS, given.edition, "edition")(given.edition, given.out)
 
 
 def discover(given: Namespace) -> None:

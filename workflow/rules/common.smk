@@ -5,6 +5,7 @@ from snakemake.exceptions import WorkflowError
 
 from affectssm.plan import Plan
 from affectssm.plan.last_words import said_last, say_last, words_of_job
+from affectssm.vocabulary.corpora import DEMOS
 
 with said_last(WorkflowError):
     plan = Plan(config)
@@ -16,7 +17,7 @@ with said_last(WorkflowError):
 
 wildcard_constraints:
     corpus_edition=plan.one_of(plan.corpus_editions),
-    edition="(demo|physio)[a-z-]*",
+    edition=plan.one_of(DEMOS),
     shard="s[0-9]+",
     part="[sf][0-9]+",
     check=plan.one_of(plan.checks),
@@ -62,6 +63,10 @@ def check_arguments(wildcards):
 
 
 # corpora
+
+
+def demo_code(wildcards):
+    return plan.demo_code(wildcards.edition)
 
 
 def listing_of(wildcards):

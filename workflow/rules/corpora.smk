@@ -17,7 +17,7 @@ rule demo_corpora:
         mem_mb=2000,
         runtime=10,
     params:
-        code=plan.code("affectssm.corpora.demo.write"),
+        code=demo_code,
     shell:
         "affectssm demo {wildcards.edition} --out results/demo/{wildcards.edition} > {log} 2>&1"
 

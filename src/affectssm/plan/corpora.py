@@ -18,7 +18,7 @@ from affectssm.store.code import code_hash
 from affectssm.tables.catalogue import CORPORA
 from affectssm.training.trial_experiments import CORPORA as TRIAL_CORPORA
 from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
-from affectssm.vocabulary.stages import discovery_modules
+from affectssm.vocabulary.stages import demo_modules, discovery_modules
 
 FOLDER_OF = {"noxi_add": "noxi"}
 """Where a corpus lies below a demo's folder, if not in one of its own name."""
@@ -109,6 +109,10 @@ class CorpusPlan:
     def name(self, corpus: str) -> str:
         """Return ``{corpus}-{edition}``."""
         return f"{corpus}-{self.edition(corpus)}"
+
+    def demo_code(self, edition: str) -> str:
+        """Return the hash of the code that writes an edition that is made here."""
+        return self.code(*demo_modules(edition))
 
     def demo_card(self, corpus: str) -> list[str]:
         """Return the file that says that a corpus's demo is whole, or nothing for an owner's root."""

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from affectssm.vocabulary.corpora import CORPORA
+from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.methods import METHODS
 from affectssm.vocabulary.models import DIALOGUE_MODELS, SIGNAL_MODELS
 from affectssm.vocabulary.tables import PAGES
+
+
+def demo_modules(edition: str) -> tuple[str, ...]:
+    """Of the corpora that are made here."""
+    return (_module(DEMOS[edition]),)
 
 
 def discovery_modules(corpus: str) -> tuple[str, ...]:
