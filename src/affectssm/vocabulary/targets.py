@@ -15,8 +15,8 @@ def load(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def load_from(known: Mapping[str, str], name: str, what: str) -> Any:
-    """Import what a name stands for.
+def named(known: Mapping[str, str], name: str, what: str) -> str:
+    """Return what a name stands for.
 
     Args:
         known: name -> ``module:Name``.
@@ -30,4 +30,9 @@ def load_from(known: Mapping[str, str], name: str, what: str) -> Any:
         raise ConfigError(
             f"{what} {name}", f"no {what} of this name", f"one of {', '.join(known)}", "mend the name"
         )
-    return load(known[name])
+    return known[name]
+
+
+def load_from(known: Mapping[str, str], name: str, what: str) -> Any:
+    """Import what a name stands for; arguments and errors are those of :func:`named`."""
+    return load(named(known, name, what))
