@@ -34,6 +34,7 @@ lint: $(STAMP)
 	ruff format --check
 	snakefmt --check Snakefile workflow
 	mypy
+	lint-imports
 	snakemake --lint
 
 bench: $(STAMP)
@@ -59,5 +60,5 @@ lock: $(STAMP)
 	bash envs/lock.sh .venv/bin/python
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@echo "results/ and .snakemake (what made them) are kept: remove it yourself if you want it computed again"

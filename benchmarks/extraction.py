@@ -94,7 +94,7 @@ def write_longer(path: Path, clip: Path, seconds: float, repeats: int) -> None:
 
 def manifest_row(feature: str, media: Path) -> Any:
     from affectssm.corpora.manifest import StreamRow
-    from affectssm.features.registry import spec
+    from affectssm.vocabulary.features import spec
 
     return StreamRow(
         corpus="noxi", split="train", recording="001", participant="expert", kind=spec(feature).kind, path=media.name,
@@ -156,7 +156,7 @@ def bare_forward(feature: str, settings: dict[str, Any], seconds: float) -> Call
     """Return the library's own forward passes over as many frames as the media hold, without any overlap."""
     import torch
 
-    from affectssm.features.registry import make
+    from affectssm.features.base import make
     from affectssm.features.weights import ready
 
     network, device = ready(make(feature, settings)._load(), settings["int8"])  # as the library has it
@@ -196,7 +196,7 @@ def interleaved(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str
 def network_rows(
     clip: Path, sound: Path, folder: Path, length: dict[str, float], rounds: int
 ) -> Iterator[list[str]]:
-    from affectssm.features.registry import make
+    from affectssm.features.base import make
 
     for feature, batch in (("wav2vec2", 8), ("speech_emotion", 8), ("clip_face", 8), ("clip_face", 32)):
         kind = "video" if feature == "clip_face" else "audio"
@@ -215,7 +215,7 @@ def network_rows(
 
 
 def cpu_rows(clip: Path, folder: Path, seconds: float, rounds: int) -> Iterator[list[str]]:
-    from affectssm.features.registry import make
+    from affectssm.features.base import make
 
     for feature in ("face_track", "optical_flow", "landmark_flow"):
         actions = {

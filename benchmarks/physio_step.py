@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
 from affectssm.models.pooled_filters import FORMULATIONS, pooled_filters
 from affectssm.models.signals import classification_loss
-from affectssm.physio_settings import BiMambaTTASettings
+from affectssm.settings.signal_models import BiMambaTTASettings
 
 RESULT = Path(__file__).resolve().parent / "results" / "physio_step.md"
 ALLOWED = 2 / 3  # of the plain formulation's time

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from affectssm.config import Config, CorpusSettings, TrainingSettings
 from affectssm.errors import ConfigError
-from affectssm.presets import SCALES
-from affectssm.settings_io import load_config, overlay, parse_slice, slice_json
+from affectssm.settings.config import Config, CorpusSettings, TrainingSettings
+from affectssm.settings.load import load_config, overlay, parse_slice, slice_json
+from affectssm.settings.presets import SCALES
 
 
 def refusal(given) -> ConfigError:

@@ -6,11 +6,10 @@ import jsonschema
 import pytest
 import yaml
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError
-from affectssm.presets import SCALES
-from affectssm.settings_base import describe, fields, is_section
-from affectssm.settings_docs import (
+from affectssm.settings.base import describe, fields, is_section
+from affectssm.settings.config import Config
+from affectssm.settings.docs import (
     check_generated,
     config_yaml,
     drift,
@@ -20,7 +19,8 @@ from affectssm.settings_docs import (
     scale_values,
     write_generated,
 )
-from affectssm.settings_io import load_config
+from affectssm.settings.load import load_config
+from affectssm.settings.presets import SCALES
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -21,6 +21,8 @@ from typing import Any
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.errors import AffectError
+from affectssm.vocabulary.features import GROUPS
+from affectssm.vocabulary.kinds import KINDS
 
 # More than Python's 700: to import the large libraries makes some hundred thousand objects that all stay.
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
@@ -132,7 +134,14 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add("task")
     add("--part", choices=("training", "prediction"), required=True)
     _manifests(add)
-    _source(add)
+    add(
+        "--kinds",
+        nargs="+",
+        choices=KINDS,
+        metavar="KIND",
+        required=True,
+        help="what its features are made of",
+    )
     add("--settings", type=_json, default={}, help="timeline of the configuration, as JSON")
     _out(add)
 
@@ -143,7 +152,7 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     )
     add("--windows", type=Path, required=True, help="a window index (results/windows/{task}/{part}.parquet)")
     _features(add)
-    _source(add)
+    add("--source", choices=tuple(GROUPS), required=True)
     add("--format", choices=("parquet", "hdf5"), required=True)
     _out(add)
 
@@ -307,10 +316,6 @@ def _manifests(add: Add) -> None:
 
 def _features(add: Add) -> None:
     _files(add, "--features", "results/features/{corpus}-{edition} of each corpus")
-
-
-def _source(add: Add) -> None:
-    add("--source", choices=("extracted", "multimediate"), required=True)
 
 
 def _computing(add: Add, content: str) -> None:

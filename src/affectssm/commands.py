@@ -11,19 +11,16 @@ from affectssm.errors import ConfigError
 
 
 def demo(given: Namespace) -> None:
-    from affectssm.corpora.demo import physio_layout
+    from affectssm.vocabulary.corpora import DEMOS
+    from affectssm.vocabulary.targets import load_from
 
-    if given.edition in physio_layout.EDITIONS:
-        from affectssm.corpora.demo.physio import write_physio_demo as write_demo
-    else:
-        from affectssm.corpora.demo.write import write_demo
-
-    write_demo(given.edition, given.out)
+    load_from(DEMOS, given.edition, "edition")(given.edition, given.out)
 
 
 def discover(given: Namespace) -> None:
-    from affectssm.corpora.discover import discover_corpus, settings_class
-    from affectssm.settings_io import validate
+    from affectssm.corpora.discover import discover_corpus
+    from affectssm.settings.config import settings_class
+    from affectssm.settings.load import validate
 
     root, truth = _places(given)
     settings = validate(settings_class(given.corpus), given.settings, "--settings")
@@ -49,8 +46,8 @@ def _places(given: Namespace) -> tuple[Path, Path | None]:
 
 
 def extract(given: Namespace) -> None:
-    from affectssm.features import registry
     from affectssm.features.extract import extract_shard
+    from affectssm.settings.features import completed
 
     root, truth = _places(given)
     extract_shard(
@@ -60,7 +57,7 @@ def extract(given: Namespace) -> None:
         ground_truth=truth,
         named=given.edition is not None,
         shard=given.shard,
-        settings=registry.completed(given.feature, given.settings | given.computing.get(given.feature, {})),
+        settings=completed(given.feature, given.settings | given.computing.get(given.feature, {})),
         faces=given.faces,
         out=given.out,
         faults_out=given.faults,
@@ -68,22 +65,22 @@ def extract(given: Namespace) -> None:
 
 
 def epochs(given: Namespace) -> None:
-    from affectssm.settings_io import validate
+    from affectssm.settings.load import validate
+    from affectssm.settings.trials import EpochSettings
     from affectssm.timeline.epochs import write_epochs
-    from affectssm.trial_settings import EpochSettings
 
     settings = validate(EpochSettings, given.settings, "--settings")
     write_epochs(given.manifest, given.features, given.shard, settings, given.out, given.index, given.faults)
 
 
 def windows(given: Namespace) -> None:
-    from affectssm.config import Timeline
-    from affectssm.settings_io import validate
+    from affectssm.settings.config import Timeline
+    from affectssm.settings.load import validate
     from affectssm.store.layout import by_corpus
     from affectssm.timeline.windows import write_windows
 
     clock_hz = validate(Timeline, given.settings, "--settings").clock_hz
-    write_windows(given.task, by_corpus(given.manifests), given.source, clock_hz, given.part, given.out)
+    write_windows(given.task, by_corpus(given.manifests), given.kinds, clock_hz, given.part, given.out)
 
 
 def _run_settings(given: Namespace) -> dict[str, Any]:
@@ -159,6 +156,9 @@ _TRIAL_RUN = (
 )  # fmt: skip
 _ADAPTATION = ("methods", "adaptation", "missing", "choice", "modalities")
 _TRIAL_SCORES = ("experiment", "corpus", "dimension", "seeds", "protocol")
+_TABLE = (
+    "table", "edition", "scale", "experiments", "described", "titles", "demo", "seeds", "allow_incomplete",
+)  # fmt: skip
 
 
 def train_trials(given: Namespace) -> None:
@@ -223,10 +223,7 @@ def evaluate_adaptation(given: Namespace) -> None:
 def table(given: Namespace) -> None:
     from affectssm.tables.build import build_table
 
-    _need(
-        given.settings,
-        ("table", "page", "edition", "scale", "experiments", "demo", "seeds", "allow_incomplete"),
-    )
+    _need(given.settings, _TABLE)
     build_table(given.table, given.settings, given.metrics, given.corpora, given.fault_features, given.out)
 
 
@@ -256,16 +253,16 @@ def export(given: Namespace) -> None:
 
 
 def config(given: Namespace) -> None:
-    from affectssm import settings_docs, settings_io
+    from affectssm.settings import docs, load
 
     if given.write:
-        for path in settings_docs.write_generated():
+        for path in docs.write_generated():
             print(f"wrote {path}")
     elif given.check:
-        settings_docs.check_generated()
+        docs.check_generated()
     else:
         from affectssm.corpora.roots import look_at_roots
 
-        settings = settings_io.load_config(given.files)
-        print(settings_io.as_yaml(settings), end="")
+        settings = load.load_config(given.files)
+        print(load.as_yaml(settings), end="")
         look_at_roots(settings)

@@ -11,7 +11,8 @@ import torch
 
 from affectssm.adaptation.mask_files import write_mask_files
 from affectssm.models.bimamba_tta import BiMambaTTA
-from affectssm.physio_settings import BiMambaTTASettings
+from affectssm.settings.signal_models import BiMambaTTASettings
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.card import dumps
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.epoch_format import SCHEMA
@@ -19,7 +20,6 @@ from affectssm.timeline.epoch_store import ChannelScaler
 from affectssm.training import trial_data
 from affectssm.training.run_files import CHECKPOINT, write_config, write_tensors
 from affectssm.training.trial_runs import prefixed, tensors_of
-from affectssm.trial_settings import ProtocolSettings
 from tests.models.physio import CHANNELS, RATE, SAMPLES, SMALL, segments, small
 
 TRIALS, EPOCHS = 4, 3

@@ -11,19 +11,19 @@ import pytest
 import torch
 
 from affectssm.adaptation import fold_stream, trials
+from affectssm.adaptation.build import build_method
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.missing import draw
-from affectssm.adaptation.modules import adaptation_modules, choice_modules
-from affectssm.adaptation.registry import METHODS as REGISTERED
-from affectssm.adaptation.registry import build_method
 from affectssm.adaptation.stream import run_stream
 from affectssm.adaptation.trials import ADAPTED, STREAMS, adapt_part
 from affectssm.errors import ConfigError, DataError
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
 from affectssm.training import trial_data
 from affectssm.training.run_files import resume_folder
 from affectssm.training.trial_runs import TrialRuns
+from affectssm.vocabulary.methods import METHODS as REGISTERED
+from affectssm.vocabulary.stages import adaptation_modules, choice_modules
 from tests.adaptation.run_world import (
     EPOCHS,
     LOOSE,
@@ -363,8 +363,10 @@ def test_what_does_not_belong_together_is_refused(done, tmp_path):
 
 
 def test_the_code_of_every_method_counts():
-    used = {method.__module__ for method in REGISTERED.values()}
-    assert used <= set(adaptation_modules("bimamba_tta")) and used <= set(choice_modules(["bimamba_tta"]))
+    used = {target.partition(":")[0] for target in REGISTERED.values()}
+    assert used <= set(adaptation_modules("bimamba_tta", REGISTERED)) and used <= set(
+        choice_modules(["bimamba_tta"], REGISTERED)
+    )
 
 
 def test_folds_that_test_development_subjects_alone_are_not_adapted_to(tmp_path):

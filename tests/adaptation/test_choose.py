@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from affectssm.adaptation import choose as choosing
+from affectssm.adaptation.build import build_method
 from affectssm.adaptation.choose import choose, grid, read_chosen
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.missing import draw
-from affectssm.adaptation.registry import build_method
 from affectssm.adaptation.stream import run_stream
 from affectssm.errors import DataError
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
+from affectssm.settings.trials import ChoiceSettings
 from affectssm.training import trial_data
 from affectssm.training.run_files import resume_folder
 from affectssm.training.trial_runs import TrialRuns
-from affectssm.trial_settings import ChoiceSettings
 from tests.adaptation.run_world import (
     LOOSE,
     METHODS,

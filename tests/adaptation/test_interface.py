@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+from affectssm.adaptation.build import build_method
 from affectssm.adaptation.monitor import collapse
-from affectssm.adaptation.registry import METHODS, build_method
 from affectssm.adaptation.stream import run_stream
 from affectssm.errors import ConfigError
 from affectssm.models.signals import SignalOutput
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
+from affectssm.vocabulary.methods import METHODS
 from tests.models.physio import segments, small, trained
 
 ALL = list(METHODS)

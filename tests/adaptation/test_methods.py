@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from affectssm.adaptation.bim_tta import beta, two_level
-from affectssm.adaptation.registry import build_method
-from affectssm.physio_settings import AdaptationSettings, BiMTTASettings
+from affectssm.adaptation.build import build_method
+from affectssm.settings.adaptation import AdaptationSettings, BiMTTASettings
 from tests.adaptation.by_hand import Twin, assert_same, is_norm, shannon
 from tests.models.physio import segments, trained
 

@@ -9,11 +9,12 @@ import pytest
 
 from affectssm.corpora import complete
 from affectssm.corpora.complete import check_complete
-from affectssm.corpora.discover import discover_corpus, settings_class
+from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.listing import Listing
 from affectssm.corpora.roots import look_at_roots
 from affectssm.errors import DataError
-from affectssm.settings_io import load_config
+from affectssm.settings.config import settings_class
+from affectssm.settings.load import load_config
 from tests.corpora.test_deap import table
 from tests.corpora.trees import MM25, dyad, label, streams
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affectssm.config import DeapSettings
 from affectssm.corpora import deap
 from affectssm.corpora.deap_ratings import note_ratings, read_ratings
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
@@ -15,6 +14,7 @@ from affectssm.corpora.demo.pickle2 import dumps_dat, dumps_that_runs
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.signals import EEG
 from affectssm.errors import ConfigError, DataError
+from affectssm.settings.config import DeapSettings
 from affectssm.store.faults import FaultLog
 from tests.corpora.trees import codes
 

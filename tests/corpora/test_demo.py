@@ -19,8 +19,8 @@ from affectssm.corpora.demo.session import write_seat, write_surroundings
 from affectssm.corpora.demo.world import PAD, PER_LABEL, at_labels
 from affectssm.corpora.demo.write import write_demo
 from affectssm.errors import ConfigError, DataError
-from affectssm.store.faults import CODES
 from affectssm.store.parquet import read_parquet
+from affectssm.vocabulary.faults import CODES
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,20 @@ import numpy as np
 import pytest
 
 from affectssm.corpora.checksums import ChangedError
-from affectssm.corpora.discover import CORPORA, discover_corpus, settings_class
-from affectssm.corpora.manifest import KINDS, Manifest, StreamRow
+from affectssm.corpora.discover import discover_corpus
+from affectssm.corpora.manifest import Manifest, StreamRow
 from affectssm.errors import DataError
-from affectssm.features import registry
+from affectssm.features import extract
 from affectssm.features.extract import extract_shard
+from affectssm.settings.config import settings_class
+from affectssm.settings.features import completed
 from affectssm.store.boundary import RAISE
-from affectssm.store.faults import CODES, Fault, read_faults
+from affectssm.store.faults import Fault, read_faults
 from affectssm.store.shards import ShardReader, Track
+from affectssm.vocabulary.corpora import CORPORA
+from affectssm.vocabulary.faults import CODES
+from affectssm.vocabulary.features import FEATURES, spec
+from affectssm.vocabulary.kinds import KINDS
 from tests.corpora.damage import CONTENT, NO_FILE, SEVERAL, fifo, gone
 from tests.corpora.small_corpora import CORPORA as SMALL
 from tests.corpora.small_corpora import Small
@@ -62,15 +68,15 @@ def discovered(small: Small, root: Path, out: Path, **settings: Any) -> Manifest
 
 def features_of(manifest: Manifest) -> list[str]:
     kinds = {row.kind for row in manifest.rows}
-    return [name for name, spec in registry.FEATURES.items() if spec.kind in kinds]
+    return [name for name, one in FEATURES.items() if one.kind in kinds]
 
 
 def extracted(feature: str, root: Path, out: Path) -> tuple[Tracks, list[Fault]]:
     """Every track of a feature, and its faults."""
     path = out / f"{feature}.h5"
-    faces = out / "face_track.h5" if registry.spec(feature).needs_faces else None
+    faces = out / "face_track.h5" if spec(feature).needs_faces else None
     faults = path.with_suffix(".faults.parquet")
-    settings = registry.completed(feature, {})
+    settings = completed(feature, {})
     extract_shard(feature, out / "manifest.parquet", root, None, "s00", settings, faces, path, faults)
     with ShardReader(path) as reader:
         return {key: reader.track(*key) for key in reader.keys()}, read_faults(faults)  # noqa: SIM118
@@ -112,7 +118,7 @@ def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Whole]:
             kinds.setdefault(row.participant, set()).add(row.kind)
         tracks = {}
         for feature in features_of(manifest):
-            paths = [row.path for row in manifest.rows if row.kind == registry.spec(feature).kind]
+            paths = [row.path for row in manifest.rows if row.kind == spec(feature).kind]
             key = (feature, Path(paths[0]).suffix)
             if key in tried:
                 continue
@@ -127,7 +133,7 @@ def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Whole]:
 def test_every_corpus_and_every_feature_is_tried(wholes: dict[str, Whole]) -> None:
     assert {whole.small.corpus for whole in wholes.values()} == set(CORPORA)
     assert {kind for whole in wholes.values() for own in whole.kinds.values() for kind in own} == set(KINDS)
-    assert {feature for whole in wholes.values() for feature in whole.tracks} == set(registry.FEATURES)
+    assert {feature for whole in wholes.values() for feature in whole.tracks} == set(FEATURES)
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ def test_a_damaged_file_costs_itself_alone(
     check_discovery(whole, manifest, root, damage)
     faults = list(manifest.faults.rows)
     for feature in whole.tracks:
-        rows = [row for row in manifest.rows if row.kind == registry.spec(feature).kind]
+        rows = [row for row in manifest.rows if row.kind == spec(feature).kind]
         if not any(damage.of(root, row) for row in rows):
             continue
         tracks, found = extracted(feature, root, out)
@@ -218,10 +224,10 @@ def test_a_file_that_changes_after_discovery_is_not_used(
     kept = {path: (path.read_bytes(), path.stat()) for path in files}
     units = sorted({row.fold_group for row in manifest.rows})
     for feature in list(whole.tracks)[:: 3 if len(whole.tracks) > 4 else 1]:
-        kind = registry.spec(feature).kind
+        kind = spec(feature).kind
         rows = {row.fold_group: row for row in manifest.rows if row.kind == kind and whole.role(row) in
                 whole.tracks[feature]}  # fmt: skip
-        if registry.spec(feature).needs_faces:
+        if spec(feature).needs_faces:
             extracted("face_track", root, out)
         per_unit = (
             len({row.path for row in rows.values()}) > 1
@@ -254,7 +260,7 @@ def other_content(path: Path, _: np.random.Generator) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
 
 
-@pytest.mark.parametrize("feature", registry.FEATURES)
+@pytest.mark.parametrize("feature", FEATURES)
 def test_an_extractor_that_fails_on_one_file_costs_that_file(
     tmp_path: Path, wholes: dict[str, Whole], feature: str, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
@@ -264,10 +270,10 @@ def test_an_extractor_that_fails_on_one_file_costs_that_file(
         small.unit(root, number)
     small.whole(root, 2)
     manifest = discovered(small, root, out)
-    if registry.spec(feature).needs_faces:
+    if spec(feature).needs_faces:
         extracted("face_track", root, out)
-    victim = next(row for row in manifest.rows if row.kind == registry.spec(feature).kind)
-    make = registry.make
+    victim = next(row for row in manifest.rows if row.kind == spec(feature).kind)
+    make = extract.make
 
     def failing(*given: Any) -> Any:
         extractor = make(*given)
@@ -282,7 +288,7 @@ def test_an_extractor_that_fails_on_one_file_costs_that_file(
         extractor.extract = half
         return extractor
 
-    monkeypatch.setattr(registry, "make", failing)
+    monkeypatch.setattr(extract, "make", failing)
     tracks, faults = extracted(feature, root, out)
     key = (victim.recording, victim.participant)
     (fault,) = [fault for fault in faults if fault.code == "unexpected"]

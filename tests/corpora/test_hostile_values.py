@@ -9,18 +9,18 @@ import h5py
 import numpy as np
 import pytest
 
-from affectssm.config import CorpusSettings, DeapSettings
 from affectssm.corpora.demo.pickle2 import dumps_dat
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
 from affectssm.errors import DataError
 from affectssm.features.extract import extract_shard
+from affectssm.settings.config import CorpusSettings, DeapSettings
+from affectssm.settings.trials import EpochSettings
 from affectssm.store.boundary import RAISE
 from affectssm.store.faults import Fault, read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
 from affectssm.timeline.epochs import write_epochs
-from affectssm.trial_settings import EpochSettings
 from tests.corpora import small_corpora, test_deap
 from tests.corpora.trees import SETTINGS, codes, dyad, one
 from tests.media.synthetic import regular, write_media
@@ -285,9 +285,9 @@ def test_a_video_that_says_it_lasts_for_years_is_not_believed(tmp_path: Path, ti
 
 
 def settings() -> dict:
-    from affectssm.features import registry
+    from affectssm.settings.features import completed
 
-    return registry.completed("wav2vec2", {})
+    return completed("wav2vec2", {})
 
 
 def test_a_root_of_nothing_that_can_be_read_is_one_clear_error(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from affectssm.corpora.discover import discover_corpus, label_frames, listing_fi
 from affectssm.corpora.manifest import StreamRow, read_manifest, shard_of
 from affectssm.errors import ConfigError
 from affectssm.store.card import read_card
-from affectssm.store.faults import CODES, read_faults
+from affectssm.store.faults import read_faults
+from affectssm.vocabulary.faults import CODES
 
 ROW = StreamRow(
     "noxi",
@@ -155,7 +156,7 @@ def test_fingerprint_lists_every_folder_once_and_its_import_is_light(tmp_path, m
     monkeypatch.setattr(os, "scandir", counting)
     listing_fingerprint(tmp_path, None)
     assert len(listed) == len(set(listed)) == 202  # every folder once
-    heavy = "pyarrow pandas numpy torch av h5py affectssm.config"
+    heavy = "pyarrow pandas numpy torch av h5py affectssm.settings"
     code = (
         "import sys; import affectssm.corpora.discover; "
         f"sys.exit(', '.join(m for m in '{heavy}'.split() if m in sys.modules) or None)"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from affectssm.cli import main
-from affectssm.config import CorpusSettings
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import StreamRow
 from affectssm.corpora.named import check_held, write_held
 from affectssm.errors import DataError
+from affectssm.settings.config import CorpusSettings
 from affectssm.store import layout
 from affectssm.store.card import read_card
 from tests.corpora.trees import SETTINGS, dyad

@@ -10,8 +10,8 @@ import pytest
 from trees import MM24, MM25, ROWS, SETTINGS, codes, dyad, label, mp4, one, pick, stream, streams, wav
 
 from affectssm.corpora import noxi, noxi_add
-from affectssm.corpora.manifest import STREAM_KINDS
 from affectssm.errors import DataError
+from affectssm.vocabulary.kinds import STREAM_KINDS
 
 
 def find(root, ground_truth=None, module=noxi, **settings):

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from affectssm.cli import main
-from affectssm.config import CorpusSettings
 from affectssm.corpora import noxi
 from affectssm.corpora.demo.physio import write_physio_demo
 from affectssm.corpora.listing import listing_fingerprint, walk
 from affectssm.errors import ConfigError, DataError
 from affectssm.plan.plan import Plan
-from affectssm.settings_io import load_config
+from affectssm.settings.config import CorpusSettings
+from affectssm.settings.load import load_config
 from affectssm.store import own
 from tests.corpora.trees import MM24, codes, dyad, pick
 

@@ -16,13 +16,15 @@ from scipy.signal import welch
 
 from affectssm.corpora.demo import physio_layout
 from affectssm.corpora.demo.physio import write_physio_demo
-from affectssm.corpora.discover import discover_corpus, settings_class
+from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
 from affectssm.errors import ConfigError, DataError
 from affectssm.features.extract import extract_shard
-from affectssm.store.faults import CODES, read_faults
+from affectssm.settings.config import settings_class
+from affectssm.store.faults import read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
+from affectssm.vocabulary.faults import CODES
 
 KINDS = {"deap": ("eeg", "eog", "emg", "gsr", "ratings"), "mahnob": ("eeg", "ecg", "gsr", "ratings")}
 

@@ -11,7 +11,7 @@ from trees import MM25, SETTINGS, dyad, label, mp4, streams, wav
 from affectssm.corpora import mpiigi, noxi
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.spans import TOLERANCE
-from affectssm.store.faults import CODES
+from affectssm.vocabulary.faults import CODES
 from tests.media.synthetic import regular, write_media
 
 OURS = {"late_start", "stream_lengths_differ", "partner_short"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from affectssm.config import CorpusSettings
 from affectssm.corpora.manifest import Manifest, StreamRow
+from affectssm.settings.config import CorpusSettings
 
 MM24 = {
     "audio.egemapsv2": 88,

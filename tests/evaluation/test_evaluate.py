@@ -17,8 +17,8 @@ from scored_world import (
 from affectssm.errors import DataError
 from affectssm.evaluation.cells import CELLS
 from affectssm.evaluation.evaluate import evaluate
-from affectssm.evaluation.metrics import ccc
 from affectssm.store.parquet import read_parquet
+from affectssm.training.agreement import ccc
 
 BASE = ("noxi", "test-base")
 ADD = ("noxi_add", "test-additional")

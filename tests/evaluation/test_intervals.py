@@ -16,7 +16,7 @@ from affectssm.evaluation.intervals import (
     jackknife_interval,
     mean_without,
 )
-from affectssm.evaluation.metrics import ccc, ccc_of_moments, moments
+from affectssm.training.agreement import ccc, ccc_of_moments, moments
 
 Array = np.ndarray
 REPEATS = 600

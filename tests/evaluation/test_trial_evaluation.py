@@ -28,8 +28,8 @@ from trial_world import (
 
 from affectssm.errors import DataError
 from affectssm.evaluation.trials import evaluate_adaptation, evaluate_trials
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.parquet import read_parquet, read_parquet_card
-from affectssm.trial_settings import ProtocolSettings
 
 OWN = settings()
 PARTS = {"s00": SUBJECTS[:2], "s01": SUBJECTS[2:]}

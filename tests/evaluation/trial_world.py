@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.epoch_format import SCHEMA as EPOCHS
-from affectssm.trial_settings import ProtocolSettings
 
 MODULE = ["affectssm.errors"]
 PREDICTIONS = pa.schema(

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError
 from affectssm.families.biosignals import catalogue as trial_catalogue
 from affectssm.families.dialogue import catalogue
 from affectssm.families.dialogue.catalogue import TABLES, experiments_of, table_settings
 from affectssm.plan.plan import Plan
+from affectssm.settings.config import Config
 
 
 def config(**given):

@@ -13,7 +13,6 @@ import pytest
 from affectssm.corpora.checksums import fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.errors import ConfigError, DataError
-from affectssm.features import registry
 from affectssm.features.base import Extractor, Source
 from affectssm.features.extract import extract_shard
 from affectssm.media.audio import AudioReader
@@ -41,7 +40,9 @@ class Loudness(Extractor):
 
 @pytest.fixture
 def loudness(monkeypatch: pytest.MonkeyPatch) -> type[Loudness]:
-    monkeypatch.setattr(registry, "make", lambda feature, settings: Loudness(feature, settings))
+    monkeypatch.setattr(
+        "affectssm.features.extract.make", lambda feature, settings: Loudness(feature, settings)
+    )
     Loudness.seen = []
     return Loudness
 

@@ -11,12 +11,13 @@ import pytest
 
 from affectssm.corpora.checksums import files_of, fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
-from affectssm.features import registry
 from affectssm.features.base import Extractor, Source
 from affectssm.features.extract import extract_shard
+from affectssm.settings.features import completed
 from affectssm.store.card import make_card
 from affectssm.store.faults import Fault, read_faults
 from affectssm.store.shards import ShardReader, Track
+from affectssm.vocabulary.features import spec
 from tests.corpora.trees import stream, wav
 from tests.features.helpers import row
 from tests.media.synthetic import regular, write_media
@@ -36,7 +37,7 @@ def extract(
     folder: Path, feature: str, path: Path, kind: str = "", **known: Any
 ) -> tuple[ShardReader, list[Fault]]:
     """Extract a feature of one file, and its face track first where it has one."""
-    kind = kind or registry.spec(feature).kind
+    kind = kind or spec(feature).kind
     described = row(path.name, kind, **known)
     held = files_of(described, path.parent)
     described = StreamRow(
@@ -49,11 +50,11 @@ def extract(
     manifest, out = folder / "manifest.parquet", folder / f"{feature}.h5"
     write_manifest(manifest, [described], make_card("test", ["affectssm.errors"], {}))
     faces = None
-    if registry.spec(feature).needs_faces:
+    if spec(feature).needs_faces:
         extract(folder, "face_track", path, **known)
         faces = folder / "face_track.h5"
     faults = out.with_suffix(".faults.parquet")
-    settings = registry.completed(feature, {})
+    settings = completed(feature, {})
     extract_shard(feature, manifest, path.parent, None, "s00", settings, faces, out, faults)
     return ShardReader(out), read_faults(faults)
 
@@ -113,7 +114,7 @@ def test_streams_and_labels_without_a_row(tmp_path: Path, feature: str) -> None:
         path = stream(tmp_path, "a", 88, rows=0)
     reader, faults = extract(tmp_path, feature, path, frames=0)
     assert reader.keys() == []
-    assert [(fault.code, fault.stream) for fault in faults] == [("no_rows", registry.spec(feature).kind)]
+    assert [(fault.code, fault.stream) for fault in faults] == [("no_rows", spec(feature).kind)]
 
 
 def block(value: np.ndarray, first: float = 0.0, rate: float = 10.0) -> Track:
@@ -121,7 +122,7 @@ def block(value: np.ndarray, first: float = 0.0, rate: float = 10.0) -> Track:
 
 
 def given(monkeypatch: pytest.MonkeyPatch, *blocks: Track) -> None:
-    monkeypatch.setattr(registry, "make", Given)
+    monkeypatch.setattr("affectssm.features.extract.make", Given)
     monkeypatch.setattr(Given, "blocks", list(blocks))
 
 

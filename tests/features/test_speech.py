@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from affectssm.errors import ConfigError, DataError
-from affectssm.features.registry import make
+from affectssm.features.base import make
 from affectssm.features.speech import SpeechEncoder
 from tests.features.helpers import MEDIA, SPEECH_SETTINGS, run
 from tests.media.synthetic import write_media

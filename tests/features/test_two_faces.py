@@ -17,8 +17,8 @@ from affectssm.features.face_report import FaceReport
 from affectssm.features.facebox import BOX
 from affectssm.features.faces import FaceTrack, FaceTracker
 from affectssm.media.video import VideoReader
-from affectssm.store.faults import CODES
 from affectssm.store.shards import ShardReader, Track
+from affectssm.vocabulary.faults import CODES
 from tests.features.helpers import FLOW_SETTINGS, MEDIA, run
 from tests.features.test_extract import corpus, extract, faults
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from affectssm.models.bimamba_tta import BiMambaTTA
-from affectssm.physio_settings import BiMambaTTASettings, Widths
+from affectssm.settings.signal_models import BiMambaTTASettings, Widths
 
 CHANNELS = {"eeg": 6, "eog": 2, "gsr": 1}
 RATE, SAMPLES = 32, 128

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from affectssm.models.batch import DialogueBatch
+from affectssm.timeline.dialogue import DialogueBatch
 
 DIMS = {"voice": 5, "words": 3, "face": 4, "flow": 2}
 GROUPS = {"audio": ["voice", "words"], "visual": ["face", "flow"]}

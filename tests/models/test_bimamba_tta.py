@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from affectssm.errors import ConfigError
 from affectssm.models.bimamba_tta import DEAP, RELEASED, BiMambaTTA
 from affectssm.models.signals import SignalOutput, classification_loss
-from affectssm.physio_settings import BiMambaTTASettings
+from affectssm.settings.signal_models import BiMambaTTASettings
 from tests.models.physio import CHANNELS, RATE, SMALL, planted, segments, small
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from affectssm.config import DAMambaSettings
 from affectssm.errors import ConfigError
-from affectssm.models.batch import DialogueBatch
 from affectssm.models.da_mamba import DAMamba
+from affectssm.settings.config import DAMambaSettings
+from affectssm.timeline.dialogue import DialogueBatch
 from tests.models.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 
 SMALL = {"d_model": 8, "d_state": 2, "expand": 1, "ffn": 2, "blocks": 1, "heads": 2, "dropout": 0.0}

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from affectssm.config import DATSettings
 from affectssm.errors import ConfigError
 from affectssm.models.baselines.dat import DAT, CueProjections, TransformerLayer
-from affectssm.models.batch import DialogueBatch
+from affectssm.settings.config import DATSettings
+from affectssm.timeline.dialogue import DialogueBatch
 from tests.models.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 
 SMALL = {"d_model": 8, "heads": 2, "dim_head": 4, "dim_head_cross": 4, "dropout": 0.0}

@@ -12,7 +12,7 @@ from affectssm.models import filter_bank, windows
 from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
 from affectssm.models.pooled_filters import pooled_filters
 from affectssm.models.signals import classification_loss
-from affectssm.physio_settings import BiMambaTTASettings
+from affectssm.settings.signal_models import BiMambaTTASettings
 from tests.models.physio import segments
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from affectssm.corpora.manifest import SOURCES
 from affectssm.errors import ConfigError
-from affectssm.features import registry
 from affectssm.plan.plan import Plan
 from affectssm.tables.fault_tables import fault_tables
+from affectssm.vocabulary.features import GROUPS, kinds_of
+from affectssm.vocabulary.kinds import STREAM_KINDS
 
 SHARDS = {
     "s00": {"annotation": "a", "audio": "b", "video": "c", "openpose": "d"},
@@ -49,10 +49,9 @@ def test_a_shard_without_the_stream_gets_no_job_and_labels_always_one(plan, feat
     assert faults[1:] == [file.with_suffix(".faults.parquet") for file in files]
 
 
-@pytest.mark.parametrize("source", registry.GROUPS)
+@pytest.mark.parametrize("source", GROUPS)
 def test_who_is_predicted_has_every_stream_that_a_feature_of_the_source_is_made_of(source):
-    features = [feature for group in registry.GROUPS[source].values() for feature in group]
-    assert {registry.spec(feature).kind for feature in features} == set(SOURCES[source])
+    assert kinds_of(source) == {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}[source]
 
 
 def test_a_withheld_demo_has_no_test_labels():

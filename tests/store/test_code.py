@@ -1,92 +1,88 @@
-"""The code hash follows imports and ignores what cannot change a result."""
+"""The code hash follows imports within the stages' rooms and ignores what cannot change a result."""
 
 import os
-import shutil
 
 import pytest
 
-from affectssm.store import code
-
-
-def forget() -> None:
-    """As in a new process."""
-    for function in (code._file, code._read, code._imports, code._known):
-        function.cache_clear()
+from affectssm.store.code import Source
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
-    root = tmp_path / "affectssm"
+def root(tmp_path):
     for name, text in {
         "__init__.py": "",
-        "a.py": '"""Doc."""\nfrom affectssm.sub import b\nfrom affectssm.store import x\nA = 1\n',
-        "sub/__init__.py": "",
-        "sub/b.py": "def f():\n    from affectssm.sub.c import C\n    return C\n",
-        "sub/c.py": "C = 3\n",
-        "sub/registry.py": "R = 1\n",
+        "errors.py": "E = 1\n",
+        "features/__init__.py": "",
+        "features/a.py": '"""Doc."""\nfrom affectssm.media import b\nfrom affectssm.store import x\n'
+        "from affectssm.settings import s\nfrom affectssm.vocabulary.v import V\n"
+        "from affectssm.errors import E\nA = 1\n",
+        "media/__init__.py": "",
+        "media/b.py": "def f():\n    from affectssm.media.c import C\n    return C\n",
+        "media/c.py": "C = 3\n",
+        "media/other.py": "O = 1\n",
+        "settings/s.py": "S = 1\n",
         "store/x.py": "X = 1\n",
-        "other.py": "O = 1\n",
+        "vocabulary/v.py": "V = 1\n",
     }.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    monkeypatch.setattr(code, "ROOT", root)
-
-    def fresh():
-        forget()
-        return code.code_hash("affectssm.a")
-
-    yield root, fresh
-    shutil.rmtree(root)
-    forget()
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
 
 
-def test_reaches_lazy_and_indirect_imports_but_not_the_ground_floor(package):
-    _, fresh = package
-    fresh()
-    assert code.reachable("affectssm.a") == {
-        "affectssm.a",
-        "affectssm.sub",
-        "affectssm.sub.b",
-        "affectssm.sub.c",
+def fresh(root) -> str:
+    """As in a new process."""
+    return Source(root).hash(["affectssm.features.a"])
+
+
+def test_reaches_lazy_and_indirect_imports_within_the_rooms(root):
+    assert Source(root).reachable(["affectssm.features.a"]) == {
+        "affectssm.features.a",
+        "affectssm.media",
+        "affectssm.media.b",
+        "affectssm.media.c",
     }
+
+
+def test_a_module_that_is_not_there_is_no_code(root):
+    with pytest.raises(ModuleNotFoundError, match=r"affectssm\.features\.gone"):
+        Source(root).hash(["affectssm.features.gone"])
 
 
 @pytest.mark.parametrize(
     ("file", "text", "changes"),
     [
-        ("sub/c.py", "C = 4\n", True),
-        ("sub/c.py", '"""New words."""\n\nC = 3  # a comment\n', False),
-        ("other.py", "O = 2\n", False),
+        ("media/c.py", "C = 4\n", True),
+        ("media/__init__.py", "I = 4\n", True),
+        ("media/c.py", '"""New words."""\n\nC = 3  # a comment\n', False),
+        ("media/other.py", "O = 2\n", False),
         ("store/x.py", "X = 2\n", False),
-        ("sub/registry.py", "R = 2\n", False),
+        ("settings/s.py", "S = 2\n", False),
+        ("vocabulary/v.py", "V = 2\n", False),
+        ("errors.py", "E = 2\n", False),
     ],
 )
-def test_only_reachable_code_counts(package, file, text, changes):
-    root, fresh = package
-    before = fresh()
+def test_only_reachable_code_counts(root, file, text, changes):
+    before = fresh(root)
     (root / file).write_text(text)
-    assert (fresh() != before) == changes
+    assert (fresh(root) != before) == changes
 
 
-def test_what_was_read_is_remembered_until_the_file_changes(package, monkeypatch):
-    root, fresh = package
+def test_what_was_read_is_remembered_until_the_file_changes(root, monkeypatch):
     for path in root.rglob("*.py"):
         os.utime(path, (1e9, 1e9))
-    before = fresh()
-    parse = code.ast.parse
-    monkeypatch.setattr(code.ast, "parse", lambda *_: pytest.fail("read again"))
-    assert fresh() == before
-    monkeypatch.setattr(code.ast, "parse", parse)
-    (root / "sub/c.py").write_text("C = 4\n")
-    assert fresh() != before
+    before = fresh(root)
+    with monkeypatch.context() as patched:
+        patched.setattr("affectssm.store.code.ast.parse", lambda *_: pytest.fail("read again"))
+        assert fresh(root) == before
+    (root / "media/c.py").write_text("C = 4\n")
+    assert fresh(root) != before
 
 
-def test_a_broken_memory_is_made_anew(package):
-    root, fresh = package
+def test_a_broken_memory_is_made_anew(root):
     for path in root.rglob("*.py"):
         os.utime(path, (1e9, 1e9))
-    before = fresh()
+    before = fresh(root)
     (memory,) = (root / "__pycache__").iterdir()
     memory.write_text("{")
-    assert fresh() == before
+    assert fresh(root) == before
     assert len(memory.read_text()) > 10

@@ -12,10 +12,10 @@ from affectssm.tables.build import build_table
 from affectssm.tables.damamba_memory import COLUMNS, published_rows
 
 SETTINGS = {
-    "page": "affectssm.tables.damamba_memory:page",
     "table": "damamba_memory",
     "edition": "demo",
     "experiments": [],
+    "titles": {"da_mamba": "DA-Mamba", "dat": "DAT"},
 }
 GB = 1_000_000_000
 

@@ -6,6 +6,7 @@ from scored_world import settings, write_labels, write_manifests, write_missing,
 
 from affectssm.errors import ConfigError, DataError
 from affectssm.evaluation.evaluate import evaluate
+from affectssm.families.dialogue.catalogue import described
 from affectssm.families.dialogue.experiments import parse_experiment
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
@@ -23,6 +24,7 @@ SHAPED = {
     "weights": "random",
     "demo": ["mpiigi", "noxi", "noxi_add"],
     "d_model": {"da_mamba": 32, "dat": 16},
+    "titles": {"da_mamba": "DA-Mamba", "dat": "DAT"},
     "seeds": [1, 2],
     "allow_incomplete": False,
 }
@@ -56,14 +58,9 @@ def corpora(tmp_path):
 
 
 def built(tmp_path, metrics, table="noxi_ccc", out="tables", **shape):
-    path = build_table(
-        table,
-        SHAPED | {"page": f"affectssm.tables.{table}:page"} | shape,
-        metrics,
-        corpora(tmp_path),
-        ["wav2vec2"],
-        tmp_path / out,
-    )
+    told = SHAPED | shape
+    told |= {"described": {name: described(parse_experiment(name)) for name in told["experiments"]}}
+    path = build_table(table, told, metrics, corpora(tmp_path), ["wav2vec2"], tmp_path / out)
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
@@ -169,7 +166,7 @@ def test_missing_units_stop_the_table_unless_allowed(tmp_path):
 def test_an_absent_experiment_and_an_unknown_table_are_errors(tmp_path, metrics):
     with pytest.raises(DataError, match="no metrics of dat-multimediate"):
         built(tmp_path, metrics[:1])
-    with pytest.raises(ConfigError, match="No module named"):
+    with pytest.raises(ConfigError, match="noxi_controls"):
         built(tmp_path, metrics, table="noxi_cc")
 
 

@@ -24,12 +24,12 @@ from trial_tables_world import (
 )
 
 from affectssm.errors import DataError
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.store.parquet import read_parquet
 from affectssm.tables import bimtta_accuracy, bimtta_controls, bimtta_missing
-from affectssm.tables.figure_missing import METHODS as NAMES
 from affectssm.tables.published import published_rows
 from affectssm.tables.trial_rows import TARGETS
+from affectssm.vocabulary.methods import TITLES as NAMES
 
 LEVELS = {"bimamba_tta": 0.88, "tsception": 0.8, "lggnet": 0.7, "mambaformer": 0.6}
 MEASURED_MODELS = ["BiMamba-TTA", "TSception", "LGGNet", "MambaFormer"]

@@ -21,9 +21,9 @@ from trial_world import (
     write_predictions,
 )
 
-from affectssm.config import Config
 from affectssm.evaluation.trials import evaluate_adaptation, evaluate_trials
 from affectssm.families.biosignals.catalogue import table_settings
+from affectssm.settings.config import Config
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
@@ -44,7 +44,7 @@ ORACLE = {
 def told(table: str, **changes: Any) -> dict[str, Any]:
     """What the catalogue tells the builder of a table."""
     config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS, "control": False}}})
-    own = table_settings(config, table) | {"page": f"affectssm.tables.{table}:page"}
+    own = table_settings(config, table)
     return own | {"edition": "demo physio", "seeds": list(SEEDS)} | changes
 
 

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from affectssm.corpora.demo.physio import write_physio_demo
-from affectssm.corpora.discover import discover_corpus, settings_class
+from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import StreamRow
 from affectssm.errors import DataError
 from affectssm.features.extract import extract_shard
+from affectssm.settings.config import settings_class
+from affectssm.settings.trials import EpochSettings, ProtocolSettings
 from affectssm.store.faults import read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import Track
 from affectssm.timeline.epoch_store import ChannelScaler, EpochStore
 from affectssm.timeline.epochs import cut, write_epochs
 from affectssm.training.folds import folds
-from affectssm.trial_settings import EpochSettings, ProtocolSettings
+from affectssm.vocabulary.kinds import SIGNAL_KINDS
 
 PLAIN = EpochSettings()
 
@@ -152,6 +156,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Epoch
     store = EpochStore(files)
     yield folder, store
     store.close()
+
+
+def test_epochs_cut_before_a_kind_was_known_have_nothing_of_it(made, tmp_path: Path) -> None:
+    """So that a new kind of signal makes no epochs anew."""
+    _, store = made
+    for path in (store.files[1], store.files[1].with_suffix(".parquet")):
+        shutil.copy(path, tmp_path / path.name)
+    old = tmp_path / store.files[1].with_suffix(".parquet").name
+    pq.write_table(pq.read_table(old).drop_columns(["emg"]), old)
+    both = EpochStore([store.files[0], tmp_path / store.files[1].name])
+    assert all(np.array_equal(both.index.there[kind], store.index.there[kind]) for kind in SIGNAL_KINDS)
+    assert both.shapes == store.shapes
+    both.close()
 
 
 def test_the_index_names_every_epoch_of_every_trial(made: tuple[Path, EpochStore]) -> None:

@@ -9,10 +9,10 @@ import pytest
 from window_world import build
 
 from affectssm.errors import DataError
-from affectssm.features.registry import GROUPS
 from affectssm.store.card import read_card
 from affectssm.timeline.export import export
 from affectssm.timeline.loader import WindowDataset
+from affectssm.vocabulary.features import GROUPS
 
 NAMES = {"voice": "audio", "face": "visual", "flow": "visual"}
 

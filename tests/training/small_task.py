@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.config import Config
+from affectssm.settings.config import Config
 from affectssm.store.card import make_card
 from affectssm.store.shards import ResumableShard, Track
 from affectssm.timeline.index import Target, write_index

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from affectssm.errors import DataError
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.training import trials
 from affectssm.training.exchange import looking_ahead
 from affectssm.training.trial_data import classes, open_store
 from affectssm.training.trial_runs import TrialRuns
 from affectssm.training.trials import exchanged, fit_trials
-from affectssm.trial_settings import ProtocolSettings
 from tests.adaptation.run_world import run_settings, write_shard
 
 RECIPE = {

@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from small_task import FRAMES, RECORDINGS, label, run_settings, write_task
 
 from affectssm.errors import ConfigError
-from affectssm.evaluation.metrics import ccc
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.training import fit as fitting
+from affectssm.training.agreement import ccc
 from affectssm.training.fit import fit
 from affectssm.training.module import DialogueModule
 from affectssm.training.predict import predict

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.training.folds import Fold, Trial, folds, high
-from affectssm.trial_settings import ProtocolSettings
 
 # few names, so that subjects of several corpora and trials of several subjects are called alike
 corpora, subjects = st.sampled_from(["deap", "mahnob"]), st.sampled_from(["1", "2", "s-1", "1-2"])

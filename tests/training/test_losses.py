@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from affectssm.evaluation.metrics import ccc as ccc_of_arrays
+from affectssm.training.agreement import ccc as ccc_of_arrays
 from affectssm.training.losses import (
     at_label_frames,
     ccc,

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from affectssm.config import Config
 from affectssm.corpora.measure import DIMS
 from affectssm.errors import DataError
 from affectssm.families.dialogue.catalogue import STREAM_DIMS, memory_settings
-from affectssm.models.registry import parameter_count
+from affectssm.models.build import parameter_count
+from affectssm.settings.config import Config
 from affectssm.store.code import reachable
 from affectssm.training import memory
 from affectssm.training.memory import Steps, measure, read_outcome
 from affectssm.training.memory_work import SEATS, build, random_windows
-from affectssm.training.registry import memory_modules
+from affectssm.vocabulary.stages import memory_modules
 from tests.training.long_step import begin_a_long_step
 
 ASKED = {"model": "dat", "length": 96}
@@ -199,6 +199,6 @@ def test_sizes_are_the_users_where_the_scale_is():
 
 
 def test_the_measurement_follows_the_models_and_the_scan():
-    code = reachable(*memory_modules())
+    code = reachable(*memory_modules(["da_mamba", "dat"]))
     assert {"affectssm.models.da_mamba", "affectssm.models.baselines.dat", "affectssm.ssm.scan"} <= code
     assert memory.SERVER in code and "affectssm.training.module" in code

@@ -11,6 +11,7 @@ import torch
 from affectssm.cli import main
 from affectssm.errors import ConfigError, DataError
 from affectssm.families.biosignals.experiments import TrialExperiment, parse
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.training import trials
@@ -26,7 +27,6 @@ from affectssm.training.trial_data import (
 )
 from affectssm.training.trial_runs import TrialRuns
 from affectssm.training.trials import batches, exchanged, fit_trials
-from affectssm.trial_settings import ProtocolSettings
 from tests.adaptation.run_world import middling, run_settings, write_shard
 from tests.killed import killed_at
 from tests.ssm.elsewhere import without_numba

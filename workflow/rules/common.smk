@@ -8,6 +8,7 @@ from affectssm.plan.machine import local_gpus
 from affectssm.plan.plan import Plan
 from affectssm.plan.tables import said_of_times
 from affectssm.plan.text import one_of
+from affectssm.vocabulary.corpora import DEMOS
 
 with said_last(WorkflowError):
     plan = Plan(config)
@@ -21,7 +22,7 @@ dialogue, biosignals = plan.families["dialogue"], plan.families["biosignals"]
 
 wildcard_constraints:
     corpus_edition=one_of(plan.places.corpus_editions),
-    edition="(demo|physio)[a-z-]*",
+    edition=one_of(DEMOS),
     shard="s[0-9]+",
     part="[sf][0-9]+",
     check=one_of(plan.checks),

@@ -17,7 +17,7 @@ rule demo_corpora:
         mem_mb=2000,
         runtime=10,
     params:
-        code=plan.code("affectssm.corpora.demo.write"),
+        code=ask("demo_code"),
     shell:
         "affectssm demo {wildcards.edition} --out results/demo/{wildcards.edition} > {log} 2>&1"
 
@@ -44,6 +44,6 @@ checkpoint manifest:
     params:
         arguments=ask("discover_arguments"),
         listing=ask("listing"),
-        code=plan.code("affectssm.corpora.discover"),
+        code=ask("discovery_code"),
     shell:
         "affectssm discover {params.arguments} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
 from affectssm.models.signals import SignalOutput, Signals
-from affectssm.physio_settings import BiMTTASettings
+from affectssm.settings.adaptation import BiMTTASettings
 
 
 def beta(settings: BiMTTASettings, round_: int) -> float:

@@ -22,10 +22,10 @@ import torch
 from affectssm.adaptation.finished_streams import FinishedStreams
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.missing import draw
-from affectssm.adaptation.modules import choice_modules
 from affectssm.adaptation.stream import Streamed, run_stream
 from affectssm.errors import DataError
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
+from affectssm.settings.trials import ChoiceSettings, ProtocolSettings
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.timeline.epoch_store import EpochStore
@@ -34,7 +34,7 @@ from affectssm.training.run_files import CHECKPOINT
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.training.trial_data import classes, development_subjects, open_store
 from affectssm.training.trial_runs import TrialRuns
-from affectssm.trial_settings import ChoiceSettings, ProtocolSettings
+from affectssm.vocabulary.stages import choice_modules
 
 log = logging.getLogger(__name__)
 PATTERN: Final = "modality"
@@ -88,7 +88,7 @@ def choose(
     grids = {name: grid(plain, name, asked) for name in methods if name != "none"}
     card = make_card(
         "adaptation/choose",
-        choice_modules({own.settings["model"] for own in runs}),
+        choice_modules({own.settings["model"] for own in runs}, methods),
         {"methods": list(methods), "choice": dict(choice), "adaptation": dict(adaptation)},
         inputs=[*(own.folder / CHECKPOINT for own in runs), *epochs],
     )

@@ -19,7 +19,7 @@ from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
 from affectssm.errors import ConfigError
 from affectssm.models.signals import SignalOutput, Signals
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
 
 
 class EATA(Method):

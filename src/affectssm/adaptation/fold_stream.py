@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from affectssm.adaptation.build import build_method
 from affectssm.adaptation.method import Method
 from affectssm.adaptation.missing import Masks
-from affectssm.adaptation.registry import build_method
 from affectssm.errors import DataError
 from affectssm.models.signals import Signals
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.timeline.epoch_store import EpochStore
 from affectssm.training.folds import Fold
 from affectssm.training.seeds import mixed
@@ -27,7 +28,6 @@ from affectssm.training.trial_data import (
     train_numbers,
 )
 from affectssm.training.trial_runs import TrialRuns
-from affectssm.trial_settings import ProtocolSettings
 
 TEST, SOURCE = 0, 1  # what an order is drawn for
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from affectssm.adaptation.missing import Masks, draw, mask_settings, read_masks, write_masks
 from affectssm.errors import DataError
+from affectssm.settings.trials import MissingSettings
 from affectssm.timeline.epoch_store import EpochStore
 from affectssm.training.trial_data import open_store, segment_ids
-from affectssm.trial_settings import MissingSettings
 
 Shapes = tuple[dict[str, int], int]
 """Channels C of every modality, in the model's order, and samples L a segment."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from affectssm.adaptation import selection
 from affectssm.models.signals import SignalOutput, Signals
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
 
 
 @dataclass

@@ -18,10 +18,11 @@ import torch
 from affectssm.adaptation.finished_streams import FinishedStreams
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.mask_files import SavedMasks, shapes_of
-from affectssm.adaptation.modules import adaptation_modules
+from affectssm.adaptation.patterns import NOTHING, streams_of
 from affectssm.adaptation.stream import Streamed, run_stream
 from affectssm.errors import DataError
-from affectssm.physio_settings import AdaptationSettings
+from affectssm.settings.adaptation import AdaptationSettings
+from affectssm.settings.trials import MissingSettings
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
 from affectssm.training.folds import Fold
@@ -29,7 +30,7 @@ from affectssm.training.run_files import CHECKPOINT
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.training.trial_data import open_store, segment_ids, test_numbers
 from affectssm.training.trial_runs import TrialRuns
-from affectssm.trial_settings import NOTHING, MissingSettings
+from affectssm.vocabulary.stages import adaptation_modules
 
 log = logging.getLogger(__name__)
 NAME = pa.dictionary(pa.int32(), pa.string())
@@ -100,7 +101,7 @@ def adapt_part(
     constants = {name: tuned(plain, name, chosen.get(name)) for name in settings["methods"]}
     card = make_card(
         "adaptation/trials",
-        adaptation_modules(settings["model"]),
+        adaptation_modules(settings["model"], settings["methods"]),
         {
             **settings,
             "adaptation": adaptation,
@@ -155,7 +156,7 @@ def adapt_fold(
     subjects = {key[1] for key in stream.keys}
     subject = subjects.pop() if len(subjects) == 1 else ""
     answers, looks = [], []
-    for pattern, ratio in missing.streams:
+    for pattern, ratio in streams_of(missing):
         own = None if pattern == NOTHING else masks.of(pattern, ratio)
         batches = stream.batches(own, batch)
         share = own.missing_share_of(stream.segments) if own else 0.0

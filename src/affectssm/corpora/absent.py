@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 
 from affectssm.corpora.listing import Listing
-from affectssm.corpora.manifest import STREAM_KINDS, is_test_split
+from affectssm.corpora.manifest import is_test_split
 from affectssm.corpora.people import Person
 from affectssm.store.faults import FaultLog
+from affectssm.vocabulary.kinds import STREAM_KINDS
 
 # openface3 came with the same edition as dino; MPIIGI has the one and lacks the other
 _SIBLINGS = {"extra/openface3": "extra/dino"}

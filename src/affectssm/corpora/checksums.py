@@ -15,11 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from affectssm.corpora.manifest import STREAM_KINDS, StreamRow
+from affectssm.corpora.manifest import StreamRow
 from affectssm.errors import DataError
 from affectssm.media.ssi import body_path
 from affectssm.store.faults import FaultLog
 from affectssm.store.files import check_regular, open_regular
+from affectssm.vocabulary.kinds import STREAM_KINDS
 
 THREADS = 4  # hashing and reading release the interpreter
 BLOCK = 1 << 20

@@ -6,20 +6,22 @@ twice; either would be extracted without a word, and be noticed in the table.
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from affectssm.config import CorpusSettings, TrialCorpusSettings
 from affectssm.corpora.layout import Layout, find_sessions
 from affectssm.corpora.listing import RELEVANT, Entry, Listing, is_session_folder, walk
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
+from affectssm.settings.config import CorpusSettings, TrialCorpusSettings
 from affectssm.store.own import is_own
+from affectssm.vocabulary.corpora import CORPORA
 
-LABELS, SIGNALS, RATINGS = "labels", "signals", "ratings"
+LABELS, SIGNALS, RATINGS = "labels", "signals", "ratings"  # parts, beside the splits
 LEVELS_ABOVE = 3  # looked at for a better root
 FOLDERS_ABOVE = 2000  # entered there: what lies above a root may be a whole archive
 
@@ -53,21 +55,16 @@ class Whole:
 
 
 def whole(corpus: str, settings: CorpusSettings | TrialCorpusSettings) -> Whole:
-    """Return what a corpus is made of; of DEAP, the variant that is asked for."""
-    from affectssm.corpora import deap, mpiigi, noxi, noxi_add
+    """Return what a corpus is made of, as its module says it."""
+    return importlib.import_module(CORPORA[corpus]).whole(settings)
 
-    layouts = {"noxi": noxi.LAYOUT, "noxi_add": noxi_add.LAYOUT, "mpiigi": mpiigi.LAYOUT}
-    if corpus in layouts:
-        layout = layouts[corpus]
-        units = dict.fromkeys(layout.splits, "sessions")
-        if not all(map(is_test_split, layout.splits)):
-            units[LABELS] = "files"
-        return Whole(layout.title, units, lambda listing: _look_at_dialogues(listing, layout))
-    if corpus == "deap":
-        variant = getattr(settings, "variant", "preprocessed")
-        units = {SIGNALS: f"subjects ({deap.SUFFIX[variant]})", RATINGS: f"table ({deap.TABLE})"}
-        return Whole("DEAP", units, lambda listing: _look_at_deap(listing, variant))
-    return Whole("MAHNOB-HCI", {SIGNALS: "sessions with signals"}, _look_at_mahnob)
+
+def whole_dialogues(layout: Layout) -> Whole:
+    """Return what a corpus of dialogues is made of: the sessions of its splits, and labels."""
+    units = dict.fromkeys(layout.splits, "sessions")
+    if not all(map(is_test_split, layout.splits)):
+        units[LABELS] = "files"
+    return Whole(layout.title, units, lambda listing: _look_at_dialogues(listing, layout))
 
 
 def check_complete(
@@ -194,29 +191,10 @@ def _look_at_dialogues(listing: Listing, layout: Layout) -> Look:
                 files[session.split, session.recording, role, kind] = entries
             if role and kind == "annotation" and not is_test_split(session.split):
                 counts[LABELS] += 1
-    return Look(counts, _copies(listing.root, files.values(), levels=2))
+    return Look(counts, copies_of(listing.root, files.values(), levels=2))
 
 
-def _look_at_deap(listing: Listing, variant: str) -> Look:
-    from affectssm.corpora import deap
-
-    found = deap.sort_files(listing, variant)
-    counts = Counter({SIGNALS: len(found.subjects), RATINGS: len(found.tables)})
-    return Look(+counts, _copies(listing.root, found.subjects.values(), levels=1))
-
-
-def _look_at_mahnob(listing: Listing) -> Look:
-    from affectssm.corpora.mahnob_files import session_of, signals_name
-
-    sessions: dict[str, list[Entry]] = defaultdict(list)
-    for entry in listing.files:
-        number = session_of(entry)
-        if number and signals_name(entry):
-            sessions[number].append(entry)
-    return Look(+Counter({SIGNALS: len(sessions)}), _copies(listing.root, sessions.values(), levels=2))
-
-
-def _copies(root: Path, files: Iterable[list[Entry]], levels: int) -> tuple[str, ...]:
+def copies_of(root: Path, files: Iterable[list[Entry]], levels: int) -> tuple[str, ...]:
     """Return the folders that hold what should be there once, where more than half of it is there more than once.
 
     Args:

@@ -6,17 +6,18 @@ A recording is a trial, named by subject and video (``s01_v05``), so that both e
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from affectssm.config import DeapSettings
 from affectssm.corpora import deap_original, deap_preprocessed
+from affectssm.corpora.complete import RATINGS, SIGNALS, Look, Whole, copies_of
 from affectssm.corpora.deap_ratings import RatingsTable, note_ratings, read_ratings
 from affectssm.corpora.listing import Entry, Listing, check_root, walk
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.trials import Trial, first_of, manifest_of, note_strays
 from affectssm.errors import ConfigError, DataError, UnexpectedError
+from affectssm.settings.config import DeapSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 
@@ -72,6 +73,18 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
     return manifest_of(
         "deap", listing, trials, settings, log, f"**/s<NN>{SUFFIX[settings.variant]}, **/{TABLE}"
     )
+
+
+def whole(settings: DeapSettings) -> Whole:
+    """Return what DEAP is made of, in the variant that is asked for."""
+    units = {SIGNALS: f"subjects ({SUFFIX[settings.variant]})", RATINGS: f"table ({TABLE})"}
+
+    def look(listing: Listing) -> Look:
+        found = sort_files(listing, settings.variant)
+        counts = Counter({SIGNALS: len(found.subjects), RATINGS: len(found.tables)})
+        return Look(+counts, copies_of(listing.root, found.subjects.values(), levels=1))
+
+    return Whole("DEAP", units, look)
 
 
 def _trials_of(

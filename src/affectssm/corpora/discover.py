@@ -5,6 +5,7 @@ The workflow imports this module whenever it parses, so nothing heavy is importe
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,21 +13,19 @@ from typing import TYPE_CHECKING, Any
 from affectssm.corpora.listing import listing_fingerprint
 from affectssm.corpora.manifest import label_frames
 from affectssm.errors import ConfigError
+from affectssm.vocabulary.corpora import CORPORA
+from affectssm.vocabulary.stages import discovery_modules
 
 if TYPE_CHECKING:
-    from affectssm.config import CorpusSettings, TrialCorpusSettings
     from affectssm.corpora.manifest import Manifest
+    from affectssm.settings.config import CorpusSettings, TrialCorpusSettings
 
 __all__ = [
-    "CORPORA",
     "discover_corpus",
     "discoverer",
     "label_frames",
     "listing_fingerprint",
-    "settings_class",
 ]
-
-CORPORA = ("noxi", "noxi_add", "mpiigi", "deap", "mahnob")
 
 
 def discoverer(corpus: str) -> Callable[[Path, Path | None, Any], Manifest]:
@@ -35,30 +34,9 @@ def discoverer(corpus: str) -> Callable[[Path, Path | None, Any], Manifest]:
     Raises:
         ConfigError: no such corpus.
     """
-    from affectssm.corpora import deap, mahnob, mpiigi, noxi, noxi_add
-
-    table: dict[str, Callable[[Path, Path | None, Any], Manifest]] = {
-        "noxi": noxi.discover,
-        "noxi_add": noxi_add.discover,
-        "mpiigi": mpiigi.discover,
-        "deap": deap.discover,
-        "mahnob": mahnob.discover,
-    }
-    if corpus not in table:
+    if corpus not in CORPORA:
         raise ConfigError("corpus", repr(corpus), f"one of {', '.join(CORPORA)}", "name one of these")
-    return table[corpus]
-
-
-def settings_class(corpus: str) -> type[CorpusSettings | TrialCorpusSettings]:
-    """The settings of a corpus.
-
-    Raises:
-        ConfigError: no such corpus.
-    """
-    from affectssm.config import CorpusSettings, DeapSettings, TrialCorpusSettings
-
-    discoverer(corpus)
-    return {"deap": DeapSettings, "mahnob": TrialCorpusSettings}.get(corpus, CorpusSettings)
+    return importlib.import_module(CORPORA[corpus]).discover
 
 
 def discover_corpus(
@@ -74,7 +52,7 @@ def discover_corpus(
     shards.json comes last: where it is, the other two are.
 
     Args:
-        corpus: one of CORPORA.
+        corpus: a key of CORPORA.
         root: the folder it lies in.
         ground_truth: the folder with the withheld test labels, where there is one.
         settings: corpora.<corpus> of the configuration.
@@ -98,7 +76,7 @@ def discover_corpus(
         named.check_held(edition, corpus, manifest.rows)
     card = make_card(
         f"corpora/{corpus}",
-        modules=["affectssm.corpora.discover"],
+        modules=discovery_modules(corpus),
         settings=settings.model_dump(mode="json", exclude={"root", "ground_truth"}),
         corpus=corpus,
         content=content_hash(manifest.rows, named=edition is not None),

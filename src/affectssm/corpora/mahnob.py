@@ -7,12 +7,12 @@ the signals are not read.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
-from affectssm.config import TrialCorpusSettings
-from affectssm.corpora.listing import Entry, check_root, walk
-from affectssm.corpora.mahnob_files import Session, signals_name, sort_sessions
+from affectssm.corpora.complete import SIGNALS, Look, Whole, copies_of
+from affectssm.corpora.listing import Entry, Listing, check_root, walk
+from affectssm.corpora.mahnob_files import Session, session_of, signals_name, sort_sessions
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.recorded import checked_file, checked_kinds
 from affectssm.corpora.signals import SCALE, STATUS_MASK
@@ -21,6 +21,7 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.media.biosignals import SignalFile
 from affectssm.media.session_xml import SessionXml, read_session_xml
 from affectssm.media.text import number, quoted
+from affectssm.settings.config import TrialCorpusSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import Action, FaultLog
 from affectssm.store.ids import is_id
@@ -51,6 +52,20 @@ def discover(root: Path, ground_truth: Path | None, settings: TrialCorpusSetting
     return manifest_of(
         "mahnob", listing, trials, settings, log, "**/Sessions/<N>/session.xml and Part_*_emotion.bdf"
     )
+
+
+def whole(settings: TrialCorpusSettings) -> Whole:
+    """Return what MAHNOB-HCI is made of."""
+    return Whole("MAHNOB-HCI", {SIGNALS: "sessions with signals"}, _look)
+
+
+def _look(listing: Listing) -> Look:
+    sessions: dict[str, list[Entry]] = defaultdict(list)
+    for entry in listing.files:
+        number = session_of(entry)
+        if number and signals_name(entry):
+            sessions[number].append(entry)
+    return Look(+Counter({SIGNALS: len(sessions)}), copies_of(listing.root, sessions.values(), levels=2))
 
 
 class _Finder:

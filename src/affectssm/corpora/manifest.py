@@ -12,19 +12,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affectssm.vocabulary.kinds import STREAM_KINDS, TEST_LABELS
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from affectssm.store.faults import FaultLog
 
-STREAM_KINDS = ("egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
-SIGNAL_KINDS = ("eeg", "eog", "emg", "ecg", "gsr")
-TEST_LABELS = "annotation of test parts"  # a kind in shards.json alone
-SOURCES: dict[str, tuple[str, ...]] = {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}
-"""What the features of dialogues are made of, by their source."""
-DIMENSIONS = ("valence", "arousal")  # of the ratings, those that models tell
-KINDS = ("video", "audio", "annotation", *STREAM_KINDS, *SIGNAL_KINDS, "ratings")
-BASES = ("root", "ground_truth")
 LABEL_HZ = 25.0
 
 
@@ -37,7 +31,7 @@ class StreamRow:
         split: train, val, test-base, test-additional or test; all where the owner splits nothing.
         recording: session id; of a corpus of trials, the trial.
         participant: role, e.g. expert or subjectPos2; of a corpus of trials, the subject.
-        kind: one of KINDS.
+        kind: one of :data:`affectssm.vocabulary.kinds.KINDS`.
         path: POSIX path relative to the base; for SSI streams the header file (its body is `path + "~"`).
         base: root, or ground_truth for a test label that lies under the separate ground-truth root.
         rate: Hz, decided by evidence (video: pictures, audio: samples, annotation: 25).
@@ -144,7 +138,8 @@ def _content_by(rows: Iterable[StreamRow], first: str, named: bool) -> dict[str,
 def shard_index(rows: Iterable[StreamRow], named: bool = False) -> dict[str, dict[str, dict[str, str]]]:
     """Content hashes by shard and kind, and by split and kind.
 
-    A changed label changes ``annotation`` alone, one of a test part :data:`TEST_LABELS` alone: they may arrive later.
+    A changed label changes ``annotation`` alone, one of a test part ``TEST_LABELS`` alone: they may
+    arrive later.
     """
     rows = list(rows)
     return {"shards": _content_by(rows, "shard", named), "splits": _content_by(rows, "split", named)}

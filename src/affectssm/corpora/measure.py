@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from affectssm.corpora.annotations import LABEL_ACTIONS, count_lines, read_engagement
 from affectssm.corpora.layout import EXTRAS
-from affectssm.corpora.manifest import LABEL_HZ, STREAM_KINDS, is_test_split
+from affectssm.corpora.manifest import LABEL_HZ, is_test_split
 from affectssm.corpora.people import Measured, Person
 from affectssm.corpora.spans import TOLERANCE
 from affectssm.errors import DataError
 from affectssm.media.ssi import SsiHeader, body_path, body_rows, read_header
 from affectssm.store.boundary import boundary
+from affectssm.vocabulary.kinds import STREAM_KINDS
 
 if TYPE_CHECKING:
     from affectssm.media.probe import MediaInfo

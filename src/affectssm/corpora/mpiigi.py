@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affectssm.config import CorpusSettings
 from affectssm.corpora import multimediate
+from affectssm.corpora.complete import Whole, whole_dialogues
 from affectssm.corpora.layout import Layout
 from affectssm.corpora.manifest import Manifest
+from affectssm.settings.config import CorpusSettings
 
 LAYOUT = Layout(
     corpus="mpiigi",
@@ -23,3 +24,8 @@ LAYOUT = Layout(
 def discover(root: Path, ground_truth: Path | None, settings: CorpusSettings) -> Manifest:
     """Find the sessions of MPIIGroupInteraction below `root`; see `multimediate.discover`."""
     return multimediate.discover(LAYOUT, root, ground_truth, settings)
+
+
+def whole(settings: CorpusSettings) -> Whole:
+    """Return what MPIIGroupInteraction is made of."""
+    return whole_dialogues(LAYOUT)

@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from affectssm.config import CorpusSettings
 from affectssm.corpora.absent import note_absent, note_listing
 from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.layout import Found, Layout, Session, find_sessions
 from affectssm.corpora.listing import Listing, check_root, own_text, walk
-from affectssm.corpora.manifest import (
-    KINDS,
-    STREAM_KINDS,
-    Manifest,
-    StreamRow,
-    is_test_split,
-    shard_of,
-)
+from affectssm.corpora.manifest import Manifest, StreamRow, is_test_split, shard_of
 from affectssm.corpora.measure import Measurer
 from affectssm.corpora.people import Person, Source
 from affectssm.corpora.seats import Labels, language_of, note_session, seat
 from affectssm.corpora.spans import note_spans
 from affectssm.errors import DataError
+from affectssm.settings.config import CorpusSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 from affectssm.store.ids import is_id
+from affectssm.vocabulary.kinds import KINDS, STREAM_KINDS
 
 
 def discover(layout: Layout, root: Path, ground_truth: Path | None, settings: CorpusSettings) -> Manifest:

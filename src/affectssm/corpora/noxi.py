@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affectssm.config import CorpusSettings
 from affectssm.corpora import multimediate
+from affectssm.corpora.complete import Whole, whole_dialogues
 from affectssm.corpora.layout import Layout
 from affectssm.corpora.manifest import Manifest
+from affectssm.settings.config import CorpusSettings
 
 # the 2023 edition calls test-base `test`
 FAMILY = {
@@ -31,3 +32,8 @@ LAYOUT = Layout(
 def discover(root: Path, ground_truth: Path | None, settings: CorpusSettings) -> Manifest:
     """Find the sessions of NoXi below `root`; see `multimediate.discover`."""
     return multimediate.discover(LAYOUT, root, ground_truth, settings)
+
+
+def whole(settings: CorpusSettings) -> Whole:
+    """Return what NoXi is made of."""
+    return whole_dialogues(LAYOUT)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affectssm.config import CorpusSettings
 from affectssm.corpora import multimediate
+from affectssm.corpora.complete import Whole, whole_dialogues
 from affectssm.corpora.layout import Layout
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.noxi import FAMILY
+from affectssm.settings.config import CorpusSettings
 
 LAYOUT = Layout(
     corpus="noxi_add",
@@ -24,3 +25,8 @@ LAYOUT = Layout(
 def discover(root: Path, ground_truth: Path | None, settings: CorpusSettings) -> Manifest:
     """Find the sessions of NoXi-Add below NoXi's `root`; see `multimediate.discover`."""
     return multimediate.discover(LAYOUT, root, ground_truth, settings)
+
+
+def whole(settings: CorpusSettings) -> Whole:
+    """Return what NoXi-Add is made of."""
+    return whole_dialogues(LAYOUT)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from affectssm.config import DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS, Config, TrialCorpusSettings
 from affectssm.corpora.complete import check_complete, in_words, whole
-from affectssm.corpora.discover import CORPORA
 from affectssm.corpora.listing import check_root
 from affectssm.errors import AffectError, DataError
+from affectssm.settings.config import Config, TrialCorpusSettings
+from affectssm.vocabulary.corpora import CORPORA, DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
 
 
 def look_at_roots(config: Config) -> None:

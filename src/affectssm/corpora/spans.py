@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from affectssm.corpora.manifest import LABEL_HZ, SOURCES, StreamRow, is_test_split, label_frames
+from affectssm.corpora.manifest import LABEL_HZ, StreamRow, is_test_split, label_frames
 from affectssm.corpora.people import Measured, Person
 from affectssm.store.faults import FaultLog
+from affectssm.vocabulary.kinds import STREAM_KINDS
 
+SHIPPED = {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}  # and the features made of it
 TOLERANCE = 2  # label rows by which ends may differ: encoders pad, cameras stop when they stop
 
 
@@ -73,7 +75,7 @@ def _note_ends(person: Person, seconds: float, log: FaultLog) -> None:
 
 
 def _note_partner(person: Person, seconds: float, partner: Person, log: FaultLog) -> None:
-    for source, kinds in SOURCES.items():
+    for source, kinds in SHIPPED.items():
         if not set(kinds) & set(person.measured):
             continue
         span = _span(partner.measured, kinds)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from affectssm.config import TrialCorpusSettings
 from affectssm.corpora.absent import note_listing
 from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.listing import Entry, Listing, own_text
-from affectssm.corpora.manifest import KINDS, Manifest, StreamRow, shard_of
+from affectssm.corpora.manifest import Manifest, StreamRow, shard_of
 from affectssm.corpora.signals import RATINGS
 from affectssm.errors import DataError
+from affectssm.settings.config import TrialCorpusSettings
 from affectssm.store.faults import FaultLog
 from affectssm.store.ids import is_id
+from affectssm.vocabulary.kinds import KINDS
 
 
 @dataclass(frozen=True)

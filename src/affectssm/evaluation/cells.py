@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectssm.evaluation.intervals import Interval, ccc_without, jackknife_interval, mean_without
-from affectssm.evaluation.metrics import N_MOMENTS, PAIRINGS, ccc_of_moments, moments
+from affectssm.evaluation.metrics import PAIRINGS
 from affectssm.evaluation.reading import Expected, Labels, Part, Run, Seat
+from affectssm.training.agreement import N_MOMENTS, ccc_of_moments, moments
 
 Array = NDArray[np.float64]
 

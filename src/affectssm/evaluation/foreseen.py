@@ -15,12 +15,12 @@ from affectssm.corpora.manifest import StreamRow, read_manifest
 from affectssm.errors import DataError, listed
 from affectssm.evaluation.cells import CELLS, empty_reason, gaps
 from affectssm.evaluation.reading import expected_of
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.layout import corpus_of
 from affectssm.timeline.windows import find_targets
 from affectssm.training.folds import folds
-from affectssm.trial_settings import ProtocolSettings
 
 MODULES = ["affectssm.evaluation.foreseen"]
 NAMED = 12  # in the error; the log names all
@@ -67,7 +67,7 @@ def _of_dialogues(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Ite
     rows = [row for path in manifests for row in read_manifest(path)]
     labelled = {(row.corpus, row.recording, row.participant) for row in rows if row.kind == "annotation"}
     for source in dict.fromkeys(source for source, _, _ in settings["experiments"]):
-        targets, left_out = find_targets(rows, source, settings["clock_hz"])
+        targets, left_out = find_targets(rows, settings["kinds"][source], settings["clock_hz"])
         reasons = {(one.corpus, one.split, one.recording, one.participant): one.reason for one in left_out}
         expected = expected_of(manifests, reasons)
         wanted = {

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from affectssm.evaluation.metrics import ccc_of_moments
+from affectssm.training.agreement import ccc_of_moments
 
 Array = NDArray[np.float64]
 

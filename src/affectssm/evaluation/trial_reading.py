@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from affectssm.errors import DataError
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.training.folds import high
-from affectssm.trial_settings import ProtocolSettings
 
 Cell = tuple[str, str, float]
 """(method, pattern, ratio) of an adaptation; PLAIN for a model as it was trained."""

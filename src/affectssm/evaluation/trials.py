@@ -26,9 +26,9 @@ from affectssm.evaluation.trial_reading import (
     seed_of,
 )
 from affectssm.evaluation.trial_scores import SCHEMA, Scores, Sheet, by_pattern, require_same_segments, score
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import read_parquet, write_parquet
-from affectssm.trial_settings import ProtocolSettings
 
 NONE = "none"  # the method that does not adapt
 TOTALS = ("segments", "batches", "updates", "used", "refused")

@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError, listed
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
 from affectssm.plan.text import shell_words
+from affectssm.settings.config import Config
 from affectssm.store.code import code_hash
 
 Files = dict[str, list[str]]
@@ -36,7 +36,7 @@ class Family(ABC, Generic[E]):
     Attributes:
         name: what it is called in folders, rules and documents.
         corpora: the corpora it can have, in the order of its tables.
-        tables: its tables -> ``module:function`` that makes their pages.
+        tables: its tables.
         sections: the sections of the configuration that decide its experiments, for messages.
         trains_and_predicts: whether a run's predictions are written by the job that trains it.
 
@@ -48,7 +48,7 @@ class Family(ABC, Generic[E]):
 
     name: ClassVar[str]
     corpora: ClassVar[tuple[str, ...]]
-    tables: ClassVar[Mapping[str, str]]
+    tables: ClassVar[tuple[str, ...]]
     sections: ClassVar[str]
 
     def __init__(self, config: Config, places: CorpusPlan, features: FeaturePlan) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 
 from affectssm.media.probe import Action, MediaNote
 from affectssm.store.shards import Track
+from affectssm.vocabulary.features import spec
+from affectssm.vocabulary.targets import load
 
 if TYPE_CHECKING:
     from affectssm.corpora.manifest import StreamRow
@@ -44,7 +46,7 @@ class Source:
 class Extractor(ABC):
     """Turns a participant's stream into a track of feature rows.
 
-    What it reads and whether it needs faces or a network stands in :mod:`affectssm.features.registry`, which
+    What it reads and whether it needs faces or a network stands in :mod:`affectssm.vocabulary.features`, which
     does not import it. Rows without content (no face, a picture that cannot be decoded) have value 0 and
     valid False.
 
@@ -82,6 +84,11 @@ class Extractor(ABC):
         Raises:
             DataError: if the stream cannot be read at all.
         """
+
+
+def make(feature: str, settings: Mapping[str, Any]) -> Extractor:
+    """Import and build the extractor of a feature."""
+    return load(spec(feature).target)(feature, settings)
 
 
 class Rows:

@@ -13,16 +13,19 @@ from typing import Any
 from affectssm.corpora.checksums import ChangedError, all_changed, check_unchanged
 from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest
 from affectssm.errors import ConfigError, DataError
-from affectssm.features import registry
-from affectssm.features.base import Extractor, Source
+from affectssm.features.base import Extractor, Source, make
 from affectssm.features.blocks import CheckedBlocks
 from affectssm.features.facebox import FaceRows
 from affectssm.media.probe import MediaNote
+from affectssm.settings.features import decisive
 from affectssm.store.card import make_card
 from affectssm.store.faults import Fault, write_faults
 from affectssm.store.finished import FinishedElsewhere, base_id
 from affectssm.store.ids import check_id
 from affectssm.store.shards import PartWriter, ResumableShard, ShardReader
+from affectssm.vocabulary.features import Spec
+from affectssm.vocabulary.features import spec as spec_of
+from affectssm.vocabulary.stages import feature_modules
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,12 +48,12 @@ def extract_shard(
     another shard or edition is copied. What is wrong with a recording's data becomes fault rows, and the others go on.
 
     Args:
-        feature: a name in :data:`affectssm.features.registry.FEATURES`.
+        feature: a name in :data:`affectssm.vocabulary.features.FEATURES`.
         manifest: the corpus's manifest.
         root: the corpus's root folder.
         ground_truth: the folder with the withheld test labels, where there is one.
         shard: the shard's name.
-        settings: the feature's settings (:func:`affectssm.features.registry.settings_of`).
+        settings: the feature's settings (:func:`affectssm.settings.features.settings_of`).
         faces: the shard's face track, for features that need it.
         out: the feature file to write.
         faults_out: the fault table to write.
@@ -61,7 +64,7 @@ def extract_shard(
         ChangedError: if files are not those the manifest was made of; all other recordings are done by then.
         DataError: if nothing can be written.
     """
-    spec = registry.spec(feature)
+    spec = spec_of(feature)
     if spec.needs_faces and faces is None:
         raise ConfigError(
             f"feature {feature}", "no face track", "--faces", "give the shard's face_track file"
@@ -71,10 +74,8 @@ def extract_shard(
         import torch
 
         torch.set_num_threads(settings.get("threads", 1))
-    extractor = registry.make(feature, dict(settings))
-    card = make_card(
-        f"features/{feature}", registry.modules_of(feature), registry.decisive(settings), **extractor.card()
-    )
+    extractor = make(feature, dict(settings))
+    card = make_card(f"features/{feature}", feature_modules(feature), decisive(settings), **extractor.card())
     result = ResumableShard(out, card)
     reader = ShardReader(faces) if faces is not None and spec.needs_faces else None
     try:
@@ -96,7 +97,7 @@ class _Job:
 
     def __init__(
         self,
-        spec: registry.Spec,
+        spec: Spec,
         extractor: Extractor,
         bases: Mapping[str, Path | None],
         faces: ShardReader | None,

@@ -23,7 +23,7 @@ from torch import nn
 
 from affectssm.models.signals import SignalOutput, Signals, check_channels
 from affectssm.models.temporal_encoder import Branch, TemporalEncoder
-from affectssm.physio_settings import BiMambaTTASettings
+from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
 
 RELEASED = 22_431  # parameters of the DEAP configuration, in the paper and counted from the released code

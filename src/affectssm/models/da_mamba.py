@@ -25,11 +25,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from affectssm.config import DAMambaSettings
 from affectssm.models.attention import Attention, clock_code
-from affectssm.models.batch import MAX_PARTNERS, DialogueBatch, DialogueOutput
 from affectssm.models.cues import GroupEncoder, group_dims
 from affectssm.models.hybrid import HybridBlock
+from affectssm.models.output import DialogueOutput
+from affectssm.settings.config import DAMambaSettings
+from affectssm.timeline.dialogue import MAX_PARTNERS, DialogueBatch
 
 
 class PersonEncoder(nn.Module):

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from affectssm.models.registry import build_model, parameter_count
-from affectssm.settings_base import Strict
+from affectssm.models.build import build_model, parameter_count
+from affectssm.settings.base import Strict
 
 
 def describe(

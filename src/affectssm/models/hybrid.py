@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from affectssm.config import DAMambaSettings
 from affectssm.models.attention import Attention
+from affectssm.settings.config import DAMambaSettings
 from affectssm.ssm.mamba import BiMamba
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from affectssm.errors import ConfigError
 from affectssm.models.pooled_filters import pooled_filters
-from affectssm.physio_settings import BiMambaTTASettings
+from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
 
 

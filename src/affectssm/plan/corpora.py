@@ -9,17 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
-from affectssm.config import (
-    DEMO_EDITIONS,
-    NO_CORPUS,
-    PHYSIO_EDITIONS,
-    Config,
-    CorpusSettings,
-    TrialCorpusSettings,
-)
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.settings_io import slice_json
+from affectssm.settings.config import Config, CorpusSettings, TrialCorpusSettings
+from affectssm.settings.load import slice_json
 from affectssm.store import layout, own
+from affectssm.store.code import code_hash
+from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.vocabulary.stages import demo_modules, discovery_modules
 
 FOLDER_OF = {"noxi_add": "noxi"}
 """Where a corpus lies below a demo's folder, if not in one of its own name."""
@@ -118,6 +114,10 @@ class CorpusPlan:
         """Return ``{corpus}-{edition}``."""
         return f"{corpus}-{self.edition(corpus)}"
 
+    def demo_code(self, edition: str) -> str:
+        """Return the hash of the code that writes an edition that is made here."""
+        return code_hash(*demo_modules(edition))
+
     def demo_card(self, corpus: str) -> list[str]:
         """Return the file that says that a corpus's demo is whole, or nothing for an owner's root."""
         return [f"{self.results}/demo/{self.edition(corpus)}/card.json"] if self.is_demo(corpus) else []
@@ -149,6 +149,10 @@ class CorpusPlan:
         return shell_words(
             corpus, *self.place_arguments(corpus), "--settings", self._discover_settings(corpus)
         )
+
+    def discovery_code(self, corpus: str) -> str:
+        """Return the hash of the code that finds what is in a corpus."""
+        return code_hash(*discovery_modules(corpus))
 
     def place_arguments(self, corpus: str, with_truth: bool = True) -> list[str]:
         """Return the arguments that say where a corpus lies.

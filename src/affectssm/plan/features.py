@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from affectssm.features import registry
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.text import shell_words
+from affectssm.settings.features import NOT_THE_RESULT, decisive, settings_of
 from affectssm.store import layout, own
 from affectssm.store.atomic import write_text
 from affectssm.store.code import code_hash
+from affectssm.vocabulary import stages
+from affectssm.vocabulary.features import FEATURES, in_shard, spec
 
 
 class FeaturePlan:
@@ -24,11 +26,7 @@ class FeaturePlan:
 
     def feature_content(self, corpus: str, shard: str, feature: str) -> str:
         """Return the hash of the files a feature of a shard is made of."""
-        return (
-            self.places.shard_index(corpus)["shards"]
-            .get(shard, {})
-            .get(registry.spec(feature).content, "none")
-        )
+        return self.places.shard_index(corpus)["shards"].get(shard, {}).get(spec(feature).content, "none")
 
     def feature_arguments(self, corpus: str, feature: str) -> str:
         """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
@@ -37,8 +35,8 @@ class FeaturePlan:
 
     def feature_settings(self, feature: str) -> str:
         """Return what decides an extractor's values, as JSON."""
-        settings = registry.settings_of(feature, self.config.features)
-        return json.dumps(registry.decisive(settings), sort_keys=True)
+        settings = settings_of(feature, self.config.features)
+        return json.dumps(decisive(settings), sort_keys=True)
 
     def write_computing(self) -> None:
         """Mark the results folder; write how things are computed (batches, weights, workers), and where corpora lie.
@@ -48,8 +46,8 @@ class FeaturePlan:
         self.places.write_places()
         how: dict[str, Any] = {"workers": self.config.experiments.training.workers}
         for feature in self.network_features:
-            settings = registry.settings_of(feature, self.config.features)
-            how[feature] = {name: settings[name] for name in registry.NOT_THE_RESULT if name in settings}
+            settings = settings_of(feature, self.config.features)
+            how[feature] = {name: settings[name] for name in NOT_THE_RESULT if name in settings}
         path = Path(self.results, "computing.json")
         own.mark(Path(self.results))
         text = json.dumps(how, indent=2, sort_keys=True) + "\n"
@@ -58,21 +56,21 @@ class FeaturePlan:
 
     def feature_code(self, feature: str) -> str:
         """Return the hash of the code that makes a feature."""
-        return code_hash(*registry.modules_of(feature))
+        return code_hash(*stages.feature_modules(feature))
 
     def needs_faces(self, feature: str) -> bool:
         """Whether a feature reads the face track."""
-        return registry.spec(feature).needs_faces
+        return spec(feature).needs_faces
 
     @property
     def network_features(self) -> list[str]:
         """The features a network computes, which a GPU makes faster."""
-        return [name for name in registry.FEATURES if registry.spec(name).network]
+        return [name for name in FEATURES if spec(name).network]
 
     @property
     def cpu_features(self) -> list[str]:
         """The features that need no network."""
-        return [name for name in registry.FEATURES if not registry.spec(name).network]
+        return [name for name in FEATURES if not spec(name).network]
 
     def feature_files(self, corpus: str, feature: str) -> list[str]:
         """Return the files of a feature over a corpus's shards; none of a shard without the stream it is made of."""
@@ -81,7 +79,7 @@ class FeaturePlan:
         return [
             str(layout.track(folder, feature, shard))
             for shard, kinds in sorted(shards.items())
-            if registry.in_shard(feature, kinds)
+            if in_shard(feature, kinds)
         ]
 
     def folders(self, corpora: Iterable[str]) -> list[str]:

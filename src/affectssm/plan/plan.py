@@ -13,7 +13,7 @@ from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
 from affectssm.plan.tables import TablePlan
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.settings_io import load_config
+from affectssm.settings.load import load_config
 from affectssm.store.code import code_hash
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from affectssm.errors import ConfigError
 from affectssm.families.base import Family
 from affectssm.plan.corpora import CorpusPlan
+from affectssm.store.code import code_hash
 from affectssm.tables import standing
 from affectssm.tables.fault_tables import fault_tables
+from affectssm.vocabulary.stages import table_modules
 
 
 class TablePlan:
@@ -80,6 +82,10 @@ class TablePlan:
         folders = [Path(folder) for folder in self._corpora(table)]
         return [str(path) for path in fault_tables(folders, owner.features_behind(table))]
 
+    def table_code(self, table: str) -> str:
+        """Return the hash of the code that makes a table."""
+        return code_hash(*table_modules(table))
+
     def table_arguments(self, table: str) -> str:
         """Return the arguments of ``affectssm table`` that the rule's own files do not say."""
         owner = self.owners[table]
@@ -87,14 +93,8 @@ class TablePlan:
         # a demo's folder given by its path is no owner's corpus
         given = set(self.places.demo_data) & set(owner.corpora_behind(table))
         settings |= {"demo": sorted({*settings["demo"], *given}), "edition": self.edition_text(table)}
-        settings["page"] = owner.tables[table]
         behind = ("--fault-features", *owner.features_behind(table))
         return owner.told(settings, more=["--corpora", *self._corpora(table), *behind])
-
-    def table_code(self, table: str) -> str:
-        """Return the hash of the code that builds a table."""
-        owner = self.owners[table]
-        return owner.code("affectssm.tables.build", owner.tables[table].partition(":")[0])
 
     def _corpora(self, table: str) -> list[str]:
         results = self.places.results

@@ -1,8 +1,14 @@
 """A hash of the code that makes a file, so that editing a module reruns exactly what it makes.
 
 The hash covers the syntax trees (comments, blank lines and docstrings do not count) of the named modules and of every
-affectssm module they import, directly or not. Left out are the store, the configuration, the command line and the
-registries: their effect is covered by the format version and by the settings a stage is given.
+affectssm module they import, directly or not, that lies in a stage's room (:data:`ROOMS`). What lies elsewhere is left
+out; its effect is covered otherwise:
+
+* ``vocabulary`` says what there is and ``settings`` how it is set; ``families`` and ``plan`` say what is asked. What a
+  stage needs of them it is told as its settings, which are compared themselves. So a line that declares something new
+  makes nothing run again, and a value that decides what a file holds must not lie there;
+* ``store`` decides how files are kept: its format version stands for it;
+* the command line, errors and other modules beside the rooms hand on what they are given.
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -23,87 +29,130 @@ FORMAT = 1  # of what is remembered
 SETTLED_NS = 2_000_000_000  # a file may change once more within a tick of its time stamp
 PACKAGE = "affectssm"
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = (
-    "store", "families", "plan", "config", "presets", "physio_settings", "trial_settings", "settings_base",
-    "settings_io", "cli", "errors",
-    "torchvision_ops",
+ROOMS = (
+    "corpora", "media", "features", "timeline", "ssm", "models", "training", "adaptation", "evaluation", "tables",
 )  # fmt: skip
 
 
-def code_hash(*modules: str) -> str:
+def code_hash(*modules: str, root: Path = ROOT) -> str:
     """Return 16 hex digits for the code reachable from ``modules`` (dotted names within affectssm).
+
+    Args:
+        modules: dotted names.
+        root: the package's folder.
 
     Raises:
         ModuleNotFoundError: if a named module has no file.
     """
-    digest = hashlib.sha256()
-    for name in sorted(reachable(*modules)):
-        digest.update(f"{name}:{_tree_hash(name)}\n".encode())
-    _remember()
-    return digest.hexdigest()[:16]
+    return _source(root).hash(modules)
 
 
-def reachable(*modules: str) -> set[str]:
-    """Return the names of ``modules`` and of all affectssm modules they import, without those left out."""
-    seen: set[str] = set()
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        if _file(name) is None:
-            raise ModuleNotFoundError(f"no file for the module {name}")
-        seen.add(name)
-        waiting.extend(found for found in _imports(name) if found not in seen and not _left_out(found))
-    return seen
+def reachable(*modules: str, root: Path = ROOT) -> set[str]:
+    """Return the names of ``modules`` and of all modules of the rooms that they import, directly or not."""
+    return _source(root).reachable(modules)
 
 
-def _left_out(name: str) -> bool:
+@cache
+def _source(root: Path) -> Source:
+    return Source(root)
+
+
+class Source:
+    """The package's source below a folder; what was read of a file counts for as long as the object lives.
+
+    What was read before is remembered beside Python's own compiled files and by the same rule: a file whose time and
+    size are the same is the same. To parse the whole package takes a second, which every job and every look at the
+    plan would pay.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._memory = root / "__pycache__" / f"code-{FORMAT}.{sys.implementation.cache_tag}.json"
+        self._known = _remembered(self._memory)
+        self._files: dict[str, Path | None] = {}
+        self._trees: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._new = False
+
+    def hash(self, modules: Iterable[str]) -> str:
+        """Return 16 hex digits for the code reachable from some modules."""
+        digest = hashlib.sha256()
+        for name in sorted(self.reachable(modules)):
+            digest.update(f"{name}:{self._read(name)[0]}\n".encode())
+        self._remember()
+        return digest.hexdigest()[:16]
+
+    def reachable(self, modules: Iterable[str]) -> set[str]:
+        """Return the names of some modules and of all that they import within the rooms."""
+        seen: set[str] = set()
+        waiting = list(modules)
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            if self._file(name) is None:
+                raise ModuleNotFoundError(f"no file for the module {name}")
+            seen.add(name)
+            found = self._read(name)[1]
+            waiting.extend(other for other in found if _in_a_room(other) and self._file(other) is not None)
+        return seen
+
+    def _file(self, name: str) -> Path | None:
+        if name not in self._files:
+            self._files[name] = self._found(name)
+        return self._files[name]
+
+    def _found(self, name: str) -> Path | None:
+        package, *parts = name.split(".")
+        if package != PACKAGE or not parts:
+            return None
+        base = self._root.joinpath(*parts)
+        candidates = base.with_suffix(".py"), base / "__init__.py"
+        return next((path for path in candidates if path.is_file()), None)
+
+    def _read(self, name: str) -> tuple[str, tuple[str, ...]]:
+        """Return the hash of a module's syntax tree and the names it imports."""
+        if name not in self._trees:
+            self._trees[name] = self._read_file(name)
+        return self._trees[name]
+
+    def _read_file(self, name: str) -> tuple[str, tuple[str, ...]]:
+        file = self._file(name)
+        assert file is not None, name
+        stat = file.stat()
+        state = [stat.st_mtime_ns, stat.st_size]
+        known = self._known.get(name)
+        if known and known[:2] == state:
+            return known[2], tuple(known[3])
+        tree = ast.parse(file.read_bytes())
+        named = tuple(sorted({found for found in _named(tree) if found.split(".")[0] == PACKAGE}))
+        found = _without_docstrings(tree)
+        if time.time_ns() - stat.st_mtime_ns > SETTLED_NS:
+            self._known[name] = [*state, found, named]
+            self._new = True
+        return found, named
+
+    def _remember(self) -> None:
+        """Write what is new, where that is allowed."""
+        if not self._new:
+            return
+        self._new = False
+        staged = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
+        with suppress(OSError):
+            self._memory.parent.mkdir(exist_ok=True)
+            staged.write_text(json.dumps(self._known), encoding="utf-8")
+            staged.replace(self._memory)
+
+
+def _remembered(memory: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(memory.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _in_a_room(name: str) -> bool:
     parts = name.split(".")
-    return len(parts) < 2 or parts[1] in LEFT_OUT or parts[-1] == "registry"
-
-
-@cache
-def _file(name: str) -> Path | None:
-    parts = name.split(".")
-    if parts[0] != PACKAGE:
-        return None
-    base = ROOT.joinpath(*parts[1:])
-    for candidate in (
-        base.with_suffix(".py") if len(parts) > 1 else base / "__init__.py",
-        base / "__init__.py",
-    ):
-        if candidate.is_file():
-            return candidate
-    return None
-
-
-@cache
-def _imports(name: str) -> frozenset[str]:
-    return frozenset(found for found in _read(name)[1] if _file(found) is not None)
-
-
-def _tree_hash(name: str) -> str:
-    return _read(name)[0]
-
-
-@cache
-def _read(name: str) -> tuple[str, tuple[str, ...]]:
-    """Return the hash of a module's syntax tree and the names it imports, from memory where the file is unchanged."""
-    file = _file(name)
-    assert file is not None, name
-    stat = file.stat()
-    state = [stat.st_mtime_ns, stat.st_size]
-    known = _known().get(name)
-    if known and known[:2] == state:
-        return known[2], tuple(known[3])
-    tree = ast.parse(file.read_bytes())
-    named = tuple(sorted({found for found in _named(tree) if found.split(".")[0] == PACKAGE}))
-    found = _without_docstrings(tree)
-    if time.time_ns() - stat.st_mtime_ns > SETTLED_NS:
-        _known()[name] = [*state, found, named]
-        _new.append(name)
-    return found, named
+    return len(parts) > 1 and parts[1] in ROOMS
 
 
 def _without_docstrings(tree: ast.Module) -> str:
@@ -127,34 +176,3 @@ def _named(tree: ast.Module) -> Iterator[str]:
             yield node.module
             # ``from affectssm.models import da_mamba`` names a module, not an attribute
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-# What was read before, beside Python's own compiled files and by the same rule: a file whose time and size are the
-# same is the same. To parse the whole package takes a second, which every job and every look at the plan would pay.
-
-_new: list[str] = []
-
-
-def _memory() -> Path:
-    return ROOT / "__pycache__" / f"code-{FORMAT}.{sys.implementation.cache_tag}.json"
-
-
-@cache
-def _known() -> dict[str, Any]:
-    try:
-        return dict(json.loads(_memory().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def _remember() -> None:
-    """Write what is new, where that is allowed."""
-    if not _new:
-        return
-    _new.clear()
-    memory = _memory()
-    staged = memory.with_name(f"{memory.name}.{os.getpid()}")
-    with suppress(OSError):
-        memory.parent.mkdir(exist_ok=True)
-        staged.write_text(json.dumps(_known()), encoding="utf-8")
-        staged.replace(memory)

@@ -9,7 +9,7 @@ from affectssm.tables.page import Inputs, Page, score_columns
 from affectssm.tables.provenance import trial_origins
 from affectssm.tables.published import published_rows
 from affectssm.tables.trial_measured import by_target, read_trials
-from affectssm.tables.trial_rows import MODELS, TARGETS, scale_notes, trial_row
+from affectssm.tables.trial_rows import TARGETS, scale_notes, trial_row
 
 COLUMNS = score_columns(tuple(TARGETS))
 CHANCE = 0.5, "0.5: chance, where both classes are as frequent"
@@ -29,7 +29,7 @@ def page(inputs: Inputs) -> Page:
     for (model, _), own in by_target(measured).items():
         summaries = {target: one.summary("accuracy") for target, one in own.items()}
         remarks = scale_notes(model, inputs.settings, {one.experiment.corpus for one in own.values()})
-        rows.append(trial_row(MODELS[model], own, summaries, inputs, remarks))
+        rows.append(trial_row(inputs.settings["titles"][model], own, summaries, inputs, remarks))
     return Page(
         title=TITLE,
         intro=INTRO,

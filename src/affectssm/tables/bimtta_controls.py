@@ -16,7 +16,7 @@ from affectssm.tables.page import Inputs, Page, score_columns
 from affectssm.tables.provenance import trial_origins
 from affectssm.tables.rows import number
 from affectssm.tables.trial_measured import TrialMeasured, by_target, read_trials
-from affectssm.tables.trial_rows import MODELS, TARGETS, scale_notes, trial_row
+from affectssm.tables.trial_rows import TARGETS, scale_notes, trial_row
 
 SETTINGS = {"": "full", "shuffled_labels": "labels exchanged between trials"}
 WAYS = {"undone": "drift undone", "as_recorded": "as recorded"}
@@ -57,7 +57,8 @@ def _row(variant: str, own: Mapping[str, TrialMeasured], inputs: Inputs) -> dict
         always = {target: one.summary("majority").get("value") for target, one in own.items()}
         found = ", ".join(f"{target} {number(value)}" for target, value in always.items())
         remarks.append(f"always a subject's more frequent class would score {found}")
-    return trial_row(MODELS[first.model], own, summaries, inputs, remarks) | {"setting": SETTINGS[variant]}
+    title = inputs.settings["titles"][first.model]
+    return trial_row(title, own, summaries, inputs, remarks) | {"setting": SETTINGS[variant]}
 
 
 def _oracle_rows(inputs: Inputs) -> list[dict[str, str]]:

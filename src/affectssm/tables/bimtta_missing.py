@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from affectssm.errors import DataError
-from affectssm.tables.figure_missing import METHODS, draw
+from affectssm.tables.figure_missing import draw
 from affectssm.tables.page import Inputs, Page, Section, score_columns
 from affectssm.tables.provenance import trial_origins
 from affectssm.tables.published import published_rows
@@ -96,7 +96,7 @@ def _row(pattern: str, method: str, own: Mapping[str, TrialMeasured], inputs: In
         *adaptation_notes(pattern, method, own, settings, summaries),
         *_planted(corpora, inputs),
     ]
-    row = trial_row(METHODS[method], own, summaries, inputs, remarks, printed=method != NONE)
+    row = trial_row(settings["titles"][method], own, summaries, inputs, remarks, printed=method != NONE)
     row["setting"] = pattern
     for target, one in own.items():
         for ratio in ratios_at(pattern, settings):
@@ -126,7 +126,7 @@ def _by_ratio(target: str, one: TrialMeasured, settings: Mapping[str, Any]) -> S
         return f"{accuracy:.2f}" + ("" if gain is None else f" ({gain:+.1f})")
 
     lines = [
-        [pattern, METHODS[method], *(cell(method, pattern, ratio) for ratio in ratios)]
+        [pattern, settings["titles"][method], *(cell(method, pattern, ratio) for ratio in ratios)]
         for pattern in patterns_of(settings)
         for method in settings["methods"]
     ]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS
-from affectssm.errors import ConfigError
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.faults import COLUMNS as FAULT_COLUMNS
@@ -19,6 +16,10 @@ from affectssm.tables.fault_tables import fault_tables
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
 from affectssm.tables.standing import EDITION
+from affectssm.vocabulary.corpora import DEMO_EDITIONS
+from affectssm.vocabulary.stages import table_modules
+from affectssm.vocabulary.tables import PAGES
+from affectssm.vocabulary.targets import load_from
 
 
 def build_table(
@@ -32,9 +33,8 @@ def build_table(
     """Write ``{table}.csv`` and, before it, ``.md``, ``.provenance.json``, ``.faults.csv`` and ``.png``.
 
     Args:
-        table: its name.
-        settings: what a family tells its table; ``page``, ``module:function`` that makes its page; and ``edition``,
-            what every row says in its first column.
+        table: a key of :data:`affectssm.vocabulary.tables.PAGES`.
+        settings: ``catalogue.table_settings``, and ``edition``, what every row says in its first column.
         files: what it is made of: metrics of every experiment, or a measurement.
         corpora: ``results/corpora/{corpus}-{edition}`` of every corpus.
         fault_features: the features whose faults belong to the table.
@@ -44,20 +44,16 @@ def build_table(
         The path of the CSV.
 
     Raises:
-        ConfigError: when there is no such page.
+        ConfigError: for an unknown table.
         DataError: when an experiment or a unit is missing and the settings do not allow it.
     """
+    page_of = load_from(PAGES, table, "table")
     csv_path = out_dir / f"{table}.csv"
     faults = fault_tables(corpora, fault_features)
     found = collect_faults(faults)
-    page = page_maker(settings["page"])(Inputs(files, settings, found, planted_oracle(corpora), csv_path))
+    page: Page = page_of(Inputs(files, settings, found, planted_oracle(corpora), csv_path))
     rows = [{EDITION: settings["edition"], **row} for row in page.rows]
-    card = make_card(
-        "tables/build",
-        ["affectssm.tables.build", settings["page"].partition(":")[0]],
-        dict(settings),
-        inputs=[*files, *faults],
-    )
+    card = make_card("tables/build", table_modules(table), dict(settings), inputs=[*files, *faults])
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
     write_json(out_dir / f"{table}.provenance.json", {"rows": page.origins, "card": card})
     title = f"{page.title} (edition: {settings['edition']})"
@@ -66,21 +62,6 @@ def build_table(
     page.draw(out_dir / f"{table}.png")
     write_text(csv_path, as_csv(rows, page.columns))
     return csv_path
-
-
-def page_maker(page: str) -> Callable[[Inputs], Page]:
-    """The function that makes a page.
-
-    Raises:
-        ConfigError: where ``module:function`` names none.
-    """
-    module, _, function = page.partition(":")
-    try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"page {page}", str(error), "module:function of a table's page", "mend the family's description"
-        ) from error
 
 
 def collect_faults(paths: Sequence[Path]) -> list[Fault]:

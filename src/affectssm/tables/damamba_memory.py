@@ -12,7 +12,6 @@ from typing import Any
 from affectssm.errors import DataError
 from affectssm.tables.figure_memory import draw
 from affectssm.tables.page import Inputs, Page
-from affectssm.tables.rows import METHODS
 from affectssm.tables.standing import EDITION
 
 OOM = "OOM"
@@ -51,7 +50,7 @@ def page(inputs: Inputs) -> Page:
             inputs.where, f"{len(inputs.files)} measurements", "one", "run affectssm memory"
         )  # fmt: skip
     measured = json.loads(inputs.files[0].read_text(encoding="utf-8"))
-    rows = published_rows() + measured_rows(measured["rows"])
+    rows = published_rows() + measured_rows(measured["rows"], inputs.settings["titles"])
     return Page(
         title=TITLE,
         intro=INTRO,
@@ -74,16 +73,16 @@ def published_rows() -> list[dict[str, str]]:
     return rows
 
 
-def measured_rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def measured_rows(found: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[dict[str, str]]:
     """The rows of a measurement, with DA-Mamba's reduction against DAT at the same length."""
     peak = {(row["model"], row["length"]): row["peak_bytes"] for row in found}
-    return [_row(row, peak.get(("dat", row["length"]))) for row in found]
+    return [_row(row, peak.get(("dat", row["length"])), titles) for row in found]
 
 
-def _row(found: Mapping[str, Any], dat: int | None) -> dict[str, str]:
+def _row(found: Mapping[str, Any], dat: int | None, titles: Mapping[str, str]) -> dict[str, str]:
     peak = found["peak_bytes"]
     row = {
-        "method": METHODS[found["model"]],
+        "method": titles[found["model"]],
         "source": "measured",
         "data": "synthetic",
         "features": "multimediate: " + "+".join(found["features"]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from affectssm.features import registry
 from affectssm.store import layout
+from affectssm.vocabulary.features import in_shard
 
 
 def fault_tables(corpora: Iterable[Path], features: Iterable[str]) -> list[Path]:
@@ -16,7 +16,7 @@ def fault_tables(corpora: Iterable[Path], features: Iterable[str]) -> list[Path]
         tracks, epochs = (folder.parents[1] / stage / folder.name for stage in ("features", "epochs"))
         found.append(folder / "faults.parquet")
         for shard, kinds in sorted(layout.shard_index(folder)["shards"].items()):
-            here = [name for name in names if registry.in_shard(name, kinds)]
+            here = [name for name in names if in_shard(name, kinds)]
             found += [layout.faults_of(layout.track(tracks, name, shard)) for name in here]
             if "ratings" in here:  # trials, which are cut into epochs
                 found.append(layout.faults_of(epochs / f"{shard}.h5"))

@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-METHODS = {
-    "none": "none",
-    "tent": "Tent",
-    "eata": "EATA",
-    "read": "READ",
-    "tltta": "2LTTA",
-    "bim_tta": "BiM-TTA",
-}
 STYLE = {  # colour, marker
     "none": (PUBLISHED, "o"),
     "tent": ("#c4561b", "v"),
@@ -32,6 +24,7 @@ STYLE = {  # colour, marker
     "tltta": ("#0f8b9d", "D"),
     "bim_tta": ("#1a56a8", "o"),
 }
+OTHER = INK, "x"  # of a method without a style of its own
 UNITS = {"modality": "modalities", "channel": "channels", "sample": "samples"}
 TEXT = (
     "BiMamba-TTA, every method on the same masks; mean over seeds; bands: 95 % intervals over subjects, from six on; "
@@ -71,7 +64,11 @@ def draw(title: str, own: Mapping[str, TrialMeasured], settings: Mapping[str, An
     upper[0].set_ylabel("accuracy", fontsize=9)
     lower[0].set_ylabel("improvement (points),\nmean over the ratios", fontsize=9)
     figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")
-    _legends(figure, methods, demo=any(one.experiment.corpus in settings["demo"] for one in own.values()))
+    _legends(
+        figure,
+        {name: settings["titles"][name] for name in methods},
+        demo=any(one.experiment.corpus in settings["demo"] for one in own.values()),
+    )
     # no software version or date in the metadata: the picture is the same bytes for the same table
     with staged(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
@@ -104,15 +101,19 @@ def _accuracies(
     for method in sorted(methods, key=lambda name: name == "none"):
         rows = [one.summary("accuracy", method, pattern, ratio) for ratio in ratios]
         low, value, high = ([row[name] for row in rows] for name in ("low", "value", "high"))
-        axis.fill_between(ratios, low, high, color=STYLE[method][0], alpha=0.07, linewidth=0)
+        axis.fill_between(ratios, low, high, color=_style(method)[0], alpha=0.07, linewidth=0)
         axis.plot(ratios, value, **_line(method))
     axis.set_xticks(ratios, [f"{ratio:g}" for ratio in ratios])
     axis.set_xlabel(f"ratio of missing {UNITS[pattern]}", fontsize=8)
 
 
+def _style(method: str) -> tuple[str, str]:
+    return STYLE.get(method, OTHER)
+
+
 def _line(method: str) -> dict[str, Any]:
     """How a method's line looks: no adaptation is dashed and open, so that one that does nothing shows through."""
-    colour, marker = STYLE[method]
+    colour, marker = _style(method)
     style = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5}
     return style | ({"linestyle": (0, (4, 2)), "markerfacecolor": "white"} if method == "none" else {})
 
@@ -122,7 +123,7 @@ def _improvements(axis: Axes, one: TrialMeasured, patterns: Sequence[str], metho
     axis.axhline(0.0, color=INK, linewidth=0.9)
     step = SPREAD / max(1, len(methods))
     for number, method in enumerate(methods):
-        colour, marker = STYLE[method]
+        colour, marker = _style(method)
         for place, pattern in enumerate(patterns):
             row = one.summary("improvement", method, pattern)
             x = place + (number - (len(methods) - 1) / 2) * step
@@ -135,10 +136,10 @@ def _improvements(axis: Axes, one: TrialMeasured, patterns: Sequence[str], metho
     axis.set_xlabel("what goes missing as a whole", fontsize=8)
 
 
-def _legends(figure: Figure, methods: Sequence[str], demo: bool) -> None:
+def _legends(figure: Figure, methods: Mapping[str, str], demo: bool) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], label=METHODS[method], **_line(method)) for method in methods]
+    handles = [Line2D([], [], label=title, **_line(method)) for method, title in methods.items()]
     figure.legend(handles=handles, loc="outside right upper", fontsize=8.5, frameon=False)
     chance = Line2D(
         [], [], color=CHANCE, linewidth=0.8, label="0.5: chance, where both classes are as frequent"

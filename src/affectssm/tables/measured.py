@@ -9,9 +9,33 @@ from typing import Any
 
 from affectssm.errors import DataError
 from affectssm.evaluation.cells import CELLS
-from affectssm.families.dialogue.experiments import Experiment, parse_experiment
 from affectssm.store.parquet import read_parquet, read_parquet_card
 from affectssm.tables.page import Inputs
+
+
+@dataclass(frozen=True)
+class Told:
+    """An experiment, as the settings of a table describe it.
+
+    Attributes:
+        name: of the experiment.
+        model: its model.
+        variant: what is changed of it; "" for nothing.
+        source: of its features.
+        selection: val or holdout, what selects its epoch.
+        split: test or val, what is reported.
+        cells: the columns it has predictions for.
+        features: that it reads, audio before visual.
+    """
+
+    name: str
+    model: str
+    variant: str
+    source: str
+    selection: str
+    split: str
+    cells: Sequence[str]
+    features: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -24,7 +48,7 @@ class Measured:
         card: of the metrics file.
     """
 
-    experiment: Experiment
+    experiment: Told
     cells: Mapping[str, Mapping[str, Any]]
     by_seed: Mapping[str, Mapping[int, float]]
     card: Mapping[str, Any]
@@ -36,11 +60,11 @@ class Measured:
         return {parts[name][0] for name in self.experiment.cells}
 
 
-def read_measured(path: Path, metric: str = "ccc") -> Measured:
+def read_measured(path: Path, settings: Mapping[str, Any], metric: str = "ccc") -> Measured:
     """Read the metrics of one experiment.
 
     Raises:
-        DataError: when the file is no metrics file.
+        DataError: when the file is no metrics file, or one of an experiment that the table is not made of.
     """
     rows = [row for row in read_parquet(path).to_pylist() if row["metric"] == metric]
     summaries = {row["cell"]: row for row in rows if row["level"] == "summary"}
@@ -51,8 +75,22 @@ def read_measured(path: Path, metric: str = "ccc") -> Measured:
     for row in rows:
         if row["level"] == "run":
             by_seed[row["cell"]][row["seed"]] = row["value"]
-    experiment = parse_experiment(next(iter(summaries.values()))["experiment"])
-    return Measured(experiment, summaries, by_seed, card)
+    name, described = described_in(path, next(iter(summaries.values())), settings)
+    return Measured(Told(name, **described), summaries, by_seed, card)
+
+
+def described_in(
+    path: Path, row: Mapping[str, Any], settings: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the experiment of a metrics row, and what the table is told of it.
+
+    Raises:
+        DataError: when that is nothing.
+    """
+    name, described = row["experiment"], settings["described"]
+    if name not in described:
+        raise DataError(path, f"metrics of {name}", f"one of {', '.join(described)}", "leave the file out")
+    return name, described[name]
 
 
 def read_experiments(inputs: Inputs) -> list[Measured]:
@@ -61,9 +99,8 @@ def read_experiments(inputs: Inputs) -> list[Measured]:
     Raises:
         DataError: when one is absent, or when units are missing and the settings do not allow it.
     """
-    rows = in_order(
-        {measured.experiment.name: measured for measured in map(read_measured, inputs.files)}, inputs
-    )
+    found = [read_measured(path, inputs.settings) for path in inputs.files]
+    rows = in_order({one.experiment.name: one for one in found}, inputs)
     require_complete({one.experiment.name: missing_units(one) for one in rows}, inputs, "recording")
     return rows
 

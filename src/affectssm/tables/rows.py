@@ -9,13 +9,10 @@ from typing import Any
 
 from affectssm.errors import UnexpectedError
 from affectssm.evaluation.intervals import MIN_UNITS
-from affectssm.families.dialogue.experiments import Experiment
-from affectssm.features.registry import GROUPS
 from affectssm.store.faults import Fault
-from affectssm.tables.measured import Measured, missing_units
+from affectssm.tables.measured import Measured, Told, missing_units
 from affectssm.tables.page import Inputs, metric_columns
 
-METHODS = {"da_mamba": "DA-Mamba", "dat": "DAT"}
 ADAPTED = ", adapted to MPIIGI"
 SELECTION = {
     "val": "epoch selected on NoXi val",
@@ -40,13 +37,12 @@ def measured_row(
     """One measured row of a table, as text; ``remarks`` come first in its note."""
     settings = inputs.settings
     experiment = measured.experiment
-    groups = GROUPS[experiment.source]
     row = {
-        "method": METHODS[experiment.model] + ADAPTED * (experiment.variant == "adapt_mpiigi"),
+        "method": settings["titles"][experiment.model] + ADAPTED * (experiment.variant == "adapt_mpiigi"),
         "source": "measured",
         "data": data_of(measured, settings),
         "weights": weights_of(measured, settings),
-        "features": f"{experiment.source}: " + "+".join(f for group in groups.values() for f in group),
+        "features": f"{experiment.source}: " + "+".join(experiment.features),
         "split": experiment.split,
     }
     for name in metrics:
@@ -126,7 +122,7 @@ def gap_notes(missing: Sequence[str], faults: Sequence[Fault]) -> list[str]:
     return found
 
 
-def _cell_notes(name: str, measured: Measured, experiment: Experiment) -> list[str]:
+def _cell_notes(name: str, measured: Measured, experiment: Told) -> list[str]:
     cell = measured.cells.get(name)
     if cell is None:
         return [f"{name}: no {experiment.split} part of this experiment"]

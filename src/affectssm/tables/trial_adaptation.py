@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from affectssm.adaptation.patterns import NOTHING, streams_of
+from affectssm.settings.trials import MissingSettings
 from affectssm.tables.rows import number
 from affectssm.tables.trial_measured import TrialMeasured, ratio_text
 from affectssm.tables.trial_rows import Summaries, named
-from affectssm.trial_settings import NOTHING, MissingSettings
 
 TOTALS = ("batches", "updates", "used", "refused")
 MEANS = {"majority_share": "majority_share", "entropy": "mean_entropy", "collapsed": "collapsed"}
@@ -25,14 +26,18 @@ ALMOST = (
 )
 
 
+def _streams(settings: Mapping[str, Any]) -> list[tuple[str, float]]:
+    return streams_of(MissingSettings.model_validate(settings["missing"]))
+
+
 def patterns_of(settings: Mapping[str, Any]) -> list[str]:
     """What goes missing in the streams of a table, the control last."""
-    return list(dict.fromkeys(p for p, _ in MissingSettings.model_validate(settings["missing"]).streams))
+    return list(dict.fromkeys(p for p, _ in _streams(settings)))
 
 
 def ratios_at(pattern: str, settings: Mapping[str, Any]) -> list[float]:
     """The ratios of a pattern: 0 of the control, else as configured."""
-    return [r for p, r in MissingSettings.model_validate(settings["missing"]).streams if p == pattern]
+    return [r for p, r in _streams(settings) if p == pattern]
 
 
 def adaptation_columns(
@@ -42,7 +47,7 @@ def adaptation_columns(
 
     Args:
         pattern: what goes missing as a whole.
-        method: a key of the adaptation's registry.
+        method: a key of :data:`affectssm.vocabulary.methods.METHODS`.
         own: target -> metrics.
         settings: of the table.
     """

@@ -11,14 +11,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from affectssm.errors import DataError
-from affectssm.families.biosignals.experiments import TrialExperiment, parse
 from affectssm.store.parquet import read_parquet, read_parquet_card
-from affectssm.tables.measured import in_order, require_complete
+from affectssm.tables.measured import described_in, in_order, require_complete
 from affectssm.tables.page import Inputs
 
 Row = Mapping[str, Any]
 LEVELS = ("summary", "streams", "masks")
 MEAN = "mean"  # in place of a ratio: over the ratios, or without adaptation
+
+
+@dataclass(frozen=True)
+class TrialTold:
+    """An experiment on trials, as the settings of a table describe it.
+
+    Attributes:
+        name: of the experiment.
+        model: its model.
+        variant: what is changed of it; "" for nothing.
+        corpus: whose trials.
+        target: the column of a table it fills, ``{corpus}_{dimension}``.
+    """
+
+    name: str
+    model: str
+    variant: str
+    corpus: str
+    target: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ class TrialMeasured:
         card: of the metrics file.
     """
 
-    experiment: TrialExperiment
+    experiment: TrialTold
     summaries: Mapping[tuple[str, str, str, str], Row]
     streams: Mapping[tuple[str, str], Mapping[str, float]]
     shares: Mapping[tuple[str, str], float]
@@ -65,12 +83,14 @@ def read_trials(inputs: Inputs) -> list[TrialMeasured]:
         DataError: when a file is no metrics file, an experiment is absent, or subjects are missing and the settings do
             not allow it.
     """
-    rows = in_order({one.experiment.name: one for one in map(_read, inputs.files)}, inputs)
+    rows = in_order(
+        {one.experiment.name: one for one in (_read(path, inputs.settings) for path in inputs.files)}, inputs
+    )
     require_complete({one.experiment.name: one.missing for one in rows}, inputs, "subject")
     return rows
 
 
-def _read(path: Path) -> TrialMeasured:
+def _read(path: Path, settings: Mapping[str, Any]) -> TrialMeasured:
     table, card = read_parquet(path), read_parquet_card(path)
     rows = table.filter(pc.is_in(table["level"], pa.array(LEVELS))).to_pylist()
     summaries = [row for row in rows if row["level"] == "summary"]
@@ -80,8 +100,9 @@ def _read(path: Path) -> TrialMeasured:
     for row in rows:
         if row["level"] == "streams":
             streams.setdefault((row["method"], row["pattern"]), {})[row["metric"]] = row["value"]
+    name, described = described_in(path, summaries[0], settings)
     return TrialMeasured(
-        parse(summaries[0]["experiment"]),
+        TrialTold(name, **described),
         {(r["metric"], r["method"], r["pattern"], ratio_text(r["ratio"])): r for r in summaries},
         streams,
         {(r["pattern"], ratio_text(r["ratio"])): r["value"] for r in rows if r["level"] == "masks"},

@@ -16,18 +16,6 @@ TARGETS = {
     "mahnob_valence": "MAHNOB valence",
     "mahnob_arousal": "MAHNOB arousal",
 }
-MODELS = {
-    "bimamba_tta": "BiMamba-TTA",
-    "tsception": "TSception",
-    "lggnet": "LGGNet",
-    "mambaformer": "MambaFormer",
-}
-SIZES = {
-    "bimamba_tta": ("d_state", "inter_d_state"),
-    "tsception": ("temporal", "spatial"),
-    "lggnet": ("temporal", "graph"),
-    "mambaformer": ("d_model", "layers"),
-}
 PROTOCOLS = {
     "within": "{} folds of whole trials within each subject",
     "pooled": "{} folds of whole trials over all subjects together",
@@ -113,7 +101,7 @@ def scale_notes(model: str, settings: Mapping[str, Any], corpora: set[str]) -> l
     """Protocol, length of training and size of the model."""
     protocol, sizes = settings["protocol"], settings["model_settings"][model]
     modalities = [name for corpus in sorted(corpora) for name in settings["modalities"][corpus]]
-    size = [f"{name} {sizes[name]}" for name in SIZES[model]]
+    size = [f"{name} {sizes[name]}" for name in settings["sizes"][model]]
     if "widths" in sizes:
         size.insert(0, "widths " + ", ".join(f"{m} {width(m, sizes)}" for m in dict.fromkeys(modalities)))
     return [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS
+from affectssm.timeline.dimensions import DIMENSIONS
+from affectssm.vocabulary.kinds import SIGNAL_KINDS
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("corpus", "shard", "subject", "trial")]

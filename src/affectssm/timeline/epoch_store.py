@@ -9,10 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS
 from affectssm.errors import DataError
 from affectssm.store.parquet import read_parquet
-from affectssm.timeline.epoch_format import SCHEMA
+from affectssm.timeline.dimensions import DIMENSIONS
+from affectssm.vocabulary.kinds import SIGNAL_KINDS
 
 BLOCK = 256  # epochs held at a time while scaling is learnt
 FLOOR = 1e-6  # deviations below this share of the mean are a channel that stands still
@@ -61,7 +61,7 @@ class EpochStore:
             raise DataError("epochs", "no file", "at least one shard", "make the epochs first")
         self.files = [Path(file) for file in files]
         self._open: dict[int, h5py.File] = {}
-        tables = [read_parquet(file.with_suffix(".parquet"), SCHEMA.names).to_pydict() for file in self.files]
+        tables = [read_parquet(file.with_suffix(".parquet")).to_pydict() for file in self.files]
         self.index = _joined(tables)
         self.shapes = self._shapes()
 
@@ -157,6 +157,12 @@ def _joined(tables: Sequence[Mapping[str, list]]) -> EpochIndex:
     def column(name: str, kind: type) -> np.ndarray:
         return np.array([value for table in tables for value in table[name]], kind)
 
+    def there(kind: str) -> np.ndarray:
+        # epochs know the kinds there were when they were cut: of one that is new they hold nothing
+        return np.array(
+            [value for table in tables for value in table.get(kind, [False] * len(table["row"]))], bool
+        )
+
     keys = [
         key for table in tables for key in zip(table["corpus"], table["subject"], table["trial"], strict=True)
     ]
@@ -169,6 +175,6 @@ def _joined(tables: Sequence[Mapping[str, list]]) -> EpochIndex:
         file=np.repeat(np.arange(len(tables)), [len(table["row"]) for table in tables]),
         row=column("row", np.int64),
         shard=column("shard", object),
-        there={kind: column(kind, np.bool_) for kind in SIGNAL_KINDS},
+        there={kind: there(kind) for kind in SIGNAL_KINDS},
         ratings={name: column(name, np.float32) for name in DIMENSIONS},
     )

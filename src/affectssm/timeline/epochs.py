@@ -19,9 +19,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS, StreamRow, content_hash, read_manifest
+from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest
 from affectssm.corpora.signals import RATINGS
 from affectssm.errors import DataError, UnexpectedError
+from affectssm.settings.trials import EpochSettings
 from affectssm.store import layout
 from affectssm.store.atomic import staged
 from affectssm.store.boundary import boundary
@@ -30,9 +31,10 @@ from affectssm.store.faults import FaultLog
 from affectssm.store.parquet import write_parquet
 from affectssm.store.parts import CHUNK_BYTES, created
 from affectssm.store.shards import ShardReader, Track
+from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.timeline.epoch_format import SCHEMA
 from affectssm.timeline.signal_filters import bridged, filtered, resampled
-from affectssm.trial_settings import EpochSettings
+from affectssm.vocabulary.kinds import SIGNAL_KINDS
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from affectssm.models.batch import DialogueBatch
 from affectssm.timeline.batch import NativeBatch
+from affectssm.timeline.dialogue import DialogueBatch
 from affectssm.timeline.loader import WindowDataset
 from affectssm.timeline.streamed import streamed
 

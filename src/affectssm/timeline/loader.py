@@ -14,13 +14,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
-from affectssm.features.registry import GROUPS
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.clock import LABEL_HZ, ratio
 from affectssm.timeline.index import CENTRE, CONTEXT, WindowIndex, read_windows
 from affectssm.timeline.scaler import Scaler
 from affectssm.timeline.sources import CachedFeature, Source, StoredFeature, cache_bytes
 from affectssm.timeline.tracks import Key, TrackFiles, files_by_corpus
+from affectssm.vocabulary.features import GROUPS
 
 Shards = Mapping[str, Sequence[Path]]  # corpus -> files
 CACHE_BYTES = 2 << 30

@@ -8,20 +8,13 @@ unlike there, frames outside the recording are masked, not counted as zeros).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from affectssm.corpora.manifest import (
-    SOURCES,
-    StreamRow,
-    content_hash,
-    is_test_split,
-    label_frames,
-    read_manifest,
-)
+from affectssm.corpora.manifest import StreamRow, content_hash, is_test_split, label_frames, read_manifest
 from affectssm.errors import DataError
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
@@ -70,19 +63,21 @@ class Missing:
     reason: str
 
 
-def find_targets(rows: Iterable[StreamRow], source: str, clock_hz: int) -> tuple[list[Target], list[Missing]]:
+def find_targets(
+    rows: Iterable[StreamRow], kinds: Sequence[str], clock_hz: int
+) -> tuple[list[Target], list[Missing]]:
     """Divide a corpus' participants into those to be predicted and those left out, with the reason.
 
-    A participant is left out if a stream the source needs is missing, or the label in a split that has
+    A participant is left out if a stream of one of the kinds is missing, or the label in a split that has
     labels; it still is a partner to the others if any needed stream is there.
     """
     targets: list[Target] = []
     missing: list[Missing] = []
     for (corpus, split, recording), people in _by_recording(rows):
-        present = [name for name, streams in people if any(kind in streams for kind in SOURCES[source])]
+        present = [name for name, streams in people if any(kind in streams for kind in kinds)]
         for name, streams in people:
             frames = label_frames(streams.values())
-            reason = _reason(streams, split, source, frames)
+            reason = _reason(streams, split, kinds, frames)
             if reason:
                 missing.append(Missing(corpus, split, recording, name, reason))
                 continue
@@ -105,8 +100,8 @@ def _by_recording(
         yield key, sorted(people.items())
 
 
-def _reason(streams: Mapping[str, StreamRow], split: str, source: str, frames: int) -> str:
-    lacking = [kind for kind in SOURCES[source] if kind not in streams]
+def _reason(streams: Mapping[str, StreamRow], split: str, kinds: Sequence[str], frames: int) -> str:
+    lacking = [kind for kind in kinds if kind not in streams]
     if not is_test_split(split) and "annotation" not in streams:
         lacking.append("annotation")
     if lacking:
@@ -115,14 +110,19 @@ def _reason(streams: Mapping[str, StreamRow], split: str, source: str, frames: i
 
 
 def write_windows(
-    task: str, manifests: Mapping[str, Path], source: str, clock_hz: int, part: str, out_dir: Path | str
+    task: str,
+    manifests: Mapping[str, Path],
+    kinds: Sequence[str],
+    clock_hz: int,
+    part: str,
+    out_dir: Path | str,
 ) -> None:
     """Write the window indexes of a task.
 
     Args:
         task: name of the task, for the cards.
         manifests: corpus -> its manifest.
-        source: extracted or multimediate.
+        kinds: of the manifest rows that the task's features are made of.
         clock_hz: 25 or 100.
         part: training (train.parquet and val.parquet) or prediction (test.parquet, and missing.parquet with
             all who were left out of any part).
@@ -135,23 +135,23 @@ def write_windows(
     rows = [row for path in manifests.values() for row in read_manifest(path)]
     if part == "training":  # what other splits hold does not matter to a model
         rows = [row for row in rows if part_of(row.corpus, row.split) in names]
-    targets, missing = find_targets(rows, source, clock_hz)
-    settings = {"task": task, "source": source, "clock_hz": clock_hz, "length": LENGTH}
+    targets, missing = find_targets(rows, kinds, clock_hz)
+    settings = {"task": task, "kinds": list(kinds), "clock_hz": clock_hz, "length": LENGTH}
     card = make_card("windows", ["affectssm.timeline.windows"], settings, content=content_hash(rows))
     for name in names:
         chosen = [target for target in targets if part_of(target.corpus, target.split) == name]
         if name == "train" and not chosen:
-            raise _nobody(manifests, source)
+            raise _nobody(manifests, kinds)
         write_index(Path(out_dir) / f"{name}.parquet", chosen, card)
     if part == "prediction":
         columns = {name: [getattr(person, name) for person in missing] for name in MISSING_SCHEMA.names}
         write_parquet(Path(out_dir) / "missing.parquet", columns, MISSING_SCHEMA, card)
 
 
-def _nobody(manifests: Mapping[str, Path], source: str) -> DataError:
+def _nobody(manifests: Mapping[str, Path], kinds: Sequence[str]) -> DataError:
     return DataError(
         ", ".join(str(path) for path in manifests.values()),
         "no participant of a training split has all that is needed",
-        f"{', '.join(SOURCES[source])} and annotation of one at least",
+        f"{', '.join(kinds)} and annotation of one at least",
         "look into the fault table beside the manifest; without raw media set features.sources: [multimediate]",
     )

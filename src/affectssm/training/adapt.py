@@ -23,7 +23,6 @@ from affectssm.store.card import make_card
 from affectssm.timeline.index import WindowIndex
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.data import content_of, labelled_sessions, open_windows
-from affectssm.training.registry import training_modules
 from affectssm.training.run_files import (
     CHECKPOINT,
     load_model,
@@ -33,6 +32,7 @@ from affectssm.training.run_files import (
     write_history,
 )
 from affectssm.training.scans import scans_of, with_backends
+from affectssm.vocabulary.stages import training_modules
 
 if TYPE_CHECKING:
     from affectssm.training.resume import KeepState

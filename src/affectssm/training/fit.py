@@ -10,14 +10,13 @@ from typing import Any
 import torch
 
 from affectssm.errors import DataError
-from affectssm.models.registry import build_model, parameter_count
+from affectssm.models.build import build_model, parameter_count
 from affectssm.store.card import make_card
 from affectssm.timeline.loader import WindowDataset
 from affectssm.timeline.tracks import files_by_corpus
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.control import ExchangedLabels, Learned
 from affectssm.training.data import LABELS, content_of, open_windows, training_indexes
-from affectssm.training.registry import training_modules
 from affectssm.training.run_files import (
     CHECKPOINT,
     resume_folder,
@@ -26,6 +25,7 @@ from affectssm.training.run_files import (
     write_history,
 )
 from affectssm.training.scans import scans_of, with_backends
+from affectssm.vocabulary.stages import training_modules
 
 log = logging.getLogger(__name__)
 

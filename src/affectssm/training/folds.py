@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affectssm.trial_settings import ProtocolSettings
+from affectssm.settings.trials import ProtocolSettings
 
 Trial = tuple[str, str, str]
 """(corpus, subject, recording)."""

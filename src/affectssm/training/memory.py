@@ -22,7 +22,7 @@ from typing import Any
 from affectssm.errors import DataError
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
-from affectssm.training.registry import memory_modules
+from affectssm.vocabulary.stages import memory_modules
 
 log = logging.getLogger(__name__)
 SERVER = "affectssm.training.memory_step"
@@ -59,7 +59,7 @@ def measure(settings: Mapping[str, Any], out: Path) -> None:
                 )
                 log.info("%s, %d frames: %s", model, length, peak)
                 rows.append(found)
-    card = make_card("training/memory", memory_modules(), dict(settings))
+    card = make_card("training/memory", memory_modules(settings["models"]), dict(settings))
     write_json(out, {"rows": rows, "card": card})
 
 

@@ -28,7 +28,7 @@ from typing import Any
 
 import torch
 
-from affectssm.models.registry import parameter_count
+from affectssm.models.build import parameter_count
 from affectssm.ssm.installed import trouble_with
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.memory import ENDED

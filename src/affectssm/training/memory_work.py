@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from affectssm.models.registry import build_model
+from affectssm.models.build import build_model
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.clock import ratio
 from affectssm.timeline.scaler import Scaler

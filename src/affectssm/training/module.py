@@ -13,11 +13,12 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from affectssm.evaluation.metrics import ccc as ccc_of_frames
-from affectssm.models.batch import DialogueBatch, DialogueOutput
+from affectssm.models.output import DialogueOutput
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.clock import ratio
+from affectssm.timeline.dialogue import DialogueBatch
 from affectssm.timeline.scaler import Scaler
+from affectssm.training.agreement import ccc as ccc_of_frames
 from affectssm.training.ema import WeightAverage
 from affectssm.training.losses import (
     at_label_frames,

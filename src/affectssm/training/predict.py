@@ -23,9 +23,9 @@ from affectssm.timeline.loader import in_order, make_loader
 from affectssm.timeline.scaler import Scaler
 from affectssm.timeline.stitch import PREDICTIONS, Stitcher
 from affectssm.training.data import labelled_sessions, open_windows
-from affectssm.training.registry import prediction_modules
 from affectssm.training.run_files import CHECKPOINT, load_model, read_config
 from affectssm.training.scans import scans_of, with_backends
+from affectssm.vocabulary.stages import prediction_modules
 
 log = logging.getLogger(__name__)
 PARTS = ("val", "test")  # window files; test holds all that neither trains nor selects

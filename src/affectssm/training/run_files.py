@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from affectssm.errors import DataError
-from affectssm.models.registry import build_model
+from affectssm.models.build import build_model
 from affectssm.store import card as cards
 from affectssm.store.atomic import staged, write_text
 from affectssm.timeline.scaler import Scaler

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from affectssm.errors import DataError
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
 from affectssm.training.folds import Fold, folds, high
-from affectssm.trial_settings import ProtocolSettings
 
 if TYPE_CHECKING:
     from torch import Tensor

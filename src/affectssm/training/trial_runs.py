@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.errors import DataError
-from affectssm.models.physio_models import physio_model
+from affectssm.models.build import signal_model
 from affectssm.timeline.epoch_store import ChannelScaler
 from affectssm.training.run_files import CHECKPOINT, below, read_config, read_tensors
 
@@ -40,7 +40,7 @@ class Trained:
 
 def build(settings: Mapping[str, Any], channels: Mapping[str, int], samples: int) -> nn.Module:
     """Return the model of a run with fresh weights, drawn from torch's global generator."""
-    return physio_model(settings["model"], settings["model_settings"], channels, settings["rate_hz"], samples)
+    return signal_model(settings["model"], settings["model_settings"], channels, settings["rate_hz"], samples)
 
 
 def tensors_of(model: nn.Module, scaler: ChannelScaler) -> dict[str, Tensor]:

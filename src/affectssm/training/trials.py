@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.errors import DataError
-from affectssm.models.registry import parameter_count
+from affectssm.models.build import parameter_count
 from affectssm.models.signals import classification_loss
+from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
 from affectssm.training.exchange import looking_ahead
 from affectssm.training.folds import Fold
-from affectssm.training.registry import segment_training_modules
 from affectssm.training.run_files import CHECKPOINT, write_config, write_history, write_tensors
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.training.seeds import mixed
@@ -38,7 +38,7 @@ from affectssm.training.trial_data import (
 )
 from affectssm.training.trial_resume import FinishedFolds
 from affectssm.training.trial_runs import PREDICTIONS, Trained, build, prefixed, tensors_of
-from affectssm.trial_settings import ProtocolSettings
+from affectssm.vocabulary.stages import trial_training_modules
 
 log = logging.getLogger(__name__)
 HISTORY = ("fold", "epoch", "loss", "accuracy")
@@ -71,7 +71,7 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
         )
     card = make_card(
         "training/trials",
-        segment_training_modules(settings["model"]),
+        trial_training_modules(settings["model"]),
         dict(settings),
         inputs=epochs,
         part=part,

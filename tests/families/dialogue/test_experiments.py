@@ -3,7 +3,6 @@ import sys
 
 import pytest
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.experiments import (
     Experiment,
@@ -12,6 +11,7 @@ from affectssm.families.dialogue.experiments import (
     run_settings,
     training_modules,
 )
+from affectssm.settings.config import Config
 from affectssm.store.code import reachable
 
 

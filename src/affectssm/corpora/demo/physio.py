@@ -31,6 +31,7 @@ from affectssm.corpora.demo.whole import written_whole
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card, sha256
 from affectssm.store.parquet import write_parquet
+from affectssm.vocabulary.stages import demo_modules
 
 CONTENT = {"deap", "mahnob", "truth", "card.json"}
 MODALITIES = {"deap": ("eeg", "eog", "emg"), "mahnob": ("eeg", "ecg", "gsr")}
@@ -58,7 +59,7 @@ def write_physio_demo(edition: str, out: Path) -> None:
         files = {path.relative_to(folder).as_posix(): sha256(path) for path in written}
         card = make_card(
             "corpora/demo",
-            ["affectssm.corpora.demo.physio"],
+            demo_modules(edition),
             {"edition": edition},
             files=files,
             oracle=oracle,

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from affectssm.config import NO_CORPUS, PHYSIO_EDITIONS, Config
-from affectssm.corpora.manifest import DIMENSIONS
 from affectssm.errors import ConfigError
 from affectssm.families.biosignals.experiments import CORPORA, TrialExperiment
+from affectssm.settings.config import Config
 from affectssm.tables.published import published_hash
+from affectssm.timeline.dimensions import DIMENSIONS
+from affectssm.vocabulary.corpora import NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.vocabulary.methods import TITLES as METHOD_TITLES
+from affectssm.vocabulary.models import SIZES, TITLES
 
 ADAPTED_MODEL, CONTROLS = "bimamba_tta", "bimtta_controls"
 _MODELS = {
@@ -20,7 +23,6 @@ _MODELS = {
     CONTROLS: ((ADAPTED_MODEL, ""), (ADAPTED_MODEL, "shuffled_labels")),
 }
 TABLES = tuple(_MODELS)
-PAGES = {table: f"affectssm.tables.{table}:page" for table in TABLES}
 ADAPTED = ("bimtta_missing",)  # made of adapted predictions
 
 
@@ -53,11 +55,16 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
     """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
     asked = config.physiology.model_dump(mode="json")
     held = [name for name in CORPORA if getattr(config.corpora, name).root != NO_CORPUS]
-    models = {experiment.model for experiment in experiments_of(table, config)}
+    experiments = experiments_of(table, config)
+    models = {experiment.model for experiment in experiments}
     return {
         "table": table,
         "scale": config.scale,
-        "experiments": [experiment.name for experiment in experiments_of(table, config)],
+        "experiments": [experiment.name for experiment in experiments],
+        "described": {experiment.name: described(experiment) for experiment in experiments},
+        "titles": {model: TITLES[model] for model in sorted(models)}
+        | {method: METHOD_TITLES[method] for method in config.physiology.methods},
+        "sizes": {model: list(SIZES[model]) for model in sorted(models)},
         "demo": [corpus for corpus in held if getattr(config.corpora, corpus).root in PHYSIO_EDITIONS],
         "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
@@ -76,4 +83,14 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
                 "choice",
             )
         },
+    }
+
+
+def described(experiment: TrialExperiment) -> dict[str, str]:
+    """What a table is told of one of its experiments."""
+    return {
+        "model": experiment.model,
+        "variant": experiment.variant,
+        "corpus": experiment.corpus,
+        "target": experiment.target,
     }

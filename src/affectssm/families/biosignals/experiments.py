@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from affectssm.config import Config
-from affectssm.corpora.manifest import DIMENSIONS
 from affectssm.errors import ConfigError
+from affectssm.settings.config import Config
+from affectssm.timeline.dimensions import DIMENSIONS
 
 CORPORA = ("deap", "mahnob")
 MODELS = ("bimamba_tta", "tsception", "lggnet", "mambaformer")

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from affectssm.adaptation import modules
-from affectssm.corpora.manifest import DIMENSIONS, SIGNAL_KINDS
 from affectssm.families.base import Family
 from affectssm.families.biosignals import catalogue, experiments
 from affectssm.families.biosignals.catalogue import ADAPTED_MODEL
 from affectssm.families.biosignals.experiments import TrialExperiment
-from affectssm.features import registry
 from affectssm.plan.text import shell_words
-from affectssm.settings_io import slice_json
-from affectssm.training.registry import segment_training_modules
+from affectssm.settings.load import slice_json
+from affectssm.timeline.dimensions import DIMENSIONS
+from affectssm.vocabulary import stages
+from affectssm.vocabulary.features import in_shard
+from affectssm.vocabulary.kinds import SIGNAL_KINDS
 
 
 class Biosignals(Family[TrialExperiment]):
@@ -23,7 +23,7 @@ class Biosignals(Family[TrialExperiment]):
 
     name = "biosignals"
     corpora = experiments.CORPORA
-    tables = catalogue.PAGES
+    tables = catalogue.TABLES
     sections = "corpora and physiology.models"
 
     @cached_property
@@ -54,7 +54,7 @@ class Biosignals(Family[TrialExperiment]):
         self.wait([corpus])
         kinds = self.places.shard_index(corpus)["shards"].get(shard, {})
         (folder,) = self.features.folders([corpus])
-        read = [name for name in (*SIGNAL_KINDS, "ratings") if registry.in_shard(name, kinds)]
+        read = [name for name in (*SIGNAL_KINDS, "ratings") if in_shard(name, kinds)]
         return [f"{folder}/{feature}/{shard}.h5" for feature in read]
 
     def epochs_arguments(self, corpus: str) -> str:
@@ -100,7 +100,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def trial_training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
-        return self.code(*segment_training_modules(self.experiment(experiment).model))
+        return self.code(*stages.trial_training_modules(self.experiment(experiment).model))
 
     def runs(self, experiment: str, seeds: Sequence[int]) -> list[str]:
         """Return the folders of an experiment's runs over parts and seeds."""
@@ -146,15 +146,15 @@ class Biosignals(Family[TrialExperiment]):
 
     def adaptation_code(self) -> str:
         """Return the hash of the code that adapts."""
-        return self.code(*modules.adaptation_modules(ADAPTED_MODEL))
+        return self.code(*stages.adaptation_modules(ADAPTED_MODEL, self.config.physiology.methods))
 
     def choice_code(self) -> str:
         """Return the hash of the code that chooses."""
-        return self.code(*modules.choice_modules([ADAPTED_MODEL]))
+        return self.code(*stages.choice_modules([ADAPTED_MODEL], self.config.physiology.methods))
 
     def mask_code(self) -> str:
         """Return the hash of the code that draws masks."""
-        return self.code(*modules.mask_modules())
+        return self.code(*stages.mask_modules())
 
     # -- evaluation --------------------------------------------------------------------------------------------
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from affectssm.config import DEMO_EDITIONS, NO_CORPUS, Config, Scale
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.experiments import MODELS, Experiment, model_settings
-from affectssm.features.registry import GROUPS
+from affectssm.settings.config import Config, Scale
 from affectssm.tables.published import published_hash
+from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS
+from affectssm.vocabulary.features import GROUPS
+from affectssm.vocabulary.models import TITLES
 
 CORPORA = ("noxi", "noxi_add", "mpiigi")  # of dialogues
 CONTROLS = ("", "shuffled_labels", "no_partner")
@@ -48,7 +50,6 @@ _EXPERIMENTS: dict[str, Callable[[Config], list[Experiment]]] = {
 }
 MEASUREMENTS = ("damamba_memory",)  # made of what is measured here, without corpora
 TABLES = (*_EXPERIMENTS, *MEASUREMENTS)
-PAGES = {table: f"affectssm.tables.{table}:page" for table in TABLES}
 # of the streams the challenge distributes: DA-Mamba's input, in DAT's code
 STREAM_DIMS = {"egemapsv2": 88, "w2vbert2": 1024, "clip": 512, "openface2": 714, "openpose": 139}
 
@@ -93,6 +94,8 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "table": table,
         "scale": config.scale,
         "experiments": [e.name for e in experiments],
+        "described": {e.name: described(e) for e in experiments},
+        "titles": {model: TITLES[model] for model in MODELS},
         "weights": config.features.weights,
         "demo": sorted(name for name in CORPORA if getattr(config.corpora, name).root in DEMO_EDITIONS),
         "d_model": {model: getattr(config.experiments, model).d_model for model in MODELS},
@@ -100,6 +103,20 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
         "published": published_hash(table),
+    }
+
+
+def described(experiment: Experiment) -> dict[str, Any]:
+    """What a table is told of one of its experiments."""
+    groups = GROUPS[experiment.source]
+    return {
+        "model": experiment.model,
+        "variant": experiment.variant,
+        "source": experiment.source,
+        "selection": experiment.selection,
+        "split": experiment.split,
+        "cells": list(experiment.cells),
+        "features": [feature for group in groups.values() for feature in group],
     }
 
 

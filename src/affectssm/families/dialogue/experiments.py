@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError
-from affectssm.features.registry import GROUPS
-from affectssm.training import registry
+from affectssm.settings.config import Config
+from affectssm.vocabulary import stages
+from affectssm.vocabulary.features import GROUPS
 
 MODELS = ("da_mamba", "dat")
 SOURCES = ("extracted", "multimediate")
@@ -136,12 +136,12 @@ def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str,
 
 def training_modules(experiment: Experiment) -> tuple[str, ...]:
     """The modules whose code decides what an experiment's runs learn."""
-    return registry.training_modules(experiment.model, experiment.variant)
+    return stages.training_modules(experiment.model, experiment.variant)
 
 
 def prediction_modules(experiment: Experiment) -> tuple[str, ...]:
     """The modules whose code decides what an experiment's trained runs predict."""
-    return registry.prediction_modules(experiment.model)
+    return stages.prediction_modules(experiment.model)
 
 
 def evaluation_settings(config: Config, experiment: Experiment, seeds: Sequence[int]) -> dict[str, Any]:

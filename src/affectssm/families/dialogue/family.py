@@ -10,11 +10,11 @@ from typing import Any
 from affectssm.families.base import Family
 from affectssm.families.dialogue import catalogue, experiments
 from affectssm.families.dialogue.experiments import Experiment
-from affectssm.features import registry
 from affectssm.plan.machine import local_gpus
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.settings_io import slice_json
-from affectssm.training.registry import memory_modules
+from affectssm.settings.load import slice_json
+from affectssm.vocabulary.features import GROUPS, kinds_of
+from affectssm.vocabulary.stages import memory_modules
 
 TRAINING_SPLITS = ("train", "val")
 LABELS, TEST_LABELS = "engagement", "engagement_test"
@@ -25,7 +25,7 @@ class Dialogue(Family[Experiment]):
 
     name = "dialogue"
     corpora = catalogue.CORPORA
-    tables = catalogue.PAGES
+    tables = catalogue.TABLES
     sections = "experiments and features.sources"
 
     @cached_property
@@ -44,6 +44,7 @@ class Dialogue(Family[Experiment]):
         """Return what the tables expect of the corpora."""
         asked = {(one.source, one.split, one.cells) for one in self.experiments.values()}
         return {
+            "kinds": {source: kinds_of(source) for source in sorted({source for source, _, _ in asked})},
             "clock_hz": self.config.timeline.clock_hz,
             "experiments": sorted([source, split, list(cells)] for source, split, cells in asked),
         }
@@ -61,7 +62,8 @@ class Dialogue(Family[Experiment]):
 
     def window_arguments(self, task: str) -> str:
         """Return the arguments of ``affectssm windows``."""
-        return shell_words("--source", task.split("-")[1], "--settings", slice_json(self.config.timeline))
+        kinds = kinds_of(task.split("-")[1])
+        return shell_words("--kinds", *kinds, "--settings", slice_json(self.config.timeline))
 
     def learnt(self) -> tuple[str, ...]:
         """Return the corpora whose recordings are learnt from."""
@@ -164,7 +166,7 @@ class Dialogue(Family[Experiment]):
 
     def features_of(self, experiment: str) -> list[str]:
         """Return the features an experiment reads, audio before visual."""
-        groups = registry.GROUPS[self.experiment(experiment).source]
+        groups = GROUPS[self.experiment(experiment).source]
         return [feature for group in groups.values() for feature in group]
 
     # -- evaluation --------------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ class Dialogue(Family[Experiment]):
 
     def memory_code(self) -> str:
         """Return the hash of the code that decides what a training step is measured to take."""
-        return self.code(*memory_modules())
+        return self.code(*memory_modules(catalogue.memory_settings(self.config)["models"]))
 
     # -- tables ------------------------------------------------------------------------------------------------
 

@@ -35,10 +35,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affectssm.config import DATSettings
 from affectssm.errors import ConfigError
-from affectssm.models.batch import DialogueBatch, DialogueOutput
 from affectssm.models.cues import group_dims
+from affectssm.models.output import DialogueOutput
+from affectssm.settings.config import DATSettings
+from affectssm.timeline.dialogue import DialogueBatch
 
 PUBLISHED_M = 66.8e6  # parameters of the released M configuration, counted from its code
 IN_PAPER = 42.5e6  # parameters of "DAT" in DA-Mamba's memory table

@@ -31,7 +31,7 @@ from affectssm.models.signals import (
     side_by_side,
 )
 from affectssm.models.steps import RowFilters, StepMean
-from affectssm.physio_settings import LGGNetSettings
+from affectssm.settings.signal_models import LGGNetSettings
 
 LEFT = ["Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7", "PO3", "O1", "Oz", "Pz"]
 RIGHT = [

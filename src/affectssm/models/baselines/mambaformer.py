@@ -29,7 +29,7 @@ from affectssm.models.signals import (
     long_enough,
     side_by_side,
 )
-from affectssm.physio_settings import MambaFormerSettings
+from affectssm.settings.signal_models import MambaFormerSettings
 from affectssm.ssm.mamba import Mamba
 
 

@@ -29,7 +29,7 @@ from affectssm.models.signals import (
     side_by_side,
 )
 from affectssm.models.steps import RowFilters, StepMean
-from affectssm.physio_settings import TSceptionSettings
+from affectssm.settings.signal_models import TSceptionSettings
 
 
 def filtered(inputs: int, outputs: int, rows: int, pool: int) -> nn.Sequential:

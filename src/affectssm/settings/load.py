@@ -12,9 +12,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError, listed
-from affectssm.settings_base import Key, Strict, choices, describe, dotted, field_at, fields, is_section
+from affectssm.settings.base import Key, Strict, choices, describe, dotted, field_at, fields, is_section
+from affectssm.settings.config import Config
 
 Section = TypeVar("Section", bound=Strict)
 SIBLINGS, OTHERS = 16, 4  # keys that an error names

@@ -1,18 +1,12 @@
-"""Which features there are, what each is made of and where its extractor lives; imports no extractor."""
+"""The features: what each is made of and where its extractor lies; imports no extractor."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from affectssm.corpora.manifest import TEST_LABELS
 from affectssm.errors import ConfigError
-
-if TYPE_CHECKING:
-    from affectssm.config import Features
-    from affectssm.features.base import Extractor
+from affectssm.vocabulary.kinds import LABEL_KINDS, SIGNAL_KINDS, STREAM_KINDS, TEST_LABELS
 
 
 @dataclass(frozen=True)
@@ -54,16 +48,12 @@ _SPECS = (
     Spec("clip_face", f"{_HERE}.clip_face:ClipFace", "video", network=True, needs_faces=True),
     Spec("optical_flow", f"{_HERE}.optical_flow:OpticalFlow", "video", needs_faces=True),
     Spec("landmark_flow", f"{_HERE}.landmark_flow:LandmarkFlow", "video", needs_faces=True),
-    *(
-        Spec(kind, f"{_HERE}.multimediate:Stream", kind)
-        for kind in ("egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
-    ),
-    *(Spec(kind, f"{_HERE}.physio:Signals", kind) for kind in ("eeg", "eog", "emg", "ecg", "gsr")),
+    *(Spec(kind, f"{_HERE}.multimediate:Stream", kind) for kind in STREAM_KINDS),
+    *(Spec(kind, f"{_HERE}.physio:Signals", kind) for kind in SIGNAL_KINDS),
     Spec("ratings", f"{_HERE}.physio:Ratings", "ratings"),
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation", held_out=True),
 )
-LABELS = ("annotation", "ratings")  # kinds of manifest rows
 FEATURES: dict[str, Spec] = {spec.name: spec for spec in _SPECS}
 
 GROUPS: dict[str, dict[str, list[str]]] = {
@@ -96,7 +86,7 @@ def in_shard(feature: str, kinds: Iterable[str]) -> bool:
 
     Labels always have one, of withheld ones it is empty; of anything else there is none without its stream.
     """
-    return spec(feature).kind in {*LABELS, *kinds}
+    return spec(feature).kind in {*LABEL_KINDS, *kinds}
 
 
 def group_of(feature: str) -> str | None:
@@ -108,48 +98,6 @@ def group_of(feature: str) -> str | None:
     return None
 
 
-def modules_of(feature: str) -> tuple[str, ...]:
-    """Return the modules whose code decides a feature's values."""
-    return spec(feature).module, f"{_HERE}.extract"
-
-
-def settings_of(feature: str, features: Features) -> dict[str, Any]:
-    """Return the slice of the configuration that an extractor is given."""
-    section = getattr(features, feature, None)
-    own = section.model_dump(mode="json") if section is not None else {}
-    if not spec(feature).network:
-        return own
-    shared = ("weights", "size", "threads", "weights_dir")
-    return own | {name: getattr(features, name) for name in shared}
-
-
-NOT_THE_RESULT = ("weights_dir", "batch")
-"""Settings that say where or how something is computed; the weights' hashes are in the card."""
-
-
-def decisive(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide a feature's values."""
-    return {name: value for name, value in settings.items() if name not in NOT_THE_RESULT}
-
-
-def completed(feature: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with the defaults of the demo where a key is not given.
-
-    Raises:
-        ConfigError: for a key the feature does not have.
-    """
-    from affectssm.settings_io import load_config
-
-    known = settings_of(feature, load_config({}).features)
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise ConfigError(
-            f"settings of {feature}", ", ".join(unknown), f"some of {', '.join(known)}", "mend --settings"
-        )
-    return known | dict(settings)
-
-
-def make(feature: str, settings: dict[str, Any]) -> Extractor:
-    """Import and build an extractor."""
-    module, _, name = spec(feature).target.partition(":")
-    return getattr(importlib.import_module(module), name)(feature, settings)
+def kinds_of(source: str) -> tuple[str, ...]:
+    """Return the kinds of manifest rows that the features of a source are made of."""
+    return tuple(dict.fromkeys(spec(name).kind for names in GROUPS[source].values() for name in names))

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from affectssm.physio_settings import (
-    AdaptationSettings,
+from affectssm.settings.adaptation import AdaptationSettings
+from affectssm.settings.base import Strict
+from affectssm.settings.signal_models import (
     BiMambaTTASettings,
     LGGNetSettings,
     MambaFormerSettings,
     TSceptionSettings,
 )
-from affectssm.settings_base import Strict
 
 Modality = Literal["eeg", "eog", "emg", "ecg", "gsr"]
 Modalities = Annotated[tuple[Modality, ...], Field(min_length=1)]
@@ -76,9 +76,6 @@ class TrialTrainingSettings(Strict):
     threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
 
 
-NOTHING = "nothing"  # beside the patterns: the control
-
-
 class MissingSettings(Strict):
     """What goes missing from test segments."""
 
@@ -93,12 +90,6 @@ class MissingSettings(Strict):
     control: bool = Field(
         False, description="whole streams too, from which nothing is missing: there nothing should be gained"
     )
-
-    @property
-    def streams(self) -> list[tuple[str, float]]:
-        """Pattern and ratio of every stream, the control (NOTHING, 0) last."""
-        found: list[tuple[str, float]] = [(p, r) for p in self.patterns for r in self.ratios]
-        return found + [(NOTHING, 0.0)] * self.control
 
 
 class ChoiceSettings(Strict):

@@ -7,15 +7,17 @@ import sys
 
 import pytest
 
-from affectssm.config import Features
 from affectssm.errors import ConfigError
-from affectssm.features import registry
+from affectssm.settings.config import Features
+from affectssm.settings.features import settings_of
 from affectssm.store.code import code_hash
+from affectssm.vocabulary.features import FEATURES, GROUPS, group_of, spec
+from affectssm.vocabulary.stages import feature_modules
 
 
 def test_reading_the_list_imports_nothing_heavy() -> None:
     code = (
-        "import sys; import affectssm.features.registry;"
+        "import sys; import affectssm.vocabulary.features;"
         "print([name for name in ('torch', 'cv2', 'av', 'mediapipe', 'transformers', 'h5py') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -23,36 +25,35 @@ def test_reading_the_list_imports_nothing_heavy() -> None:
 
 
 def test_groups_name_known_features_once() -> None:
-    for groups in registry.GROUPS.values():
+    for groups in GROUPS.values():
         named = [feature for group in groups.values() for feature in group]
         assert len(set(named)) == len(named)
-        assert set(named) <= set(registry.FEATURES)
-    assert registry.group_of("clip_face") == "visual"
-    assert registry.group_of("face_track") is None
+        assert set(named) <= set(FEATURES)
+    assert group_of("clip_face") == "visual"
+    assert group_of("face_track") is None
 
 
-@pytest.mark.parametrize("feature", registry.FEATURES)
+@pytest.mark.parametrize("feature", FEATURES)
 def test_every_feature_has_code(feature: str) -> None:
-    assert len(code_hash(*registry.modules_of(feature))) == 16
+    assert len(code_hash(*feature_modules(feature))) == 16
 
 
 def test_editing_one_extractor_is_not_editing_another() -> None:
     hashes = {
-        code_hash(registry.spec(name).module)
-        for name in ("wav2vec2", "clip_face", "optical_flow", "face_track")
+        code_hash(spec(name).module) for name in ("wav2vec2", "clip_face", "optical_flow", "face_track")
     }
     assert len(hashes) == 4
 
 
 def test_settings_are_the_features_own() -> None:
     features = Features(weights="random", size="small", clip_face={"fps": 5.0}, face_track={"zoom": 1})
-    assert registry.settings_of("optical_flow", features) == features.optical_flow.model_dump()
-    assert registry.settings_of("clip", features) == {}
-    speech = registry.settings_of("wav2vec2", features)
+    assert settings_of("optical_flow", features) == features.optical_flow.model_dump()
+    assert settings_of("clip", features) == {}
+    speech = settings_of("wav2vec2", features)
     assert speech["model"] == "facebook/wav2vec2-base-960h"
     assert (speech["weights"], speech["size"]) == ("random", "small")
 
 
 def test_an_unknown_feature_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="wav2vec2"):
-        registry.spec("wav2vec")
+        spec("wav2vec")

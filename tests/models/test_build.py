@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from affectssm.config import Config
 from affectssm.errors import ConfigError
 from affectssm.models.baselines.dat import PUBLISHED_M
+from affectssm.models.build import build_model, parameter_count
 from affectssm.models.describe import describe
-from affectssm.models.registry import build_model, parameter_count
+from affectssm.settings.config import Config
 
 EXTRACTED = {
     "wav2vec2": 768,
@@ -63,7 +63,7 @@ def test_an_unknown_model_lists_the_known_ones():
         build_model("da_manba", {}, {}, {})
 
 
-def test_the_registry_imports_no_model():
-    code = "import sys, affectssm.models.registry; print([m for m in sys.modules if m.endswith(('da_mamba', '.dat'))])"
+def test_the_names_of_models_import_none():
+    code = "import sys, affectssm.models.build; print([m for m in sys.modules if m.endswith(('da_mamba', '.dat'))])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -7,18 +7,16 @@ workflow gets its own slice of this model, as JSON, on its command line.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from affectssm.presets import SCALES, fill
-from affectssm.settings_base import Strict, default_tree, with_defaults
-from affectssm.trial_settings import Physiology
+from affectssm.errors import ConfigError
+from affectssm.settings.base import Strict, default_tree, with_defaults
+from affectssm.settings.presets import SCALES, fill
+from affectssm.settings.trials import Physiology
+from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
 
-DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
-PHYSIO_EDITIONS = {"demo": "physio", "demo-tiny": "physio-tiny"}
-"""The demo corpora of bio-signals are made by themselves, in editions of their own."""
-NO_CORPUS = "none"
 Scale = Literal["paper", "demo", "tiny"]
 Source = Literal["extracted", "multimediate"]
 Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
@@ -144,6 +142,19 @@ class Corpora(Strict):
                     f"{corpus}.edition beside a root of your own; {corpus}.root is {settings.root}, which is made here"
                 )
         return self
+
+
+def settings_class(corpus: str) -> type[CorpusSettings | TrialCorpusSettings]:
+    """The settings of a corpus.
+
+    Raises:
+        ConfigError: no such corpus.
+    """
+    if corpus not in Corpora.model_fields:
+        raise ConfigError(
+            "corpus", repr(corpus), f"one of {', '.join(Corpora.model_fields)}", "name one of these"
+        )
+    return cast(type[CorpusSettings | TrialCorpusSettings], Corpora.model_fields[corpus].annotation)
 
 
 class FaceSettings(Strict):

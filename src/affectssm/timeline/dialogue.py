@@ -1,4 +1,4 @@
-"""What goes into a dialogue model and what comes out.
+"""What goes into a model of dialogues.
 
 B windows, L frames on the clock, P seats for partners (0 to 3, padded), D_f the dimension of feature f.
 """
@@ -58,12 +58,3 @@ class DialogueBatch:
     def seats(self) -> int:
         """P."""
         return self.partner_present.shape[1]
-
-
-@dataclass
-class DialogueOutput:
-    """A model's answer. The embeddings feed the alignment loss; None where the model has none."""
-
-    prediction: Tensor  # (B, L) in [0, 1]
-    audio: Tensor | None = None  # (B, L, d)
-    visual: Tensor | None = None  # (B, L, d)

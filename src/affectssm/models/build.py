@@ -1,0 +1,63 @@
+"""Models by name, with fresh weights; which there are: :mod:`affectssm.vocabulary.models`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from affectssm.settings.base import Strict
+from affectssm.vocabulary.models import DIALOGUE_MODELS, SIGNAL_MODELS
+from affectssm.vocabulary.targets import load_from
+
+
+def build_model(
+    name: str,
+    settings: Strict | Mapping[str, Any],
+    feature_dims: Mapping[str, int],
+    groups: Mapping[str, list[str]],
+) -> nn.Module:
+    """Build a model of dialogues with fresh weights, drawn from torch's global generator (seed it before).
+
+    Args:
+        name: a key of DIALOGUE_MODELS.
+        settings: the model's settings object, or its fields.
+        feature_dims: dimension of every feature.
+        groups: features of the ``audio`` and of the ``visual`` group.
+
+    Raises:
+        ConfigError: for an unknown name, or groups that name a feature without dimension.
+    """
+    cls = load_from(DIALOGUE_MODELS, name, "model")
+    return cls(cls.Settings.model_validate(settings), feature_dims, groups)
+
+
+def signal_model(
+    name: str,
+    settings: Strict | Mapping[str, Any],
+    channels: Mapping[str, int],
+    rate: float,
+    samples: int,
+    classes: int = 2,
+) -> nn.Module:
+    """Build a model of bio-signals with fresh weights, drawn from torch's global generator (seed it before).
+
+    Args:
+        name: a key of SIGNAL_MODELS.
+        settings: the model's settings object, or its fields.
+        channels: channels of every modality, in the model's order.
+        rate: sampling rate in Hz.
+        samples: samples a segment.
+        classes: number of classes.
+
+    Raises:
+        ConfigError: for an unknown name, or signals the model cannot be built for.
+    """
+    cls = load_from(SIGNAL_MODELS, name, "model")
+    return cls(cls.Settings.model_validate(settings), channels, rate, samples, classes)
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Trainable parameters."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

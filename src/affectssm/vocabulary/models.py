@@ -1,0 +1,27 @@
+"""The models, by the name they have in the configuration: ``module:Class``."""
+
+DIALOGUE_MODELS: dict[str, str] = {
+    "da_mamba": "affectssm.models.da_mamba:DAMamba",
+    "dat": "affectssm.models.baselines.dat:DAT",
+}
+SIGNAL_MODELS: dict[str, str] = {
+    "bimamba_tta": "affectssm.models.bimamba_tta:BiMambaTTA",
+    "tsception": "affectssm.models.baselines.tsception:TSception",
+    "lggnet": "affectssm.models.baselines.lggnet:LGGNet",
+    "mambaformer": "affectssm.models.baselines.mambaformer:MambaFormer",
+}
+TITLES: dict[str, str] = {
+    "da_mamba": "DA-Mamba",
+    "dat": "DAT",
+    "bimamba_tta": "BiMamba-TTA",
+    "tsception": "TSception",
+    "lggnet": "LGGNet",
+    "mambaformer": "MambaFormer",
+}
+SIZES: dict[str, tuple[str, ...]] = {
+    "bimamba_tta": ("d_state", "inter_d_state"),
+    "tsception": ("temporal", "spatial"),
+    "lggnet": ("temporal", "graph"),
+    "mambaformer": ("d_model", "layers"),
+}
+"""The settings by which a table tells how large a model of bio-signals is."""

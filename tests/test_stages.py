@@ -1,0 +1,148 @@
+"""What an edit runs again: nothing where something new is declared, and of code exactly what it makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from affectssm.store.code import ROOT
+from tests import stages
+
+NEW_MODULES = {
+    "corpora/fresh_corpus.py": "from affectssm.corpora.noxi import discover, whole\n__all__ = ['discover', 'whole']\n",
+    "features/fresh_feature.py": "from affectssm.features.base import Extractor\nclass Fresh(Extractor):\n    pass\n",
+    "models/fresh_model.py": "from affectssm.models.signals import SignalOutput\n__all__ = ['SignalOutput']\n",
+    "adaptation/fresh_method.py": "from affectssm.adaptation.method import Method\nclass Fresh(Method):\n    pass\n",
+    "tables/fresh_table.py": "from affectssm.tables.page import Inputs, Page\n__all__ = ['Inputs', 'Page']\n",
+}
+# file -> what stands there once, and what is added before it
+DECLARED = {
+    "vocabulary/kinds.py": [
+        ('KINDS = ("video", ', 'TEXT_KINDS = ("text",)\n'),
+        ('*SIGNAL_KINDS, "ratings")', "*TEXT_KINDS, "),
+    ],
+    "vocabulary/corpora.py": [('    "deap": ', '    "fresh": "affectssm.corpora.fresh_corpus",\n')],
+    "vocabulary/features.py": [
+        ('    Spec("ratings", ', '    Spec("fresh", f"{_HERE}.fresh_feature:Fresh", "audio"),\n')
+    ],
+    "vocabulary/models.py": [
+        ('    "tsception": "affectssm', '    "fresh": "affectssm.models.fresh_model:Fresh",\n'),
+        ('    "tsception": "TSception"', '    "fresh": "Fresh",\n'),
+        ('    "tsception": (', '    "fresh": (),\n'),
+    ],
+    "vocabulary/methods.py": [
+        ('    "tent": "affectssm', '    "fresh": "affectssm.adaptation.fresh_method:Fresh",\n'),
+        ('    "tent": "Tent"', '    "fresh": "Fresh",\n'),
+    ],
+    "vocabulary/tables.py": [
+        ('    "noxi_controls": ', '    "fresh": "affectssm.tables.fresh_table:page",\n')
+    ],
+    "settings/config.py": [
+        (
+            "    mpiigi: CorpusSettings",
+            '    fresh: CorpusSettings = Field(CorpusSettings(root="none"), description="x")\n',
+        )
+    ],
+    "settings/trials.py": [
+        (
+            "    tsception: ",
+            '    fresh: TSceptionSettings = Field(default_factory=TSceptionSettings, description="x")\n',
+        )
+    ],
+    "families/biosignals/experiments.py": [("VARIANTS = ", 'MODELS = (*MODELS, "fresh")\n')],
+    "families/biosignals/catalogue.py": [("TABLES = ", '_MODELS["fresh"] = (("fresh", ""),)\n')],
+}
+NEW = {"discovery fresh", "feature fresh", "trial_training fresh", "table fresh"}
+
+# module -> the stages that an edit of it runs again
+MADE_BY = {
+    "corpora.discover": ["discovery *"],
+    "corpora.noxi": ["discovery noxi", "discovery noxi_add"],
+    "corpora.deap": ["discovery deap"],
+    "corpora.demo.write": ["demo demo*"],
+    "corpora.demo.physio": ["demo physio*"],
+    "features.extract": ["feature *"],
+    "features.wav2vec2": ["feature wav2vec2"],
+    "features.faces": ["feature face_track"],
+    "timeline.windows": ["rule *_windows", "rule complete", "training *", "prediction *"],
+    "timeline.epochs": ["rule epochs"],
+    "training.fit": ["training da_mamba", "training dat"],
+    "training.adapt": ["training da_mamba+adapt_mpiigi"],
+    "training.predict": ["prediction *"],
+    "training.trials": ["trial_training *"],
+    "training.memory": ["memory"],
+    "models.baselines.dat": ["training dat", "prediction dat", "memory"],
+    "models.bimamba_tta": ["trial_training bimamba_tta", "choice", "adaptation"],
+    "adaptation.mask_files": ["mask", "adaptation"],
+    "adaptation.choose": ["choice"],
+    "adaptation.trials": ["adaptation"],
+    "adaptation.eata": ["choice", "adaptation"],
+    "evaluation.foreseen": ["rule complete"],
+    "evaluation.evaluate": ["rule evaluate"],
+    "evaluation.submission": ["rule submission"],
+    "evaluation.trials": ["rule evaluate_trials", "rule evaluate_adaptation"],
+    "tables.build": ["table *"],
+    "tables.noxi_controls": ["table noxi_controls"],
+    "tables.bimtta_accuracy": ["table bimtta_accuracy", "table bimtta_controls"],
+    "tables.bimtta_missing": ["table bimtta_missing"],
+    "vocabulary.kinds": [],
+    "settings.config": [],
+    "store.parquet": [],
+    "commands": [],
+}  # fmt: skip
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A copy of the package, with the times of its files."""
+    return shutil.copytree(ROOT, tmp_path / "affectssm", ignore=shutil.ignore_patterns("*.pyc"))
+
+
+def hashes_of(package: Path) -> dict[str, str]:
+    """The stages' hashes as a workflow over a package sees them."""
+    path = os.environ | {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, stages.__file__], env=path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_declaring_something_new_runs_nothing_again(package):
+    before = stages.hashes()
+    for name, text in NEW_MODULES.items():
+        (package / name).write_text(text)
+    for name, edits in DECLARED.items():
+        text = (package / name).read_text()
+        for place, line in edits:
+            assert text.count(place) == 1, f"{name}: {place}"
+            text = text.replace(place, line + place)
+        (package / name).write_text(text)
+    after = hashes_of(package)
+    assert {stage: after[stage] for stage in before} == before
+    assert set(after) - set(before) == NEW
+
+
+def test_an_edit_runs_again_exactly_what_it_makes(package):
+    before = stages.hashes(package)
+    assert before == stages.hashes()
+    for module, expected in MADE_BY.items():
+        file = package.joinpath(*module.split(".")).with_suffix(".py")
+        kept = file.read_text()
+        file.write_text(kept + "\nEDITED = True\n")
+        changed = {stage for stage, found in stages.hashes(package).items() if found != before[stage]}
+        file.write_text(kept)
+        assert changed == {stage for stage in before if any(fnmatch(stage, one) for one in expected)}, module
+
+
+def test_every_stage_is_among_those_edited():
+    edited = {f"affectssm.{module}" for module in MADE_BY}
+    for stage, modules in stages.stages().items():
+        assert stage.startswith(("feature ", "table ")) or edited & set(modules), stage

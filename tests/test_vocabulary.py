@@ -1,0 +1,51 @@
+"""What the vocabulary says there is, is there; and the settings let one ask for all of it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import get_args
+
+import pytest
+
+from affectssm.settings.config import Corpora, Experiments
+from affectssm.settings.trials import Modality, Physiology
+from affectssm.vocabulary import corpora, features, kinds, methods, models, tables
+from affectssm.vocabulary.targets import load
+
+TARGETS = [
+    *corpora.DEMOS.values(),
+    *models.DIALOGUE_MODELS.values(),
+    *models.SIGNAL_MODELS.values(),
+    *methods.METHODS.values(),
+    *tables.PAGES.values(),
+    *(spec.target for spec in features.FEATURES.values()),
+]
+
+
+@pytest.mark.parametrize("target", sorted(set(TARGETS)))
+def test_what_is_named_can_be_loaded(target):
+    assert callable(load(target))
+
+
+@pytest.mark.parametrize("corpus", corpora.CORPORA)
+def test_a_corpus_is_found_and_says_what_it_is_made_of(corpus):
+    reader = importlib.import_module(corpora.CORPORA[corpus])
+    assert callable(reader.discover) and callable(reader.whole)
+
+
+def choices(section, key):
+    return get_args(get_args(section.model_fields[key].annotation)[0])
+
+
+def test_the_settings_offer_what_there_is():
+    assert set(Corpora.model_fields) == set(corpora.CORPORA)
+    assert choices(Experiments, "models") == tuple(models.DIALOGUE_MODELS)
+    assert choices(Physiology, "models") == tuple(models.SIGNAL_MODELS)
+    assert choices(Physiology, "methods") == tuple(methods.METHODS)
+    assert get_args(Modality) == kinds.SIGNAL_KINDS
+
+
+def test_all_that_a_table_names_has_a_title():
+    assert set(models.TITLES) == {*models.DIALOGUE_MODELS, *models.SIGNAL_MODELS}
+    assert set(models.SIZES) == set(models.SIGNAL_MODELS)
+    assert set(methods.TITLES) == set(methods.METHODS)
