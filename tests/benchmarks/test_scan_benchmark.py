@@ -3,7 +3,7 @@
 import pytest
 
 from affectssm.ssm.numba_units import STREAMED
-from benchmarks import scan
+import scan
 
 SHAPE = (1, 500, 64, 8)
 
