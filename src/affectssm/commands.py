@@ -187,7 +187,7 @@ def choose(given: Namespace) -> None:
 
 def adapt_trials(given: Namespace) -> None:
     from affectssm.adaptation.choose import read_chosen
-    from affectssm.adaptation.trials import adapt_part
+    from affectssm.adaptation.trials import PartFiles, adapt_part
 
     _need(given.settings, _TRIAL_RUN)
     _need(given.adaptation, _ADAPTATION, "--adaptation")
@@ -197,11 +197,7 @@ def adapt_trials(given: Namespace) -> None:
         asked["adaptation"],
         asked["missing"],
         chosen,
-        given.epochs,
-        given.run,
-        given.masks,
-        given.out,
-        given.streams,
+        PartFiles(given.epochs, given.run, given.masks, given.out, given.streams),
         development,
     )
 

@@ -127,7 +127,7 @@ def test_folds_kept_without_names_of_scan_backends_are_taken_up(epochs, tmp_path
         fit_trials(settings(), epochs[1:], "s01", out)
     file = resume_folder(out) / "0.safetensors"
     write_tensors(file, read_tensors(file), {"id": read_card(file)["id"]})
-    monkeypatch.setattr(trials, "_fold", None)
+    monkeypatch.setattr(trials, "_fold", pytest.fail)
     fit_trials(settings(), epochs[1:], "s01", out)
     assert read_card(out / CHECKPOINT)["scan_backends"] == ["numba"]
 
