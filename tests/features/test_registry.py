@@ -27,8 +27,6 @@ def test_groups_name_known_features_once() -> None:
         named = [feature for group in groups.values() for feature in group]
         assert len(set(named)) == len(named)
         assert set(named) <= set(registry.FEATURES)
-    assert registry.group_of("clip_face") == "visual"
-    assert registry.group_of("face_track") is None
 
 
 @pytest.mark.parametrize("feature", registry.FEATURES)

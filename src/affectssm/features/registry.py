@@ -99,15 +99,6 @@ def in_shard(feature: str, kinds: Iterable[str]) -> bool:
     return spec(feature).kind in {*LABELS, *kinds}
 
 
-def group_of(feature: str) -> str | None:
-    """Return ``audio`` or ``visual``, or None for what no model reads."""
-    for groups in GROUPS.values():
-        for group, features in groups.items():
-            if feature in features:
-                return group
-    return None
-
-
 def modules_of(feature: str) -> tuple[str, ...]:
     """Return the modules whose code decides a feature's values."""
     return spec(feature).module, f"{_HERE}.extract"
