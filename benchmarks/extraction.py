@@ -108,15 +108,15 @@ def manifest_row(feature: str, media: Path) -> Any:
 def extract(feature: str, media: Path, out: Path, **settings: Any) -> None:
     """Run the whole job of a shard that holds one file; the face track lies beside ``out`` where one is needed."""
     from affectssm.corpora.manifest import write_manifest
-    from affectssm.features.extract import extract_shard
+    from affectssm.features.extract import Shard, extract_shard
     from affectssm.store.card import make_card
 
     manifest = out.with_suffix(".manifest.parquet")
     write_manifest(manifest, [manifest_row(feature, media)], make_card("benchmark", ["affectssm.errors"], {}))
     faces = media.with_suffix(".faces.h5") if feature in NEED_FACES else None
     extract_shard(
-        feature, manifest, media.parent, None, "s00", SETTINGS[feature] | settings, faces, out,
-        out.with_suffix(".faults.parquet"),
+        feature, Shard(manifest, "s00", media.parent), SETTINGS[feature] | settings, out,
+        out.with_suffix(".faults.parquet"), faces,
     )  # fmt: skip
 
 

@@ -50,20 +50,16 @@ def _places(given: Namespace) -> tuple[Path, Path | None]:
 
 def extract(given: Namespace) -> None:
     from affectssm.features import registry
-    from affectssm.features.extract import extract_shard
+    from affectssm.features.extract import Shard, extract_shard
 
     root, truth = _places(given)
     extract_shard(
-        feature=given.feature,
-        manifest=given.manifest,
-        root=root,
-        ground_truth=truth,
-        named=given.edition is not None,
-        shard=given.shard,
-        settings=registry.completed(given.feature, given.settings | given.computing.get(given.feature, {})),
-        faces=given.faces,
-        out=given.out,
-        faults_out=given.faults,
+        given.feature,
+        Shard(given.manifest, given.shard, root, truth, named=given.edition is not None),
+        registry.completed(given.feature, given.settings | given.computing.get(given.feature, {})),
+        given.out,
+        given.faults,
+        given.faces,
     )
 
 

@@ -22,7 +22,7 @@ from affectssm.corpora.discover import CORPORA, discover_corpus, settings_class
 from affectssm.corpora.manifest import KINDS, Manifest, StreamRow
 from affectssm.errors import DataError
 from affectssm.features import registry
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.store.boundary import RAISE
 from affectssm.store.faults import CODES, Fault, read_faults
 from affectssm.store.shards import ShardReader, Track
@@ -71,7 +71,7 @@ def extracted(feature: str, root: Path, out: Path) -> tuple[Tracks, list[Fault]]
     faces = out / "face_track.h5" if registry.spec(feature).needs_faces else None
     faults = path.with_suffix(".faults.parquet")
     settings = registry.completed(feature, {})
-    extract_shard(feature, out / "manifest.parquet", root, None, "s00", settings, faces, path, faults)
+    extract_shard(feature, Shard(out / "manifest.parquet", "s00", root), settings, path, faults, faces)
     with ShardReader(path) as reader:
         return {key: reader.track(*key) for key in reader.keys()}, read_faults(faults)  # noqa: SIM118
 

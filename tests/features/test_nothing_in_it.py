@@ -13,7 +13,7 @@ from affectssm.corpora.checksums import files_of, fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.features import registry
 from affectssm.features.base import Extractor, Source
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.store.card import make_card
 from affectssm.store.faults import Fault, read_faults
 from affectssm.store.shards import ShardReader, Track
@@ -54,7 +54,7 @@ def extract(
         faces = folder / "face_track.h5"
     faults = out.with_suffix(".faults.parquet")
     settings = registry.completed(feature, {})
-    extract_shard(feature, manifest, path.parent, None, "s00", settings, faces, out, faults)
+    extract_shard(feature, Shard(manifest, "s00", path.parent), settings, out, faults, faces)
     return ShardReader(out), read_faults(faults)
 
 
