@@ -95,13 +95,14 @@ def write_longer(path: Path, clip: Path, seconds: float, repeats: int) -> None:
 
 
 def manifest_row(feature: str, media: Path) -> Any:
+    from affectssm.corpora.checksums import fingerprint
     from affectssm.corpora.manifest import StreamRow
     from affectssm.features.registry import spec
 
     return StreamRow(
         corpus="noxi", split="train", recording="001", participant="expert", kind=spec(feature).kind, path=media.name,
-        base="root", rate=FPS, frames=0, dim=0, duration_s=0.0, bytes=media.stat().st_size, checksum=media.name,
-        fold_group="001", language="", shard="s00",
+        base="root", rate=FPS, frames=0, dim=0, duration_s=0.0, bytes=media.stat().st_size,
+        checksum=fingerprint([media], "mtime"), fold_group="001", language="", shard="s00",
     )  # fmt: skip
 
 
