@@ -8,7 +8,6 @@ Makes a root with that many session folders (empty files), its manifest and shar
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import statistics
 import subprocess
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 
 import yaml
+from pages import parser
 
 from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
 from affectssm.plan.plan import Plan
@@ -89,12 +89,10 @@ def make_place(folder: Path, sessions: int, shards: int) -> None:
 
 def main() -> None:
     """Time the dry run and print jobs and seconds."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sessions", type=int, default=1000)
-    parser.add_argument("--shards", type=int, default=32)
-    given = parser.parse_args()
+    asked = parser(__doc__)
+    asked.add_argument("--sessions", type=int, default=1000)
+    asked.add_argument("--shards", type=int, default=32)
+    given = asked.parse_args()
     with tempfile.TemporaryDirectory() as name:
         make_place(Path(name), given.sessions, given.shards)
         seconds = []

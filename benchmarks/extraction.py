@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,8 +27,9 @@ from typing import Any
 
 import av
 import numpy as np
+from measuring import interleaved, memory
+from pages import RESULTS, parser, table, versions
 
-HERE = Path(__file__).resolve().parent
 SIZE, FPS, RATE = (640, 360), 25, 16000
 SPEECH = {
     "revision": "", "chunk_s": 5.0, "overlap_s": 0.375, "batch": 8, "int8": False,
@@ -49,6 +48,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "optical_flow": FLOW,
     "landmark_flow": FLOW,
 }
+NETWORKS_HEAD = [
+    "extractor", "batch", "media s", "file to file", "decoding", "bare forward", "ratio", "of CPU time",
+]  # fmt: skip
 NEED_FACES = ("clip_face", "optical_flow", "landmark_flow")
 
 
@@ -93,28 +95,29 @@ def write_longer(path: Path, clip: Path, seconds: float, repeats: int) -> None:
 
 
 def manifest_row(feature: str, media: Path) -> Any:
+    from affectssm.corpora.checksums import fingerprint
     from affectssm.corpora.manifest import StreamRow
     from affectssm.vocabulary.features import spec
 
     return StreamRow(
         corpus="noxi", split="train", recording="001", participant="expert", kind=spec(feature).kind, path=media.name,
-        base="root", rate=FPS, frames=0, dim=0, duration_s=0.0, bytes=media.stat().st_size, checksum=media.name,
-        fold_group="001", language="", shard="s00",
+        base="root", rate=FPS, frames=0, dim=0, duration_s=0.0, bytes=media.stat().st_size,
+        checksum=fingerprint([media], "mtime"), fold_group="001", language="", shard="s00",
     )  # fmt: skip
 
 
 def extract(feature: str, media: Path, out: Path, **settings: Any) -> None:
     """Run the whole job of a shard that holds one file; the face track lies beside ``out`` where one is needed."""
     from affectssm.corpora.manifest import write_manifest
-    from affectssm.features.extract import extract_shard
+    from affectssm.features.extract import Shard, extract_shard
     from affectssm.store.card import make_card
 
     manifest = out.with_suffix(".manifest.parquet")
     write_manifest(manifest, [manifest_row(feature, media)], make_card("benchmark", ["affectssm.errors"], {}))
     faces = media.with_suffix(".faces.h5") if feature in NEED_FACES else None
     extract_shard(
-        feature, manifest, media.parent, None, "s00", SETTINGS[feature] | settings, faces, out,
-        out.with_suffix(".faults.parquet"),
+        feature, Shard(manifest, "s00", media.parent), SETTINGS[feature] | settings, out,
+        out.with_suffix(".faults.parquet"), faces,
     )  # fmt: skip
 
 
@@ -179,20 +182,6 @@ def bare_forward(feature: str, settings: dict[str, Any], seconds: float) -> Call
     return run
 
 
-def interleaved(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Return the median wall and CPU seconds of each action."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
-    for _ in range(rounds):
-        for name, action in actions.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            action()
-            taken[name].append((time.perf_counter() - wall, time.process_time() - cpu))
-    return {
-        name: (statistics.median(wall for wall, _ in each), statistics.median(cpu for _, cpu in each))
-        for name, each in taken.items()
-    }
-
-
 def network_rows(
     clip: Path, sound: Path, folder: Path, length: dict[str, float], rounds: int
 ) -> Iterator[list[str]]:
@@ -207,7 +196,7 @@ def network_rows(
             "decode": partial(plain_decoding, media, kind),
             "forward": bare_forward(feature, settings, seconds),
         }
-        took = interleaved(actions, rounds)
+        took = interleaved(actions, rounds, warm=0)
         wall, cpu = (took["whole"][n] / (took["decode"][n] + took["forward"][n]) for n in (0, 1))
         print(f"{feature} batch {batch}: {wall:.2f}, of CPU time {cpu:.2f}", flush=True)
         columns = [f"{took[name][0]:.2f}" for name in actions]
@@ -222,7 +211,7 @@ def cpu_rows(clip: Path, folder: Path, seconds: float, rounds: int) -> Iterator[
             "whole": partial(from_file_to_file, make(feature, SETTINGS[feature]), clip, folder),
             "decode": partial(plain_decoding, clip, "video"),
         }
-        took = interleaved(actions, rounds)
+        took = interleaved(actions, rounds, warm=0)
         each = [number / seconds / FPS * 1e3 for number in (*took["whole"], took["decode"][0])]
         print(f"{feature}: {each[0]:.2f} ms a picture", flush=True)
         yield [feature, *(f"{number:.2f}" for number in each), f"{took['whole'][0] / seconds:.3f}"]
@@ -239,9 +228,7 @@ def peak_of(feature: str, media: Path, out: Path, **settings: Any) -> float:
 
 def child(feature: str, media: str, out: str, settings: str) -> None:
     extract(feature, Path(media), Path(out), **json.loads(settings))
-    # the high-water mark of this very program (Linux); getrusage would count the parent's
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+    print(memory("VmHWM") / 2**20)
 
 
 def memory_rows(short: Path, long: Path) -> Iterator[list[str]]:
@@ -267,19 +254,12 @@ def memory_rows(short: Path, long: Path) -> Iterator[list[str]]:
 # -- report ------------------------------------------------------------------------------------------------------------
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="short media and one round; writes no result")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
-    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    asked = parser(__doc__)
+    asked.add_argument("--quick", action="store_true", help="short media and one round; writes no result")
+    asked.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
+    asked.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
+    given = asked.parse_args()
     if given.child:
         child(*given.child)
         return
@@ -301,18 +281,17 @@ def main() -> None:
         for count in minutes:
             media.append(folder / f"{count}.mp4")
             write_longer(media[-1], clip, length["video"], round(count * 60 / length["video"]))
-        memory = list(memory_rows(*media))
-    text = report(networks, others, memory, rounds, load, time.monotonic() - began)
+        peaks = list(memory_rows(*media))
+    text = report(networks, others, peaks, rounds, load, time.monotonic() - began)
     print(text)
     if not given.quick:
-        (HERE / "results").mkdir(exist_ok=True)
-        (HERE / "results" / "extraction.md").write_text(text, encoding="utf-8")
+        (RESULTS / "extraction.md").write_text(text, encoding="utf-8")
 
 
 def report(
     networks: list[list[str]],
     others: list[list[str]],
-    memory: list[list[str]],
+    peaks: list[list[str]],
     rounds: int,
     load: float,
     took: float,
@@ -326,8 +305,8 @@ def report(
     )
     return f"""# Extraction
 
-Measured by `python benchmarks/extraction.py` in {took / 60:.1f} minutes on {device}, torch {torch.__version__},
-Python {platform.python_version()}; load average at the start {load:.1f}. Interleaved medians of {rounds} rounds,
+Measured by `python benchmarks/extraction.py` in {took / 60:.1f} minutes on {device},
+{versions()}; load average at the start {load:.1f}. Interleaved medians of {rounds} rounds,
 full-size encoders on random weights, {SIZE[0]} x {SIZE[1]} H.264 at {FPS} pictures a second with AAC.
 
 ## Network extractors
@@ -336,17 +315,17 @@ From the file to the feature file, against plain decoding plus the library's own
 without overlap (speech: passes of {SPEECH["chunk_s"]:g} s, {SPEECH["overlap_s"]:g} s of context on each side, the
 share the defaults have). Seconds; the target is a ratio of 1.25 at most.
 
-{table(["extractor", "batch", "media s", "file to file", "decoding", "bare forward", "ratio", "of CPU time"], networks)}
+{table([NETWORKS_HEAD, *networks])}
 
 ## Face tracking and flow
 
-{table(["extractor", "ms a picture", "CPU ms", "of it decoding to RGB", "seconds a second of video"], others)}
+{table([["extractor", "ms a picture", "CPU ms", "of it decoding to RGB", "seconds a second of video"], *others])}
 
 ## Memory
 
 Peak resident MB of a process that extracts one file; the target is a ratio of 1.1 at most.
 
-{table(["extractor", "one minute", "ten minutes", "ratio"], memory)}
+{table([["extractor", "one minute", "ten minutes", "ratio"], *peaks])}
 """
 
 

@@ -11,20 +11,18 @@ from the sizes of what every stage writes. Writes benchmarks/results/full_size.m
 
 from __future__ import annotations
 
-import argparse
-import platform
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 import yaml
 from dry_run import SNAKEMAKE, copy_workflow
+from measuring import seconds
+from pages import RESULTS, parser, processor, versions
 from torch import Tensor
 
 from affectssm.adaptation.build import build_method
@@ -41,7 +39,7 @@ from affectssm.store.card import make_card
 from affectssm.store.faults import write_faults
 from affectssm.timeline.dimensions import DIMENSIONS
 
-RESULT = Path(__file__).resolve().parent / "results" / "full_size.md"
+RESULT = RESULTS / "full_size.md"
 TABLES = ("results/tables/bimtta_accuracy.csv", "results/tables/bimtta_missing.csv")
 SUBJECTS = {"deap": 32, "mahnob": 27}
 TRIALS = {"deap": 40, "mahnob": 20}
@@ -102,17 +100,6 @@ def jobs(folder: Path) -> dict[str, int]:
 
 
 # -- hours ---------------------------------------------------------------------------------------------------
-
-
-def seconds(work: Callable[[], object], rounds: int) -> float:
-    """Median seconds of some calls, after one that does not count."""
-    work()
-    found = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - begin)
-    return statistics.median(found)
 
 
 def signals(shape: Mapping[str, int], count: int) -> dict[str, Tensor]:
@@ -199,11 +186,9 @@ def disk(config: Config) -> dict[str, float]:
 
 def main() -> None:
     """Count, measure, and write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    rounds = 1 if parser.parse_args().quick else 3
+    asked = parser(__doc__)
+    asked.add_argument("--quick", action="store_true")
+    rounds = 1 if asked.parse_args().quick else 3
     torch.set_num_threads(1)
     config = load_config({"scale": "paper"})
     with tempfile.TemporaryDirectory() as name:
@@ -223,8 +208,8 @@ def page(
     lines = [
         "# The full-size plan of the tables of bio-signals",
         "",
-        f"Written by `python benchmarks/full_size.py` on {platform.processor() or platform.machine()}, torch "
-        f"{torch.__version__}; an estimate, nothing of it was run.",
+        f"Written by `python benchmarks/full_size.py` on {processor()}, "
+        f"{versions()}; an estimate, nothing of it was run.",
         "",
         f"{SUBJECTS['deap']} + {SUBJECTS['mahnob']} subjects, {len(DIMENSIONS)} labels, {asked.protocol.folds} folds "
         f"within each subject, {len(asked.seeds)} seeds: {trained:,} trainings of each of {len(asked.models)} models, "

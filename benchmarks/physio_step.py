@@ -11,15 +11,11 @@ formulations in turns again. Writes benchmarks/results/physio_step.md.
 
 from __future__ import annotations
 
-import argparse
-import platform
-import statistics
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from measuring import Work, interleaved
+from pages import RESULTS, parser, processor, versions
 from torch import Tensor, nn
 
 from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
@@ -27,10 +23,9 @@ from affectssm.models.pooled_filters import FORMULATIONS, pooled_filters
 from affectssm.models.signals import classification_loss
 from affectssm.settings.signal_models import BiMambaTTASettings
 
-RESULT = Path(__file__).resolve().parent / "results" / "physio_step.md"
+RESULT = RESULTS / "physio_step.md"
 ALLOWED = 2 / 3  # of the plain formulation's time
 NAMES = {"auto": "folded", "plain": "plain"}
-Work = Callable[[], object]
 
 
 def build(formulation: str, dropout: float = 0.5) -> BiMambaTTA:
@@ -120,16 +115,9 @@ def inputs(model: nn.Module, signals: dict[str, Tensor], modules: list[nn.Module
     return met
 
 
-def interleaved(works: dict[str, Work], rounds: int) -> dict[str, float]:
-    """Median seconds of every work, in turns, after one turn that is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(rounds + 1):
-        for name, work in works.items():
-            begin = time.perf_counter()
-            work()
-            if turn:
-                times[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(found) for name, found in times.items()}
+def walls(works: dict[str, Work], rounds: int) -> dict[str, float]:
+    """Median seconds of every work, in turns."""
+    return {name: wall for name, (wall, _) in interleaved(works, rounds).items()}
 
 
 def report(batch: int, rounds: int) -> str:
@@ -139,16 +127,16 @@ def report(batch: int, rounds: int) -> str:
     if not max(of_outputs, of_gradients) < 1e-5:
         sys.exit(f"the formulations differ: outputs by {of_outputs:.1e}, gradients by {of_gradients:.1e}")
     models = {formulation: build(formulation) for formulation in FORMULATIONS}
-    whole = interleaved({f: step(model, signals, labels) for f, model in models.items()}, rounds)
+    whole = walls({f: step(model, signals, labels) for f, model in models.items()}, rounds)
     each = {(f, part): w for f, model in models.items() for part, w in parts(model, signals).items()}
     keys = {f"{f}|{part}": work for (f, part), work in each.items()}
-    alone = interleaved(keys, rounds)
+    alone = walls(keys, rounds)
     ratio = whole["auto"] / whole["plain"]
     lines = [
         "# A training step of BiMamba-TTA on a CPU",
         "",
         f"Written by `python benchmarks/physio_step.py`. {torch.get_num_threads()} threads, {processor()},",
-        f"torch {torch.__version__}, Python {platform.python_version()}.",
+        f"{versions()}.",
         f"Released DEAP configuration, batch {batch}: forward, loss, backward and Adam; median of {rounds} interleaved",
         f"rounds. Outputs differ by {of_outputs:.0e}, gradients by {of_gradients:.0e}.",
         "",
@@ -174,26 +162,13 @@ def report(batch: int, rounds: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def processor() -> str:
-    """The CPU's name."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return names[0].partition(": ")[2] if names else platform.processor() or platform.machine()
-
-
 def main() -> None:
     """Run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="batch 8, two rounds; nothing is written")
-    parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
-    chosen = parser.parse_args()
+    asked = parser(__doc__)
+    asked.add_argument("--quick", action="store_true", help="batch 8, two rounds; nothing is written")
+    asked.add_argument("--rounds", type=int, default=15, help="interleaved rounds")
+    asked.add_argument("--threads", type=int, default=2, help="CPU threads")
+    chosen = asked.parse_args()
     torch.set_num_threads(chosen.threads)
     text = report(8, 2) if chosen.quick else report(64, chosen.rounds)
     print(text)

@@ -19,10 +19,8 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import inspect
 import json
 import math
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,9 +30,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from measuring import memory
+from pages import RESULTS, parser, plot, processor, table, versions
+from peers import LOOP_STEPS, mambapy, transformers
 from torch import Tensor
 
-HERE = Path(__file__).resolve().parent
 SHAPES = ((128, 96, 256, 16), (32, 96, 512, 16), (16, 500, 256, 64), (4, 3000, 256, 8), (1, 7500, 256, 8))
 QUICK = ((16, 96, 64, 16), (1, 500, 64, 8))
 CHECKED = (2, 33, 24, 5)
@@ -44,7 +44,6 @@ MODALITIES = 3
 COUPLINGS = ("mean", "mix", "none")
 OTHER_LAYOUT = "channels first"
 COUPLED = ("mean", f"mean, {OTHER_LAYOUT}", "mix", "none")
-LOOP_STEPS = 100  # transformers' loop: its backward takes time quadratic in L
 ROUNDS = {"numba": 21, f"numba, {OTHER_LAYOUT}": 21, "reference": 2, "mambapy": 3, "transformers": 1}
 COUPLED_ROUNDS = 15
 SMALL, MORE_ROUNDS = 3e7, {"mambapy": 9}  # of shapes with fewer numbers in a (B, L, D, N) tensor
@@ -106,27 +105,6 @@ def own(name: str) -> Scan:
     from affectssm.ssm.scan import selective_scan
 
     return lambda *tensors: selective_scan(*tensors, backend=name)
-
-
-def mambapy(*tensors: Tensor) -> Tensor:
-    """mambapy's parallel scan as its own block calls it."""
-    from mambapy.mamba import MambaBlock
-
-    u, delta, A, B, C, D = tensors
-    signals = (t.transpose(1, 2) for t in (u, delta))
-    return MambaBlock.selective_scan(None, *signals, A, *(t.transpose(1, 2) for t in (B, C)), D).transpose(
-        1, 2
-    )
-
-
-def transformers(*tensors: Tensor) -> Tensor:
-    """transformers' loop over time, also where transformers itself would call another package's kernels instead."""
-    from affectssm.torchvision_ops import ensure_torchvision_ops
-
-    ensure_torchvision_ops()
-    from transformers.models.mamba.modeling_mamba import mamba_selective_scan
-
-    return inspect.unwrap(mamba_selective_scan)(*tensors)
 
 
 IMPLEMENTATIONS: dict[str, Scan] = {
@@ -285,12 +263,6 @@ def medians(times: list[Times]) -> Times:
     return statistics.median(f for f, _ in times), statistics.median(both) if both else None
 
 
-def status(field: str) -> int:
-    """A field of this process's memory, in bytes."""
-    line = next(li for li in Path("/proc/self/status").read_text().splitlines() if li.startswith(field))
-    return 1024 * int(line.split()[1])
-
-
 def peak(name: str, shape: tuple[int, ...]) -> None:
     """In a child: print the peak bytes of forward + backward beyond inputs, outputs and their gradients."""
     scan, tensors = work(name, shape)
@@ -298,10 +270,10 @@ def peak(name: str, shape: tuple[int, ...]) -> None:
     dy = torch.ones_like(tensors[0])
     ctypes.CDLL(None).malloc_trim(0)  # what is free but kept would hide what the scan takes
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = status("VmRSS")
+    before = memory("VmRSS")
     scan(*tensors).backward(dy)
     gradients = sum(t.grad.numel() for t in tensors if t.grad is not None)
-    print(max(0, status("VmHWM") - before - 4 * (gradients + tensors[0].numel())))
+    print(max(0, memory("VmHWM") - before - 4 * (gradients + tensors[0].numel())))
 
 
 def peak_of(name: str, shape: tuple[int, ...]) -> float:
@@ -326,12 +298,6 @@ def coupled_section(shape: tuple[int, ...]) -> list[list[str]]:
             cell(peak_of(name, shape), 3),
         ])  # fmt: skip
     return rows
-
-
-def table(rows: list[list[str]]) -> str:
-    """A Markdown table; the first row is its head."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
 def cell(value: float | None, digits: int = 1) -> str:
@@ -404,8 +370,8 @@ def report(shapes: tuple[tuple[int, ...], ...]) -> tuple[str, dict[str, dict[str
     beside = ", ".join(cell(over(t.get("mambapy"), t.get(f"numba, {OTHER_LAYOUT}"))) for t in drawn.values())
     page = f"""# Selective and coupled scan on a CPU
 
-Written by `python benchmarks/scan.py`. {torch.get_num_threads()} threads, {processor()}, torch {torch.__version__},
-Python {platform.python_version()}.
+Written by `python benchmarks/scan.py`. {torch.get_num_threads()} threads, {processor()},
+{versions()}.
 Median of interleaved rounds in one run ({", ".join(f"{n} {r}" for n, r in ROUNDS.items())}; at the shapes
 with less than {SMALL:.0e} states and steps mambapy {MORE_ROUNDS["mambapy"]}).
 Floor: {rate / GIGA:.1f} Gexp/s and {width / GIGA:.1f} GB/s, the best of the same run; forward + backward needs two
@@ -432,57 +398,19 @@ Coupled scan of numba (M = {MODALITIES}) at {first}, beside one selective scan o
     return page, drawn
 
 
-def processor() -> str:
-    """The CPU's name."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next(
-        (li.split(":", 1)[1].strip() for li in lines if li.startswith("model name")), platform.machine()
-    )
-
-
-def plot(drawn: dict[str, dict[str, float]], path: Path, title: str) -> None:
-    """Time over the floor of every implementation at every shape, on a logarithmic axis."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    names = list(dict.fromkeys(name for times in drawn.values() for name in times if name != "floor"))
-    apart = 0.8 / max(1, len(names))
-    figure, axes = plt.subplots(figsize=(max(9, 1.5 * len(drawn)), 4), layout="constrained")
-    for number, name in enumerate(names):
-        found = [(i, times[name] / times["floor"]) for i, times in enumerate(drawn.values()) if name in times]
-        places = [i + (number - (len(names) - 1) / 2) * apart for i, _ in found]
-        bars = axes.bar(places, [ratio for _, ratio in found], width=0.94 * apart, label=name)
-        axes.bar_label(
-            bars, [f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}" for _, ratio in found], fontsize=7
-        )
-    axes.axhline(1, color="black", linewidth=0.8)
-    axes.set_yscale("log")
-    axes.set_xticks(range(len(drawn)), list(drawn))
-    axes.set_xlabel("(B, L, D, N)")
-    axes.set_ylabel("time over the floor")
-    axes.set_title(title)
-    figure.legend(fontsize=8, ncols=6, loc="outside lower center", frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=130)
-
-
 def main() -> None:
     """Measure, print and write the page and the plot."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="small shapes; prints, and writes nothing")
-    parser.add_argument("--peak", nargs=2, metavar=("NAME", "SHAPE"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    asked = parser(__doc__)
+    asked.add_argument("--quick", action="store_true", help="small shapes; prints, and writes nothing")
+    asked.add_argument("--peak", nargs=2, metavar=("NAME", "SHAPE"), help=argparse.SUPPRESS)
+    given = asked.parse_args()
     if given.peak:
         return peak(given.peak[0], tuple(json.loads(given.peak[1])))
     page, drawn = report(QUICK if given.quick else SHAPES)
     print("\n" + page)
     if not given.quick:
-        (HERE / "results" / "scan.md").write_text(page)
-        plot(drawn, HERE / "results" / "scan.png", "Selective scan on a CPU, forward + backward")
+        (RESULTS / "scan.md").write_text(page)
+        plot(drawn, RESULTS / "scan.png", "Selective scan on a CPU, forward + backward")
     return None
 
 

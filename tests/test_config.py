@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from affectssm.errors import ConfigError
 from affectssm.settings.config import Config, CorpusSettings, TrainingSettings
-from affectssm.settings.load import load_config, overlay, parse_slice, slice_json
+from affectssm.settings.load import load_config, overlay, slice_json, validate
 from affectssm.settings.presets import SCALES
 
 
@@ -210,7 +210,7 @@ def test_a_slice_is_canonical_and_comes_back():
     training = load_config({"scale": "tiny"}).experiments.training
     text = slice_json(training)
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
-    assert parse_slice(TrainingSettings, text) == training
+    assert validate(TrainingSettings, json.loads(text), "--settings") == training
 
 
 def test_random_weights_at_paper_scale_are_refused_and_the_remedy_is_named():
@@ -228,13 +228,6 @@ def test_many_wrong_keys_stay_readable_and_each_that_is_named_has_its_nearest():
     assert error.remedy.endswith("and 52 more")
     deep = refusal({"experiments": {"training": {f"zz{number}": 1 for number in range(55)}}})
     assert max(map(len, str(deep).splitlines())) < 260
-
-
-def test_a_broken_slice_is_said():
-    with pytest.raises(ConfigError, match="a JSON object"):
-        parse_slice(CorpusSettings, "{root: x}")
-    with pytest.raises(ConfigError, match="did you mean shards"):
-        parse_slice(CorpusSettings, '{"shard": 2}')
 
 
 def test_the_papers_recipe_is_the_papers():

@@ -1,3 +1,3 @@
-"""From raw affect corpora to the tables of four state-space-model papers in one command."""
+"""From raw affect corpora to the tables of state-space-model papers in one command."""
 
 __version__ = "0.1.0"

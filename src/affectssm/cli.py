@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_commands(command)
     _add_run_commands(command)
     _add_trial_commands(command)
+    _add_adaptation_commands(command)
     _add_table_commands(command)
     add = command(
         "config",
@@ -218,6 +219,16 @@ def _add_trial_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _out(add)
 
     add = command(
+        "evaluate-trials", commands.evaluate_trials, "score the predictions of an experiment on trials"
+    )
+    _epochs(add)
+    _files(add, "--predictions", "predictions.parquet of every part and seed")
+    add("--settings", type=_json, required=True)
+    _out(add)
+
+
+def _add_adaptation_commands(command: Callable[[str, Handler, str], Add]) -> None:
+    add = command(
         "masks", commands.masks, "draw what goes missing from a shard's segments, for all methods alike"
     )
     _epochs(add)
@@ -246,14 +257,6 @@ def _add_trial_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add("--run", type=Path, required=True)
     _out(add)
     add("--streams", type=Path, required=True, help="the table of streams to write (.parquet)")
-
-    add = command(
-        "evaluate-trials", commands.evaluate_trials, "score the predictions of an experiment on trials"
-    )
-    _epochs(add)
-    _files(add, "--predictions", "predictions.parquet of every part and seed")
-    add("--settings", type=_json, required=True)
-    _out(add)
 
     add = command("evaluate-adaptation", commands.evaluate_adaptation, "score every method of adaptation")
     _epochs(add)

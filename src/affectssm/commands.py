@@ -46,21 +46,17 @@ def _places(given: Namespace) -> tuple[Path, Path | None]:
 
 
 def extract(given: Namespace) -> None:
-    from affectssm.features.extract import extract_shard
+    from affectssm.features.extract import Shard, extract_shard
     from affectssm.settings.features import completed
 
     root, truth = _places(given)
     extract_shard(
-        feature=given.feature,
-        manifest=given.manifest,
-        root=root,
-        ground_truth=truth,
-        named=given.edition is not None,
-        shard=given.shard,
-        settings=completed(given.feature, given.settings | given.computing.get(given.feature, {})),
-        faces=given.faces,
-        out=given.out,
-        faults_out=given.faults,
+        given.feature,
+        Shard(given.manifest, given.shard, root, truth, named=given.edition is not None),
+        completed(given.feature, given.settings | given.computing.get(given.feature, {})),
+        given.out,
+        given.faults,
+        given.faces,
     )
 
 
@@ -187,7 +183,7 @@ def choose(given: Namespace) -> None:
 
 def adapt_trials(given: Namespace) -> None:
     from affectssm.adaptation.choose import read_chosen
-    from affectssm.adaptation.trials import adapt_part
+    from affectssm.adaptation.trials import PartFiles, adapt_part
 
     _need(given.settings, _TRIAL_RUN)
     _need(given.adaptation, _ADAPTATION, "--adaptation")
@@ -197,11 +193,7 @@ def adapt_trials(given: Namespace) -> None:
         asked["adaptation"],
         asked["missing"],
         chosen,
-        given.epochs,
-        given.run,
-        given.masks,
-        given.out,
-        given.streams,
+        PartFiles(given.epochs, given.run, given.masks, given.out, given.streams),
         development,
     )
 

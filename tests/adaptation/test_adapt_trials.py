@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from affectssm.adaptation.build import build_method
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.missing import draw
 from affectssm.adaptation.stream import run_stream
-from affectssm.adaptation.trials import ADAPTED, STREAMS, adapt_part
+from affectssm.adaptation.trials import ADAPTED, STREAMS, PartFiles, adapt_part
 from affectssm.errors import ConfigError, DataError
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
@@ -56,8 +57,8 @@ def made(folder, rating=middling, **changes):
         "chosen": CHOSEN, "epochs": [shard], "run_dir": write_run(folder / "runs", [shard], run_settings()),
         **changes,
     }  # fmt: skip
-    given["mask_files"] = write_masks_of(folder, shard, given["missing"])
-    return SimpleNamespace(**given, out=folder / "adapted.parquet", streams_out=folder / "streams.parquet")
+    given["masks"] = write_masks_of(folder, shard, given["missing"])
+    return SimpleNamespace(**given, adapted=folder / "adapted.parquet", streams=folder / "streams.parquet")
 
 
 def fewer(folder, rating=middling):
@@ -75,9 +76,15 @@ def same_streams(found: tuple[pa.Table, pa.Table], done) -> bool:
     )
 
 
+def adapt(world, left_out=()) -> None:
+    """Run the stage."""
+    files = PartFiles(**{field.name: getattr(world, field.name) for field in fields(PartFiles)})
+    adapt_part(world.settings, world.adaptation, world.missing, world.chosen, files, left_out)
+
+
 def adapted(world) -> tuple[pa.Table, pa.Table]:
-    adapt_part(**vars(world))
-    return read_parquet(world.out), read_parquet(world.streams_out)
+    adapt(world)
+    return read_parquet(world.adapted), read_parquet(world.streams)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +215,7 @@ def test_chosen_constants_take_the_place_of_the_methods_own_alone():
 
 def test_twice_is_the_same_to_the_last_bit(done, tmp_path):
     world = SimpleNamespace(**{**vars(done[0]), "settings": {**done[0].settings, "methods": METHODS[3:]}})
-    world.out, world.streams_out = tmp_path / "a.parquet", tmp_path / "s.parquet"
+    world.adapted, world.streams = tmp_path / "a.parquet", tmp_path / "s.parquet"
     for found, before in zip(adapted(world), done[1:], strict=True):
         assert found.to_pylist() == [row for row in before.to_pylist() if row["method"] in METHODS[3:]]
 
@@ -229,9 +236,9 @@ def test_a_killed_job_goes_on_and_ends_as_an_undisturbed_one(done, tmp_path, mon
     world = fewer(tmp_path)
     seen = killed_at(monkeypatch, trials, "adapt_fold", 3)
     with pytest.raises(KeyboardInterrupt):
-        adapt_part(**vars(world))
-    assert not world.out.exists() and not world.streams_out.exists()
-    kept = resume_folder(world.out)
+        adapt(world)
+    assert not world.adapted.exists() and not world.streams.exists()
+    kept = resume_folder(world.adapted)
     assert sorted(path.name for path in kept.iterdir()) == [
         f"{n}.{what}.parquet" for n in (0, 1) for what in ("adapted", "streams")
     ]
@@ -255,33 +262,33 @@ def test_the_card_of_a_resumed_job_names_the_scan_backends_of_all_its_folds(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         seen = killed_at(patch, trials, "adapt_fold", kept + 1)
         killed_at(patch, trials, "write_parquet", 1)
-        adapt_part(**vars(world))
+        adapt(world)
     assert len(seen) == min(kept + 1, 4)
     without_numba(monkeypatch)
-    adapt_part(**vars(world))
-    for out in (world.out, world.streams_out):
+    adapt(world)
+    for out in (world.adapted, world.streams):
         assert read_parquet_card(out)["scan_backends"] == names
 
 
 def test_folds_kept_without_names_of_scan_backends_are_taken_up(tmp_path, monkeypatch):
     world = fewer(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(trials.FinishedStreams, "clear", lambda self: None)
-        adapt_part(**vars(world))
-    for file in resume_folder(world.out).glob("0.*"):
+        patch.setattr(trials.FinishedFolds, "clear", lambda self: None)
+        adapt(world)
+    for file in resume_folder(world.adapted).glob("0.*"):
         card, table = read_parquet_card(file), read_parquet(file)
         assert card.pop("scan_backends") == ["numba"]
         write_parquet(file, table, table.schema, card)
     monkeypatch.setattr(trials, "adapt_fold", None)
-    adapt_part(**vars(world))
-    assert read_parquet_card(world.out)["scan_backends"] == ["numba"]
+    adapt(world)
+    assert read_parquet_card(world.adapted)["scan_backends"] == ["numba"]
 
 
 def test_a_scan_backend_that_cannot_run_is_named_by_its_own_key(tmp_path):
     world = fewer(tmp_path)
     world.settings["training"] = {**world.settings["training"], "scan_backend": "mamba_ssm"}
     with pytest.raises(ConfigError, match=r"'mamba_ssm' cannot run here: .*cpu") as error:
-        adapt_part(**vars(world))
+        adapt(world)
     assert error.value.where == "physiology.training.scan_backend"
 
 
@@ -289,7 +296,7 @@ def test_what_was_kept_for_other_settings_is_not_taken_up(tmp_path, monkeypatch)
     world = fewer(tmp_path)
     seen = killed_at(monkeypatch, trials, "adapt_fold", 2)
     with pytest.raises(KeyboardInterrupt):
-        adapt_part(**vars(world))
+        adapt(world)
     world.chosen = {"eata": {"learning_rate": 0.02}}
     adapted(world)
     assert [stream.fold.name for stream, *_ in seen[2:]] == TrialRuns(world.run_dir).names
@@ -297,11 +304,11 @@ def test_what_was_kept_for_other_settings_is_not_taken_up(tmp_path, monkeypatch)
 
 def test_the_card_says_what_the_answers_are_made_of(done):
     world, _, _ = done
-    card = read_parquet_card(world.out)
-    assert card == read_parquet_card(world.streams_out)
+    card = read_parquet_card(world.adapted)
+    assert card == read_parquet_card(world.streams)
     assert card["stage"] == "adaptation/trials" and card["settings"]["seed"] == SEED
     assert card["settings"]["chosen"] == CHOSEN and card["settings"]["adaptation"] == ADAPTATION
-    assert len(card["inputs"]) == 2 + len(world.mask_files)
+    assert len(card["inputs"]) == 2 + len(world.masks)
     assert card["scan_backends"] == ["numba"] and card["extra"]["run"]["stage"] == "training/trials"
 
 
@@ -332,34 +339,34 @@ def test_a_fold_over_several_subjects_streams_them_together(tmp_path):
     world = SimpleNamespace(
         settings={**settings, "methods": ["none", "tent"]}, adaptation=ADAPTATION, missing=missing, chosen={},
         epochs=shards,
-        run_dir=write_run(tmp_path / "runs", shards, settings, "f01"), out=tmp_path / "a.parquet",
-        mask_files=[file for shard in shards for file in write_masks_of(tmp_path, shard, missing)],
-        streams_out=tmp_path / "s.parquet",
+        run_dir=write_run(tmp_path / "runs", shards, settings, "f01"), adapted=tmp_path / "a.parquet",
+        masks=[file for shard in shards for file in write_masks_of(tmp_path, shard, missing)],
+        streams=tmp_path / "s.parquet",
     )  # fmt: skip
     answers, streams = adapted(world)
     assert {row["fold"] for row in streams.to_pylist()} == {"pooled-1"}
     assert {row["subject"] for row in streams.to_pylist()} == {""}
     assert {row["subject"] for row in answers.to_pylist()} == {"s01", "s02"}
-    world.mask_files = world.mask_files[:1]
+    world.masks = world.masks[:1]
     world.chosen = {"tent": {"learning_rate": 1.0}}
     with pytest.raises(DataError, match="no mask for segment deap/s02"):
-        adapt_part(**vars(world))
+        adapt(world)
 
 
 def test_what_does_not_belong_together_is_refused(done, tmp_path):
     world = SimpleNamespace(**vars(done[0]))
-    world.out, world.streams_out = tmp_path / "a.parquet", tmp_path / "s.parquet"
+    world.adapted, world.streams = tmp_path / "a.parquet", tmp_path / "s.parquet"
     world.settings = {**world.settings, "seed": 6}
     with pytest.raises(DataError, match="a run of bimamba_tta-deap_valence seed 5"):
-        adapt_part(**vars(world))
+        adapt(world)
     world.settings = done[0].settings
     world.epochs = [write_shard(tmp_path / "s00.h5", ["s01"])]
     with pytest.raises(DataError, match="fold deap-s02-0"):
-        adapt_part(**vars(world))
+        adapt(world)
     world.epochs = done[0].epochs
     world.settings = {**world.settings, "methods": ["none", "cotta"]}
     with pytest.raises(ConfigError, match="no method of this name"):
-        adapt_part(**vars(world))
+        adapt(world)
 
 
 def test_the_code_of_every_method_counts():
@@ -373,8 +380,8 @@ def test_folds_that_test_development_subjects_alone_are_not_adapted_to(tmp_path)
     """They chose the constants; a part of nobody else gives tables without a row."""
     world = fewer(tmp_path)
     for left_out, held in ((["deap/s01"], {"s02"}), (["deap/s01", "deap/s02"], set())):
-        adapt_part(**vars(world), left_out=left_out)
-        answers, streams = read_parquet(world.out), read_parquet(world.streams_out)
+        adapt(world, left_out)
+        answers, streams = read_parquet(world.adapted), read_parquet(world.streams)
         assert {row["subject"] for row in answers.to_pylist()} == held
         assert {row["subject"] for row in streams.to_pylist()} == held
         assert answers.schema.equals(ADAPTED) and streams.schema.equals(STREAMS)

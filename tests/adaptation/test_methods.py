@@ -271,7 +271,7 @@ def test_bim_tta_learns_from_a_batch_of_one_once(mutual):
 
 def test_beta_by_its_two_definitions():
     closed, recursion = BiMTTASettings(), BiMTTASettings(beta_form="recursion")
-    # facts: t=1 .314 both, t=2 .429 and .510, t=3 .543 and .720, t=7 1 both
+    # of both definitions: t=1 .314 both, t=2 .429 and .510, t=3 .543 and .720, t=7 1 both
     assert [round(beta(closed, t), 3) for t in (1, 2, 3, 7)] == [0.314, 0.429, 0.543, 1.0]
     assert [round(beta(recursion, t), 3) for t in (1, 2, 3, 7)] == [0.314, 0.51, 0.72, 1.0]
 

@@ -1,9 +1,9 @@
 """The page of benchmarks/scan.py, from times that are made up."""
 
 import pytest
+import scan
 
 from affectssm.ssm.numba_units import STREAMED
-from benchmarks import scan
 
 SHAPE = (1, 500, 64, 8)
 

@@ -22,7 +22,7 @@ from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest, StreamRow
 from affectssm.errors import DataError
 from affectssm.features import extract
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.settings.config import settings_class
 from affectssm.settings.features import completed
 from affectssm.store.boundary import RAISE
@@ -77,7 +77,7 @@ def extracted(feature: str, root: Path, out: Path) -> tuple[Tracks, list[Fault]]
     faces = out / "face_track.h5" if spec(feature).needs_faces else None
     faults = path.with_suffix(".faults.parquet")
     settings = completed(feature, {})
-    extract_shard(feature, out / "manifest.parquet", root, None, "s00", settings, faces, path, faults)
+    extract_shard(feature, Shard(out / "manifest.parquet", "s00", root), settings, path, faults, faces)
     with ShardReader(path) as reader:
         return {key: reader.track(*key) for key in reader.keys()}, read_faults(faults)  # noqa: SIM118
 

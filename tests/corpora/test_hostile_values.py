@@ -13,7 +13,7 @@ from affectssm.corpora.demo.pickle2 import dumps_dat
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
 from affectssm.errors import DataError
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.settings.config import CorpusSettings, DeapSettings
 from affectssm.settings.trials import EpochSettings
 from affectssm.store.boundary import RAISE
@@ -33,7 +33,7 @@ DIALOGUE = CorpusSettings(root="unused", shards=1, lacks=SETTINGS.lacks)
 def extracted(kind: str, root: Path, out: Path) -> tuple[ShardReader, list[Fault]]:
     path = out / kind / "s00.h5"
     faults = path.with_suffix(".faults.parquet")
-    extract_shard(kind, out / "manifest.parquet", root, None, "s00", {}, None, path, faults)
+    extract_shard(kind, Shard(out / "manifest.parquet", "s00", root), {}, path, faults)
     return ShardReader(path), read_faults(faults)
 
 
@@ -260,7 +260,7 @@ def test_a_wav_without_a_decoder_costs_itself_alone(tmp_path: Path, tag: int, bi
     assert "unexpected" not in codes(manifest)
     if [row for row in manifest.rows if row.kind == "audio"]:
         extract_shard(
-            "wav2vec2", tmp_path / "out/manifest.parquet", tmp_path, None, "s00", settings(), None,
+            "wav2vec2", Shard(tmp_path / "out/manifest.parquet", "s00", tmp_path), settings(),
             tmp_path / "out/w.h5", tmp_path / "out/w.faults.parquet",
         )  # fmt: skip
         with ShardReader(tmp_path / "out/w.h5") as reader:

@@ -19,7 +19,7 @@ from affectssm.corpora.demo.physio import write_physio_demo
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
 from affectssm.errors import ConfigError, DataError
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.settings.config import settings_class
 from affectssm.store.faults import read_faults
 from affectssm.store.parquet import read_parquet
@@ -57,7 +57,7 @@ def extracted(kind: str, folder: Path, corpus: str) -> ShardReader:
     out = out_of(folder, corpus)
     if not (out / f"{kind}.h5").exists():
         extract_shard(
-            kind, out / "manifest.parquet", folder / corpus, None, "s00", {}, None, out / f"{kind}.h5",
+            kind, Shard(out / "manifest.parquet", "s00", folder / corpus), {}, out / f"{kind}.h5",
             out / f"{kind}.faults.parquet",
         )  # fmt: skip
     return ShardReader(out / f"{kind}.h5")

@@ -14,7 +14,7 @@ from affectssm.corpora.checksums import fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.errors import ConfigError, DataError
 from affectssm.features.base import Extractor, Source
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.media.audio import AudioReader
 from affectssm.store.card import make_card, read_card
 from affectssm.store.faults import read_faults
@@ -74,8 +74,8 @@ def extract(
     manifest = tmp_path / "manifest.parquet"
     write_manifest(manifest, rows, make_card("test", ["affectssm.errors"], {}))
     extract_shard(
-        feature, manifest, tmp_path, more.get("ground_truth"), "s00", settings or {}, more.get("faces"), out,
-        out.with_suffix(".faults.parquet"),
+        feature, Shard(manifest, "s00", tmp_path, more.get("ground_truth")), settings or {}, out,
+        out.with_suffix(".faults.parquet"), more.get("faces"),
     )  # fmt: skip
     return out
 

@@ -11,7 +11,7 @@ from affectssm.errors import ConfigError
 from affectssm.settings.config import Features
 from affectssm.settings.features import settings_of
 from affectssm.store.code import code_hash
-from affectssm.vocabulary.features import FEATURES, GROUPS, group_of, spec
+from affectssm.vocabulary.features import FEATURES, GROUPS, spec
 from affectssm.vocabulary.stages import feature_modules
 
 
@@ -29,8 +29,6 @@ def test_groups_name_known_features_once() -> None:
         named = [feature for group in groups.values() for feature in group]
         assert len(set(named)) == len(named)
         assert set(named) <= set(FEATURES)
-    assert group_of("clip_face") == "visual"
-    assert group_of("face_track") is None
 
 
 @pytest.mark.parametrize("feature", FEATURES)

@@ -12,7 +12,7 @@ import pytest
 from affectssm.corpora.checksums import files_of, fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.features.base import Extractor, Source
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.settings.features import completed
 from affectssm.store.card import make_card
 from affectssm.store.faults import Fault, read_faults
@@ -55,7 +55,7 @@ def extract(
         faces = folder / "face_track.h5"
     faults = out.with_suffix(".faults.parquet")
     settings = completed(feature, {})
-    extract_shard(feature, manifest, path.parent, None, "s00", settings, faces, out, faults)
+    extract_shard(feature, Shard(manifest, "s00", path.parent), settings, out, faults, faces)
     return ShardReader(out), read_faults(faults)
 
 

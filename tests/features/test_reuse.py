@@ -10,7 +10,7 @@ import pytest
 
 from affectssm.corpora.checksums import fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.features.faces import FaceTrack
 from affectssm.features.optical_flow import OpticalFlow
 from affectssm.store import layout
@@ -37,7 +37,12 @@ def extract(
         out = layout.track(folder, feature, shard)
         faces = layout.track(folder, "face_track", shard) if feature != "face_track" else None
         extract_shard(
-            feature, manifest, root, None, shard, SETTINGS[feature], faces, out, layout.faults_of(out), named
+            feature,
+            Shard(manifest, shard, root, named=named),
+            SETTINGS[feature],
+            out,
+            layout.faults_of(out),
+            faces,
         )
         made.append(out)
     return made

@@ -78,7 +78,7 @@ def test_gradients(coupling):
 
 
 def test_the_summed_state_follows_one_scan():
-    """facts: s_t = (sum_m S_t^m) s_(t-1) + sum_m B_t^m x_t^m for the rule as printed (Coupled Mamba, eq. 6)."""
+    """Of Coupled Mamba's eq. 6 as printed: s_t = (sum_m S_t^m) s_(t-1) + sum_m B_t^m x_t^m."""
     given = {k: v for k, v in arguments().items() if k not in ("D", "z")}
     _, last = coupled_scan(**given, coupling="sum", return_last_state=True)
     s = torch.zeros(B, D, N, dtype=torch.float64)

@@ -19,7 +19,7 @@ from affectssm.corpora.demo.physio import write_physio_demo
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import StreamRow
 from affectssm.errors import DataError
-from affectssm.features.extract import extract_shard
+from affectssm.features.extract import Shard, extract_shard
 from affectssm.settings.config import settings_class
 from affectssm.settings.trials import EpochSettings, ProtocolSettings
 from affectssm.store.faults import read_faults
@@ -139,12 +139,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Epoch
             out = tracks / kind / "s00.h5"
             extract_shard(
                 kind,
-                found / "manifest.parquet",
-                root,
-                None,
-                "s00",
+                Shard(found / "manifest.parquet", "s00", root),
                 {},
-                None,
                 out,
                 out.with_suffix(".faults.parquet"),
             )

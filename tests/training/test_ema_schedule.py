@@ -33,13 +33,6 @@ def test_plain_average_starts_at_the_initial_weights():
     assert average.weights(model)["weight"].item() == pytest.approx(90.0)
 
 
-def test_applied_weights_are_taken_back():
-    model, average = stepped(0.5, True, [1.0, 5.0])
-    with average.applied_to(model):
-        assert model.weight.item() == pytest.approx((0.5 * 1 + 5) / 1.5)
-    assert model.weight.item() == 5.0
-
-
 def test_state_goes_round():
     model, average = stepped(0.9, True, [1.0, 2.0])
     other = WeightAverage(model, 0.9, True)

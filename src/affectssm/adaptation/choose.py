@@ -12,6 +12,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from affectssm.adaptation.finished_streams import FinishedStreams
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.missing import draw
 from affectssm.adaptation.stream import Streamed, run_stream
@@ -29,9 +29,10 @@ from affectssm.settings.trials import ChoiceSettings, ProtocolSettings
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.timeline.epoch_store import EpochStore
+from affectssm.training.finished_folds import FinishedFolds, TableFiles
 from affectssm.training.folds import Fold
 from affectssm.training.run_files import CHECKPOINT
-from affectssm.training.scans import scans_of, with_backends
+from affectssm.training.scans import with_backends
 from affectssm.training.trial_data import classes, development_subjects, open_store
 from affectssm.training.trial_runs import TrialRuns
 from affectssm.vocabulary.stages import choice_modules
@@ -92,17 +93,24 @@ def choose(
         {"methods": list(methods), "choice": dict(choice), "adaptation": dict(adaptation)},
         inputs=[*(own.folder / CHECKPOINT for own in runs), *epochs],
     )
-    kept, gains = FinishedStreams(out, card, ["gained"]), Gains()
+    kept, gains = FinishedFolds(out, card, TableFiles("gained")), Gains()
+
+    def gained(own: TrialRuns, fold: Fold) -> Sequence[pa.Table]:
+        return [try_fold(FoldStream(own, store, fold, subjects), grids, plain, asked.ratios)]
+
     for own in runs:
         torch.set_num_threads(own.settings["training"]["threads"])
         for fold in _folds(own, store, subjects):
-            tables = kept.found(gains.folds)
-            if tables is None:
-                with scans_of(own.settings["training"], "physiology") as ran:
-                    stream = FoldStream(own, store, fold, subjects)
-                    tables = [try_fold(stream, grids, plain, asked.ratios)]
-                kept.keep(gains.folds, tables, ran)
-            gains.add(tables[0])
+            gains.add(kept.get(gains.folds, own.settings["training"], partial(gained, own, fold))[0])
+    found = _outcome(grids, gains, subjects)
+    write_json(out, {"card": with_backends(card, kept.ran), **found})
+    kept.clear()
+
+
+def _outcome(
+    grids: Mapping[str, Sequence[Setting]], gains: Gains, subjects: Collection[tuple[str, str]]
+) -> dict[str, Any]:
+    """What chosen.json says beside its card."""
     tried = [
         {"method": name, **setting, "improvement": gains.mean(name, number), "folds": gains.folds}
         for name, settings in grids.items()
@@ -114,10 +122,7 @@ def choose(
         "development_subjects": sorted("/".join(subject) for subject in subjects),
         "tried": tried,
     }
-    if not gains.folds:
-        found["reason"] = _reason(subjects)
-    write_json(out, {"card": with_backends(card, kept.ran), **found})
-    kept.clear()
+    return found if gains.folds else {**found, "reason": _reason(subjects)}
 
 
 def read_chosen(path: Path) -> tuple[dict[str, Setting], list[str]]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from affectssm.adaptation.finished_streams import FinishedStreams
 from affectssm.adaptation.fold_stream import FoldStream, folds_of_runs, tuned
 from affectssm.adaptation.mask_files import SavedMasks, shapes_of
 from affectssm.adaptation.patterns import NOTHING, streams_of
@@ -25,9 +25,11 @@ from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.settings.trials import MissingSettings
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
+from affectssm.timeline.epoch_store import EpochStore
+from affectssm.training.finished_folds import FinishedFolds, TableFiles
 from affectssm.training.folds import Fold
 from affectssm.training.run_files import CHECKPOINT
-from affectssm.training.scans import scans_of, with_backends
+from affectssm.training.scans import with_backends
 from affectssm.training.trial_data import open_store, segment_ids, test_numbers
 from affectssm.training.trial_runs import TrialRuns
 from affectssm.vocabulary.stages import adaptation_modules
@@ -59,16 +61,32 @@ STREAMS = pa.schema(
 )
 
 
+@dataclass(frozen=True)
+class PartFiles:
+    """Where the files of a part lie.
+
+    Attributes:
+        epochs: the epochs that the part was trained with.
+        run_dir: ``results/runs/{experiment}/{part}/{seed}``.
+        masks: ``write_mask_files`` of the run's seed, for every shard that the part tests.
+        adapted: adapted.parquet, to be written: a row a segment and stream in the order of the streams
+            (:data:`ADAPTED`); finished folds of an unfinished job lie in ``.adapted.parquet.resume`` beside it.
+        streams: streams.parquet, to be written before it: a row a stream (:data:`STREAMS`).
+    """
+
+    epochs: Sequence[Path]
+    run_dir: Path
+    masks: Sequence[Path]
+    adapted: Path
+    streams: Path
+
+
 def adapt_part(
     settings: Mapping[str, Any],
     adaptation: Mapping[str, Any],
     missing: Mapping[str, Any],
     chosen: Mapping[str, Mapping[str, float | None]],
-    epochs: Sequence[Path],
-    run_dir: Path,
-    mask_files: Sequence[Path],
-    out: Path,
-    streams_out: Path,
+    files: PartFiles,
     left_out: Collection[str] = (),
 ) -> None:
     """Adapt the folds of a part, or go on after the last finished one of a killed job.
@@ -78,12 +96,7 @@ def adapt_part(
         adaptation: AdaptationSettings, the authors' constants.
         missing: MissingSettings: patterns and ratios, and whether there is a control.
         chosen: method -> ``learning_rate`` and ``entropy_margin`` that take their place (``choose.read_chosen``).
-        epochs: the epochs that the part was trained with.
-        run_dir: ``results/runs/{experiment}/{part}/{seed}``.
-        mask_files: ``write_mask_files`` of the run's seed, for every shard that the part tests.
-        out: adapted.parquet, a row a segment and stream in the order of the streams (:data:`ADAPTED`); finished folds
-            of an unfinished job lie in ``.adapted.parquet.resume`` beside it.
-        streams_out: streams.parquet, a row a stream (:data:`STREAMS`); written before ``out``.
+        files: what is read and what is written.
         left_out: ``{corpus}/{subject}`` of development subjects: folds that test nobody else are not adapted to.
 
     Raises:
@@ -91,45 +104,30 @@ def adapt_part(
         ConfigError: for a method that the model cannot be adapted by.
     """
     torch.set_num_threads(settings["training"]["threads"])
-    runs, store, asked = TrialRuns(run_dir), open_store(epochs), MissingSettings.model_validate(missing)
+    runs, store = TrialRuns(files.run_dir), open_store(files.epochs)
+    asked, plain = MissingSettings.model_validate(missing), AdaptationSettings.model_validate(adaptation)
     _check_run(runs, settings)
     folds = [fold for fold in folds_of_runs(runs, store) if not _subjects(fold) <= set(left_out)]
-    tested = np.concatenate([np.zeros(0, np.int64), *(test_numbers(store.index, fold) for fold in folds)])
-    shapes = shapes_of(store, runs.settings["modalities"])
-    masks = SavedMasks(mask_files, settings["seed"], shapes, segment_ids(store.index, tested))
-    plain = AdaptationSettings.model_validate(adaptation)
+    masks = _masks(files.masks, runs, store, folds)
     constants = {name: tuned(plain, name, chosen.get(name)) for name in settings["methods"]}
-    card = make_card(
-        "adaptation/trials",
-        adaptation_modules(settings["model"], settings["methods"]),
-        {
-            **settings,
-            "adaptation": adaptation,
-            "missing": missing,
-            "chosen": chosen,
-            "left_out": sorted(left_out),
-        },
-        inputs=[run_dir / CHECKPOINT, *epochs, *mask_files],
-        part=run_dir.absolute().parent.name,
-        run=read_card(run_dir / CHECKPOINT),
-    )
-    kept = FinishedStreams(out, card, ("adapted", "streams"))
-    done = [[ADAPTED.empty_table(), STREAMS.empty_table()]]
+    decisive = {"adaptation": adaptation, "missing": missing, "chosen": chosen, "left_out": sorted(left_out)}
+    card = _card({**settings, **decisive}, files)
+    kept = FinishedFolds(files.adapted, card, TableFiles("adapted", "streams"))
+
+    def adapt(fold: Fold) -> Sequence[pa.Table]:
+        return adapt_fold(FoldStream(runs, store, fold), constants, plain.batch, masks, asked)
+
+    done: list[Sequence[pa.Table]] = [[ADAPTED.empty_table(), STREAMS.empty_table()]]
     for number, fold in enumerate(folds):
-        tables = kept.found(number)
-        if tables is None:
-            with scans_of(settings["training"], "physiology") as ran:
-                tables = adapt_fold(FoldStream(runs, store, fold), constants, plain.batch, masks, asked)
-            kept.keep(number, tables, ran)
-        done.append(tables)
+        done.append(kept.get(number, settings["training"], partial(adapt, fold)))
         log.info(
             "fold %d/%d %s: %d streams, %d updates, %d collapsed",
-            number + 1, len(folds), fold.name, *_summary(tables[1]),
+            number + 1, len(folds), fold.name, *_summary(done[-1][1]),
         )  # fmt: skip
     answers, streams = (pa.concat_tables(parts).unify_dictionaries() for parts in zip(*done, strict=True))
     card = with_backends(card, kept.ran)
-    write_parquet(streams_out, streams, STREAMS, card)
-    write_parquet(out, answers, ADAPTED, card)
+    write_parquet(files.streams, streams, STREAMS, card)
+    write_parquet(files.adapted, answers, ADAPTED, card)
     kept.clear()
 
 
@@ -170,6 +168,25 @@ def adapt_fold(
 
 def _subjects(fold: Fold) -> set[str]:
     return {"/".join(trial[:2]) for trial in fold.test}
+
+
+def _masks(files: Sequence[Path], runs: TrialRuns, store: EpochStore, folds: Sequence[Fold]) -> SavedMasks:
+    """The masks of all segments that the folds test."""
+    tested = np.concatenate([np.zeros(0, np.int64), *(test_numbers(store.index, fold) for fold in folds)])
+    shapes = shapes_of(store, runs.settings["modalities"])
+    return SavedMasks(files, runs.settings["seed"], shapes, segment_ids(store.index, tested))
+
+
+def _card(settings: Mapping[str, Any], files: PartFiles) -> dict[str, Any]:
+    checkpoint = files.run_dir / CHECKPOINT
+    return make_card(
+        "adaptation/trials",
+        adaptation_modules(settings["model"], settings["methods"]),
+        settings,
+        inputs=[checkpoint, *files.epochs, *files.masks],
+        part=files.run_dir.absolute().parent.name,
+        run=read_card(checkpoint),
+    )
 
 
 def _check_run(runs: TrialRuns, settings: Mapping[str, Any]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import NamedTuple
 
 from affectssm.corpora.manifest import LABEL_HZ, StreamRow, is_test_split, label_frames
 from affectssm.corpora.people import Measured, Person
-from affectssm.store.faults import FaultLog
+from affectssm.store.faults import Action, FaultLog
 from affectssm.vocabulary.kinds import STREAM_KINDS
 
 SHIPPED = {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}  # and the features made of it
@@ -28,29 +30,38 @@ def note_spans(people: Iterable[Person], rows: Iterable[StreamRow], log: FaultLo
     present = [person for person in people if lasts.get(person.participant)]
     for person in present:
         seconds = lasts[person.participant]
-        _note_starts(person, log)
-        _note_ends(person, seconds, log)
-        for partner in present:
-            if partner is not person:
-                _note_partner(person, seconds, partner, log)
-
-
-def _note_starts(person: Person, log: FaultLog) -> None:
-    for kind, held in person.measured.items():
-        if _matters(held.start_s):
-            action = "silence" if kind == "audio" else "invalid rows"
+        partners = [_alone(person, seconds, partner) for partner in present if partner is not person]
+        for noted in chain(_starts(person), _ends(person, seconds, log), *partners):
             log.add(
-                "late_start",
+                noted.code,
                 recording=person.recording,
                 participant=person.participant,
-                stream=kind,
-                found=f"begins at {held.start_s:.2f} s",
-                expected=f"begins at 0.00 s; {action} before",
-                action="masked",
+                stream=noted.stream,
+                found=noted.found,
+                expected=noted.expected,
+                action=noted.action,
             )
 
 
-def _note_ends(person: Person, seconds: float, log: FaultLog) -> None:
+class _Noted(NamedTuple):
+    """What is said of a stream of a person."""
+
+    code: str
+    stream: str
+    found: str
+    expected: str
+    action: Action
+
+
+def _starts(person: Person) -> Iterator[_Noted]:
+    for kind, held in person.measured.items():
+        if _matters(held.start_s):
+            before = "silence" if kind == "audio" else "invalid rows"
+            found, expected = f"begins at {held.start_s:.2f} s", f"begins at 0.00 s; {before} before"
+            yield _Noted("late_start", kind, found, expected, "masked")
+
+
+def _ends(person: Person, seconds: float, log: FaultLog) -> Iterator[_Noted]:
     """Compare the streams with the recording's length; where a label gives it, that was compared before."""
     if "annotation" in person.measured and not is_test_split(person.split):
         return
@@ -63,36 +74,23 @@ def _note_ends(person: Person, seconds: float, log: FaultLog) -> None:
     for kind, held in person.measured.items():
         apart = held.duration_s - seconds
         if kind != "annotation" and kind not in told and _matters(abs(apart)):
-            log.add(
-                "stream_lengths_differ",
-                recording=person.recording,
-                participant=person.participant,
-                stream=kind,
-                found=f"until {held.duration_s:.2f} s, {abs(apart):.2f} s {'more' if apart > 0 else 'less'}",
-                expected=f"until {seconds:.2f} s, as long as the recording is taken to be",
-                action="truncated" if apart > 0 else "masked",
-            )
+            more = apart > 0
+            found = f"until {held.duration_s:.2f} s, {abs(apart):.2f} s {'more' if more else 'less'}"
+            expected = f"until {seconds:.2f} s, as long as the recording is taken to be"
+            yield _Noted("stream_lengths_differ", kind, found, expected, "truncated" if more else "masked")
 
 
-def _note_partner(person: Person, seconds: float, partner: Person, log: FaultLog) -> None:
+def _alone(person: Person, seconds: float, partner: Person) -> Iterator[_Noted]:
+    """How long a person is there without a partner's streams, by source."""
     for source, kinds in SHIPPED.items():
-        if not set(kinds) & set(person.measured):
-            continue
         span = _span(partner.measured, kinds)
-        if span is None:
+        if span is None or not set(kinds) & set(person.measured):
             continue
         begin, end = span
         alone = min(begin, seconds) + max(0.0, seconds - max(begin, end))
         if _matters(alone):
-            log.add(
-                "partner_short",
-                recording=person.recording,
-                participant=person.participant,
-                stream=source,
-                found=f"{partner.participant} from {begin:.2f} to {end:.2f} s: {alone:.2f} s of windows without",
-                expected=f"from 0.00 to {seconds:.2f} s",
-                action="masked",
-            )
+            found = f"{partner.participant} from {begin:.2f} to {end:.2f} s: {alone:.2f} s of windows without"
+            yield _Noted("partner_short", source, found, f"from 0.00 to {seconds:.2f} s", "masked")
 
 
 def _span(measured: Mapping[str, Measured], kinds: Iterable[str]) -> tuple[float, float] | None:

@@ -175,7 +175,7 @@ def _cut_short(
 
 @dataclass(frozen=True)
 class Score:
-    """A number as a table prints it: mean and sd over seeds, interval over recordings."""
+    """A number as a table prints it: mean and sd over seeds, interval over recordings or subjects."""
 
     value: float
     sd: float

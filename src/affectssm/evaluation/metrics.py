@@ -11,10 +11,9 @@ from affectssm.training.agreement import Array
 def official_pairs(prediction: Array, target: Array, valid: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Pair the frames of one participant as the challenge's scorer does.
 
-    It reads each file with the unparsable lines skipped independently, truncates both to the shorter and
-    masks what is not finite (hcmlab/MultiMediate26, 5_CreateResulttable.py). A complete
-    prediction against labels with blank lines is therefore scored shifted; this mode exists to compare with
-    the owner's numbers.
+    It reads each file with the unparsable lines skipped independently, truncates both to the shorter and masks what is
+    not finite (hcmlab/MultiMediate26, 5_CreateResulttable.py). A complete prediction against labels with blank lines is
+    therefore scored shifted; this mode exists to compare with the owner's numbers.
     """
     labels = np.asarray(target, dtype=np.float64)[np.asarray(valid, dtype=bool)]
     written = np.asarray(prediction, dtype=np.float64)

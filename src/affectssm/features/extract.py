@@ -7,6 +7,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,54 @@ from affectssm.vocabulary.stages import feature_modules
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Shard:
+    """The recordings that one job handles, and where their files lie.
+
+    Attributes:
+        manifest: the corpus's manifest.
+        name: the shard's name.
+        root: the corpus's root folder.
+        ground_truth: the folder with the withheld test labels, where there is one.
+        named: whether the edition has a name of its own, so that the paths below its root do not count.
+    """
+
+    manifest: Path
+    name: str
+    root: Path
+    ground_truth: Path | None = None
+    named: bool = False
+
+    def recordings(self) -> dict[str, list[StreamRow]]:
+        """Return recording -> its rows, in the order of the recordings' names."""
+        grouped: dict[str, list[StreamRow]] = defaultdict(list)
+        for row in read_manifest(self.manifest):
+            if row.shard == self.name:
+                grouped[row.recording].append(row)
+        return dict(sorted(grouped.items()))
+
+    def base(self, row: StreamRow) -> Path:
+        """Return the folder that a row's path is below.
+
+        Raises:
+            ConfigError: if that is the ground truth's, and there is none.
+        """
+        base = {"root": self.root, "ground_truth": self.ground_truth}[row.base]
+        if base is None:
+            raise ConfigError(
+                f"{row.recording}/{row.participant}", "labels below the ground-truth folder", "--ground-truth",
+                "give the folder the manifest was made with",
+            )  # fmt: skip
+        return base
+
+
 def extract_shard(
     feature: str,
-    manifest: Path,
-    root: Path,
-    ground_truth: Path | None,
-    shard: str,
+    shard: Shard,
     settings: Mapping[str, Any],
-    faces: Path | None,
     out: Path,
     faults_out: Path,
-    named: bool = False,
+    faces: Path | None = None,
 ) -> None:
     """Extract one feature of a shard's recordings.
 
@@ -49,15 +87,11 @@ def extract_shard(
 
     Args:
         feature: a name in :data:`affectssm.vocabulary.features.FEATURES`.
-        manifest: the corpus's manifest.
-        root: the corpus's root folder.
-        ground_truth: the folder with the withheld test labels, where there is one.
-        shard: the shard's name.
+        shard: the recordings.
         settings: the feature's settings (:func:`affectssm.settings.features.settings_of`).
-        faces: the shard's face track, for features that need it.
         out: the feature file to write.
         faults_out: the fault table to write.
-        named: whether the edition has a name of its own, so that the paths below its root do not count.
+        faces: the shard's face track, for features that need it.
 
     Raises:
         ConfigError: if the feature, its settings or its weights are not what they should be.
@@ -69,7 +103,7 @@ def extract_shard(
         raise ConfigError(
             f"feature {feature}", "no face track", "--faces", "give the shard's face_track file"
         )
-    rows = [row for row in read_manifest(manifest) if row.shard == shard]
+    recordings = shard.recordings()
     if spec.network:
         import torch
 
@@ -79,8 +113,7 @@ def extract_shard(
     result = ResumableShard(out, card)
     reader = ShardReader(faces) if faces is not None and spec.needs_faces else None
     try:
-        job = _Job(spec, extractor, {"root": root, "ground_truth": ground_truth}, reader, named)
-        _run(job, _by_recording(rows), result)
+        _run(_Job(spec, extractor, shard, reader), recordings, result)
     finally:
         if reader is not None:
             reader.close()
@@ -99,12 +132,10 @@ class _Job:
         self,
         spec: Spec,
         extractor: Extractor,
-        bases: Mapping[str, Path | None],
+        shard: Shard,
         faces: ShardReader | None,
-        named: bool = False,
     ) -> None:
-        self.spec, self.extractor, self.bases, self.faces = spec, extractor, bases, faces
-        self.named = named
+        self.spec, self.extractor, self.shard, self.faces = spec, extractor, shard, faces
         self.face_card = base_id(faces.card) if faces is not None else ""
         self.changed: list[ChangedError] = []
         self._intact: dict[tuple[str, str], bool] = {}  # many trials lie in one file, which is looked at once
@@ -117,24 +148,24 @@ class _Job:
     def content(self, recording: str, rows: list[StreamRow]) -> str:
         """Return a hash of everything a recording's tracks are made of."""
         if self.faces is None:
-            return _hash(content_hash(rows, self.named))
+            return _hash(content_hash(rows, self.shard.named))
         if recording not in self.faces.recordings:
             raise DataError(
                 self.faces.path, f"without recording {recording}", "every recording of the shard",
                 "make the face track again from this manifest",
             )  # fmt: skip
-        return _hash(content_hash(rows, self.named), self.face_card, self.faces.content(recording))
+        return _hash(content_hash(rows, self.shard.named), self.face_card, self.faces.content(recording))
 
     def content_elsewhere(self, rows: list[StreamRow]) -> str:
         """Return the hash that the same content has where editions are named differently from here."""
-        of_rows = content_hash(rows, not self.named)
+        of_rows = content_hash(rows, not self.shard.named)
         # a face track is made of the same rows as what reads it
         return _hash(of_rows) if self.faces is None else _hash(of_rows, self.face_card, _hash(of_rows))
 
     def is_intact(self, rows: list[StreamRow]) -> bool:
         """Whether the files of a recording are those of the manifest; those that cannot be read say so later."""
         for row in rows:
-            base, key = self._base(row), (row.base, row.path)
+            base, key = self.shard.base(row), (row.base, row.path)
             if key in self._intact:
                 continue
             self._intact[key] = True
@@ -151,7 +182,7 @@ class _Job:
     def participant(self, row: StreamRow, part: PartWriter) -> int:
         """Extract one participant's track; return its rows. Whatever is wrong with the file becomes faults."""
         check_id(row.participant, "participant")
-        source = Source(row, self._base(row) / row.path)
+        source = Source(row, self.shard.base(row) / row.path)
         if self.faces is not None:
             if (row.recording, row.participant) not in self.faces:
                 return 0  # the video could not be read; the face track says so
@@ -174,15 +205,6 @@ class _Job:
         notes = [*(source.notes if self.faces is None else ()), *failure]
         part.faults.extend(_fault(row, note) for note in notes)
         return blocks.rows
-
-    def _base(self, row: StreamRow) -> Path:
-        base = self.bases[row.base]
-        if base is None:
-            raise ConfigError(
-                f"{row.recording}/{row.participant}", "labels below the ground-truth folder", "--ground-truth",
-                "give the folder the manifest was made with",
-            )  # fmt: skip
-        return base
 
 
 def _fault(row: StreamRow, note: MediaNote) -> Fault:
@@ -235,13 +257,6 @@ def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: Resumable
         )
     if job.changed:
         raise all_changed(job.changed)
-
-
-def _by_recording(rows: list[StreamRow]) -> dict[str, list[StreamRow]]:
-    grouped: dict[str, list[StreamRow]] = defaultdict(list)
-    for row in rows:
-        grouped[row.recording].append(row)
-    return dict(sorted(grouped.items()))
 
 
 def _hash(*parts: str) -> str:

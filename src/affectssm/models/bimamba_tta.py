@@ -26,7 +26,6 @@ from affectssm.models.temporal_encoder import Branch, TemporalEncoder
 from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
 
-RELEASED = 22_431  # parameters of the DEAP configuration, in the paper and counted from the released code
 DEAP = {"eeg": 32, "eog": 2, "emg": 2}  # channels in that configuration: 512 samples at 128 Hz
 
 
@@ -86,7 +85,10 @@ class BiMambaTTA(nn.Module):
         return SignalOutput(self.head(self.fusion(torch.cat(list(features.values()), dim=1))), alone)
 
     def roles(self) -> dict[str, list[nn.Module]]:
-        """The modules an adaptation method may ask for (affectssm.models.signals.HasRoles)."""
+        """Role -> the modules that an adaptation method may ask for.
+
+        The roles are ``first_conv``, ``intra_out``, ``fusion_in``, ``fusion_out`` and ``modality_heads``.
+        """
         encoders = [cast(TemporalEncoder, encoder) for encoder in self.encoders.values()]
         return {
             "first_conv": [cast(Branch, branch).temporal for e in encoders for branch in e.branches],

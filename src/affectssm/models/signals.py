@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from affectssm.errors import ConfigError
@@ -35,14 +34,6 @@ class SignalOutput:
         """
         p = self.logits.detach().softmax(dim=1)
         return torch.where(p.isfinite(), p, 1.0 / p.shape[1])
-
-
-class HasRoles(Protocol):
-    """A model that says which of its modules play a part that an adaptation method asks for."""
-
-    def roles(self) -> dict[str, list[nn.Module]]:
-        """Role -> modules: ``first_conv``, ``intra_out``, ``fusion_in``, ``fusion_out``, ``modality_heads``."""
-        ...
 
 
 def classification_loss(

@@ -58,17 +58,6 @@ def slice_json(settings: BaseModel, without: Collection[str] = ()) -> str:
     return json.dumps(held, sort_keys=True, separators=(",", ":"))
 
 
-def parse_slice(section: type[Section], text: str) -> Section:
-    """Return the settings object that ``slice_json`` wrote. Raises ConfigError."""
-    try:
-        given = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            "--settings", f"{text[:80]!r} ({error.msg})", "a JSON object", "quote it in single quotes"
-        ) from error
-    return validate(section, given, "--settings")
-
-
 def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with the keys of ``top`` put over it, section by section; lists are replaced."""
     merged = dict(base)

@@ -2,8 +2,8 @@
 
 ``paper`` is what the papers state or, where they are silent, what models/da_mamba.py derives; ``demo`` learns
 the planted truth of the demo corpora on two CPU cores in about a minute a run (the paper's recipe barely leaves
-its initial weights in so few steps); ``tiny`` only proves that the road is whole, on the scans
-that need no compiling.
+its initial weights in so few steps); ``tiny`` only proves that the road is whole, on the scans that need no
+compiling.
 """
 
 from __future__ import annotations

@@ -44,11 +44,15 @@ def coupled_scan(
     """Run the coupled recurrence over the last axis.
 
     Args:
-        u: inputs (M, B, D, L); delta: step sizes (M, B, D, L), before ``delta_bias`` and ``delta_softplus``.
+        u: inputs (M, B, D, L).
+        delta: step sizes (M, B, D, L), before ``delta_bias`` and ``delta_softplus``.
         A: decay rates (M, D, N); B, C: input and output projections (M, B, N, L).
-        D: skip (M, D); z: gate (M, B, D, L), the output is multiplied by silu(z); delta_bias: (M, D).
+        D: skip (M, D).
+        z: gate (M, B, D, L), the output is multiplied by silu(z).
+        delta_bias: (M, D).
         return_last_state: also return the states after the last step taken, (M, B, D, N).
-        coupling: ``mean``, ``sum``, ``none`` or ``mix``; mix: the weights W (M, M) of the last.
+        coupling: ``mean``, ``sum``, ``none`` or ``mix``.
+        mix: the weights W (M, M) of the coupling of this name.
         reverse: run from step L-1 to step 0.
         discretisation, backend: as in ``selective_scan``.
 

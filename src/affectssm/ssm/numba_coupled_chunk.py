@@ -8,7 +8,7 @@ from __future__ import annotations
 from numba import njit
 
 from affectssm.ssm.numba_memory import load, spread, store
-from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, projections_of
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, load4, projections_of, store4
 from affectssm.ssm.numba_tiles import (
     DGAIN,
     DSIZE,
@@ -45,7 +45,7 @@ def chunk(
     for n in range(0, fours, FOUR):
         at = n * LANES
         own = p_at + at
-        p0, p1, p2, p3 = load(p, own), load(p, own + 16), load(p, own + 32), load(p, own + 48)
+        p0, p1, p2, p3 = load4(p, own)
         for i in range(steps):
             s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
@@ -78,18 +78,12 @@ def chunk(
                 summed = fma(h3, spread(projections, k + 3), fma(h2, spread(projections, k + 2), summed))
                 store(tiles, here + OUT, summed)
                 if guard or (ends and i == steps - 1):
-                    store(h, r, h0)
-                    store(h, r + 16, h1)
-                    store(h, r + 32, h2)
-                    store(h, r + 48, h3)
+                    store4(h, r, h0, h1, h2, h3)
             p0, p1, p2, p3 = factor * s0, factor * s1, factor * s2, factor * s3
             if guard and not _finite(h, row, at):
                 good = min(good, i)
                 break
-        store(p, own, p0)
-        store(p, own + 16, p1)
-        store(p, own + 32, p2)
-        store(p, own + 48, p3)
+        store4(p, own, p0, p1, p2, p3)
     return good
 
 
@@ -117,13 +111,10 @@ def chunk_again(
     )
     for n in range(0, fours, FOUR):
         at = n * LANES
-        p0, p1, p2, p3 = load(p, at), load(p, at + 16), load(p, at + 32), load(p, at + 48)
+        p0, p1, p2, p3 = load4(p, at)
         for i in range(steps):
             j = kept_of(0, n, i, steps, 1)
-            store(ps, j, p0)
-            store(ps, j + 16, p1)
-            store(ps, j + 32, p2)
-            store(ps, j + 48, p3)
+            store4(ps, j, p0, p1, p2, p3)
             s0, s1, s2, s3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
                 if n == 0:
@@ -140,10 +131,7 @@ def chunk_again(
                     exp2(size * load(rates, rates_at + r + 32)),
                     exp2(size * load(rates, rates_at + r + 48)),
                 )
-                store(decays, a, a0)
-                store(decays, a + 16, a1)
-                store(decays, a + 32, a2)
-                store(decays, a + 48, a3)
+                store4(decays, a, a0, a1, a2, a3)
                 h0, h1 = (
                     fma(a0, p0, gain * spread(projections, k + INTO)),
                     fma(a1, p1, gain * spread(projections, k + INTO + 1)),
@@ -203,10 +191,10 @@ def chunk_back(
     for n in range(0, fours, FOUR):
         at = n * LANES
         own_dp = dp_at + at
-        d0, d1, d2, d3 = load(dp, own_dp), load(dp, own_dp + 16), load(dp, own_dp + 32), load(dp, own_dp + 48)
+        d0, d1, d2, d3 = load4(dp, own_dp)
         for i in range(steps - 1, -1, -1):
             j = kept_of(0, n, i, steps, 1)
-            p0, p1, p2, p3 = load(ps, j), load(ps, j + 16), load(ps, j + 32), load(ps, j + 48)
+            p0, p1, p2, p3 = load4(ps, j)
             g0, g1, g2, g3 = factor * d0, factor * d1, factor * d2, factor * d3
             d0, d1, d2, d3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
             for m in range(modalities):
@@ -220,9 +208,7 @@ def chunk_back(
                 a = kept_of(m, n, i, steps, modalities)
                 e0, e1, e2, e3 = g0, g1, g2, g3
                 if ends and i == steps - 1:
-                    e0, e1, e2, e3 = (
-                        load(dlast, r), load(dlast, r + 16), load(dlast, r + 32), load(dlast, r + 48),
-                    )  # fmt: skip
+                    e0, e1, e2, e3 = load4(dlast, r)
                 outer, size, gain = (
                     load(tiles, here + SLOPE),
                     load(tiles, here + SIZE),
@@ -247,7 +233,4 @@ def chunk_back(
                 )  # fmt: skip
                 store(tiles, here + DGAIN, dg)
                 store(tiles, here + DSIZE, ds)
-        store(dp, own_dp, d0)
-        store(dp, own_dp + 16, d1)
-        store(dp, own_dp + 32, d2)
-        store(dp, own_dp + 48, d3)
+        store4(dp, own_dp, d0, d1, d2, d3)

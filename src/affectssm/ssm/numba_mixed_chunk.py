@@ -10,7 +10,7 @@ from numba import njit
 
 from affectssm.ssm.numba_coupled_chunk import back, kept_of
 from affectssm.ssm.numba_memory import load, spread, store
-from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, projections_of
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, ZERO, load4, projections_of, store4
 from affectssm.ssm.numba_tiles import (
     DGAIN,
     DSIZE,
@@ -36,10 +36,7 @@ def _pool(weights, modalities, row, at, h, p, to):
             s0, s1 = fma(weight, load(h, r), s0), fma(weight, load(h, r + 16), s1)
             s2, s3 = fma(weight, load(h, r + 32), s2), fma(weight, load(h, r + 48), s3)
         r = to + q * row + at
-        store(p, r, s0)
-        store(p, r + 16, s1)
-        store(p, r + 32, s2)
-        store(p, r + 48, s3)
+        store4(p, r, s0, s1, s2, s3)
 
 
 @njit(nogil=True, cache=True)
@@ -167,13 +164,13 @@ def _unpool(weights, modalities, row, at, h, dp, at_block, dlast, last, dweights
     """From the pools' gradients to the weights' and those of four states of all modalities, in h's second half."""
     for m in range(modalities):
         r = m * row + at
-        h0, h1, h2, h3 = load(h, r), load(h, r + 16), load(h, r + 32), load(h, r + 48)
+        h0, h1, h2, h3 = load4(h, r)
         e0, e1, e2, e3 = splat(ZERO), splat(ZERO), splat(ZERO), splat(ZERO)
         if last:
-            e0, e1, e2, e3 = load(dlast, r), load(dlast, r + 16), load(dlast, r + 32), load(dlast, r + 48)
+            e0, e1, e2, e3 = load4(dlast, r)
         for q in range(modalities):
             d = at_block + q * row + at
-            d0, d1, d2, d3 = load(dp, d), load(dp, d + 16), load(dp, d + 32), load(dp, d + 48)
+            d0, d1, d2, d3 = load4(dp, d)
             weight, w = (
                 spread(weights, q * modalities + m),
                 ((part * modalities + q) * modalities + m) * LANES,
@@ -187,7 +184,4 @@ def _unpool(weights, modalities, row, at, h, dp, at_block, dlast, last, dweights
             if len(dweights):
                 store(dweights, w, fma(d0, h0, fma(d1, h1, fma(d2, h2, fma(d3, h3, load(dweights, w))))))
         r = modalities * row + r
-        store(h, r, e0)
-        store(h, r + 16, e1)
-        store(h, r + 32, e2)
-        store(h, r + 48, e3)
+        store4(h, r, e0, e1, e2, e3)

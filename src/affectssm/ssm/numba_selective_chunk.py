@@ -11,7 +11,7 @@ from __future__ import annotations
 from numba import njit
 
 from affectssm.ssm.numba_memory import load, spread, store
-from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, projections_of
+from affectssm.ssm.numba_states import FOUR, INTO, LOG2_E, READ_OUT, load4, projections_of, store4
 from affectssm.ssm.numba_tiles import (
     DGAIN,
     DSIZE,
@@ -40,8 +40,8 @@ def chunk(
     """
     for n in range(0, fours, FOUR):
         at = own + n * LANES
-        r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
-        h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
+        r0, r1, r2, r3 = load4(rates, at)
+        h0, h1, h2, h3 = load4(h, at)
         for i in range(steps):
             if n == 0:
                 fetch_line(delta, next_place, i, channel_bits)
@@ -58,10 +58,7 @@ def chunk(
             summed = fma(h1, spread(projections, k + 1), fma(h0, spread(projections, k), summed))
             summed = fma(h3, spread(projections, k + 3), fma(h2, spread(projections, k + 2), summed))
             store(tile, j + OUT, summed)
-        store(h, at, h0)
-        store(h, at + 16, h1)
-        store(h, at + 32, h2)
-        store(h, at + 48, h3)
+        store4(h, at, h0, h1, h2, h3)
 
 
 @njit(nogil=True, cache=True)
@@ -72,8 +69,8 @@ def chunk_again(
     """All states and decays of a chunk, (N / 4, steps, 2, 4, 16), from its first states h (N, 16), which go on."""
     for n in range(0, fours, FOUR):
         at, r = n * LANES, own + n * LANES
-        r0, r1, r2, r3 = load(rates, r), load(rates, r + 16), load(rates, r + 32), load(rates, r + 48)
-        h0, h1, h2, h3 = load(h, at), load(h, at + 16), load(h, at + 32), load(h, at + 48)
+        r0, r1, r2, r3 = load4(rates, r)
+        h0, h1, h2, h3 = load4(h, at)
         for i in range(steps):
             if n == 0:
                 fetch_line(delta, next_place, i, channel_bits)
@@ -82,23 +79,14 @@ def chunk_again(
             j, k = i * STEP, projections_of(n, i, steps)
             s = k * LANES
             size, gain = load(tile, j + SIZE) * splat(LOG2_E), load(tile, j + GAIN)
-            store(states, s + BEFORE, h0)
-            store(states, s + BEFORE + 16, h1)
-            store(states, s + BEFORE + 32, h2)
-            store(states, s + BEFORE + 48, h3)
+            store4(states, s + BEFORE, h0, h1, h2, h3)
             a0, a1, a2, a3 = exp2(size * r0), exp2(size * r1), exp2(size * r2), exp2(size * r3)
-            store(states, s + DECAY, a0)
-            store(states, s + DECAY + 16, a1)
-            store(states, s + DECAY + 32, a2)
-            store(states, s + DECAY + 48, a3)
+            store4(states, s + DECAY, a0, a1, a2, a3)
             h0 = fma(a0, h0, gain * spread(projections, k + INTO))
             h1 = fma(a1, h1, gain * spread(projections, k + INTO + 1))
             h2 = fma(a2, h2, gain * spread(projections, k + INTO + 2))
             h3 = fma(a3, h3, gain * spread(projections, k + INTO + 3))
-        store(h, at, h0)
-        store(h, at + 16, h1)
-        store(h, at + 32, h2)
-        store(h, at + 48, h3)
+        store4(h, at, h0, h1, h2, h3)
 
 
 @njit(nogil=True, cache=True)
@@ -140,12 +128,12 @@ def chunk_back(
     """Back through a chunk; dh goes on, all other gradients are added to, the rates' from position ``own`` on."""
     for n in range(0, fours, FOUR):
         at = at_block + n * LANES
-        r0, r1, r2, r3 = load(rates, at), load(rates, at + 16), load(rates, at + 32), load(rates, at + 48)
-        d0, d1, d2, d3 = load(dh, at), load(dh, at + 16), load(dh, at + 32), load(dh, at + 48)
+        r0, r1, r2, r3 = load4(rates, at)
+        d0, d1, d2, d3 = load4(dh, at)
         r = own + n * LANES
-        e0, e1, e2, e3 = load(drates, r), load(drates, r + 16), load(drates, r + 32), load(drates, r + 48)
+        e0, e1, e2, e3 = load4(drates, r)
         s = n * LANES
-        h0, h1, h2, h3 = load(h, s), load(h, s + 16), load(h, s + 32), load(h, s + 48)
+        h0, h1, h2, h3 = load4(h, s)
         for i in range(steps - 1, -1, -1):
             if n == 0 and not streams:
                 fetch_line_to_write(du, place, i, channel_bits)
@@ -168,11 +156,5 @@ def chunk_back(
             )
             store(tile, j + DGAIN, dg)
             store(tile, j + DSIZE, ds)
-        store(dh, at, d0)
-        store(dh, at + 16, d1)
-        store(dh, at + 32, d2)
-        store(dh, at + 48, d3)
-        store(drates, r, e0)
-        store(drates, r + 16, e1)
-        store(drates, r + 32, e2)
-        store(drates, r + 48, e3)
+        store4(dh, at, d0, d1, d2, d3)
+        store4(drates, r, e0, e1, e2, e3)

@@ -19,6 +19,26 @@ INTO, READ_OUT = 0, FOUR  # of four states at a step: the input's projection, an
 
 
 @njit(nogil=True, cache=True)
+def load4(values, at):
+    """Four states (4, 16) of flat values from position ``at`` on."""
+    return (
+        load(values, at),
+        load(values, at + LANES),
+        load(values, at + 2 * LANES),
+        load(values, at + 3 * LANES),
+    )
+
+
+@njit(nogil=True, cache=True)
+def store4(values, at, v0, v1, v2, v3):
+    """Write four states (4, 16) into flat values from position ``at`` on."""
+    store(values, at, v0)
+    store(values, at + LANES, v1)
+    store(values, at + 2 * LANES, v2)
+    store(values, at + 3 * LANES, v3)
+
+
+@njit(nogil=True, cache=True)
 def clear(values, end):
     """The first ``end`` of flat values become zero; ``end`` is a multiple of 16."""
     for i in range(0, end, LANES):

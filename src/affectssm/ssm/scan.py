@@ -42,7 +42,9 @@ def selective_scan(
         delta: step sizes (B, D, L), before ``delta_bias`` and ``delta_softplus``.
         A: decay rates (D, N), negative for a stable system.
         B, C: input and output projections (B, N, L), or (B, G, N, L): channel d belongs to group d // (D / G).
-        D: skip (D,); z: gate (B, D, L), the output is multiplied by silu(z); delta_bias: (D,).
+        D: skip (D,).
+        z: gate (B, D, L), the output is multiplied by silu(z).
+        delta_bias: (D,).
         return_last_state: also return the state after the last step taken, (B, D, N).
         reverse: run from step L-1 to step 0. One value, or one a group: with two groups and ``(False, True)`` both
             directions of time run in one call, and nothing is flipped.

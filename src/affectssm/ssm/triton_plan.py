@@ -55,7 +55,10 @@ def plan(
 
     Args:
         sequences: batch elements times groups.
-        modalities: that exchange their states. channels: of a group. states: a channel. length: steps.
+        modalities: that exchange their states.
+        channels: of a group.
+        states: of a channel.
+        length: steps.
         processors: of the GPU.
         mix: whether states are mixed by weights; what a segment makes of them is then not worth computing.
         checked: whether the first step that overflows has to be found; segments that start from zero do not know it.

@@ -5,9 +5,9 @@ Times are seconds from the start of the recording and mean the centre of what a 
 * label row i covers [i/25, (i+1)/25) s, its centre is (i + 0.5)/25;
 * clock frame k of a clock of c Hz has its centre at (k + 0.5)/c.
 
-So at 100 Hz label row i is made of clock frames 4i to 4i+3, and at 25 Hz of clock frame i alone. Nothing is
-resampled here: :func:`gather` says between which rows a clock frame lies and how far along, and the
-interpolation follows when a batch has been transferred.
+So at 100 Hz label row i is made of clock frames 4i to 4i+3, and at 25 Hz of clock frame i alone. Nothing is resampled
+here: :func:`gather` says between which rows a clock frame lies and how far along, and the interpolation follows when a
+batch has been transferred.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ def gather(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Say between which native rows each clock frame lies.
 
-    The value of a frame is ``(1 - phase) * value[index] + phase * value[min(index + 1, T - 1)]``. A frame
-    between two rows is valid if both are and they are neighbours (:mod:`affectssm.media.spacing`); a frame on
-    a row needs that row alone. Before the first and after the last row that row is held, for one native period
-    at most.
+    The value of a frame is ``(1 - phase) * value[index] + phase * value[min(index + 1, T - 1)]``. A frame between two
+    rows is valid if both are and they are neighbours (:mod:`affectssm.media.spacing`); a frame on a row needs that row
+    alone. Before the first and after the last row that row is held, for one native period at most.
 
     Args:
         time: (T,) float64, increasing: the rows' centres in seconds; any spacing.
@@ -54,8 +53,8 @@ def gather(
         period: nominal seconds between two rows.
 
     Returns:
-        index (L,) int64 in [0, T-1], phase (L,) float32 in [0, 1), valid (L,) bool. Without rows all frames
-        are invalid and the index is 0.
+        index (L,) int64 in [0, T-1], phase (L,) float32 in [0, 1), valid (L,) bool. Without rows all frames are invalid
+        and the index is 0.
     """
     rows, frames = len(time), len(times)
     if rows == 0:
@@ -79,8 +78,7 @@ def to_labels(frames: Any, clock_hz: int, axis: int = -1) -> Any:
     """Mean over the clock frames of each label frame.
 
     Args:
-        frames: array or tensor with L clock frames along ``axis``, the first of them the first of a label
-            frame.
+        frames: array or tensor with L clock frames along ``axis``, the first of them the first of a label frame.
         clock_hz: 25 or 100.
         axis: the axis of the frames.
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 
@@ -42,16 +39,6 @@ class WeightAverage:
         scale = 1.0 / (1.0 - self.decay**self.steps) if self.bias_correction else 1.0
         state.update({name: average * scale for name, average in self.average.items()})
         return state
-
-    @contextmanager
-    def applied_to(self, model: nn.Module) -> Iterator[None]:
-        """The model with the averaged weights; its own ones come back at the end."""
-        own = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        model.load_state_dict(self.weights(model))
-        try:
-            yield
-        finally:
-            model.load_state_dict(own)
 
     def state_dict(self) -> dict[str, object]:
         """What resuming needs."""

@@ -70,11 +70,7 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
         settings["experiment"], settings["seed"], f"{parameter_count(model):,}", len(train), len(select),
     )  # fmt: skip
     module = DialogueModule(model, scaler, settings)
-    learned: Learned = train
-    selecting: Learned = select
-    if settings["variant"] == "shuffled_labels":
-        learned = _exchanged(train, features, settings["seed"], redraw=True)
-        selecting = _exchanged(select, features, settings["seed"], redraw=False)
+    learned, selecting = _learned(settings, train, select, features)
     with scans_of(recipe, "experiments") as ran:
         state = KeepState(resume_folder(out_dir), card["id"], ran)
         run_epochs(module, settings, learned, selecting, state)
@@ -92,6 +88,16 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     write_history(out_dir / "history.csv", module.history, HISTORY)
     write_checkpoint(out_dir / CHECKPOINT, module.best, scaler, with_backends(card, ran))
     state.clear()
+
+
+def _learned(
+    settings: Mapping[str, Any], train: WindowDataset, select: WindowDataset, features: Sequence[Path]
+) -> tuple[Learned, Learned]:
+    """The windows to learn from and to select on; of the label control with exchanged labels."""
+    if settings["variant"] != "shuffled_labels":
+        return train, select
+    seed = settings["seed"]
+    return _exchanged(train, features, seed, redraw=True), _exchanged(select, features, seed, redraw=False)
 
 
 def _exchanged(part: WindowDataset, features: Sequence[Path], seed: int, redraw: bool) -> ExchangedLabels:

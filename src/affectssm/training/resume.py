@@ -27,8 +27,8 @@ class KeepState(Callback):
     Args:
         folder: of the state.
         card_id: of the run.
-        ran: names of the scan backends that have computed the run so far, saved with the state; a state that is
-            found adds those that computed it.
+        ran: names of the scan backends that have computed the run so far, saved with the state; a state that is found
+            adds those that computed it.
     """
 
     def __init__(self, folder: Path, card_id: str, ran: set[str]) -> None:

@@ -77,7 +77,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     if cards.read_card(path) is None:
         raise DataError(path, "no card", "a checkpoint of this workflow", "train again")
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise DataError(
+            path, f"not whole: {error}", "a checkpoint of this workflow", "train again"
+        ) from error
 
 
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

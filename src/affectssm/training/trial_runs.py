@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from affectssm.errors import DataError
 from affectssm.models.build import signal_model
 from affectssm.timeline.epoch_store import ChannelScaler
-from affectssm.training.run_files import CHECKPOINT, below, read_config, read_tensors
+from affectssm.training.run_files import CHECKPOINT, below, read_config, read_tensors, write_tensors
 
 MODEL, MEAN, STD = "model.", "scaler.mean.", "scaler.std."
+TENSORS, HISTORY, HIGH = "tensors.", "history", "high"  # of a fold whose job is unfinished
 PREDICTIONS = pa.schema(
     [(name, pa.string()) for name in ("fold", "corpus", "subject", "trial")]
     + [("epoch", pa.int32()), ("high", pa.float32())]  # probability of a high rating
@@ -36,6 +37,23 @@ class Trained:
     tensors: dict[str, Tensor]
     history: np.ndarray  # (epochs, 2)
     high: np.ndarray
+
+
+class TrainedFiles:
+    """How a finished fold of an unfinished job is kept, see ``finished_folds``."""
+
+    suffixes: Sequence[str] = (".safetensors",)
+
+    def write(self, paths: Sequence[Path], fold: Trained, card: Mapping[str, Any]) -> None:
+        """Write a fold, all in one file."""
+        tensors = {TENSORS + name: value for name, value in fold.tensors.items()}
+        tensors |= {HISTORY: torch.from_numpy(fold.history), HIGH: torch.from_numpy(fold.high)}
+        write_tensors(paths[0], tensors, card)
+
+    def read(self, paths: Sequence[Path]) -> Trained:
+        """Return a fold."""
+        tensors = read_tensors(paths[0])
+        return Trained(below(tensors, TENSORS), tensors[HISTORY].numpy(), tensors[HIGH].numpy())
 
 
 def build(settings: Mapping[str, Any], channels: Mapping[str, int], samples: int) -> nn.Module:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
 from affectssm.training.exchange import looking_ahead
+from affectssm.training.finished_folds import FinishedFolds
 from affectssm.training.folds import Fold
 from affectssm.training.run_files import CHECKPOINT, write_config, write_history, write_tensors
-from affectssm.training.scans import scans_of, with_backends
+from affectssm.training.scans import with_backends
 from affectssm.training.seeds import mixed
 from affectssm.training.trial_data import (
     TrialData,
@@ -36,8 +38,7 @@ from affectssm.training.trial_data import (
     test_numbers,
     train_numbers,
 )
-from affectssm.training.trial_resume import FinishedFolds
-from affectssm.training.trial_runs import PREDICTIONS, Trained, build, prefixed, tensors_of
+from affectssm.training.trial_runs import PREDICTIONS, Trained, TrainedFiles, build, prefixed, tensors_of
 from affectssm.vocabulary.stages import trial_training_modules
 
 log = logging.getLogger(__name__)
@@ -76,14 +77,10 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
         inputs=epochs,
         part=part,
     )
-    kept = FinishedFolds(out_dir, card["id"])
+    kept = FinishedFolds(out_dir, {"id": card["id"]}, TrainedFiles())
     trained = []
     for number, fold in enumerate(found):
-        done = kept.found(number)
-        if done is None:
-            with scans_of(recipe, "physiology") as ran:
-                done = _fold(settings, store, fold, protocol)
-            kept.keep(number, done, ran)
+        done = kept.get(number, recipe, partial(_fold, settings, store, fold, protocol))
         trained.append(done)
         log.info(
             "fold %d/%d %s loss %.4f accuracy %.3f in training",

@@ -89,15 +89,6 @@ def in_shard(feature: str, kinds: Iterable[str]) -> bool:
     return spec(feature).kind in {*LABEL_KINDS, *kinds}
 
 
-def group_of(feature: str) -> str | None:
-    """Return ``audio`` or ``visual``, or None for what no model reads."""
-    for groups in GROUPS.values():
-        for group, features in groups.items():
-            if feature in features:
-                return group
-    return None
-
-
 def kinds_of(source: str) -> tuple[str, ...]:
     """Return the kinds of manifest rows that the features of a source are made of."""
     return tuple(dict.fromkeys(spec(name).kind for names in GROUPS[source].values() for name in names))

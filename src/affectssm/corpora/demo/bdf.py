@@ -9,7 +9,6 @@ import numpy as np
 
 BITS = 1 << 23
 _RANGES = {"uV": 262144.0, "nS": 262144.0}  # 1/32 of the unit a bit; other units: one
-STATUS_UNIT = "Boolean"
 
 
 @dataclass(frozen=True)

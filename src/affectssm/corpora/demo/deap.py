@@ -22,7 +22,7 @@ _TWENTE_EEG = (
 _BESIDE = ("GSR1", "GSR2", "Erg1", "Erg2", "Resp", "Plet", "Temp")
 _MISSING = (3, 4, 6)  # places in the order of presentation that s28 lacks
 _HEADER = "Participant_id,Trial,Experiment_id,Start_time,Valence,Arousal,Dominance,Liking,Familiarity"
-IDLE, STIMULUS, FIXATION = 0, 4, 3
+STIMULUS, FIXATION = 4, 3
 
 
 def truths(subject: DeapSubject) -> dict[int, TrialTruth]:

@@ -38,7 +38,7 @@ from affectssm.corpora.signals import EEG
 SEGMENT_S = 4.0
 BANDS = {"theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0), "gamma": (30.0, 45.0)}
 AMPLITUDE = {"theta": 6.0, "alpha": 8.0, "beta": 5.0, "gamma": 3.0}  # microvolts
-SLOW, FAST = ("theta", "alpha"), ("beta", "gamma")
+FAST = ("beta", "gamma")
 SIDE = np.where(np.arange(len(EEG)) < len(EEG) // 2, -1.0, 1.0)
 VALENCE_ALPHA, AROUSAL_FAST, VALENCE_MUSCLE, AROUSAL_SKIN = 0.6, 0.6, 0.7, 0.4
 VALENCE_HEART, AROUSAL_TENSION = 0.6, 0.7

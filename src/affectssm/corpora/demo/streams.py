@@ -13,14 +13,13 @@ from affectssm.corpora.demo.face import SIZE, Motion
 from affectssm.corpora.demo.seeds import generator, smooth_noise
 
 DIMS = {"egemapsv2": 88, "w2vbert2": 1024, "clip": 512, "openface2": 714, "openpose": 139}
-AUDIO, VISUAL = ("egemapsv2", "w2vbert2"), ("clip", "openface2", "openpose")
 NUISANCES = 6
 NUISANCE_SIGMA_ROWS = 20.0
 OFFSET_SD = 0.25
 LARGEST = 5e4  # unit of the largest eGeMAPS columns, which reach some 2.6e5
 UNDETECTED = -1.0
 LANDMARKS, EYE_LANDMARKS, SHAPES = 68, 56, 34
-AU_INTENSITIES, AU_PRESENCES = 17, 18
+AU_INTENSITIES = 17
 FOCAL, DISTANCE = 500.0, 700.0  # pixels; millimetres from the camera
 KEYPOINTS = 46  # x, y, confidence each, and one more column
 

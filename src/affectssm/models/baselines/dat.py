@@ -13,9 +13,9 @@ come from what its encoder gives, not normed.
 
 Decided here, since the description does not say:
 
-* The widths of feed-forward layers, d for a cue and 2 d for groups and cross-attention, which bring the M configuration
-  to the released code's 66.8 M parameters (``PUBLISHED_M`` below; the papers say 42.5 M, which no configuration of that
-  code has). The GELU after a cue's Linear is the exact one. The cross-attention's positions are added to target and
+* The widths of feed-forward layers, d for a cue and 2 d for groups and cross-attention, which bring the M
+  configuration to the released code's 66.8 M parameters (the papers say 42.5 M, which no configuration of that code
+  has). The GELU after a cue's Linear is the exact one. The cross-attention's positions are added to target and
   partner alike.
 * Frames that are invalid or outside the recording stay zero, as in DAT, but are left out of norm statistics, and
   those outside out of keys.
@@ -40,9 +40,6 @@ from affectssm.models.cues import group_dims
 from affectssm.models.output import DialogueOutput
 from affectssm.settings.config import DATSettings
 from affectssm.timeline.dialogue import DialogueBatch
-
-PUBLISHED_M = 66.8e6  # parameters of the released M configuration, counted from its code
-IN_PAPER = 42.5e6  # parameters of "DAT" in DA-Mamba's memory table
 
 
 class TransformerLayer(nn.Module):
