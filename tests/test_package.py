@@ -180,11 +180,11 @@ def test_the_wheel_holds_licence_types_and_published_tables(tmp_path):
         held = set(archive.namelist())
         metadata = archive.read(f"affectssm-{affectssm.__version__}.dist-info/METADATA").decode()
     there = {
-        f"affectssm/{path.relative_to(SOURCE).as_posix()}" for path in SOURCE.rglob("*") if path.is_file()
+        f"affectssm/{path.relative_to(SOURCE).as_posix()}"
+        for path in SOURCE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {name for name in held if name.startswith("affectssm/")} == {
-        name for name in there if not name.endswith(".pyc")
-    }
+    assert {name for name in held if name.startswith("affectssm/")} == there
     assert {name.partition("/")[0] for name in held} == {
         "affectssm", f"affectssm-{affectssm.__version__}.dist-info"
     }  # fmt: skip
