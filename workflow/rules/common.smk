@@ -32,7 +32,7 @@ wildcard_constraints:
     seed="[0-9]+",
     seeds="[0-9]+(-[0-9]+)*",
     fold="[A-Za-z0-9_]+",
-    source="extracted|multimediate",
+    task=one_of(dialogue.tasks),
 
 
 def wait(corpora):

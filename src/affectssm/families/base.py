@@ -16,7 +16,6 @@ from affectssm.plan.text import shell_words
 from affectssm.settings.config import Config
 from affectssm.store.code import code_hash
 
-Files = dict[str, list[str]]
 Wait = Callable[[Iterable[str]], None]
 
 
@@ -38,7 +37,6 @@ class Family(ABC, Generic[E]):
         corpora: the corpora it can have, in the order of its tables.
         tables: its tables.
         sections: the sections of the configuration that decide its experiments, for messages.
-        trains_and_predicts: whether a run's predictions are written by the job that trains it.
 
     Args:
         config: the whole configuration.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from affectssm.errors import ConfigError
 from affectssm.families import FAMILIES, Family
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
@@ -23,20 +24,47 @@ class Plan:
     Args:
         given: the configuration as Snakemake merged it from config.yaml and ``--configfile``.
         results: the folder everything is computed into.
+        families: the families there are.
+
+    Attributes:
+        owners: corpus -> its family; those of tables are ``tables.owners``.
 
     Raises:
-        ConfigError: for an unknown key or a value out of range.
+        ConfigError: for an unknown key, a value out of range, or two families that claim one table or corpus.
     """
 
-    def __init__(self, given: Mapping[str, Any], results: str = "results") -> None:
+    def __init__(
+        self,
+        given: Mapping[str, Any],
+        results: str = "results",
+        families: Sequence[type[Family]] = FAMILIES,
+    ) -> None:
         self.config = load_config(given)
         self.results = results
         self.places = CorpusPlan(self.config, results)
         self.features = FeaturePlan(self.places)
-        self.families = {family.name: family(self.config, self.places, self.features) for family in FAMILIES}
-        self.tables = TablePlan(
-            self.places, {table: family for family in self.families.values() for table in family.tables}
-        )
+        self.families = {family.name: family(self.config, self.places, self.features) for family in families}
+        self.owners = self._owners("corpora")
+        self.tables = TablePlan(self.places, self._owners("tables"))
+
+    def _owners(self, what: str) -> dict[str, Family]:
+        """Return the family of each table, or of each corpus.
+
+        Raises:
+            ConfigError: where two claim the same.
+        """
+        found: dict[str, Family] = {}
+        for family in self.families.values():
+            for name in getattr(family, what):
+                if name in found:
+                    raise ConfigError(
+                        f"families {found[name].name} and {family.name}",
+                        f"both have {name} among their {what}",
+                        "one family each",
+                        "take it out of one of their descriptions",
+                    )
+                found[name] = family
+        return found
 
     def wait_with(self, wait: Callable[[Iterable[str]], None]) -> None:
         """Give the families what makes the workflow wait for the manifests of corpora."""
@@ -49,10 +77,6 @@ class Plan:
     def experiments(self) -> dict[str, Family]:
         """Full name of an experiment -> its family."""
         return {name: family for family in self.families.values() for name in family.experiments}
-
-    def family_of(self, corpus: str) -> Family:
-        """Return the family a corpus belongs to."""
-        return next(family for family in self.families.values() if corpus in family.corpora)
 
     def ask(self, question: str, given: Mapping[str, str]) -> Any:
         """Return the answer to a question of the rules: a method of whoever has it, told of what it wants to know.
@@ -89,7 +113,7 @@ class Plan:
         if "table" in known:
             return self.tables.owners[known["table"]]
         if "corpus" in known:
-            return self.family_of(known["corpus"])
+            return self.owners[known["corpus"]]
         if "task" in known:
             return next(f for f in self.families.values() if known["task"] in getattr(f, "tasks", ()))
         return None

@@ -1,0 +1,49 @@
+"""How the plan holds families and finds who answers a question of the rules."""
+
+import pytest
+
+from affectssm.errors import ConfigError
+from affectssm.families import FAMILIES
+from affectssm.families.dialogue.family import Dialogue
+from affectssm.plan.plan import Plan
+
+
+def test_every_corpus_and_table_belongs_to_one_family():
+    plan = Plan({})
+    assert {plan.owners[corpus].name for corpus in plan.places.all} == set(plan.families)
+    assert {family.name for family in plan.tables.owners.values()} == set(plan.families)
+
+
+@pytest.mark.parametrize("claim", ["tables", "corpora"])
+def test_two_families_that_claim_the_same_are_refused(claim):
+    class Other(Dialogue):
+        name = "other"
+        tables = Dialogue.tables if claim == "tables" else ()
+        corpora = Dialogue.corpora if claim == "corpora" else ()
+
+    with pytest.raises(ConfigError, match=f"dialogue and other(.|\n)*among their {claim}"):
+        Plan({}, families=[*FAMILIES, Other])
+
+
+def test_a_question_goes_to_the_family_of_what_is_named():
+    plan = Plan({})
+    dialogue, biosignals = plan.families["dialogue"], plan.families["biosignals"]
+    spoken, measured = next(iter(dialogue.experiments)), next(iter(biosignals.experiments))
+    assert plan.ask("training_code", {"experiment": spoken}) == dialogue.training_code(spoken)
+    told = plan.ask("adaptation_arguments", {"experiment": measured, "part": "s00", "seed": "1"})
+    assert told == biosignals.adaptation_arguments(biosignals.corpus_of(measured))
+    assert plan.ask("metrics_of", {"table": "noxi_ccc"}) == dialogue.metrics_of("noxi_ccc")
+    task = dialogue.task(spoken)
+    assert plan.ask("window_arguments", {"task": task}) == dialogue.window_arguments(task)
+    seeds = {"experiment": spoken, "seeds": "1-2"}
+    assert plan.ask("predictions_of", seeds) == dialogue.predictions_of(spoken, [1, 2])
+
+
+def test_a_question_nobody_answers_names_itself():
+    with pytest.raises(AttributeError, match="nobody answers weather"):
+        Plan({}).ask("weather", {"table": "noxi_ccc"})
+
+
+def test_an_experiment_of_no_table_is_refused_with_what_there_is():
+    with pytest.raises(ConfigError, match="experiments and features"):
+        Plan({}).families["dialogue"].experiment("da_mamba-extractd-demo")
