@@ -53,3 +53,23 @@ def test_config_prints_the_whole_configuration_as_yaml_that_reads_back(tmp_path,
     assert load_config(yaml.safe_load(text)) == load_config(path)
     assert list(yaml.safe_load(text)) == list(Config.model_fields)
     assert "\n  seeds: [4, 5]\n" in text and max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("library", ["yaml", "snakemake.utils"])
+def test_a_library_that_is_not_installed_is_named_with_its_remedy(monkeypatch, capsys, library):
+    def unread(given):
+        raise ModuleNotFoundError(f"No module named '{library}'", name=library)
+
+    monkeypatch.setattr(commands, "config", unread)
+    assert cli.main(["config"]) == 1
+    said = capsys.readouterr().err
+    assert f"no library {library.partition('.')[0]}" in said and "affectssm[workflow]" in said
+
+
+def test_a_module_of_our_own_that_is_not_there_is_not_hushed_up(monkeypatch):
+    def broken(given):
+        raise ModuleNotFoundError("No module named 'affectssm.nowhere'", name="affectssm.nowhere")
+
+    monkeypatch.setattr(commands, "config", broken)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["config"])

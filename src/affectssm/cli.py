@@ -20,7 +20,7 @@ from typing import Any
 
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
-from affectssm.errors import AffectError
+from affectssm.errors import AffectError, ConfigError
 from affectssm.vocabulary.features import GROUPS
 from affectssm.vocabulary.kinds import KINDS
 
@@ -65,11 +65,25 @@ def _run_command(argv: Sequence[str] | None) -> int:
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
     try:
-        arguments.handler(arguments)
+        try:
+            arguments.handler(arguments)
+        except ModuleNotFoundError as error:
+            raise _not_installed(error) from error
     except AffectError as error:
         print(f"affectssm {arguments.command}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _not_installed(error: ModuleNotFoundError) -> Exception:
+    """What to say of a library that the core of the package does without; a module of our own that is not there stays."""
+    name = (error.name or "").partition(".")[0]
+    if name in ("", "affectssm"):
+        return error
+    return ConfigError(
+        "this installation", f"no library {name}", "those of the workflow",
+        "pip install 'affectssm[workflow]' (see the README), or make environment in a clone",
+    )  # fmt: skip
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ def why_not(asked: Selective | Coupled) -> str | None:
     if asked.u.dtype == torch.float64:
         return "numba keeps float32 states, float64 inputs want the reference"
     if trouble := trouble_with("numba"):
-        return Missing(f"numba {trouble} (it is in envs/requirements.lock)")
+        return Missing(f"numba {trouble} (make environment has it, and pip install 'affectssm[fast]')")
     if trouble := trouble_with(_kernels(asked)):  # compiled at import, for which a cache is written
         remedy = "if no folder for its cache can be written, set NUMBA_CACHE_DIR to one"
         return Missing(f"numba's kernels cannot be compiled here: {_kernels(asked)} {trouble} ({remedy})")
