@@ -76,7 +76,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
 
 
 def _not_installed(error: ModuleNotFoundError) -> Exception:
-    """What to say of a library that the core of the package does without; a module of our own that is not there stays."""
+    """What to say of a library that the package's core does without; of a module of our own, the error itself."""
     name = (error.name or "").partition(".")[0]
     if name in ("", "affectssm"):
         return error
