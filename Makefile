@@ -27,7 +27,7 @@ demo: $(STAMP)
 	@echo && cat $(TABLE).md
 
 test: lint
-	pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile
+	pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	ruff check

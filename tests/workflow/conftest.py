@@ -11,10 +11,18 @@ from tests.workflow.workplace import TABLE, Workplace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A whole run takes longer than a unit test may."""
+    """A whole run takes longer than a unit test may, and comes first, so that no worker is left alone with one.
+
+    Files whose tests make their own run come before those that wait for the shared one, which one worker makes.
+    """
+    whole, waiting = set(), set()
     for item in items:
         if item.get_closest_marker("workflow"):
             item.add_marker(pytest.mark.timeout(900))
+            whole.add(item.path)
+            if "road" in getattr(item, "fixturenames", ()):
+                waiting.add(item.path)
+    items.sort(key=lambda item: (item.path not in whole, item.path in waiting))
 
 
 @pytest.fixture(scope="session")
