@@ -7,9 +7,10 @@ from typing import get_args
 
 import pytest
 
+from affectssm.errors import ConfigError
 from affectssm.settings.config import Corpora, Experiments
 from affectssm.settings.trials import Modality, Physiology
-from affectssm.vocabulary import corpora, features, kinds, methods, models, tables
+from affectssm.vocabulary import corpora, features, kinds, methods, models, stages, tables
 from affectssm.vocabulary.targets import load
 
 TARGETS = [
@@ -31,6 +32,26 @@ def test_what_is_named_can_be_loaded(target):
 def test_a_corpus_is_found_and_says_what_it_is_made_of(corpus):
     reader = importlib.import_module(corpora.CORPORA[corpus])
     assert callable(reader.discover) and callable(reader.whole)
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        stages.demo_modules,
+        stages.discovery_modules,
+        stages.feature_modules,
+        stages.training_modules,
+        stages.prediction_modules,
+        stages.trial_training_modules,
+        stages.table_modules,
+        lambda name: stages.memory_modules([name]),
+        lambda name: stages.adaptation_modules("bimamba_tta", [name]),
+        lambda name: stages.choice_modules([name], []),
+    ],
+)
+def test_the_modules_of_something_unknown_are_refused_with_what_there_is(modules):
+    with pytest.raises(ConfigError, match="one of "):
+        modules("nowhere")
 
 
 def choices(section, key):

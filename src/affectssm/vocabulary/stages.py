@@ -23,7 +23,7 @@ def demo_modules(edition: str) -> tuple[str, ...]:
 
 def discovery_modules(corpus: str) -> tuple[str, ...]:
     """Of what is found of a corpus."""
-    return "affectssm.corpora.discover", CORPORA[corpus]
+    return "affectssm.corpora.discover", _module(CORPORA, corpus, "corpus")
 
 
 def feature_modules(feature: str) -> tuple[str, ...]:
