@@ -10,6 +10,7 @@ import pytest
 from affectssm.errors import ConfigError
 from affectssm.settings.config import Corpora, Experiments
 from affectssm.settings.trials import Modality, Physiology
+from affectssm.store.code import code_hash
 from affectssm.vocabulary import corpora, features, kinds, methods, models, stages, tables
 from affectssm.vocabulary.targets import load
 
@@ -52,6 +53,25 @@ def test_a_corpus_is_found_and_says_what_it_is_made_of(corpus):
 def test_the_modules_of_something_unknown_are_refused_with_what_there_is(modules):
     with pytest.raises(ConfigError, match="one of "):
         modules("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("known", "name", "modules"),
+    [
+        (corpora.DEMOS, "physio", stages.demo_modules),
+        (models.DIALOGUE_MODELS, "dat", stages.training_modules),
+        (models.DIALOGUE_MODELS, "dat", stages.prediction_modules),
+        (models.SIGNAL_MODELS, "lggnet", stages.trial_training_modules),
+        (methods.METHODS, "tent", lambda name: stages.adaptation_modules("lggnet", [name])),
+        (tables.PAGES, "noxi_ccc", stages.table_modules),
+    ],
+)
+def test_a_name_that_stands_for_another_thing_of_its_module_runs_its_stage_again(
+    monkeypatch, known, name, modules
+):
+    before = code_hash(*modules(name))
+    monkeypatch.setitem(known, name, known[name] + "Other")
+    assert code_hash(*modules(name)) != before
 
 
 def choices(section, key):

@@ -43,6 +43,12 @@ def test_reaches_lazy_and_indirect_imports_within_the_rooms(root):
     }
 
 
+def test_which_name_of_a_module_is_loaded_counts(root):
+    plain, one, other = (f"affectssm.features.a{name}" for name in ("", ":A", ":B"))
+    assert Source(root).reachable([one]) == Source(root).reachable([plain])
+    assert len({Source(root).hash([target]) for target in (plain, one, other)}) == 3
+
+
 def test_a_module_that_is_not_there_is_no_code(root):
     with pytest.raises(ModuleNotFoundError, match=r"affectssm\.features\.gone"):
         Source(root).hash(["affectssm.features.gone"])
