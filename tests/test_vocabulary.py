@@ -7,9 +7,11 @@ from typing import get_args
 
 import pytest
 
+from affectssm.errors import ConfigError
 from affectssm.settings.config import Corpora, Experiments
 from affectssm.settings.trials import Modality, Physiology
-from affectssm.vocabulary import corpora, features, kinds, methods, models, tables
+from affectssm.store.code import code_hash
+from affectssm.vocabulary import corpora, features, kinds, methods, models, stages, tables
 from affectssm.vocabulary.targets import load
 
 TARGETS = [
@@ -31,6 +33,45 @@ def test_what_is_named_can_be_loaded(target):
 def test_a_corpus_is_found_and_says_what_it_is_made_of(corpus):
     reader = importlib.import_module(corpora.CORPORA[corpus])
     assert callable(reader.discover) and callable(reader.whole)
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        stages.demo_modules,
+        stages.discovery_modules,
+        stages.feature_modules,
+        stages.training_modules,
+        stages.prediction_modules,
+        stages.trial_training_modules,
+        stages.table_modules,
+        lambda name: stages.memory_modules([name]),
+        lambda name: stages.adaptation_modules("bimamba_tta", [name]),
+        lambda name: stages.choice_modules([name], []),
+    ],
+)
+def test_the_modules_of_something_unknown_are_refused_with_what_there_is(modules):
+    with pytest.raises(ConfigError, match="one of "):
+        modules("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("known", "name", "modules"),
+    [
+        (corpora.DEMOS, "physio", stages.demo_modules),
+        (models.DIALOGUE_MODELS, "dat", stages.training_modules),
+        (models.DIALOGUE_MODELS, "dat", stages.prediction_modules),
+        (models.SIGNAL_MODELS, "lggnet", stages.trial_training_modules),
+        (methods.METHODS, "tent", lambda name: stages.adaptation_modules("lggnet", [name])),
+        (tables.PAGES, "noxi_ccc", stages.table_modules),
+    ],
+)
+def test_a_name_that_stands_for_another_thing_of_its_module_runs_its_stage_again(
+    monkeypatch, known, name, modules
+):
+    before = code_hash(*modules(name))
+    monkeypatch.setitem(known, name, known[name] + "Other")
+    assert code_hash(*modules(name)) != before
 
 
 def choices(section, key):

@@ -10,7 +10,7 @@ import pytest
 from affectssm.corpora import complete
 from affectssm.corpora.complete import check_complete
 from affectssm.corpora.discover import discover_corpus
-from affectssm.corpora.listing import Listing
+from affectssm.corpora.listing import Listing, walk
 from affectssm.corpora.roots import look_at_roots
 from affectssm.errors import DataError
 from affectssm.settings.config import settings_class
@@ -99,6 +99,19 @@ def test_a_root_too_deep_is_refused_and_the_right_one_named(
     )
     assert f"did you mean {better}?" in caught.value.remedy
     assert not (tmp_path / "out").exists()
+
+
+def test_what_lies_above_and_folders_under_a_files_name_go_by_the_same_names_in_either_case(
+    tmp_path: Path,
+) -> None:
+    for name in ("expert.video.MP4", "expert.audio.wav", "notes.txt"):
+        touch(tmp_path / "train/001" / name)
+    (tmp_path / "train/001/novice.video.MP4").mkdir()
+    listing = walk(tmp_path)
+    found = {"train/001/expert.video.MP4", "train/001/expert.audio.wav"}
+    assert {entry.rel for entry in listing.files} == found
+    assert {entry.rel for entry in complete._glimpse(tmp_path).files} == found
+    assert [path for path, _ in listing.unreadable] == ["train/001/novice.video.MP4"]
 
 
 @pytest.mark.parametrize(("corpus", "inside"), [("noxi_add", "test-additional"), ("mahnob", "Sessions")])

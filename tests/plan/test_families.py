@@ -6,12 +6,16 @@ from affectssm.errors import ConfigError
 from affectssm.families import FAMILIES
 from affectssm.families.dialogue.family import Dialogue
 from affectssm.plan.plan import Plan
+from affectssm.vocabulary.corpora import CORPORA
+from affectssm.vocabulary.tables import PAGES
 
 
 def test_every_corpus_and_table_belongs_to_one_family():
     plan = Plan({})
-    assert {plan.owners[corpus].name for corpus in plan.places.all} == set(plan.families)
-    assert {family.name for family in plan.tables.owners.values()} == set(plan.families)
+    assert set(plan.owners) == set(plan.places.all) == set(CORPORA)
+    assert set(plan.tables.owners) == set(PAGES)
+    for owners in (plan.owners, plan.tables.owners):
+        assert {family.name for family in owners.values()} == set(plan.families)
 
 
 @pytest.mark.parametrize("claim", ["tables", "corpora"])

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from affectssm.store.code import Source
+from affectssm.store.code import ROOMS, ROOT, Source
 
 
 @pytest.fixture
@@ -41,6 +41,19 @@ def test_reaches_lazy_and_indirect_imports_within_the_rooms(root):
         "affectssm.media.b",
         "affectssm.media.c",
     }
+
+
+def test_what_the_package_holds_is_a_room_or_left_out_on_purpose():
+    folders = {path.parent.name for path in ROOT.glob("*/*.py")}
+    assert folders == {*ROOMS, "vocabulary", "settings", "families", "plan", "store"}
+    beside = {path.stem for path in ROOT.glob("*.py")}
+    assert beside == {"__init__", "cli", "commands", "errors", "torchvision_ops"}
+
+
+def test_which_name_of_a_module_is_loaded_counts(root):
+    plain, one, other = (f"affectssm.features.a{name}" for name in ("", ":A", ":B"))
+    assert Source(root).reachable([one]) == Source(root).reachable([plain])
+    assert len({Source(root).hash([target]) for target in (plain, one, other)}) == 3
 
 
 def test_a_module_that_is_not_there_is_no_code(root):

@@ -92,7 +92,7 @@ def adapt_part(
     """Adapt the folds of a part, or go on after the last finished one of a killed job.
 
     Args:
-        settings: ``trial_experiments.run_settings``, and ``methods`` in order.
+        settings: ``run_settings`` of the family of bio-signals, and ``methods`` in order.
         adaptation: AdaptationSettings, the authors' constants.
         missing: MissingSettings: patterns and ratios, and whether there is a control.
         chosen: method -> ``learning_rate`` and ``entropy_margin`` that take their place (``choose.read_chosen``).

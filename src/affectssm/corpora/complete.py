@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from affectssm.corpora.layout import Layout, find_sessions
-from affectssm.corpora.listing import RELEVANT, Entry, Listing, is_session_folder, walk
+from affectssm.corpora.listing import Entry, Listing, is_named, is_session_folder, walk
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
 from affectssm.settings.config import CorpusSettings, TrialCorpusSettings
@@ -174,7 +174,7 @@ def _glimpse(root: Path) -> Listing:
                 if is_session_folder(inner, root.name):
                     listing.sessions.append(inner)
                 waiting.append(inner)
-            elif entry.name.endswith(RELEVANT):
+            elif is_named(entry.name):
                 listing.files.append(Entry(inner, 0, 0))
     return listing
 

@@ -133,7 +133,7 @@ def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tu
         try:
             if entry.is_dir():
                 _enter(listing, entry, parts, above, barred)
-            elif entry.name.lower().endswith(listing.names):
+            elif is_named(entry.name, listing.names):
                 _add(listing, entry, parts)
         except OSError as error:  # a dangling link, a folder without rights
             listing.unreadable.append(("/".join((*parts, entry.name)), error.strerror or str(error)))
@@ -159,7 +159,7 @@ def _enter(
     hidden = entry.name.startswith(".") and not entry.name.startswith("..")
     if hidden or len(parts) >= MAX_DEPTH:
         return
-    if entry.name.endswith(RELEVANT) and not is_session_folder((*parts, entry.name), listing.root.name):
+    if is_named(entry.name) and not is_session_folder((*parts, entry.name), listing.root.name):
         _add(listing, entry, parts)  # a folder under a file's name
         return
     if is_session_folder(parts, listing.root.name) and any(
@@ -176,6 +176,11 @@ def _enter(
     if is_session_folder(inner, listing.root.name):
         listing.sessions.append(inner)
     _walk(listing, Path(entry.path), inner, barred | {identity})
+
+
+def is_named(name: str, names: tuple[str, ...] = RELEVANT) -> bool:
+    """Whether a name ends in one of `names`, in either case."""
+    return name.lower().endswith(names)
 
 
 def own_text(listing: Listing) -> str:

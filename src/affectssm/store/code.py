@@ -2,7 +2,7 @@
 
 The hash covers the syntax trees (comments, blank lines and docstrings do not count) of the named modules and of every
 affectssm module they import, directly or not, that lies in a stage's room (:data:`ROOMS`). What lies elsewhere is left
-out; its effect is covered otherwise:
+out; its effect is covered otherwise, and of what is loaded by name (``module:Name``) the name counts too:
 
 * ``vocabulary`` says what there is and ``settings`` how it is set; ``families`` and ``plan`` say what is asked. What a
   stage needs of them it is told as its settings, which are compared themselves. So a line that declares something new
@@ -35,10 +35,10 @@ ROOMS = (
 
 
 def code_hash(*modules: str, root: Path = ROOT) -> str:
-    """Return 16 hex digits for the code reachable from ``modules`` (dotted names within affectssm).
+    """Return 16 hex digits for the code reachable from ``modules``.
 
     Args:
-        modules: dotted names.
+        modules: dotted names within affectssm, or ``module:Name`` of what is loaded by name.
         root: the package's folder.
 
     Raises:
@@ -74,17 +74,20 @@ class Source:
         self._new = False
 
     def hash(self, modules: Iterable[str]) -> str:
-        """Return 16 hex digits for the code reachable from some modules."""
+        """Return 16 hex digits for the code reachable from some modules, and for the names that are loaded of them."""
+        modules = set(modules)
         digest = hashlib.sha256()
         for name in sorted(self.reachable(modules)):
             digest.update(f"{name}:{self._read(name)[0]}\n".encode())
+        for target in sorted(one for one in modules if ":" in one):
+            digest.update(f"{target}\n".encode())
         self._remember()
         return digest.hexdigest()[:16]
 
     def reachable(self, modules: Iterable[str]) -> set[str]:
         """Return the names of some modules and of all that they import within the rooms."""
         seen: set[str] = set()
-        waiting = list(modules)
+        waiting = [module.partition(":")[0] for module in modules]
         while waiting:
             name = waiting.pop()
             if name in seen:

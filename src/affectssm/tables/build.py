@@ -34,7 +34,7 @@ def build_table(
 
     Args:
         table: a key of :data:`affectssm.vocabulary.tables.PAGES`.
-        settings: ``catalogue.table_settings``, and ``edition``, what every row says in its first column.
+        settings: ``table_settings`` of its family, and ``edition``, what every row says in its first column.
         files: what it is made of: metrics of every experiment, or a measurement.
         corpora: ``results/corpora/{corpus}-{edition}`` of every corpus.
         fault_features: the features whose faults belong to the table.

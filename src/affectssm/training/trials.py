@@ -50,7 +50,7 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
     """Train the folds of a part and answer their test segments, whose labels only the label control looks at.
 
     Args:
-        settings: ``trial_experiments.run_settings``.
+        settings: ``run_settings`` of the family of bio-signals.
         epochs: the epochs of all shards that the part's folds need.
         part: see ``trial_data.folds_of_part``.
         out_dir: ``results/runs/{experiment}/{part}/{seed}``; gets config.yaml, history.csv, predictions.parquet and,

@@ -34,11 +34,6 @@ class Spec:
         """What it is made of, by the name it has in shards.json."""
         return TEST_LABELS if self.held_out else self.kind
 
-    @property
-    def module(self) -> str:
-        """The extractor's module."""
-        return self.target.partition(":")[0]
-
 
 _HERE = "affectssm.features"
 _SPECS = (

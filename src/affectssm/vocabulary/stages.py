@@ -1,12 +1,13 @@
 """Which modules' code decides what a stage writes; no imports of theirs, so that a plan can ask.
 
 What a stage loads by name (a reader, an extractor, a model, a method, the page of a table) its own imports do not show,
-and so it is named here: of all there are, those that the stage is asked for. A name that is none raises ConfigError.
+and so it is named here, as ``module:Name``: of all there are, those that the stage is asked for. A name that is none
+raises ConfigError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import spec
@@ -18,39 +19,39 @@ from affectssm.vocabulary.targets import named
 
 def demo_modules(edition: str) -> tuple[str, ...]:
     """Of the corpora that are made here."""
-    return (_module(DEMOS, edition, "edition"),)
+    return (named(DEMOS, edition, "edition"),)
 
 
 def discovery_modules(corpus: str) -> tuple[str, ...]:
     """Of what is found of a corpus."""
-    return "affectssm.corpora.discover", CORPORA[corpus]
+    return "affectssm.corpora.discover", named(CORPORA, corpus, "corpus")
 
 
 def feature_modules(feature: str) -> tuple[str, ...]:
     """Of a feature's values."""
-    return spec(feature).module, "affectssm.features.extract"
+    return spec(feature).target, "affectssm.features.extract"
 
 
 def training_modules(model: str, variant: str = "") -> tuple[str, ...]:
     """Of what a run on dialogues learns."""
     stage = "adapt" if variant == "adapt_mpiigi" else "fit"
-    return f"affectssm.training.{stage}", _module(DIALOGUE_MODELS, model, "model")
+    return f"affectssm.training.{stage}", named(DIALOGUE_MODELS, model, "model")
 
 
 def prediction_modules(model: str) -> tuple[str, ...]:
     """Of what a trained run predicts."""
-    return "affectssm.training.predict", _module(DIALOGUE_MODELS, model, "model")
+    return "affectssm.training.predict", named(DIALOGUE_MODELS, model, "model")
 
 
 def memory_modules(models: Iterable[str]) -> tuple[str, ...]:
     """Of what a training step of some models is measured to take."""
-    found = (_module(DIALOGUE_MODELS, model, "model") for model in models)
+    found = (named(DIALOGUE_MODELS, model, "model") for model in models)
     return "affectssm.training.memory", "affectssm.training.memory_step", *found
 
 
 def trial_training_modules(model: str) -> tuple[str, ...]:
     """Of what a run on trials learns and answers."""
-    return "affectssm.training.trials", _module(SIGNAL_MODELS, model, "model")
+    return "affectssm.training.trials", named(SIGNAL_MODELS, model, "model")
 
 
 def mask_modules() -> tuple[str, ...]:
@@ -60,23 +61,19 @@ def mask_modules() -> tuple[str, ...]:
 
 def adaptation_modules(model: str, methods: Iterable[str]) -> tuple[str, ...]:
     """Of what some methods answer with a model."""
-    return "affectssm.adaptation.trials", *_methods(methods), _module(SIGNAL_MODELS, model, "model")
+    return "affectssm.adaptation.trials", *_methods(methods), named(SIGNAL_MODELS, model, "model")
 
 
 def choice_modules(models: Iterable[str], methods: Iterable[str]) -> tuple[str, ...]:
     """Of the constants of some methods that are chosen with runs of some models."""
-    found = (_module(SIGNAL_MODELS, model, "model") for model in sorted(models))
+    found = (named(SIGNAL_MODELS, model, "model") for model in sorted(models))
     return "affectssm.adaptation.choose", *_methods(methods), *found
 
 
 def table_modules(table: str) -> tuple[str, ...]:
     """Of a table."""
-    return "affectssm.tables.build", _module(PAGES, table, "table")
+    return "affectssm.tables.build", named(PAGES, table, "table")
 
 
 def _methods(methods: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_module(METHODS, method, "method") for method in methods)
-
-
-def _module(known: Mapping[str, str], name: str, what: str) -> str:
-    return named(known, name, what).partition(":")[0]
+    return tuple(named(METHODS, method, "method") for method in methods)

@@ -128,6 +128,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def chosen(self, corpus: str) -> str:
         """Return the file of the learning rates and thresholds chosen on a corpus."""
+        self.wait([corpus])
         return f"{self.results}/choices/{self.places.name(corpus)}/chosen.json"
 
     def choosing_runs(self, corpus: str) -> list[str]:

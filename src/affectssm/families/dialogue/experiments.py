@@ -1,7 +1,7 @@
 """Experiments by name: a model, a variant of it and a feature source; and what one run of it is told.
 
 Light on purpose (no torch): the workflow reads it when it builds its graph. Which experiments a table is made
-of is said in tables/catalogue.py.
+of is said in catalogue.py beside it.
 """
 
 from __future__ import annotations
