@@ -82,9 +82,7 @@ class Packets:
             yield from self._packets
         except av.error.EOFError:
             return
-        except av.error.FFmpegError as error:
-            if isinstance(error, MemoryError):  # says nothing of the file
-                raise
+        except av.error.FFmpegError:  # its MemoryError too, which absurd sizes in a damaged file give
             self.broken = True
 
 

@@ -200,9 +200,7 @@ class Decoder:
                 yield from packet.decode()
             except av.error.EOFError:
                 return
-            except av.error.FFmpegError as error:
-                if isinstance(error, MemoryError):  # says nothing of the file
-                    raise
+            except av.error.FFmpegError:  # its MemoryError too, which absurd sizes in a damaged file give
                 self.damaged += not bytes(packet).startswith(TAGS)
         self.damaged += packets.broken
 
