@@ -56,7 +56,6 @@ DECLARED = {
             '    fresh: TSceptionSettings = Field(default_factory=TSceptionSettings, description="x")\n',
         )
     ],
-    "families/biosignals/experiments.py": [("VARIANTS = ", 'MODELS = (*MODELS, "fresh")\n')],
     "families/biosignals/catalogue.py": [("TABLES = ", '_MODELS["fresh"] = (("fresh", ""),)\n')],
 }
 NEW = {"discovery fresh", "feature fresh", "trial_training fresh", "table fresh"}

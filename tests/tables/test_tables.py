@@ -7,7 +7,7 @@ from scored_world import settings, write_labels, write_manifests, write_missing,
 from affectssm.errors import ConfigError, DataError
 from affectssm.evaluation.evaluate import evaluate
 from affectssm.families.dialogue.catalogue import described
-from affectssm.families.dialogue.experiments import parse_experiment
+from affectssm.families.dialogue.experiments import Experiment
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
@@ -30,8 +30,17 @@ SHAPED = {
 }
 
 
+def experiment_of(name):
+    """The experiment of a name, ``{model}[+{variant}]-{source}[-holdout]``."""
+    model, source, *holdout = name.split("-")
+    model, _, variant = model.partition("+")
+    found = Experiment(model, variant, source, "holdout" if holdout else "val")
+    assert found.name == name
+    return found
+
+
 def metrics_of(tmp_path, experiment, labels=None, skip=(), noise=0.1, seeds=(1, 2)):
-    split, cells = parse_experiment(experiment).split, parse_experiment(experiment).cells
+    split, cells = experiment_of(experiment).split, experiment_of(experiment).cells
     own = settings(split=split, experiment=experiment, seeds=seeds, cells=list(cells))
     folder = tmp_path / experiment
     predictions = [write_predictions(folder / f"{s}.parquet", s, skip=skip, noise=noise) for s in seeds]
@@ -59,7 +68,7 @@ def corpora(tmp_path):
 
 def built(tmp_path, metrics, table="noxi_ccc", out="tables", **shape):
     told = SHAPED | shape
-    told |= {"described": {name: described(parse_experiment(name)) for name in told["experiments"]}}
+    told |= {"described": {name: described(experiment_of(name)) for name in told["experiments"]}}
     path = build_table(table, told, metrics, corpora(tmp_path), ["wav2vec2"], tmp_path / out)
     return list(csv.DictReader(path.read_text().splitlines()))
 

@@ -48,7 +48,7 @@ class Plan:
         self.tables = TablePlan(self.places, self._owners("tables"))
 
     def _owners(self, what: str) -> dict[str, Family]:
-        """Return the family of each table, or of each corpus.
+        """Return the family of each table, corpus or experiment.
 
         Raises:
             ConfigError: where two claim the same.
@@ -76,7 +76,7 @@ class Plan:
     @cached_property
     def experiments(self) -> dict[str, Family]:
         """Full name of an experiment -> its family."""
-        return {name: family for family in self.families.values() for name in family.experiments}
+        return self._owners("experiments")
 
     def ask(self, question: str, given: Mapping[str, str]) -> Any:
         """Return the answer to a question of the rules: a method of whoever has it, told of what it wants to know.
@@ -92,6 +92,8 @@ class Plan:
             method = getattr(one, question, None)
             if method is not None:
                 wanted = inspect.signature(method).parameters
+                if unknown := set(wanted) - set(known):
+                    raise TypeError(f"{question} wants {', '.join(sorted(unknown))} beside {dict(given)}")
                 return method(**{name: known[name] for name in wanted})
         raise AttributeError(f"nobody answers {question} for {dict(given)}")
 

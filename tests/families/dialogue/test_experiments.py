@@ -3,11 +3,9 @@ import sys
 
 import pytest
 
-from affectssm.errors import ConfigError
 from affectssm.families.dialogue.experiments import (
     Experiment,
     evaluation_settings,
-    parse_experiment,
     run_settings,
     training_modules,
 )
@@ -19,11 +17,19 @@ def config(**given):
     return Config.model_validate(given)
 
 
-def test_names_go_there_and_back():
-    for name in ("da_mamba-extracted", "dat-multimediate-holdout", "da_mamba+no_partner-extracted-holdout"):
-        assert parse_experiment(name).name == name
-    with pytest.raises(ConfigError, match="da_mamba-extracted"):
-        parse_experiment("da_mamba-extractd")
+@pytest.mark.parametrize(
+    ("experiment", "name"),
+    [
+        (Experiment("da_mamba"), "da_mamba-extracted"),
+        (Experiment("dat", source="multimediate", selection="holdout"), "dat-multimediate-holdout"),
+        (
+            Experiment("da_mamba", "no_partner", "extracted", "holdout"),
+            "da_mamba+no_partner-extracted-holdout",
+        ),
+    ],
+)
+def test_an_experiment_is_named_by_all_that_sets_it_apart(experiment, name):
+    assert experiment.name == name
 
 
 def test_a_run_is_told_what_its_variant_changes_and_nothing_of_the_tables():

@@ -5,18 +5,13 @@ Light on purpose (no torch): the workflow reads it when it builds its graph.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from affectssm.errors import ConfigError
 from affectssm.settings.config import Config
-from affectssm.timeline.dimensions import DIMENSIONS
 
 CORPORA = ("deap", "mahnob")
-MODELS = ("bimamba_tta", "tsception", "lggnet", "mambaformer")
-VARIANTS = ("", "shuffled_labels")  # labels exchanged between the trials of a subject
 
 
 @dataclass(frozen=True)
@@ -24,10 +19,10 @@ class TrialExperiment:
     """What is learnt from which trials.
 
     Attributes:
-        model: one of MODELS.
+        model: a name of the vocabulary's models of bio-signals.
         corpus: deap or mahnob.
         dimension: valence or arousal.
-        variant: one of VARIANTS; "" is the model as configured.
+        variant: "" is the model as configured; shuffled_labels exchanges labels between the trials of a subject.
     """
 
     model: str
@@ -44,29 +39,6 @@ class TrialExperiment:
     def name(self) -> str:
         """``{model}[+{variant}]-{corpus}_{dimension}``."""
         return self.model + (f"+{self.variant}" if self.variant else "") + f"-{self.target}"
-
-
-def parse(name: str) -> TrialExperiment:
-    """The experiment with this name.
-
-    Raises:
-        ConfigError: when there is none; the nearest names are listed.
-    """
-    known = {
-        found.name: found
-        for model in MODELS
-        for variant in VARIANTS
-        for corpus in CORPORA
-        for dimension in DIMENSIONS
-        if model == "bimamba_tta" or not variant
-        for found in [TrialExperiment(model, corpus, dimension, variant)]
-    }
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=3) or sorted(known)
-    raise ConfigError(
-        f"experiment {name}", "no experiment of this name", f"one of {', '.join(near)}", "mend the name"
-    )
 
 
 def run_settings(config: Config, experiment: TrialExperiment, seed: int) -> dict[str, Any]:

@@ -6,18 +6,16 @@ of is said in catalogue.py beside it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from affectssm.errors import ConfigError
 from affectssm.settings.config import Config
 from affectssm.vocabulary import stages
 from affectssm.vocabulary.features import GROUPS
+from affectssm.vocabulary.models import DIALOGUE_MODELS
 
-MODELS = ("da_mamba", "dat")
-SOURCES = ("extracted", "multimediate")
+MODELS = tuple(DIALOGUE_MODELS)
 FOLD = "main"  # the only fold of an experiment that is trained once per seed
 ADAPT_FOLD = "loso"  # leave one session out: each is predicted by the run that did not see it
 
@@ -38,7 +36,7 @@ class Experiment:
     """A model, a variant of it, a feature source and what selects its epoch.
 
     Attributes:
-        model: one of MODELS.
+        model: a name of the vocabulary's models of dialogues.
         variant: a key of VARIANTS; "" is the model as configured.
         source: extracted or multimediate.
         selection: ``val`` (NoXi's validation part selects the epoch, test parts are reported) or ``holdout``
@@ -77,35 +75,6 @@ class Experiment:
     def base(self) -> Experiment:
         """The experiment whose runs an adapted one continues from."""
         return Experiment(self.model, "", self.source, "val")
-
-
-def parse_experiment(name: str) -> Experiment:
-    """The experiment with this name.
-
-    Raises:
-        ConfigError: when there is none; the nearest names are listed.
-    """
-    known = {e.name: e for e in _all_experiments()}
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=3)
-    raise ConfigError(
-        f"experiment {name}",
-        "no experiment of this name",
-        f"one of {', '.join(near or sorted(known))}",
-        "mend the name",
-    )
-
-
-def _all_experiments() -> list[Experiment]:
-    return [
-        Experiment(model, variant, source, selection)
-        for model in MODELS
-        for variant in VARIANTS
-        for source in SOURCES
-        for selection in ("val", "holdout")
-        if model == "da_mamba" or not variant
-    ]
 
 
 def model_settings(config: Config, experiment: Experiment) -> dict[str, Any]:
