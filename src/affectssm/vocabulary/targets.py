@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from affectssm.errors import ConfigError
+
+Found = TypeVar("Found")
 
 
 def load(target: str) -> Any:
@@ -15,11 +17,11 @@ def load(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def named(known: Mapping[str, str], name: str, what: str) -> str:
+def named(known: Mapping[str, Found], name: str, what: str) -> Found:
     """Return what a name stands for.
 
     Args:
-        known: name -> ``module:Name``.
+        known: name -> what it stands for, ``module:Name`` where that is imported.
         name: one of them.
         what: they are, for the error (``model``).
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from affectssm.errors import ConfigError
 from affectssm.families.biosignals.experiments import CORPORA, TrialExperiment
 from affectssm.settings.config import Config
 from affectssm.tables.published import published_hash
@@ -15,9 +14,10 @@ from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.vocabulary.corpora import NO_CORPUS, PHYSIO_EDITIONS
 from affectssm.vocabulary.methods import TITLES as METHOD_TITLES
 from affectssm.vocabulary.models import SIZES, TITLES
+from affectssm.vocabulary.targets import named
 
 ADAPTED_MODEL, CONTROLS = "bimamba_tta", "bimtta_controls"
-_MODELS = {
+_MODELS: dict[str, tuple[tuple[str, str], ...]] = {
     "bimtta_accuracy": (),  # as configured
     "bimtta_missing": ((ADAPTED_MODEL, ""),),
     CONTROLS: ((ADAPTED_MODEL, ""), (ADAPTED_MODEL, "shuffled_labels")),
@@ -32,11 +32,7 @@ def experiments_of(table: str, config: Config) -> list[TrialExperiment]:
     Raises:
         ConfigError: for an unknown table.
     """
-    if table not in TABLES:
-        raise ConfigError(
-            f"table {table}", "no table of this name", f"one of {', '.join(TABLES)}", "mend the name"
-        )
-    models = _MODELS[table] or tuple((model, "") for model in config.physiology.models)
+    models = named(_MODELS, table, "table") or tuple((model, "") for model in config.physiology.models)
     return [
         TrialExperiment(model, corpus, dimension, variant)
         for model, variant in models

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from affectssm.errors import ConfigError
 from affectssm.families.dialogue.experiments import MODELS, Experiment, model_settings
 from affectssm.settings.config import Config, Scale
 from affectssm.tables.published import published_hash
 from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS
 from affectssm.vocabulary.features import GROUPS
 from affectssm.vocabulary.models import TITLES
+from affectssm.vocabulary.targets import named
 
 CORPORA = ("noxi", "noxi_add", "mpiigi")  # of dialogues
 CONTROLS = ("", "shuffled_labels", "no_partner")
@@ -60,11 +60,7 @@ def experiments_of(table: str, config: Config) -> list[Experiment]:
     Raises:
         ConfigError: for an unknown table.
     """
-    if table not in TABLES:
-        raise ConfigError(
-            f"table {table}", "no table of this name", f"one of {', '.join(TABLES)}", "mend the name"
-        )
-    return [] if table in MEASUREMENTS else _EXPERIMENTS[table](config)
+    return [] if table in MEASUREMENTS else named(_EXPERIMENTS, table, "table")(config)
 
 
 def seeds_of(table: str, config: Config) -> tuple[int, ...]:
