@@ -10,12 +10,7 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/features.smk"
-include: "workflow/rules/timeline.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/memory.smk"
-include: "workflow/rules/trials.smk"
-include: "workflow/rules/adaptation.smk"
+include: "workflow/rules/steps.smk"
 include: "workflow/rules/tables.smk"
 
 

@@ -6,25 +6,23 @@ Run as a script it prints the stages' hashes as JSON, of the package that Python
 from __future__ import annotations
 
 import json
-import re
 from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
+from affectssm.plan.jobs import Job
 from affectssm.plan.plan import Plan
 from affectssm.store.code import ROOT, Source
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import FEATURES
 from affectssm.vocabulary.tables import PAGES
 
-RULES = Path(__file__).parents[1] / "workflow" / "rules"
-_NAMED = re.compile(r'\brule (\w+)(?: as (\w+))?|code=plan\.code\("([\w.]+)"\)')
-
-
 ASKING = (
     "affectssm.families.base",
     "affectssm.plan.corpora",
     "affectssm.plan.features",
+    "affectssm.plan.jobs",
+    "affectssm.plan.plan",
     "affectssm.plan.tables",
 )
 
@@ -38,45 +36,27 @@ def stages() -> dict[str, tuple[str, ...]]:
 
 
 def _asked(plan: Plan) -> dict[str, tuple[str, ...]]:
-    dialogue, biosignals = plan.families["dialogue"], plan.families["biosignals"]
     asked = {
         "demo": {edition: plan.places.demo_code(edition) for edition in DEMOS},
         "discovery": {corpus: plan.places.discovery_code(corpus) for corpus in CORPORA},
+        "check": {plan.check_family(check): plan.check_code(check) for check in plan.checks},
         "feature": {feature: plan.features.feature_code(feature) for feature in FEATURES},
-        "training": {_model(one): dialogue.training_code(name) for name, one in dialogue.experiments.items()},
-        "prediction": {
-            _model(one): dialogue.prediction_code(name) for name, one in dialogue.experiments.items()
-        },
-        "trial_training": {
-            one.model: biosignals.trial_training_code(name) for name, one in biosignals.experiments.items()
-        },
-        "memory": {"": dialogue.memory_code()},
-        "mask": {"": biosignals.mask_code()},
-        "choice": {"": biosignals.choice_code()},
-        "adaptation": {"": biosignals.adaptation_code()},
         "table": {table: plan.tables.table_code(table) for table in PAGES},
     }
-    asking = (plan.places, plan.features, plan.tables, *plan.families.values())
+    asking = (plan, plan.places, plan.features, plan.tables)
     assert {f"{stage}_code" for stage in asked} == {
         name for one in asking for name in dir(one) if name.endswith("_code")
     }
     found = {f"{stage} {what}".strip(): code for stage, own in asked.items() for what, code in own.items()}
-    return found | {f"rule {rule}": (module,) for rule, module in _rules()}
+    return found | {name: code for job in plan.jobs for name, code in _of_job(job)}
 
 
-def _model(experiment) -> str:
-    return experiment.model + (f"+{experiment.variant}" if experiment.variant == "adapt_mpiigi" else "")
-
-
-def _rules():
-    for file in sorted(RULES.glob("*.smk")):
-        rule = ""
-        for base, other, module in _NAMED.findall(
-            file.read_text(encoding="utf-8").replace("checkpoint ", "rule ")
-        ):
-            rule = other or base or rule
-            if module:
-                yield rule, module
+def _of_job(job: Job):
+    """The stages of a step: one a model, where its code follows the model of an experiment."""
+    for name, experiment in job.family.experiments.items():
+        variant = "+adapt_mpiigi" if experiment.variant == "adapt_mpiigi" else ""
+        model = f" {experiment.model}{variant}" if "experiment" in job.wildcards else ""
+        yield f"{job.rule}{model}", job.code({"experiment": name})
 
 
 def hashes(root: Path = ROOT) -> dict[str, str]:

@@ -58,7 +58,9 @@ DECLARED = {
     ],
     "families/biosignals/catalogue.py": [("TABLES = ", '_MODELS["fresh"] = (("fresh", ""),)\n')],
 }
-NEW = {"discovery fresh", "feature fresh", "trial_training fresh", "table fresh"}
+NEW = {"discovery fresh", "feature fresh", "train_biosignals fresh", "table fresh"} | {
+    f"{step}_biosignals fresh" for step in ("train", "evaluate", "adapt", "evaluate_adaptation")
+}
 
 # module -> the stages that an edit of it runs again
 MADE_BY = {
@@ -70,23 +72,25 @@ MADE_BY = {
     "features.extract": ["feature *"],
     "features.wav2vec2": ["feature wav2vec2"],
     "features.faces": ["feature face_track"],
-    "timeline.windows": ["rule *_windows", "rule complete", "training *", "prediction *"],
-    "timeline.epochs": ["rule epochs"],
-    "training.fit": ["training da_mamba", "training dat"],
-    "training.adapt": ["training da_mamba+adapt_mpiigi"],
-    "training.predict": ["prediction *"],
-    "training.trials": ["trial_training *"],
-    "training.memory": ["memory"],
-    "models.baselines.dat": ["training dat", "prediction dat", "memory"],
-    "models.bimamba_tta": ["trial_training bimamba_tta", "choice", "adaptation"],
-    "adaptation.mask_files": ["mask", "adaptation"],
-    "adaptation.choose": ["choice"],
-    "adaptation.trials": ["adaptation"],
-    "adaptation.eata": ["choice", "adaptation"],
-    "evaluation.foreseen": ["rule complete"],
-    "evaluation.evaluate": ["rule evaluate"],
-    "evaluation.submission": ["rule submission"],
-    "evaluation.trials": ["rule evaluate_trials", "rule evaluate_adaptation"],
+    "timeline.windows": ["*_windows_dialogue", "check dialogue", "train_dialogue *", "predict_dialogue *"],
+    "timeline.epochs": ["segments_biosignals"],
+    "training.fit": ["train_dialogue da_mamba", "train_dialogue dat"],
+    "training.adapt": ["train_dialogue da_mamba+adapt_mpiigi"],
+    "training.predict": ["predict_dialogue *"],
+    "training.trials": ["train_biosignals *"],
+    "training.memory": ["memory_dialogue"],
+    "models.baselines.dat": ["train_dialogue dat", "predict_dialogue dat", "memory_dialogue"],
+    "models.bimamba_tta": ["train_biosignals bimamba_tta", "choose_biosignals", "adapt_biosignals *"],
+    "adaptation.mask_files": ["masks_biosignals", "adapt_biosignals *"],
+    "adaptation.choose": ["choose_biosignals"],
+    "adaptation.trials": ["adapt_biosignals *"],
+    "adaptation.eata": ["choose_biosignals", "adapt_biosignals *"],
+    "evaluation.foreseen": ["check *"],
+    "families.dialogue.stages.foreseen": ["check dialogue"],
+    "families.biosignals.stages.foreseen": ["check biosignals"],
+    "evaluation.evaluate": ["evaluate_dialogue *"],
+    "evaluation.submission": ["submission_dialogue *"],
+    "evaluation.trials": ["evaluate_biosignals *", "evaluate_adaptation_biosignals *"],
     "tables.build": ["table *"],
     "tables.noxi_controls": ["table noxi_controls"],
     "tables.bimtta_accuracy": ["table bimtta_accuracy", "table bimtta_controls"],
@@ -95,6 +99,8 @@ MADE_BY = {
     "settings.config": [],
     "store.parquet": [],
     "commands": [],
+    "families.dialogue.family": [],
+    "families.biosignals.jobs": [],
 }  # fmt: skip
 
 

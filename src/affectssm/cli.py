@@ -21,8 +21,8 @@ from typing import Any
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.errors import AffectError, ConfigError
+from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.features import GROUPS
-from affectssm.vocabulary.kinds import KINDS
 
 # More than Python's 700: to import the large libraries makes some hundred thousand objects that all stay.
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
@@ -60,7 +60,8 @@ def _nobody_reads() -> bool:
 def _run_command(argv: Sequence[str] | None) -> int:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     atexit.register(gc.freeze)  # at its end the interpreter looks through all of them again, for a second
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parser(words).parse_args(words)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
@@ -86,7 +87,7 @@ def _not_installed(error: ModuleNotFoundError) -> Exception:
     )  # fmt: skip
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="affectssm", description=summary_of_the_package)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -96,10 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         return sub.add_argument
 
     _add_data_commands(command)
-    _add_run_commands(command)
-    _add_trial_commands(command)
-    _add_adaptation_commands(command)
     _add_table_commands(command)
+    if not argv or argv[0] not in subparsers.choices:
+        add_step_commands(subparsers, argv, _json, _json_file)
     add = command(
         "config",
         commands.config,
@@ -145,21 +145,6 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _out(add)
     add("--faults", type=Path, required=True)
 
-    add = command("windows", commands.windows, "write the window indexes of a task")
-    add("task")
-    add("--part", choices=("training", "prediction"), required=True)
-    _manifests(add)
-    add(
-        "--kinds",
-        nargs="+",
-        choices=KINDS,
-        metavar="KIND",
-        required=True,
-        help="what its features are made of",
-    )
-    add("--settings", type=_json, default={}, help="timeline of the configuration, as JSON")
-    _out(add)
-
     add = command(
         "export",
         commands.export,
@@ -172,116 +157,15 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _out(add)
 
 
-def _add_run_commands(command: Callable[[str, Handler, str], Add]) -> None:
-    add = command("train", commands.train, "train one run; a killed run goes on from its last epoch")
-    _run(add)
-    add("--fold", default="all")
-    _out(add)
-
-    add = command("predict", commands.predict, "predict every window that is not trained on")
-    _run(add)
-    add("--run", type=Path, required=True)
-    _out(add)
-
-    add = command(
-        "evaluate", commands.evaluate, "score the predictions of an experiment; opens the test labels"
-    )
-    _predictions(add)
-    _manifests(add)
-    _features(add)
-    add("--settings", type=_json, required=True)
-    _out(add)
-
+def _add_table_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add = command(
         "complete", commands.complete, "say what the tables will miss, before anything is extracted"
     )
+    add("family")
     _manifests(add)
     add("--settings", type=_json, required=True)
     _out(add)
 
-    add = command("submission", commands.submission, "write predictions in the challenge's submission format")
-    _predictions(add)
-    _out(add)
-
-    add = command(
-        "memory", commands.memory, "measure the peak memory of one training step at several window lengths"
-    )
-    add("--settings", type=_json, required=True)
-    _out(add)
-
-
-def _add_trial_commands(command: Callable[[str, Handler, str], Add]) -> None:
-    add = command(
-        "epochs", commands.epochs, "cut a shard's trials of bio-signals into epochs, with their index"
-    )
-    add("--manifest", type=Path, required=True)
-    add("--features", type=Path, required=True, help="results/features/{corpus}-{edition}")
-    add("--shard", required=True)
-    add("--settings", type=_json, default={}, help="the epochs' settings, as JSON")
-    _out(add)
-    add("--index", type=Path, required=True, help="the index to write (.parquet, beside --out)")
-    add("--faults", type=Path, required=True)
-
-    add = command(
-        "train-trials",
-        commands.train_trials,
-        "train the folds of a part; a killed job goes on with the next fold",
-    )
-    _epochs(add)
-    add("--part", required=True, help="a shard whose subjects are tested (s00), or a pooled fold (f00)")
-    add("--settings", type=_json, required=True)
-    _out(add)
-
-    add = command(
-        "evaluate-trials", commands.evaluate_trials, "score the predictions of an experiment on trials"
-    )
-    _epochs(add)
-    _files(add, "--predictions", "predictions.parquet of every part and seed")
-    add("--settings", type=_json, required=True)
-    _out(add)
-
-
-def _add_adaptation_commands(command: Callable[[str, Handler, str], Add]) -> None:
-    add = command(
-        "masks", commands.masks, "draw what goes missing from a shard's segments, for all methods alike"
-    )
-    _epochs(add)
-    add("--seed", type=int, required=True)
-    _adaptation(add)
-    _out(add)
-
-    add = command(
-        "choose",
-        commands.choose,
-        "choose learning rates and thresholds of adaptation on development subjects",
-    )
-    _epochs(add)
-    _files(add, "--runs", "results/runs/{experiment}/{part}/{seed} of both dimensions")
-    _adaptation(add)
-    _out(add)
-
-    add = command(
-        "adapt-trials", commands.adapt_trials, "adapt to the test segments of a part's folds, by every method"
-    )
-    _epochs(add)
-    _files(add, "--masks", "masks of the shards that are tested")
-    add("--chosen", type=Path, required=True, help="what choose has written")
-    add("--settings", type=_json, required=True, help="the run's, as train-trials was given them")
-    _adaptation(add)
-    add("--run", type=Path, required=True)
-    _out(add)
-    add("--streams", type=Path, required=True, help="the table of streams to write (.parquet)")
-
-    add = command("evaluate-adaptation", commands.evaluate_adaptation, "score every method of adaptation")
-    _epochs(add)
-    _files(add, "--adapted", "adapted.parquet of every part and seed")
-    _files(add, "--streams", "streams.parquet of every part and seed")
-    add("--chosen", type=Path, required=True, help="what choose has written")
-    add("--settings", type=_json, required=True)
-    _out(add)
-
-
-def _add_table_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add = command("table", commands.table, "build a table with its Markdown, provenance, faults and figure")
     add("table")
     _files(add, "--metrics", "metrics of every experiment, or the measurement of a table without experiments")
@@ -301,30 +185,10 @@ def _add_table_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _out(add)
 
 
-def _run(add: Add) -> None:
-    add("--windows", type=Path, required=True, help="results/windows/{task}")
-    _features(add)
-    add("--settings", type=_json, required=True)
-    _computing(add, "{workers}")
-
-
 def _places(add: Add) -> None:
     add("--root", type=_folder, help="folder of the corpus")
     add("--ground-truth", type=_folder, help="folder with the withheld test labels")
     add("--edition", type=Path, help="results/editions/{corpus}-{name}, which says both, in place of them")
-
-
-def _epochs(add: Add) -> None:
-    _files(add, "--epochs", "results/epochs/{corpus}-{edition}/{shard}.h5 of the shards that are needed")
-
-
-def _adaptation(add: Add) -> None:
-    add("--adaptation", type=_json, required=True, help="methods, streams, patterns and choice, as JSON")
-
-
-def _predictions(add: Add) -> None:
-    _files(add, "--predictions", "predictions.parquet of every seed")
-    add("--missing", type=Path, required=True, help="participants that could not be predicted")
 
 
 def _manifests(add: Add) -> None:

@@ -20,6 +20,7 @@ from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.errors import DataError
 from affectssm.evaluation.evaluate import evaluate
 from affectssm.evaluation.foreseen import check_complete
+from affectssm.families.registry import find
 from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.card import make_card
 from affectssm.store.parquet import read_parquet
@@ -32,6 +33,7 @@ ASKED = {
     "experiments": [["multimediate", "test", ["noxi_base", "noxi_add", "mpiigi"]]],
     "allow_incomplete": False,
 }
+DIALOGUE, BIOSIGNALS = (find(name).foresees for name in ("dialogue", "biosignals"))
 PROTOCOL = ProtocolSettings(folds=2).model_dump(mode="json")
 
 
@@ -73,7 +75,7 @@ CASES = {
 @pytest.mark.parametrize("seats", [None, SEATS], ids=["as in the manifest", "one recording has no row"])
 def test_what_is_foreseen_is_what_the_evaluation_finds(tmp_path, without, seats):
     paths = manifests(tmp_path, without, seats)
-    seen = check_complete(ASKED | {"allow_incomplete": True}, paths, tmp_path / "complete.json")
+    seen = check_complete(DIALOGUE, ASKED | {"allow_incomplete": True}, paths, tmp_path / "complete.json")
     rows = [StreamRow(**one) for path in paths for one in read_parquet(path).to_pylist()]
     _, left_out = find_targets(rows, STREAM_KINDS, 100)
     gone = [(one.corpus, one.split, one.recording, one.participant, one.reason) for one in left_out]
@@ -107,7 +109,7 @@ def test_what_is_foreseen_is_what_the_evaluation_finds(tmp_path, without, seats)
 def test_gaps_stop_before_anything_is_computed_and_name_units_and_remedy(tmp_path):
     paths = manifests(tmp_path, CASES["a stream"], SEATS)
     with pytest.raises(DataError) as caught:
-        check_complete(ASKED, paths, tmp_path / "complete.json")
+        check_complete(DIALOGUE, ASKED, paths, tmp_path / "complete.json")
     assert "multimediate, test: noxi_base 003/expert (no clip)" in caught.value.found
     assert "009 (no labels)" in caught.value.found and "allow_incomplete" in caught.value.remedy
     assert not (tmp_path / "complete.json").exists()
@@ -120,11 +122,11 @@ def test_what_no_table_scores_is_no_gap(tmp_path):
     )
     unlabelled = [(r, who, "annotation") for r in WORLD["mpiigi", "test"] for who in ROLES]
     del paths[1]
-    assert check_complete(ASKED, paths, tmp_path / "a.json") == []
+    assert check_complete(DIALOGUE, ASKED, paths, tmp_path / "a.json") == []
     paths = manifests(tmp_path, [*unlabelled, ("001", "expert", "clip")])
-    assert check_complete(ASKED, paths, tmp_path / "b.json") == []
+    assert check_complete(DIALOGUE, ASKED, paths, tmp_path / "b.json") == []
     extracted = [["extracted", "test", ["noxi_base"]]]
-    assert check_complete(ASKED | {"experiments": extracted}, paths, tmp_path / "c.json") == []
+    assert check_complete(DIALOGUE, ASKED | {"experiments": extracted}, paths, tmp_path / "c.json") == []
     assert json.loads((tmp_path / "c.json").read_text())["missing"] == []
 
 
@@ -152,7 +154,7 @@ def trials(root, subjects, kinds=("eeg", "eog", "ratings")):
 def test_subjects_that_no_fold_can_test_are_foreseen(tmp_path, protocol, subjects, missing):
     asked = {"protocol": PROTOCOL | {"protocol": protocol}, "modalities": {"deap": ["eeg"]}}
     found = check_complete(
-        asked | {"allow_incomplete": True}, trials(tmp_path, subjects), tmp_path / "c.json"
+        BIOSIGNALS, asked | {"allow_incomplete": True}, trials(tmp_path, subjects), tmp_path / "c.json"
     )
     assert found == missing
 
@@ -160,4 +162,4 @@ def test_subjects_that_no_fold_can_test_are_foreseen(tmp_path, protocol, subject
 def test_a_modality_that_no_trial_has_is_refused_even_where_gaps_are_allowed(tmp_path):
     asked = {"protocol": PROTOCOL, "modalities": {"deap": ["eeg", "gsr"]}, "allow_incomplete": True}
     with pytest.raises(DataError, match="no trial with gsr"):
-        check_complete(asked, trials(tmp_path, {"s01": 4}), tmp_path / "c.json")
+        check_complete(BIOSIGNALS, asked, trials(tmp_path, {"s01": 4}), tmp_path / "c.json")

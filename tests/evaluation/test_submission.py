@@ -15,7 +15,7 @@ def test_every_test_session_is_there_with_every_line(tmp_path):
     paths = [write_predictions(tmp_path / f"{s}.parquet", s) for s in (1, 2)]
     left_out = ("noxi", "test-base", "009", "expert", "no audio")
     missing = write_missing(tmp_path, [left_out, ("noxi", "val", "005", "expert", "no audio")])
-    write_submission("da_mamba+x-extracted-demo", paths, missing, tmp_path / "out")
+    write_submission({"experiment": "da_mamba+x-extracted-demo"}, paths, missing, tmp_path / "out")
     written = json.loads((tmp_path / "out/index.json").read_text())
     index = written["files"]
     assert [tuple(row[name] for name in MISSING_SCHEMA.names) for row in written["left_out"]] == [left_out]
@@ -45,7 +45,7 @@ def test_seeds_that_differ_in_what_they_predicted_are_refused(tmp_path):
         write_predictions(tmp_path / "2.parquet", 2, skip={("003", "expert")}),
     ]
     with pytest.raises(DataError, match="different participants"):
-        write_submission("x", paths, write_missing(tmp_path), tmp_path / "out")
+        write_submission({"experiment": "x"}, paths, write_missing(tmp_path), tmp_path / "out")
     assert not (tmp_path / "out/index.json").exists()
 
 
@@ -54,4 +54,4 @@ def test_unsafe_ids_are_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(WORLD, ("noxi", "test-base"), ["../003"])
     path = write_predictions(tmp_path / "1.parquet", 1)
     with pytest.raises(DataError):
-        write_submission("x", [path], write_missing(tmp_path), tmp_path / "out")
+        write_submission({"experiment": "x"}, [path], write_missing(tmp_path), tmp_path / "out")

@@ -3,8 +3,8 @@
 import pytest
 
 from affectssm.errors import ConfigError
-from affectssm.families import FAMILIES
 from affectssm.families.dialogue.family import Dialogue
+from affectssm.families.registry import OWN, find_all
 from affectssm.plan.plan import Plan
 from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.tables import PAGES
@@ -26,7 +26,7 @@ def test_two_families_that_claim_the_same_are_refused(claim):
         corpora = Dialogue.corpora if claim == "corpora" else ()
 
     with pytest.raises(ConfigError, match=f"dialogue and other(.|\n)*among their {claim}"):
-        Plan({}, families=[*FAMILIES, Other])
+        Plan({}, families=[*find_all(OWN), Other])
 
 
 def test_a_question_goes_to_the_family_of_what_is_named():
@@ -34,11 +34,9 @@ def test_a_question_goes_to_the_family_of_what_is_named():
     dialogue, biosignals = plan.families["dialogue"], plan.families["biosignals"]
     spoken, measured = next(iter(dialogue.experiments)), next(iter(biosignals.experiments))
     assert plan.ask("training_code", {"experiment": spoken}) == dialogue.training_code(spoken)
-    told = plan.ask("adaptation_arguments", {"experiment": measured, "part": "s00", "seed": "1"})
-    assert told == biosignals.adaptation_arguments(biosignals.corpus_of(measured))
+    measured_run = {"experiment": measured, "part": "s00", "seed": "1"}
+    assert plan.ask("run_settings", measured_run) == biosignals.run_settings(measured, "1")
     assert plan.ask("metrics_of", {"table": "noxi_ccc"}) == dialogue.metrics_of("noxi_ccc")
-    task = dialogue.task(spoken)
-    assert plan.ask("window_arguments", {"task": task}) == dialogue.window_arguments(task)
     seeds = {"experiment": spoken, "seeds": "1-2"}
     assert plan.ask("predictions_of", seeds) == dialogue.predictions_of(spoken, [1, 2])
 

@@ -250,13 +250,13 @@ def test_training_rows_are_standardised_by_their_own_statistics_alone(run, epoch
         )
 
 
-@pytest.mark.parametrize("command", ["train-trials", "masks", "choose", "evaluate-trials"])
+@pytest.mark.parametrize("command", ["train", "masks", "choose", "evaluate"])
 def test_a_command_told_too_little_says_what_it_lacks(command, tmp_path, capsys):
     own = {
-        "train-trials": ["--part", "s00", "--settings", "{}"],
-        "masks": ["--seed", "1", "--adaptation", "{}"],
-        "choose": ["--runs", "r", "--adaptation", "{}"],
-        "evaluate-trials": ["--predictions", "p", "--settings", "{}"],
+        "train": ["--part", "s00", "--settings", "{}"],
+        "masks": ["--seed", "1", "--settings", "{}"],
+        "choose": ["--runs", "r", "--settings", "{}"],
+        "evaluate": ["--predictions", "p", "--settings", "{}"],
     }[command]
-    assert main([command, "--epochs", "none.h5", *own, "--out", str(tmp_path / "out")]) == 1
+    assert main([command, "biosignals", "--epochs", "none.h5", *own, "--out", str(tmp_path / "out")]) == 1
     assert "without" in capsys.readouterr().err

@@ -12,14 +12,20 @@ ABLATION, MEMORY = "results/tables/damamba_ablation.csv", "results/tables/damamb
 
 def test_the_ablation_shares_the_full_models_runs_and_extracts_nothing_anew(copy):
     jobs = copy.executed("-n", ABLATION)
-    trained = {output.split("/")[2] for rule, output in jobs if rule == "train"}
+    trained = {output.split("/")[2] for rule, output in jobs if rule == "train_dialogue"}
     assert trained == {
         f"da_mamba+{variant}-multimediate-demo-tiny"
         for variant in ("no_modality", "no_partner", "no_fusion", "transformer")
     }
-    assert rules(jobs) == {"train", "predict", "evaluate", "edition_table", "table"}
+    assert rules(jobs) == {
+        "train_dialogue",
+        "predict_dialogue",
+        "evaluate_dialogue",
+        "edition_table",
+        "table",
+    }
 
 
 def test_the_memory_table_needs_no_corpus(tmp_path):
     place = Workplace.make(tmp_path / "bare")
-    assert rules(place.executed("-n", MEMORY)) == {"memory", "edition_table", "table"}
+    assert rules(place.executed("-n", MEMORY)) == {"memory_dialogue", "edition_table", "table"}

@@ -122,7 +122,13 @@ def test_of_one_that_was_copied_without_its_times_nothing_is_extracted_or_traine
     moved = configured(place, place.folder / "other" / "noxi")
     done = rules(place.executed(TABLE, config=moved))
     assert "manifest" in done
-    assert not done & {"extract", "extract_on_cpu", "training_windows", "prediction_windows", "train"}
+    assert not done & {
+        "extract",
+        "extract_on_cpu",
+        "training_windows_dialogue",
+        "prediction_windows_dialogue",
+        "train_dialogue",
+    }
 
 
 def test_labels_that_arrive_later_are_scored_and_nothing_is_trained_again(lab):
@@ -137,8 +143,8 @@ def test_labels_that_arrive_later_are_scored_and_nothing_is_trained_again(lab):
     assert rules(place.executed(*own, config="scored.yaml")) == {"manifest"}
     assert rules(place.executed(place.check("scored.yaml"), config="scored.yaml")) == {"complete"}
     jobs = place.executed("-n", TABLE, config="scored.yaml")
-    assert {"evaluate", "edition_table", "table"} <= rules(jobs)
-    assert [output for rule, output in jobs if rule == "train"] == []
+    assert {"evaluate_dialogue", "edition_table", "table"} <= rules(jobs)
+    assert [output for rule, output in jobs if rule == "train_dialogue"] == []
     extracted = {output.split("/")[3] for rule, output in jobs if rule.startswith("extract")}
     assert extracted == {"engagement_test"}
 
@@ -159,7 +165,9 @@ def test_a_new_session_reruns_its_shard_onward(lab):
     }
     assert extracted == {shard_of("099", 3)}
     assert not [output for rule, output in jobs if rule.startswith("extract") and "/mpiigi-" in output]
-    assert {"train", "predict", "evaluate", "edition_table", "table"} <= rules(jobs)
+    assert {"train_dialogue", "predict_dialogue", "evaluate_dialogue", "edition_table", "table"} <= rules(
+        jobs
+    )
 
 
 def test_a_root_too_deep_stops_before_anything_is_extracted(lab):

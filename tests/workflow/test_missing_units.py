@@ -40,4 +40,6 @@ def test_a_missing_participant_stops_the_run_before_extraction_unless_allowed(la
     assert not (lab.folder / TABLE).exists(), "the demo's table is not what was asked for"
     said = lab.snakemake(lab.check("incomplete.yaml"), config="incomplete.yaml")
     assert "will be missing: multimediate, test: noxi_base 010/novice" in said
-    assert {"extract_on_cpu", "train", "table"} <= rules(lab.executed("-n", TABLE, config="incomplete.yaml"))
+    assert {"extract_on_cpu", "train_dialogue", "table"} <= rules(
+        lab.executed("-n", TABLE, config="incomplete.yaml")
+    )

@@ -65,11 +65,16 @@ def test_nothing_is_left_to_do_and_changes_compute_what_hangs_on_them(gone, tmp_
     method = place.folder / "src/affectssm/adaptation/eata.py"
     method.write_text(method.read_text(encoding="utf-8") + "\nADDED = 1\n", encoding="utf-8")
     jobs = rules(place.executed("-n", MISSING))
-    assert "adapt_trials" in jobs and not jobs & {"train_trials", "masks", "epochs", "extract_on_cpu"}
+    assert "adapt_biosignals" in jobs and not jobs & {
+        "train_biosignals",
+        "masks_biosignals",
+        "segments_biosignals",
+        "extract_on_cpu",
+    }
     shutil.copy2(gone.folder / "src/affectssm/adaptation/eata.py", method)
     (place.folder / "lab.yaml").write_text(
         place.read("tiny.yaml").replace("[bimamba_tta]", "[bimamba_tta, lggnet]"), encoding="utf-8"
     )
     jobs = place.executed("-n", ACCURACY, MISSING, config="lab.yaml")
-    again = {output.split("/")[2].partition("-")[0] for rule, output in jobs if rule == "train_trials"}
+    again = {output.split("/")[2].partition("-")[0] for rule, output in jobs if rule == "train_biosignals"}
     assert again == {"lggnet"}

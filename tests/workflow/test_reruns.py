@@ -22,7 +22,13 @@ def test_a_second_run_has_nothing_to_do(copy):
 def test_editing_a_model_reruns_its_training_onward(copy):
     edit(copy, "models/da_mamba.py")
     jobs = copy.executed("-n", TABLE)
-    assert rules(jobs) == {"train", "predict", "evaluate", "edition_table", "table"}
+    assert rules(jobs) == {
+        "train_dialogue",
+        "predict_dialogue",
+        "evaluate_dialogue",
+        "edition_table",
+        "table",
+    }
     assert all("/da_mamba" in output for rule, output in jobs if "table" not in rule)
 
 
@@ -31,9 +37,9 @@ def test_editing_an_extractor_reruns_it_onward(copy):
     jobs = copy.executed("-n", TABLE)
     extracted = [output for rule, output in jobs if rule.startswith("extract")]
     assert extracted and all("/optical_flow/" in output for output in extracted)
-    trained = [output for rule, output in jobs if rule == "train"]
+    trained = [output for rule, output in jobs if rule == "train_dialogue"]
     assert trained and all("-extracted-" in output for output in trained)
-    assert not rules(jobs) & {"demo_corpora", "manifest", "training_windows"}
+    assert not rules(jobs) & {"demo_corpora", "manifest", "training_windows_dialogue"}
 
 
 def test_editing_the_face_tracker_reruns_what_looks_at_faces_and_retrains(copy):
@@ -41,7 +47,7 @@ def test_editing_the_face_tracker_reruns_what_looks_at_faces_and_retrains(copy):
     jobs = copy.executed("-n", TABLE)
     extracted = {output.split("/")[3] for rule, output in jobs if rule.startswith("extract")}
     assert extracted == {"face_track", "clip_face", "optical_flow", "landmark_flow"}
-    assert "train" in rules(jobs)
+    assert "train_dialogue" in rules(jobs)
 
 
 def test_comments_rerun_nothing(copy):
@@ -54,7 +60,7 @@ def test_results_copied_without_their_times_are_touched_and_kept(copy):
     before = copy.read(TABLE)
     for path in (copy.folder / "results/features").rglob("*.h5"):
         path.touch()
-    assert "train" in rules(copy.executed("-n", TABLE))
+    assert "train_dialogue" in rules(copy.executed("-n", TABLE))
     copy.snakemake(TABLE, "--touch")
     assert copy.read(TABLE) == before
     assert "Nothing to be done" in copy.snakemake(TABLE)

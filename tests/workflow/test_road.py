@@ -56,7 +56,7 @@ def test_what_lies_beside_the_table(road):
 def test_a_logged_line_runs_by_itself(road, tmp_path):
     """A rule is one shell line: what Snakemake prints can be pasted."""
     place = road.clone(tmp_path / "copy")
-    printed = place.snakemake(TABLE, "-n", "-p", "--forcerun", "evaluate")
+    printed = place.snakemake(TABLE, "-n", "-p", "--forcerun", "evaluate_dialogue")
     line = next(text for text in printed.splitlines() if text.startswith("Shell command: affectssm evaluate"))
     line = line.removeprefix("Shell command: ")
     metrics = place.folder / line.split(" --out ")[1].split()[0]

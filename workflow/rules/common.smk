@@ -17,22 +17,18 @@ with said_last(WorkflowError):
         for notice in plan.places.notices():
             print(notice, file=sys.stderr)
 
-dialogue, biosignals = plan.families["dialogue"], plan.families["biosignals"]
-
 
 wildcard_constraints:
     corpus_edition=one_of(plan.places.corpus_editions),
     edition=one_of(DEMOS),
     shard="s[0-9]+",
-    part="[sf][0-9]+",
+    part="[A-Za-z0-9_]+",
     check=one_of(plan.checks),
     table=one_of(plan.tables.owners),
     mistyped=rf"(?!(?:{one_of(plan.tables.owners)})\.)[^/]+",
     joint=one_of({family.edition for family in plan.families.values()}),
     seed="[0-9]+",
     seeds="[0-9]+(-[0-9]+)*",
-    fold="[A-Za-z0-9_]+",
-    task=one_of(dialogue.tasks),
 
 
 def wait(corpora):
@@ -67,19 +63,26 @@ def manifests_of_check(wildcards):
     return [manifest_file(corpus) for corpus in plan.checks[wildcards.check][0]]
 
 
-def ancient_of(question):
-    """As ``ask``, of files that are followed by content, another param of the rule, and not by time."""
-    return lambda wildcards: ancient(plan.ask(question, wildcards))
+def files_of(job, read):
+    """The function of wildcards that names the files a job reads."""
+    if read.by_content:
+        return lambda wildcards: [ancient(path) for path in job.files(read, wildcards)]
+    return lambda wildcards: job.files(read, wildcards)
 
 
-def manifests_of(question):
-    """The manifests of the corpora that answer a question; they are followed by content, too.
+def inputs_of(job):
+    return {name: files_of(job, read) for name, read in job.step.reads.items()}
 
-    A manifest of a corpus that moved says the same.
-    """
-    return lambda wildcards: [
-        ancient(manifest_file(corpus)) for corpus in plan.ask(question, wildcards)
-    ]
+
+def file_words_of(job):
+    """The words that name a job's inputs. Snakemake leaves out of its comparisons what depends on input."""
+    return lambda wildcards, input: job.file_words(
+        {name: as_list(getattr(input, name)) for name in job.step.options}
+    )
+
+
+def as_list(files):
+    return [files] if isinstance(files, str) else list(files)
 
 
 def faults_of(wildcards):

@@ -47,3 +47,28 @@ checkpoint manifest:
         code=ask("discovery_code"),
     shell:
         "affectssm discover {params.arguments} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"
+
+
+# What the tables will miss is known once all corpora are discovered: nothing is extracted or trained before this look.
+# What it says is seen where Snakemake runs, too.
+checkpoint complete:
+    input:
+        manifests=manifests_of_check,
+    output:
+        missing="results/complete/{check}.json",
+    log:
+        "results/logs/complete/{check}.log",
+    benchmark:
+        "results/benchmarks/complete/{check}.tsv"
+    priority: 1
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        family=ask("check_family"),
+        arguments=ask("check_arguments"),
+        code=ask("check_code"),
+    shell:
+        "affectssm complete {params.family} --manifests {input.manifests} {params.arguments} --out {output.missing} 2>&1 | tee {log}"

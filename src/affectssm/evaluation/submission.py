@@ -7,8 +7,9 @@ over seeds; ``index.json``, written last, lists all files with their rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +26,13 @@ TEST_PARTS: tuple[Part, ...] = (("noxi", "test-base"), ("noxi_add", "test-additi
 DECIMALS = 6
 
 
-def write_submission(experiment: str, predictions: Sequence[Path], missing: Path, out: Path) -> None:
+def write_submission(
+    settings: Mapping[str, Any], predictions: Sequence[Path], missing: Path, out: Path
+) -> None:
     """Write the submission files of an experiment.
 
     Args:
-        experiment: its name; the tags are ``{experiment}-seed{seed}`` and ``{experiment}-mean``.
+        settings: ``experiment``, its name; the tags are ``{experiment}-seed{seed}`` and ``{experiment}-mean``.
         predictions: predictions.parquet of every seed.
         missing: missing.parquet of the task; index.json lists those of the test parts who have no file, and why.
         out: folder of the submission.
@@ -39,7 +42,7 @@ def write_submission(experiment: str, predictions: Sequence[Path], missing: Path
             frame has no prediction.
     """
     runs = [read_run(path) for path in predictions]
-    experiment = experiment.replace("+", "_")  # the tag becomes the name of a folder
+    experiment = settings["experiment"].replace("+", "_")  # the tag becomes the name of a folder
     tracks = {
         f"{experiment}-seed{run.seed}": _test_tracks(run, path)
         for run, path in zip(runs, predictions, strict=True)

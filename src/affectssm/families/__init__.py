@@ -1,13 +1,10 @@
 """Families: kinds of tasks on kinds of corpora, each described in a folder of its own.
 
 What lies directly in a family's folder describes it (names, settings, experiments, tables, jobs) and is no code that
-makes a file: it reaches the stages as their settings.
+makes a file: it reaches the stages as their settings. Code of its own that makes files lies in its folder ``stages``.
 """
 
 from affectssm.families.base import Family
-from affectssm.families.biosignals.family import Biosignals
-from affectssm.families.dialogue.family import Dialogue
+from affectssm.families.step import Input, Step
 
-FAMILIES: tuple[type[Family], ...] = (Dialogue, Biosignals)
-
-__all__ = ["FAMILIES", "Family"]
+__all__ = ["Family", "Input", "Step"]

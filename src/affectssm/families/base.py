@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from affectssm.errors import ConfigError, listed
+from affectssm.families.step import Step
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
-from affectssm.plan.text import shell_words
 from affectssm.settings.config import Config
 from affectssm.store.code import code_hash
 
@@ -37,6 +37,10 @@ class Family(ABC, Generic[E]):
         corpora: the corpora it can have, in the order of its tables.
         tables: its tables.
         sections: the sections of the configuration that decide its experiments, for messages.
+        steps: the kinds of its jobs.
+        foresees: ``module:function`` that names what its tables will miss, given what they expect (``expected``) and
+            the manifests.
+        word: how the configuration and command lines name it: its name or, of one from outside, its module.
 
     Args:
         config: the whole configuration.
@@ -48,6 +52,9 @@ class Family(ABC, Generic[E]):
     corpora: ClassVar[tuple[str, ...]]
     tables: ClassVar[tuple[str, ...]]
     sections: ClassVar[str]
+    steps: ClassVar[tuple[Step, ...]]
+    foresees: ClassVar[str]
+    word: ClassVar[str]
 
     def __init__(self, config: Config, places: CorpusPlan, features: FeaturePlan) -> None:
         self.config, self.places, self.features = config, places, features
@@ -94,6 +101,11 @@ class Family(ABC, Generic[E]):
     def expected(self) -> dict[str, Any]:
         """Return what the tables expect of the corpora, as the check before the first job is told."""
 
+    @property
+    def tasks(self) -> Sequence[str]:
+        """What its experiments learn, where several share the segments they learn from."""
+        return ()
+
     # -- tables ------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -116,14 +128,41 @@ class Family(ABC, Generic[E]):
         """Return the submissions to write beside a table."""
         return []
 
-    # -- text --------------------------------------------------------------------------------------------------
+    # -- files of a run ----------------------------------------------------------------------------------------
+
+    def checkpoint_of(self, experiment: str, part: str, seed: str) -> str:
+        """Return the checkpoint of a run."""
+        return f"{self.results}/runs/{experiment}/{part}/{seed}/checkpoint.safetensors"
+
+    def manifests(self, corpora: Iterable[str]) -> list[str]:
+        """Return the manifests of some corpora."""
+        found = list(corpora)
+        self.wait(found)
+        return [f"{self.results}/corpora/{self.places.name(corpus)}/manifest.parquet" for corpus in found]
 
     @staticmethod
     def code(*modules: str) -> str:
         """Return the hash of the code behind some modules."""
         return code_hash(*modules)
 
-    @staticmethod
-    def told(settings: Mapping[str, Any], option: str = "--settings", more: Sequence[str] = ()) -> str:
-        """Return settings as arguments of a command, after others."""
-        return shell_words(*more, option, json.dumps(settings, sort_keys=True))
+
+def answer(asked: Iterable[object], question: str, known: Mapping[str, Any]) -> Any:
+    """Return what the first who has a method of a question's name says.
+
+    Args:
+        asked: who may have it.
+        question: the name of a method.
+        known: what it can be told, by the names of its parameters.
+
+    Raises:
+        AttributeError: when nobody has it.
+        TypeError: when it wants to know what is not known.
+    """
+    for one in asked:
+        method = getattr(one, question, None)
+        if method is not None:
+            wanted = inspect.signature(method).parameters
+            if unknown := set(wanted) - set(known):
+                raise TypeError(f"{question} wants {', '.join(sorted(unknown))} beside {dict(known)}")
+            return method(**{name: known[name] for name in wanted})
+    raise AttributeError(f"nobody answers {question} for {dict(known)}")

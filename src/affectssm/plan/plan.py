@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from affectssm.errors import ConfigError
-from affectssm.families import FAMILIES, Family
+from affectssm.families.base import Family, answer
+from affectssm.families.registry import OWN, find_all
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
+from affectssm.plan.jobs import Job
 from affectssm.plan.tables import TablePlan
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.settings.load import load_config
 from affectssm.store.code import code_hash
+from affectssm.vocabulary.stages import check_modules
 
 
 class Plan:
@@ -37,13 +39,14 @@ class Plan:
         self,
         given: Mapping[str, Any],
         results: str = "results",
-        families: Sequence[type[Family]] = FAMILIES,
+        families: Sequence[type[Family]] | None = None,
     ) -> None:
         self.config = load_config(given)
         self.results = results
         self.places = CorpusPlan(self.config, results)
         self.features = FeaturePlan(self.places)
-        self.families = {family.name: family(self.config, self.places, self.features) for family in families}
+        found = find_all(OWN) if families is None else families
+        self.families = {family.name: family(self.config, self.places, self.features) for family in found}
         self.owners = self._owners("corpora")
         self.tables = TablePlan(self.places, self._owners("tables"))
 
@@ -83,19 +86,18 @@ class Plan:
 
         Args:
             question: the name of a method of the plan, the tables, a family, the features or the corpora; of families,
-                that of the experiment, table, task, check or corpus that is named.
+                that of the experiment, table or corpus that is named.
             given: the wildcards of a job.
         """
         known = self._known(given)
         family = self._family(known)
-        for one in (self, self.tables, family, self.features, self.places):
-            method = getattr(one, question, None)
-            if method is not None:
-                wanted = inspect.signature(method).parameters
-                if unknown := set(wanted) - set(known):
-                    raise TypeError(f"{question} wants {', '.join(sorted(unknown))} beside {dict(given)}")
-                return method(**{name: known[name] for name in wanted})
-        raise AttributeError(f"nobody answers {question} for {dict(given)}")
+        asked = (self, self.tables, family, self.features, self.places)
+        return answer(asked, question, known)
+
+    @cached_property
+    def jobs(self) -> list[Job]:
+        """The kinds of jobs of all families."""
+        return [Job(family, step, self._known) for family in self.families.values() for step in family.steps]
 
     def _known(self, given: Mapping[str, str]) -> dict[str, Any]:
         """The wildcards by the names that methods have for them, and what follows from them."""
@@ -116,8 +118,6 @@ class Plan:
             return self.tables.owners[known["table"]]
         if "corpus" in known:
             return self.owners[known["corpus"]]
-        if "task" in known:
-            return next(f for f in self.families.values() if known["task"] in getattr(f, "tasks", ()))
         return None
 
     # -- the look at all manifests that comes before anything is extracted or trained --------------------------
@@ -141,7 +141,13 @@ class Plan:
         """Return the arguments of ``affectssm complete`` that the rule's own files do not say."""
         return shell_words("--settings", json.dumps(self.checks[check][1], sort_keys=True))
 
-    @staticmethod
-    def code(*modules: str) -> str:
-        """Return the hash of the code behind some modules."""
-        return code_hash(*modules)
+    def check_family(self, check: str) -> str:
+        """Return how command lines name the family of a check."""
+        return self._checked(check).word
+
+    def check_code(self, check: str) -> str:
+        """Return the hash of the code of a check."""
+        return code_hash(*check_modules(self._checked(check).foresees))
+
+    def _checked(self, check: str) -> Family:
+        return self.families[check.rpartition("-")[0]]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from pathlib import Path
 
 from affectssm.errors import ConfigError
 from affectssm.families.base import Family
 from affectssm.plan.corpora import CorpusPlan
+from affectssm.plan.text import shell_words
 from affectssm.store.code import code_hash
 from affectssm.tables import standing
 from affectssm.tables.fault_tables import fault_tables
@@ -94,7 +96,8 @@ class TablePlan:
         given = set(self.places.demo_data) & set(owner.corpora_behind(table))
         settings |= {"demo": sorted({*settings["demo"], *given}), "edition": self.edition_text(table)}
         behind = ("--fault-features", *owner.features_behind(table))
-        return owner.told(settings, more=["--corpora", *self._corpora(table), *behind])
+        told = ("--settings", json.dumps(settings, sort_keys=True))
+        return shell_words("--corpora", *self._corpora(table), *behind, *told)
 
     def _corpora(self, table: str) -> list[str]:
         results = self.places.results

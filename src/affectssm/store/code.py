@@ -1,8 +1,9 @@
 """A hash of the code that makes a file, so that editing a module reruns exactly what it makes.
 
 The hash covers the syntax trees (comments, blank lines and docstrings do not count) of the named modules and of every
-affectssm module they import, directly or not, that lies in a stage's room (:data:`ROOMS`). What lies elsewhere is left
-out; its effect is covered otherwise, and of what is loaded by name (``module:Name``) the name counts too:
+affectssm module they import, directly or not, that lies in a stage's room (:data:`ROOMS`) or in the folder ``stages``
+of a family. What lies elsewhere is left out; its effect is covered otherwise, and of what is loaded by name
+(``module:Name``) the name counts too:
 
 * ``vocabulary`` says what there is and ``settings`` how it is set; ``families`` and ``plan`` say what is asked. What a
   stage needs of them it is told as its settings, which are compared themselves. So a line that declares something new
@@ -32,6 +33,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (
     "corpora", "media", "features", "timeline", "ssm", "models", "training", "adaptation", "evaluation", "tables",
 )  # fmt: skip
+
+STAGES = "stages"  # the folder of a family with code that makes files
 
 
 def code_hash(*modules: str, root: Path = ROOT) -> str:
@@ -155,7 +158,7 @@ def _remembered(memory: Path) -> dict[str, Any]:
 
 def _in_a_room(name: str) -> bool:
     parts = name.split(".")
-    return len(parts) > 1 and parts[1] in ROOMS
+    return len(parts) > 1 and (parts[1] in ROOMS or (parts[1] == "families" and STAGES in parts))
 
 
 def _without_docstrings(tree: ast.Module) -> str:

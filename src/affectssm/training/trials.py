@@ -46,14 +46,14 @@ HISTORY = ("fold", "epoch", "loss", "accuracy")
 ANSWERED = 256  # test segments answered at a time
 
 
-def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, out_dir: Path) -> None:
+def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, out: Path) -> None:
     """Train the folds of a part and answer their test segments, whose labels only the label control looks at.
 
     Args:
         settings: ``run_settings`` of the family of bio-signals.
         epochs: the epochs of all shards that the part's folds need.
         part: see ``trial_data.folds_of_part``.
-        out_dir: ``results/runs/{experiment}/{part}/{seed}``; gets config.yaml, history.csv, predictions.parquet and,
+        out: ``results/runs/{experiment}/{part}/{seed}``; gets config.yaml, history.csv, predictions.parquet and,
             last, checkpoint.safetensors. Finished folds of an unfinished job lie in ``.{seed}.resume`` beside it.
 
     Raises:
@@ -65,7 +65,7 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
     found = folds_of_part(store.index, protocol, part, settings["dimension"])
     if not found:
         raise DataError(
-            out_dir,
+            out,
             f"no fold of {part} with two trials",
             "rated trials",
             "look into the corpus's fault table",
@@ -77,7 +77,7 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
         inputs=epochs,
         part=part,
     )
-    kept = FinishedFolds(out_dir, {"id": card["id"]}, TrainedFiles())
+    kept = FinishedFolds(out, {"id": card["id"]}, TrainedFiles())
     trained = []
     for number, fold in enumerate(found):
         done = kept.get(number, recipe, partial(_fold, settings, store, fold, protocol))
@@ -86,7 +86,7 @@ def fit_trials(settings: Mapping[str, Any], epochs: Sequence[Path], part: str, o
             "fold %d/%d %s loss %.4f accuracy %.3f in training",
             number + 1, len(found), fold.name, *done.history[-1],
         )  # fmt: skip
-    _write(settings, store, found, trained, with_backends(card, kept.ran), out_dir)
+    _write(settings, store, found, trained, with_backends(card, kept.ran), out)
     kept.clear()
 
 

@@ -32,6 +32,11 @@ def feature_modules(feature: str) -> tuple[str, ...]:
     return spec(feature).target, "affectssm.features.extract"
 
 
+def check_modules(foresees: str) -> tuple[str, ...]:
+    """Of the check of what tables will miss."""
+    return "affectssm.evaluation.foreseen", foresees
+
+
 def training_modules(model: str, variant: str = "") -> tuple[str, ...]:
     """Of what a run on dialogues learns."""
     stage = "adapt" if variant == "adapt_mpiigi" else "fit"

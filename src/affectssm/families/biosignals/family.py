@@ -10,8 +10,7 @@ from affectssm.families.base import Family
 from affectssm.families.biosignals import catalogue, experiments
 from affectssm.families.biosignals.catalogue import ADAPTED_MODEL
 from affectssm.families.biosignals.experiments import TrialExperiment
-from affectssm.plan.text import shell_words
-from affectssm.settings.load import slice_json
+from affectssm.families.biosignals.steps import STEPS
 from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.vocabulary import stages
 from affectssm.vocabulary.features import in_shard
@@ -25,6 +24,9 @@ class Biosignals(Family[TrialExperiment]):
     corpora = experiments.CORPORA
     tables = catalogue.TABLES
     sections = "corpora and physiology.models"
+    steps = STEPS
+    foresees = "affectssm.families.biosignals.stages.foreseen:missing"
+    word = name
 
     @cached_property
     def experiments(self) -> dict[str, TrialExperiment]:
@@ -57,10 +59,17 @@ class Biosignals(Family[TrialExperiment]):
         read = [name for name in (*SIGNAL_KINDS, "ratings") if in_shard(name, kinds)]
         return [f"{folder}/{feature}/{shard}.h5" for feature in read]
 
-    def epochs_arguments(self, corpus: str) -> str:
-        """Return the arguments of ``affectssm epochs`` that the rule's own files do not say."""
-        folders = self.features.folders([corpus])
-        return shell_words("--features", *folders, "--settings", slice_json(self.config.physiology.epochs))
+    def manifest(self, corpus: str) -> list[str]:
+        """Return the manifest of a corpus."""
+        return self.manifests([corpus])
+
+    def epoch_settings(self) -> dict[str, Any]:
+        """Return how trials are cut."""
+        return self.config.physiology.epochs.model_dump(mode="json")
+
+    def epoch_code(self) -> str:
+        """Return the hash of the code that cuts trials."""
+        return self.code("affectssm.timeline.epochs")
 
     def shard_content(self, corpus: str, shard: str) -> str:
         """Return a word that changes with the streams of a shard."""
@@ -70,6 +79,10 @@ class Biosignals(Family[TrialExperiment]):
         """Return the epochs of all shards of a corpus."""
         self.wait([corpus])
         return self._epochs(corpus, self.places.shards(corpus))
+
+    def epochs_of_shard(self, corpus: str, shard: str) -> list[str]:
+        """Return the epochs of a shard."""
+        return self._epochs(corpus, [shard])
 
     def _epochs(self, corpus: str, shards: Sequence[str]) -> list[str]:
         return [f"{self.results}/epochs/{self.places.name(corpus)}/{shard}.h5" for shard in shards]
@@ -94,11 +107,15 @@ class Biosignals(Family[TrialExperiment]):
         shards = self.places.shards(corpus)
         return [part] if part in shards else shards
 
-    def trial_run_arguments(self, experiment: str, seed: str) -> str:
-        """Return the settings of a run, as arguments."""
-        return self.told(experiments.run_settings(self.config, self.experiment(experiment), int(seed)))
+    def run_settings(self, experiment: str, seed: str) -> dict[str, Any]:
+        """Return what the runs of a part are told."""
+        return experiments.run_settings(self.config, self.experiment(experiment), int(seed))
 
-    def trial_training_code(self, experiment: str) -> str:
+    def threads(self) -> int:
+        """Return the CPU threads of a run."""
+        return self.config.physiology.training.threads
+
+    def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
         return self.code(*stages.trial_training_modules(self.experiment(experiment).model))
 
@@ -116,6 +133,11 @@ class Biosignals(Family[TrialExperiment]):
         asked = self.config.physiology.missing
         return [f"{pattern}-{ratio:g}" for pattern in asked.patterns for ratio in asked.ratios]
 
+    def mask_files(self) -> list[str]:
+        """Return the patterns of the files of a shard's masks."""
+        folder = "results/masks/{corpus_edition}/{shard}/{seed}"
+        return [f"{folder}/{name}.parquet" for name in self.mask_names]
+
     def masks(self, corpus: str, part: str, seed: str) -> list[str]:
         """Return the masks of the segments that a part tests."""
         self.wait([corpus])
@@ -131,19 +153,19 @@ class Biosignals(Family[TrialExperiment]):
         self.wait([corpus])
         return f"{self.results}/choices/{self.places.name(corpus)}/chosen.json"
 
-    def choosing_runs(self, corpus: str) -> list[str]:
-        """Return the runs that choose: those of the first seed, over both dimensions."""
+    def choosing_checkpoints(self, corpus: str) -> list[str]:
+        """Return the checkpoints of the runs that choose: those of the first seed, over both dimensions."""
         first = self.config.physiology.seeds[:1]
         found = [TrialExperiment(ADAPTED_MODEL, corpus, dimension) for dimension in DIMENSIONS]
-        return [run for one in found for run in self.runs(self._full(one), first)]
+        return [f"{run}/checkpoint.safetensors" for one in found for run in self.runs(self._full(one), first)]
 
-    def choosing_checkpoints(self, corpus: str) -> list[str]:
-        """Return the checkpoints of the runs that choose."""
-        return [f"{run}/checkpoint.safetensors" for run in self.choosing_runs(corpus)]
+    def adaptation_settings(self, corpus: str) -> dict[str, Any]:
+        """Return what adaptation on a corpus is told beside its runs."""
+        return experiments.adaptation_settings(self.config, corpus)
 
-    def adaptation_arguments(self, corpus: str) -> str:
-        """Return what adaptation on a corpus is told beside its runs, as arguments."""
-        return self.told(experiments.adaptation_settings(self.config, corpus), "--adaptation")
+    def adapted_run_settings(self, experiment: str, seed: str) -> dict[str, Any]:
+        """Return what adapting a run is told: the run's own settings and those of adaptation."""
+        return self.run_settings(experiment, seed) | self.adaptation_settings(self.corpus_of(experiment))
 
     def adaptation_code(self) -> str:
         """Return the hash of the code that adapts."""
@@ -159,7 +181,7 @@ class Biosignals(Family[TrialExperiment]):
 
     # -- evaluation --------------------------------------------------------------------------------------------
 
-    def trial_predictions(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+    def predictions_of(self, experiment: str, seeds: Sequence[int]) -> list[str]:
         """Return the predictions of an experiment over parts and seeds."""
         return [f"{run}/predictions.parquet" for run in self.runs(experiment, seeds)]
 
@@ -171,9 +193,9 @@ class Biosignals(Family[TrialExperiment]):
         """Return what the streams did that were adapted to, over parts and seeds."""
         return [f"{run}/streams.parquet" for run in self.runs(experiment, seeds)]
 
-    def trial_evaluation_arguments(self, experiment: str, seeds: Sequence[int]) -> str:
-        """Return the settings of an evaluation, as arguments."""
-        return self.told(experiments.evaluation_settings(self.config, self.experiment(experiment), seeds))
+    def evaluation_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
+        """Return what an evaluation over some seeds is told."""
+        return experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
 
     # -- tables ------------------------------------------------------------------------------------------------
 

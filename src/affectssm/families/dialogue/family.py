@@ -10,9 +10,9 @@ from typing import Any
 from affectssm.families.base import Family
 from affectssm.families.dialogue import catalogue, experiments
 from affectssm.families.dialogue.experiments import Experiment
+from affectssm.families.dialogue.steps import STEPS
 from affectssm.plan.machine import local_gpus
-from affectssm.plan.text import shell_words, short_hash
-from affectssm.settings.load import slice_json
+from affectssm.plan.text import short_hash
 from affectssm.vocabulary.features import GROUPS, kinds_of
 from affectssm.vocabulary.stages import memory_modules
 
@@ -27,6 +27,9 @@ class Dialogue(Family[Experiment]):
     corpora = catalogue.CORPORA
     tables = catalogue.TABLES
     sections = "experiments and features.sources"
+    steps = STEPS
+    foresees = "affectssm.families.dialogue.stages.foreseen:missing"
+    word = name
 
     @cached_property
     def experiments(self) -> dict[str, Experiment]:
@@ -60,18 +63,29 @@ class Dialogue(Family[Experiment]):
         """All tasks."""
         return tuple(sorted({self.task(name) for name in self.experiments}))
 
-    def window_arguments(self, task: str) -> str:
-        """Return the arguments of ``affectssm windows``."""
-        kinds = kinds_of(task.split("-")[1])
-        return shell_words("--kinds", *kinds, "--settings", slice_json(self.config.timeline))
+    def training_window_settings(self, task: str) -> dict[str, Any]:
+        """Return what is told of the windows that are learnt from."""
+        return self._window_settings(task, "training")
 
-    def learnt(self) -> tuple[str, ...]:
-        """Return the corpora whose recordings are learnt from."""
-        return ("noxi",)
+    def prediction_window_settings(self, task: str) -> dict[str, Any]:
+        """Return what is told of the windows that are predicted."""
+        return self._window_settings(task, "prediction")
 
-    def predicted(self) -> tuple[str, ...]:
-        """Return the corpora whose recordings are predicted."""
-        return self.held
+    def _window_settings(self, task: str, part: str) -> dict[str, Any]:
+        kinds = list(kinds_of(task.split("-")[1]))
+        return {"part": part, "kinds": kinds, "clock_hz": self.config.timeline.clock_hz}
+
+    def training_manifests(self) -> list[str]:
+        """Return the manifests of the corpora whose recordings are learnt from."""
+        return self.manifests(["noxi"])
+
+    def prediction_manifests(self) -> list[str]:
+        """Return the manifests of the corpora whose recordings are predicted."""
+        return self.manifests(self.held)
+
+    def window_code(self) -> str:
+        """Return the hash of the code that makes windows."""
+        return self.code("affectssm.timeline.windows")
 
     def training_splits(self) -> str:
         """Return a hash over the streams of the recordings that are learnt from."""
@@ -137,11 +151,13 @@ class Dialogue(Family[Experiment]):
         base = self.experiment(experiment).base
         return [f"{self.results}/runs/{self._full(base)}/{base.fold}/{seed}/checkpoint.safetensors"]
 
-    def run_arguments(self, experiment: str, seed: str) -> str:
-        """Return the arguments that ``affectssm train`` and ``predict`` share."""
-        settings = experiments.run_settings(self.config, self.experiment(experiment), int(seed))
-        windows = ("--windows", f"{self.results}/windows/{self.task(experiment)}")
-        return self.told(settings, more=[*windows, "--features", *self.features.folders(self.held)])
+    def run_settings(self, experiment: str, seed: str) -> dict[str, Any]:
+        """Return what a run is told."""
+        return experiments.run_settings(self.config, self.experiment(experiment), int(seed))
+
+    def threads(self) -> int:
+        """Return the CPU threads of a run."""
+        return self.config.experiments.training.threads
 
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
@@ -181,10 +197,13 @@ class Dialogue(Family[Experiment]):
         self.wait(self.held)  # so that Snakemake looks at the job again after the manifests
         return self.predictions_of(experiment, self.config.experiments.seeds)
 
-    def evaluation_arguments(self, experiment: str, seeds: Sequence[int]) -> str:
-        """Return the arguments of ``affectssm evaluate`` that the rule's own files do not say."""
-        settings = experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
-        return self.told(settings, more=["--features", *self.features.folders(self.held)])
+    def submission_settings(self, experiment: str) -> dict[str, Any]:
+        """Return what a submission is told."""
+        return {"experiment": experiment}
+
+    def evaluation_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
+        """Return what an evaluation over some seeds is told."""
+        return experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
 
     def scored_content(self) -> str:
         """Return a hash over all streams, and over who belongs to each recording, file or no file."""
@@ -192,19 +211,22 @@ class Dialogue(Family[Experiment]):
 
     # -- memory ------------------------------------------------------------------------------------------------
 
-    @cached_property
+    def memory_settings(self) -> dict[str, Any]:
+        """Return what the memory measurement is told."""
+        return catalogue.memory_settings(self.config)
+
     def memory_file(self) -> str:
-        """The memory measurement of this configuration; each has its own, as corpora have editions."""
-        identity = {"settings": catalogue.memory_settings(self.config), "gpus": local_gpus()}
+        """Return the memory measurement of this configuration; each has its own, as corpora have editions."""
+        identity = {"settings": self.memory_settings(), "gpus": local_gpus()}
         return f"{self.results}/memory/{short_hash([json.dumps(identity, sort_keys=True)])[:8]}.json"
 
-    def memory_arguments(self) -> str:
-        """Return the arguments of ``affectssm memory``."""
-        return self.told(catalogue.memory_settings(self.config))
+    def memory_mb(self) -> int:
+        """Return the memory that the measurement itself may take, in MB."""
+        return 4000 + round(1000 * self.config.memory.limit_gb)
 
     def memory_code(self) -> str:
         """Return the hash of the code that decides what a training step is measured to take."""
-        return self.code(*memory_modules(catalogue.memory_settings(self.config)["models"]))
+        return self.code(*memory_modules(self.memory_settings()["models"]))
 
     # -- tables ------------------------------------------------------------------------------------------------
 
@@ -215,7 +237,7 @@ class Dialogue(Family[Experiment]):
     def metrics_of(self, table: str) -> list[str]:
         """Return the metrics a table is made of, over its own seeds; for a measurement, its file."""
         if table in catalogue.MEASUREMENTS:
-            return [self.memory_file]
+            return [self.memory_file()]
         seeds = "-".join(map(str, catalogue.seeds_of(table, self.config)))
         return [f"{self.results}/metrics/{name}/seeds-{seeds}.parquet" for name in self.experiments_of(table)]
 

@@ -1,0 +1,1 @@
+"""Code that makes the files of bio-signals; the code hash covers it."""

@@ -1,0 +1,1 @@
+"""Code that makes the files of dialogues; the code hash covers it."""

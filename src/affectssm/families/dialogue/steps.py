@@ -1,0 +1,131 @@
+"""The jobs of dialogues: windows, runs, predictions, scores, submissions, and what a training step takes."""
+
+from affectssm.families.step import Input, Step
+
+_JOBS = "affectssm.families.dialogue.jobs"
+_RUN = "results/runs/{experiment}/{part}/{seed}"
+_WINDOWS = Step(
+    "training_windows",
+    "write the window indexes of a task",
+    command="segments",
+    run=f"{_JOBS}:segments",
+    reads={"manifests": Input("training_manifests", "manifest.parquet of each corpus", by_content=True)},
+    writes={
+        "train": "results/windows/{task}/train.parquet",
+        "val": "results/windows/{task}/val.parquet",
+    },
+    out="results/windows/{task}",
+    settings="training_window_settings",
+    needs=("part", "kinds", "clock_hz"),
+    code="window_code",
+    content="training_splits",
+    mem_mb=2000,
+    runtime=30,
+)
+
+STEPS = (
+    _WINDOWS,
+    Step(
+        "prediction_windows",
+        _WINDOWS.summary,
+        command="segments",
+        run=_WINDOWS.run,
+        reads={"manifests": Input("prediction_manifests", by_content=True)},
+        writes={
+            "test": "results/windows/{task}/test.parquet",
+            "missing": "results/windows/{task}/missing.parquet",
+        },
+        out=_WINDOWS.out,
+        settings="prediction_window_settings",
+        code="window_code",
+        content="all_content",
+        mem_mb=2000,
+        runtime=30,
+    ),
+    Step(
+        "train",
+        "train one run; a killed run goes on from its last epoch",
+        run=f"{_JOBS}:train",
+        reads={
+            # labels of a test part that arrive later change nothing here
+            "windows": Input("training_windows", "results/windows/{task}", one=True, above=1, by_content=True),
+            "features": Input("training_tracks", "results/features/{corpus}-{edition} of each corpus", above=2),
+            "base": Input("base_checkpoint", given=False),
+        },
+        writes={
+            "checkpoint": f"{_RUN}/checkpoint.safetensors",
+            "config": f"{_RUN}/config.yaml",
+            "history": f"{_RUN}/history.csv",
+        },
+        out=_RUN,
+        settings="run_settings",
+        needs=("experiment", "model", "variant", "source", "selection", "fold", "seed", "model_settings", "training"),
+        code="training_code",
+        content="training_content",
+        computing=True,
+        threads="threads",
+        mem_mb=8000,
+        runtime=1440,
+        gpu=True,
+    ),
+    Step(
+        "predict",
+        "predict every window that is not trained on",
+        run=f"{_JOBS}:predict",
+        reads={
+            "run": Input("checkpoint_of", "results/runs/{experiment}/{part}/{seed}", one=True, above=1),
+            "windows": Input("prediction_windows", "results/windows/{task}", one=True, above=1),
+            "features": Input("prediction_tracks", "results/features/{corpus}-{edition} of each corpus", above=2),
+        },
+        writes={"out": f"{_RUN}/predictions.parquet"},
+        settings="run_settings",
+        needs=("experiment", "model", "selection", "fold", "seed", "training"),
+        code="prediction_code",
+        computing=True,
+        threads="threads",
+        mem_mb=8000,
+        runtime=240,
+        gpu=True,
+    ),
+    Step(
+        "evaluate",
+        "score the predictions of an experiment; opens the test labels",
+        run="affectssm.evaluation.evaluate:evaluate",
+        reads={
+            "predictions": Input("predictions_of", "predictions.parquet of every seed"),
+            "manifests": Input("prediction_manifests", "manifest.parquet of each corpus", by_content=True),
+            "missing": Input("missing", "participants that could not be predicted", one=True),
+            "features": Input("label_tracks", "results/features/{corpus}-{edition} of each corpus", above=2),
+        },
+        writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
+        settings="evaluation_settings",
+        needs=("experiment", "split", "cells", "seeds", "scorer"),
+        content="scored_content",
+    ),
+    # index.json is written last
+    Step(
+        "submission",
+        "write predictions in the challenge's submission format",
+        run="affectssm.evaluation.submission:write_submission",
+        reads={
+            "predictions": Input("submitted_predictions", "predictions.parquet of every seed"),
+            "missing": Input("missing", "participants that could not be predicted", one=True),
+        },
+        writes={"index": "results/submissions/{experiment}/index.json"},
+        out="results/submissions/{experiment}",
+        settings="submission_settings",
+        needs=("experiment",),
+    ),
+    Step(
+        "memory",
+        "measure the peak memory of one training step at several window lengths",
+        run="affectssm.training.memory:measure",
+        reads={},
+        writes={"out": "memory_file"},
+        settings="memory_settings",
+        needs=("models", "lengths", "device", "scale", "batch", "sizes", "groups", "feature_dims"),
+        code="memory_code",
+        mem_mb="memory_mb",
+        gpu=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""The families there are, by the word that the configuration and command lines have for them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+
+from affectssm.errors import ConfigError, listed
+from affectssm.families.base import Family
+from affectssm.vocabulary.targets import load
+
+OWN: dict[str, str] = {
+    "dialogue": "affectssm.families.dialogue.family:Dialogue",
+    "biosignals": "affectssm.families.biosignals.family:Biosignals",
+}
+"""Word -> ``module:Class`` of the families of this package."""
+GROUP = "affectssm.families"
+"""Entry points of installed packages: word -> ``module:Class``."""
+ATTRIBUTE = "FAMILY"
+"""What a module that is named as a family holds it under."""
+
+
+def find(word: str) -> type[Family]:
+    """Return a family: one of this package, of an entry point, or ``FAMILY`` of the module of this name.
+
+    Raises:
+        ConfigError: for a word that is none of these, a module that does not import, or what is no whole description.
+    """
+    if word in OWN:
+        return load(OWN[word])
+    try:
+        found = _from_outside(word)
+    except Exception as error:  # somebody else's module may raise anything while it is imported
+        raise _not_importable(word, error) from error
+    _check(word, found)
+    found.word = word
+    return found
+
+
+def _from_outside(word: str) -> type[Family]:
+    for point in entry_points(group=GROUP, name=word):
+        return point.load()
+    return getattr(importlib.import_module(word), ATTRIBUTE)
+
+
+def _not_importable(word: str, error: Exception) -> ConfigError:
+    known = [*OWN, *sorted(point.name for point in entry_points(group=GROUP))]
+    absent = isinstance(error, ModuleNotFoundError) and (error.name or "") == word.partition(".")[0]
+    return ConfigError(
+        f"family {word}",
+        "no family and no module of this name" if absent else f"{type(error).__name__}: {error}",
+        f"one of {listed(known, 12)}, or a module that holds a family as {ATTRIBUTE}",
+        "mend the name, or put its folder on PYTHONPATH (python -c 'import ...' tells whether it is found)"
+        if absent
+        else "mend the module; python -c 'import ...' shows the whole error",
+    )
+
+
+def _check(word: str, found: object) -> None:
+    """Refuse what is no whole description of a family.
+
+    Raises:
+        ConfigError: saying what is missing.
+    """
+    if not (isinstance(found, type) and issubclass(found, Family)):
+        raise ConfigError(
+            f"family {word}",
+            f"{ATTRIBUTE} = {found!r}",
+            "a subclass of affectssm.families.Family",
+            "see docs/add_a_family.md",
+        )
+    wanted = [name for name in Family.__annotations__ if name != "word"]
+    lacking = [name for name in wanted if not hasattr(found, name)] + sorted(found.__abstractmethods__)
+    if lacking:
+        raise ConfigError(
+            f"family {word}", f"a description without {', '.join(lacking)}", "all of them", "see docs/add_a_family.md"
+        )  # fmt: skip
+    _check_steps(word, found)
+
+
+def _check_steps(word: str, found: type[Family]) -> None:
+    for step in found.steps:
+        questions = [step.settings, step.code, step.content, *(one.files for one in step.reads.values())]
+        questions += [text for text in step.writes.values() if "/" not in text]
+        unknown = [name for name in questions if name and not inspect.isroutine(getattr(found, name, None))]
+        if unknown:
+            raise ConfigError(
+                f"family {word}, step {step.name}",
+                f"it asks for {', '.join(unknown)}, which the family does not have",
+                "methods of the family",
+                "add them, or mend the step",
+            )
+
+
+def find_all(words: Iterable[str]) -> list[type[Family]]:
+    """Return families by their words.
+
+    Raises:
+        ConfigError: as :func:`find`, or for two of one name.
+    """
+    found: dict[str, type[Family]] = {}
+    for word in words:
+        family = find(word)
+        if family.name in found:
+            raise ConfigError(
+                f"families {found[family.name].word} and {word}",
+                f"both are called {family.name}",
+                "a name each",
+                "rename one",
+            )
+        found[family.name] = family
+    return list(found.values())

@@ -1,0 +1,81 @@
+"""What a family says of one kind of its jobs; the rules, the command line and the code hash follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Input:
+    """Files that a job reads.
+
+    Attributes:
+        files: the family's method that names them, told of the job's wildcards.
+        help: what they are.
+        one: whether there is a single one.
+        above: how many folders above the files lies what the command is given in their place; 0: the files themselves.
+        given: whether the command is given them at all; it may find them beside others.
+        by_content: whether a change of time alone makes nothing run again; ``Step.content`` covers what they hold.
+    """
+
+    files: str
+    help: str = ""
+    one: bool = False
+    above: int = 0
+    given: bool = True
+    by_content: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of job of a family.
+
+    A *question* is the name of one of the family's methods, told of those wildcards that it has parameters for.
+
+    Attributes:
+        name: unique in the family; with the family's name, the rule.
+        summary: one line for ``--help``.
+        run: ``module:function``, called with ``settings``, the inputs that are given, the wildcards in ``words``,
+            ``computing`` where that is set, and ``out`` or the outputs, all by name.
+        reads: option of the command -> the files.
+        writes: name -> pattern of a file below ``results``, with the wildcards of the rule; or a question.
+        out: the folder that the command is given in place of the files it writes.
+        settings: question: what the command is told, as JSON.
+        needs: keys without which the settings are none.
+        words: wildcards that the command is given, by their names.
+        code: question: hash of the code that decides what is written; the module of ``run`` alone where empty.
+        content: question: what else makes a job run again.
+        command: the subcommand, where several steps share one; else the name.
+        computing: whether the command is given ``results/computing.json``, which decides no result.
+        threads, mem_mb, runtime: of a job (MB, minutes), or questions.
+        gpu: whether a GPU makes it faster.
+    """
+
+    name: str
+    summary: str
+    run: str
+    reads: Mapping[str, Input]
+    writes: Mapping[str, str]
+    settings: str
+    out: str = ""
+    needs: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    code: str = ""
+    content: str = ""
+    command: str = field(default="")
+    computing: bool = False
+    threads: int | str = 1
+    mem_mb: int | str = 4000
+    runtime: int | str = 60
+    gpu: bool = False
+
+    @property
+    def subcommand(self) -> str:
+        """The subcommand of ``affectssm`` that runs it."""
+        return (self.command or self.name).replace("_", "-")
+
+    @property
+    def options(self) -> dict[str, Input]:
+        """Option -> the input that it gives."""
+        return {name: one for name, one in self.reads.items() if one.given}

@@ -1,0 +1,142 @@
+"""The jobs of all families, as the workflow's rules want them: patterns of files, command lines, resources."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from affectssm.families.base import Family, answer
+from affectssm.families.step import Input, Step
+from affectssm.plan.machine import local_gpus
+from affectssm.plan.text import one_of, shell_words
+from affectssm.store.code import code_hash
+
+COMPUTING = "results/computing.json"
+_WILDCARD = re.compile(r"{(\w+)}")
+
+
+class Job:
+    """A step of a family of this configuration; each of its parts is one of a rule's.
+
+    Args:
+        family: whose it is.
+        step: what it says.
+        known: the wildcards of a job by the names that questions have for them, and what follows from them.
+    """
+
+    def __init__(
+        self, family: Family, step: Step, known: Callable[[Mapping[str, str]], dict[str, Any]]
+    ) -> None:
+        self.family, self.step, self._known = family, step, known
+
+    @property
+    def rule(self) -> str:
+        """The name of its rule."""
+        return f"{self.step.name}_{self.family.name}"
+
+    def ask(self, question: str, wildcards: Mapping[str, str]) -> Any:
+        """Return what the family answers to a question about a job."""
+        return answer((self.family,), question, self._known(wildcards))
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    def files(self, read: Input, wildcards: Mapping[str, str]) -> list[str]:
+        """Return the files that an input names."""
+        found = self.ask(read.files, wildcards)
+        return [found] if isinstance(found, str) else list(found)
+
+    @cached_property
+    def outputs(self) -> dict[str, str | list[str]]:
+        """Name -> pattern of what is written."""
+        return {name: text if "/" in text else self.ask(text, {}) for name, text in self.step.writes.items()}
+
+    @cached_property
+    def wildcards(self) -> list[str]:
+        """The rule's wildcards, in the order of its files' names."""
+        first = next(iter(self.outputs.values()))
+        return list(dict.fromkeys(_WILDCARD.findall(first if isinstance(first, str) else first[0])))
+
+    @property
+    def log(self) -> str:
+        """The pattern of its log."""
+        return f"results/logs/{self._place}.log"
+
+    @property
+    def benchmark(self) -> str:
+        """The pattern of what Snakemake measures of it."""
+        return f"results/benchmarks/{self._place}.tsv"
+
+    @property
+    def _place(self) -> str:
+        return "/".join([self.step.name, *(f"{{{name}}}" for name in self.wildcards)])
+
+    @property
+    def constraints(self) -> dict[str, str]:
+        """Wildcard -> what it can be: the family's own."""
+        own: dict[str, Sequence[str]] = {
+            "experiment": list(self.family.experiments),
+            "corpus_edition": [self.family.places.name(corpus) for corpus in self.family.held],
+            "task": self.family.tasks,
+        }
+        return {name: one_of(found) for name, found in own.items() if name in self.wildcards}
+
+    # -- the command -------------------------------------------------------------------------------------------
+
+    @property
+    def command(self) -> str:
+        """The subcommand, and whose job it is."""
+        return f"{self.step.subcommand} {self.family.word}"
+
+    def written_words(self, wildcards: Mapping[str, str]) -> str:
+        """Return the options that name what a job writes."""
+        out = {"out": self.step.out} if self.step.out else self.outputs
+        words = ["--computing", COMPUTING] if self.step.computing else []
+        for name, pattern in out.items():
+            words += [f"--{name}", _WILDCARD.sub(lambda found: wildcards[found[1]], str(pattern))]
+        return shell_words(*words)
+
+    def file_words(self, given: Mapping[str, Sequence[str]]) -> str:
+        """Return the options that name a job's inputs, given the files of each."""
+        words: list[str] = []
+        for name, read in self.step.options.items():
+            files = [str(path) for path in given[name]]
+            if read.above:
+                files = list(dict.fromkeys(str(Path(path).parents[read.above - 1]) for path in files))
+            words += [f"--{name}", *files]
+        return shell_words(*words)
+
+    def settings_words(self, wildcards: Mapping[str, str]) -> str:
+        """Return the options that say what a job is told."""
+        words = [word for name in self.step.words for word in (f"--{name}", wildcards[name])]
+        settings = self.ask(self.step.settings, wildcards)
+        return shell_words(*words, "--settings", json.dumps(settings, sort_keys=True))
+
+    def code(self, wildcards: Mapping[str, str]) -> str:
+        """Return the hash of the code that decides what a job writes."""
+        if self.step.code:
+            return self.ask(self.step.code, wildcards)
+        return code_hash(self.step.run.partition(":")[0])
+
+    def content(self, wildcards: Mapping[str, str]) -> str:
+        """Return what else makes a job run again."""
+        return self.ask(self.step.content, wildcards) if self.step.content else ""
+
+    # -- resources ---------------------------------------------------------------------------------------------
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of a job."""
+        return self._number(self.step.threads)
+
+    @property
+    def resources(self) -> dict[str, int]:
+        """What a job takes: MB of memory, minutes and, where there is one, a GPU."""
+        gpu = {"gpu": local_gpus()} if self.step.gpu else {}
+        return gpu | {"mem_mb": self._number(self.step.mem_mb), "runtime": self._number(self.step.runtime)}
+
+    def _number(self, given: int | str) -> int:
+        return self.ask(given, {}) if isinstance(given, str) else given

@@ -1,0 +1,83 @@
+"""The subcommands that run the jobs of families, ``affectssm STEP FAMILY``, as families describe their steps."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from affectssm.errors import ConfigError
+from affectssm.families.base import Family
+from affectssm.families.registry import OWN, find
+from affectssm.families.step import Step
+from affectssm.vocabulary.targets import load
+
+Json = Callable[[str], dict[str, Any]]
+
+
+def add_step_commands(subparsers: Any, named: Sequence[str], as_json: Json, as_json_file: Json) -> None:
+    """Add a subcommand for every step of the families of this package, and of those that are named.
+
+    Args:
+        subparsers: of the parser of ``affectssm``.
+        named: words of the command line; a second one that is no option may name a family from outside.
+        as_json, as_json_file: read an option that is JSON, or a file of JSON.
+    """
+    words = [*OWN, *(word for word in named[1:2] if word not in OWN and not word.startswith("-"))]
+    commands: dict[str, Any] = {}
+    for word in words:
+        family = find(word)
+        for name, steps in _by_command(family).items():
+            if name not in commands:
+                text = steps[0].summary
+                parser = subparsers.add_parser(name, help=text, description=text)
+                commands[name] = parser.add_subparsers(dest="family", required=True, metavar="FAMILY")
+            _add(commands[name], family, steps, as_json, as_json_file)
+
+
+def _by_command(family: type[Family]) -> dict[str, list[Step]]:
+    found: dict[str, list[Step]] = {}
+    for step in family.steps:
+        found.setdefault(step.subcommand, []).append(step)
+    return found
+
+
+def _add(
+    commands: Any, family: type[Family], steps: Sequence[Step], as_json: Json, as_json_file: Json
+) -> None:
+    step = steps[0]
+    parser = commands.add_parser(family.word, help=step.summary, description=step.summary)
+    parser.set_defaults(handler=partial(_run, step))
+    for name, read in step.options.items():
+        parser.add_argument(
+            f"--{name}", type=Path, required=True, help=read.help, nargs=None if read.one else "+"
+        )
+    for name in step.words:
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--settings", type=as_json, required=True, help="what it is told, as JSON")
+    if step.computing:
+        parser.add_argument(
+            "--computing", type=as_json_file, default={}, help="JSON file that says how it is computed"
+        )
+    for name in ["out"] if step.out else step.writes:
+        parser.add_argument(f"--{name}", type=Path, required=True)
+
+
+def _run(step: Step, given: argparse.Namespace) -> None:
+    """Run a step with what the command line gives.
+
+    Raises:
+        ConfigError: for settings that lack what the step needs.
+    """
+    missing = [name for name in step.needs if name not in given.settings]
+    if missing:
+        raise ConfigError(
+            "--settings", f"without {', '.join(missing)}", f"an object with {', '.join(step.needs)}",
+            "paste the line that Snakemake prints for this job (snakemake -n -p)",
+        )  # fmt: skip
+    beside = {
+        name: value for name, value in vars(given).items() if name not in ("command", "family", "handler")
+    }
+    load(step.run)(**beside)
