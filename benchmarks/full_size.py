@@ -30,11 +30,11 @@ from affectssm.adaptation.missing import draw
 from affectssm.adaptation.stream import run_stream
 from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
 from affectssm.corpora.signals import LEADS
+from affectssm.families.configuration import load_config
 from affectssm.models.build import signal_model
 from affectssm.models.signals import classification_loss
 from affectssm.plan.plan import Plan
 from affectssm.settings.config import Config
-from affectssm.settings.load import load_config
 from affectssm.store.card import make_card
 from affectssm.store.faults import write_faults
 from affectssm.timeline.dimensions import DIMENSIONS

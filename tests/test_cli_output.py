@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from affectssm import cli, commands
+from affectssm.families.configuration import load_config
 from affectssm.settings.config import Config
-from affectssm.settings.load import load_config
 
 
 def closed_pipe(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from affectssm.errors import ConfigError
+from affectssm.families.configuration import load_config
 from affectssm.settings.config import Config, CorpusSettings, TrainingSettings
-from affectssm.settings.load import load_config, overlay, slice_json, validate
+from affectssm.settings.load import overlay, slice_json, validate
 from affectssm.settings.presets import SCALES
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from affectssm.errors import ConfigError
+from affectssm.families.configuration import load_config
 from affectssm.settings.base import describe, fields, is_section
 from affectssm.settings.config import Config
 from affectssm.settings.docs import (
@@ -19,7 +20,6 @@ from affectssm.settings.docs import (
     scale_values,
     write_generated,
 )
-from affectssm.settings.load import load_config
 from affectssm.settings.presets import SCALES
 
 REPOSITORY = Path(__file__).parents[1]

@@ -28,7 +28,9 @@ DECLARED = {
         ('KINDS = ("video", ', 'TEXT_KINDS = ("text",)\n'),
         ('*SIGNAL_KINDS, "ratings")', "*TEXT_KINDS, "),
     ],
-    "vocabulary/corpora.py": [('    "deap": ', '    "fresh": "affectssm.corpora.fresh_corpus",\n')],
+    "vocabulary/corpora.py": [
+        ('    "deap": ', '    "fresh": _dialogues("Fresh", "affectssm.corpora.fresh_corpus"),\n')
+    ],
     "vocabulary/features.py": [
         ('    Spec("ratings", ', '    Spec("fresh", f"{_HERE}.fresh_feature:Fresh", "audio"),\n')
     ],

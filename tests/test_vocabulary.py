@@ -31,7 +31,7 @@ def test_what_is_named_can_be_loaded(target):
 
 @pytest.mark.parametrize("corpus", corpora.CORPORA)
 def test_a_corpus_is_found_and_says_what_it_is_made_of(corpus):
-    reader = importlib.import_module(corpora.CORPORA[corpus])
+    reader = importlib.import_module(corpora.CORPORA[corpus].reader)
     assert callable(reader.discover) and callable(reader.whole)
 
 
@@ -80,6 +80,9 @@ def choices(section, key):
 
 def test_the_settings_offer_what_there_is():
     assert set(Corpora.model_fields) == set(corpora.CORPORA)
+    for name, corpus in corpora.CORPORA.items():
+        assert Corpora.model_fields[name].annotation is load(corpus.settings)
+        assert set(corpus.demos.values()) <= set(corpora.DEMOS)
     assert choices(Experiments, "models") == tuple(models.DIALOGUE_MODELS)
     assert choices(Physiology, "models") == tuple(models.SIGNAL_MODELS)
     assert choices(Physiology, "methods") == tuple(methods.METHODS)

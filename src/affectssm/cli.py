@@ -21,6 +21,7 @@ from typing import Any
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.errors import AffectError, ConfigError
+from affectssm.families.registry import find
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.features import GROUPS
 
@@ -67,6 +68,8 @@ def _run_command(argv: Sequence[str] | None) -> int:
     )
     try:
         try:
+            for word in getattr(arguments, "families", ()):
+                find(word)
             arguments.handler(arguments)
         except ModuleNotFoundError as error:
             raise _not_installed(error) from error
@@ -98,8 +101,6 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
     _add_data_commands(command)
     _add_table_commands(command)
-    if not argv or argv[0] not in subparsers.choices:
-        add_step_commands(subparsers, argv, _json, _json_file)
     add = command(
         "config",
         commands.config,
@@ -110,6 +111,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     add(
         "--check", action="store_true", help="show how those files differ from the model, and fail if they do"
     )
+    if not argv or argv[0] not in subparsers.choices:
+        add_step_commands(subparsers, argv, _json, _json_file)
     return parser
 
 
@@ -120,12 +123,14 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
         help="demo, demo-tiny, demo-withheld or demo-tiny-withheld (dialogues); physio, physio-tiny or "
         "physio-original (bio-signals)",
     )
+    _family(add)
     _out(add)
 
     add = command(
         "discover", commands.discover, "write the manifest, the fault table and the shard index of a corpus"
     )
     add("corpus", help="noxi, noxi_add, mpiigi, deap or mahnob")
+    _family(add)
     _places(add)
     add("--settings", type=_json, default={}, help="corpora.<corpus> of the configuration, as JSON")
     _out(add)
@@ -136,6 +141,7 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
         "extract a feature of a shard; a killed job goes on with the next recording",
     )
     add("feature")
+    _family(add)
     add("--manifest", type=Path, required=True)
     _places(add)
     add("--shard", required=True)
@@ -168,6 +174,7 @@ def _add_table_commands(command: Callable[[str, Handler, str], Add]) -> None:
 
     add = command("table", commands.table, "build a table with its Markdown, provenance, faults and figure")
     add("table")
+    _family(add)
     _files(add, "--metrics", "metrics of every experiment, or the measurement of a table without experiments")
     add(
         "--corpora",
@@ -183,6 +190,11 @@ def _add_table_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add = command("place", commands.place, "put the files of an edition's table where users look for them")
     add("files", type=Path, nargs="+")
     _out(add)
+
+
+def _family(add: Add) -> None:
+    text = "a family from outside whose corpora, features or tables this is about"
+    add("--family", dest="families", action="append", default=[], metavar="MODULE", help=text)
 
 
 def _places(add: Add) -> None:

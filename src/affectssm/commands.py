@@ -106,6 +106,7 @@ def export(given: Namespace) -> None:
 
 
 def config(given: Namespace) -> None:
+    from affectssm.families.configuration import load_config
     from affectssm.settings import docs, load
 
     if given.write:
@@ -116,6 +117,6 @@ def config(given: Namespace) -> None:
     else:
         from affectssm.corpora.roots import look_at_roots
 
-        settings = load.load_config(given.files)
+        settings = load_config(given.files)
         print(load.as_yaml(settings), end="")
         look_at_roots(settings)

@@ -13,8 +13,9 @@ from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.listing import Listing, walk
 from affectssm.corpora.roots import look_at_roots
 from affectssm.errors import DataError
+from affectssm.families.configuration import load_config
 from affectssm.settings.config import settings_class
-from affectssm.settings.load import load_config
+from affectssm.vocabulary.corpora import CORPORA
 from tests.corpora.test_deap import table
 from tests.corpora.trees import MM25, dyad, label, streams
 
@@ -107,10 +108,10 @@ def test_what_lies_above_and_folders_under_a_files_name_go_by_the_same_names_in_
     for name in ("expert.video.MP4", "expert.audio.wav", "notes.txt"):
         touch(tmp_path / "train/001" / name)
     (tmp_path / "train/001/novice.video.MP4").mkdir()
-    listing = walk(tmp_path)
+    listing = walk(tmp_path, CORPORA["noxi"].files)
     found = {"train/001/expert.video.MP4", "train/001/expert.audio.wav"}
     assert {entry.rel for entry in listing.files} == found
-    assert {entry.rel for entry in complete._glimpse(tmp_path).files} == found
+    assert {entry.rel for entry in complete._glimpse(tmp_path, CORPORA["noxi"].files).files} == found
     assert [path for path, _ in listing.unreadable] == ["train/001/novice.video.MP4"]
 
 
@@ -186,7 +187,9 @@ def test_all_that_the_machine_has_is_never_looked_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Path] = []
-    monkeypatch.setattr(complete, "_glimpse", lambda folder: (looked.append(folder), Listing(folder))[1])
+    monkeypatch.setattr(
+        complete, "_glimpse", lambda folder, files: (looked.append(folder), Listing(folder, files))[1]
+    )
     monkeypatch.setattr(complete, "LEVELS_ABOVE", 99)
     assert not check_complete("noxi", tmp_path, settings("noxi")).counts
     assert looked == list(tmp_path.parents)[:-1]

@@ -19,7 +19,10 @@ from affectssm.corpora.manifest import StreamRow, read_manifest, shard_of
 from affectssm.errors import ConfigError
 from affectssm.store.card import read_card
 from affectssm.store.faults import read_faults
+from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.faults import CODES
+
+FILES = CORPORA["noxi"].files
 
 ROW = StreamRow(
     "noxi",
@@ -121,24 +124,24 @@ def test_length_of_a_recording_never_comes_from_a_test_label(split, frames, expe
 
 def test_fingerprint_follows_names_sizes_and_times_below_both_roots(tmp_path):
     root, truth = tmp_path / "noxi", tmp_path / "truth"
-    assert listing_fingerprint(root, truth) == listing_fingerprint(root, None)
+    assert listing_fingerprint(root, FILES, truth) == listing_fingerprint(root, FILES)
     dyad(root / "train/001")
     label(truth / "test-base/010", "expert")
-    seen = [listing_fingerprint(root, truth)]
-    assert seen[0] == listing_fingerprint(root, truth)
+    seen = [listing_fingerprint(root, FILES, truth)]
+    assert seen[0] == listing_fingerprint(root, FILES, truth)
     dyad(root / "train/002")
-    seen.append(listing_fingerprint(root, truth))
+    seen.append(listing_fingerprint(root, FILES, truth))
     os.utime(root / "train/001/expert.video.clip.stream~", ns=(1, 1))
-    seen.append(listing_fingerprint(root, truth))
+    seen.append(listing_fingerprint(root, FILES, truth))
     label(truth / "test-base/010", "novice")
-    seen.append(listing_fingerprint(root, truth))
+    seen.append(listing_fingerprint(root, FILES, truth))
     (root / "train/notes").mkdir()
-    seen.append(listing_fingerprint(root, truth))
-    seen.append(listing_fingerprint(root, None))
+    seen.append(listing_fingerprint(root, FILES, truth))
+    seen.append(listing_fingerprint(root, FILES))
     assert len(set(seen)) == len(seen)
     (root / "train/001/.editor.swp").write_text("")
     (root / "train/001/README.txt").write_text("")
-    assert listing_fingerprint(root, None) == seen[-1]
+    assert listing_fingerprint(root, FILES) == seen[-1]
 
 
 def test_fingerprint_lists_every_folder_once_and_its_import_is_light(tmp_path, monkeypatch):
@@ -154,7 +157,7 @@ def test_fingerprint_lists_every_folder_once_and_its_import_is_light(tmp_path, m
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", counting)
-    listing_fingerprint(tmp_path, None)
+    listing_fingerprint(tmp_path, FILES)
     assert len(listed) == len(set(listed)) == 202  # every folder once
     heavy = "pyarrow pandas numpy torch av h5py affectssm.settings"
     code = (

@@ -13,10 +13,11 @@ from affectssm.corpora import noxi
 from affectssm.corpora.demo.physio import write_physio_demo
 from affectssm.corpora.listing import listing_fingerprint, walk
 from affectssm.errors import ConfigError, DataError
+from affectssm.families.configuration import load_config
 from affectssm.plan.plan import Plan
 from affectssm.settings.config import CorpusSettings
-from affectssm.settings.load import load_config
 from affectssm.store import own
+from affectssm.vocabulary.corpora import CORPORA
 from tests.corpora.trees import MM24, codes, dyad, pick
 
 SETTINGS = CorpusSettings(root="unused", shards=1)
@@ -53,9 +54,9 @@ def test_a_results_folder_is_left_out_also_where_it_is_linked_and_renamed(tmp_pa
     manifest = noxi.discover(root, None, SETTINGS)
     assert recordings(manifest) == ["001"]
     assert codes(manifest, stream="checkout/results") == ["own_output"]
-    before = listing_fingerprint(root)
+    before = listing_fingerprint(root, CORPORA["noxi"].files)
     (results / "windows/train/902/expert.egemapsv2.stream").write_text("changed")
-    assert listing_fingerprint(root) == before
+    assert listing_fingerprint(root, CORPORA["noxi"].files) == before
 
 
 def test_the_plan_marks_the_results_folder(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_the_plan_marks_the_results_folder(tmp_path: Path) -> None:
 def test_a_written_demo_is_known_by_its_card(tmp_path: Path) -> None:
     write_physio_demo("physio-tiny", tmp_path / "made")
     assert own.is_demo(tmp_path / "made") and own.within_demo(tmp_path / "made" / "deap")
-    assert walk(tmp_path, names=("",)).files == []
+    assert walk(tmp_path, (), strays=True).files == []
     moved = shutil.move(tmp_path / "made", tmp_path / "DEAP")
     assert own.within_demo(Path(moved) / "deap")
 

@@ -17,9 +17,10 @@ rule demo_corpora:
         mem_mb=2000,
         runtime=10,
     params:
+        arguments=ask("demo_arguments"),
         code=ask("demo_code"),
     shell:
-        "affectssm demo {wildcards.edition} --out results/demo/{wildcards.edition} > {log} 2>&1"
+        "affectssm demo {params.arguments} --out results/demo/{wildcards.edition} > {log} 2>&1"
 
 
 # One glance at the root: which recordings there are, in which shards. Rerun when the listing of the root changes.

@@ -17,7 +17,7 @@ from affectssm.corpora.layout import Layout, find_sessions
 from affectssm.corpora.listing import Entry, Listing, is_named, is_session_folder, walk
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
-from affectssm.settings.config import CorpusSettings, TrialCorpusSettings
+from affectssm.settings.config import PlaceSettings
 from affectssm.store.own import is_own
 from affectssm.vocabulary.corpora import CORPORA
 
@@ -54,9 +54,9 @@ class Whole:
     look: Callable[[Listing], Look]
 
 
-def whole(corpus: str, settings: CorpusSettings | TrialCorpusSettings) -> Whole:
+def whole(corpus: str, settings: PlaceSettings) -> Whole:
     """Return what a corpus is made of, as its module says it."""
-    return importlib.import_module(CORPORA[corpus]).whole(settings)
+    return importlib.import_module(CORPORA[corpus].reader).whole(settings)
 
 
 def whole_dialogues(layout: Layout) -> Whole:
@@ -68,7 +68,7 @@ def whole_dialogues(layout: Layout) -> Whole:
 
 
 def check_complete(
-    corpus: str, root: Path, settings: CorpusSettings | TrialCorpusSettings, ground_truth: Path | None = None
+    corpus: str, root: Path, settings: PlaceSettings, ground_truth: Path | None = None
 ) -> Look:
     """Return what a root holds, and refuse one that holds a part of the corpus, or the corpus more than once.
 
@@ -81,7 +81,7 @@ def check_complete(
     made_of = whole(corpus, settings)
     if not root.is_dir():
         return Look({})
-    look = made_of.look(walk(root, skip=ground_truth))
+    look = made_of.look(walk(root, CORPORA[corpus].files, skip=ground_truth))
     if look.copies:
         raise DataError(
             root,
@@ -90,13 +90,13 @@ def check_complete(
             f"let corpora.{corpus}.root name one of them",
         )
     missing = _missing(made_of, look, settings)
-    better = _better(made_of, root, look, settings) if missing else None
+    better = _better(corpus, root, look, settings) if missing else None
     if missing and (look.counts or better):
         raise _incomplete(corpus, made_of, root, look, missing, better)
     return look
 
 
-def _missing(made_of: Whole, look: Look, settings: CorpusSettings | TrialCorpusSettings) -> list[str]:
+def _missing(made_of: Whole, look: Look, settings: PlaceSettings) -> list[str]:
     return [
         part
         for part in made_of.units
@@ -129,17 +129,16 @@ def _incomplete(
     )
 
 
-def _better(
-    made_of: Whole, root: Path, look: Look, settings: CorpusSettings | TrialCorpusSettings
-) -> tuple[Path, Look] | None:
+def _better(corpus: str, root: Path, look: Look, settings: PlaceSettings) -> tuple[Path, Look] | None:
     """Return the nearest folder above that holds most parts, each once, if it holds more than the root.
 
     Something of the root must be among them: what lies beside it is another copy, or the demo's.
     """
+    made_of, files = whole(corpus, settings), CORPORA[corpus].files
     best: tuple[Path, Look] | None = None
     most = len(look.counts)
     for folder in list(root.absolute().parents)[:-1][:LEVELS_ABOVE]:  # never all that the machine has
-        listing = _glimpse(folder)
+        listing = _glimpse(folder, files)
         inside = root.absolute().relative_to(folder).parts
         found = made_of.look(listing)
         ours = any(entry.parts[: len(inside)] == inside for entry in listing.files)
@@ -150,9 +149,9 @@ def _better(
     return best
 
 
-def _glimpse(root: Path) -> Listing:
+def _glimpse(root: Path, files: tuple[str, ...]) -> Listing:
     """List a folder from the top down until FOLDERS_ABOVE were entered; sizes and times are not asked for."""
-    listing = Listing(root)
+    listing = Listing(root, files)
     waiting: deque[tuple[str, ...]] = deque([()])
     entered = 0
     while waiting and entered < FOLDERS_ABOVE:
@@ -174,7 +173,7 @@ def _glimpse(root: Path) -> Listing:
                 if is_session_folder(inner, root.name):
                     listing.sessions.append(inner)
                 waiting.append(inner)
-            elif is_named(entry.name):
+            elif is_named(entry.name, files):
                 listing.files.append(Entry(inner, 0, 0))
     return listing
 

@@ -20,6 +20,7 @@ from affectssm.errors import ConfigError, DataError, UnexpectedError
 from affectssm.settings.config import DeapSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
+from affectssm.vocabulary.corpora import CORPORA
 
 TABLE = "participant_ratings.csv"
 SUFFIX = {"preprocessed": ".dat", "original": ".bdf"}
@@ -52,7 +53,7 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
         raise ConfigError("corpora.deap", "a folder of withheld labels", "none", "leave --ground-truth out")
     check_root(root, "DEAP")
     log = FaultLog("deap")
-    listing = walk(root, names=("",))
+    listing = walk(root, CORPORA["deap"].files, strays=True)
     found = sort_files(listing, settings.variant)
     note_strays(found.strays, log)
     _note_faces(found, log)

@@ -18,7 +18,7 @@ from affectssm.vocabulary.stages import discovery_modules
 
 if TYPE_CHECKING:
     from affectssm.corpora.manifest import Manifest
-    from affectssm.settings.config import CorpusSettings, TrialCorpusSettings
+    from affectssm.settings.config import PlaceSettings
 
 __all__ = [
     "discover_corpus",
@@ -36,14 +36,14 @@ def discoverer(corpus: str) -> Callable[[Path, Path | None, Any], Manifest]:
     """
     if corpus not in CORPORA:
         raise ConfigError("corpus", repr(corpus), f"one of {', '.join(CORPORA)}", "name one of these")
-    return importlib.import_module(CORPORA[corpus]).discover
+    return importlib.import_module(CORPORA[corpus].reader).discover
 
 
 def discover_corpus(
     corpus: str,
     root: Path,
     ground_truth: Path | None,
-    settings: CorpusSettings | TrialCorpusSettings,
+    settings: PlaceSettings,
     out_dir: Path,
     edition: Path | None = None,
 ) -> Manifest:

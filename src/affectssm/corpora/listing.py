@@ -25,12 +25,7 @@ SPLIT_FOLDER = re.compile(
     r"(?P<split>train|val|test-base|test-additional|test)",
     re.IGNORECASE,
 )
-# as the owners ship it, then what recorders and labs write
-VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
-RELEVANT = (
-    ".stream", ".stream~", ".annotation.csv", ".wav", *VIDEOS,  # dialogues
-    ".dat", ".bdf", "session.xml", "participant_ratings.csv",  # trials of bio-signals
-)  # fmt: skip
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
 MAX_DEPTH = 12
 
 
@@ -52,11 +47,13 @@ class Entry:
 class Listing:
     """Files of the kinds a corpus consists of, folders right below split folders, and what cannot be read.
 
-    ``own`` are the folders that this workflow wrote, which are left out.
+    ``names`` are the ends of its files' names; with ``strays`` all other files are listed, too. ``own`` are the folders
+    that this workflow wrote, which are left out.
     """
 
     root: Path
-    names: tuple[str, ...] = RELEVANT
+    names: tuple[str, ...]
+    strays: bool = False
     files: list[Entry] = field(default_factory=list)
     sessions: list[tuple[str, ...]] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
@@ -80,20 +77,22 @@ def check_root(root: Path, what: str) -> None:
     )
 
 
-def walk(root: Path, skip: Path | None = None, names: tuple[str, ...] = RELEVANT) -> Listing:
+def walk(root: Path, names: tuple[str, ...], skip: Path | None = None, strays: bool = False) -> Listing:
     """List the files of a root whose names end in one of `names`, in either case, once and in sorted order.
+
+    With `strays` all other files are listed, too.
 
     Folders below a session folder are not entered, nor hidden ones, nor `skip` (the ground-truth root, where
     it lies inside).
     """
-    listing = Listing(root, names)
+    listing = Listing(root, names, strays)
     barred = {_identity(skip)} if skip is not None and skip.is_dir() else set()
     _walk(listing, root, (), barred | {_identity(root)})
     return listing
 
 
-def listing_fingerprint(root: Path, ground_truth: Path | None = None) -> str:
-    """16 hex digits over names, sizes and times below both roots; cheap enough for the workflow's parsing.
+def listing_fingerprint(root: Path, names: tuple[str, ...], ground_truth: Path | None = None) -> str:
+    """16 hex digits over names, sizes and times of the files below both roots whose names end so; a cheap look.
 
     A root that does not exist hashes as such: the discovery itself says what is wrong.
     """
@@ -102,7 +101,7 @@ def listing_fingerprint(root: Path, ground_truth: Path | None = None) -> str:
         digest.update(b"\0base\0")
         if base is None or not base.is_dir():
             continue
-        listing = walk(base, skip=ground_truth if base is root else None)
+        listing = walk(base, names, skip=ground_truth if base is root else None)
         for line in _fingerprint_lines(listing):
             digest.update(line.encode())
     return digest.hexdigest()[:16]
@@ -133,7 +132,7 @@ def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tu
         try:
             if entry.is_dir():
                 _enter(listing, entry, parts, above, barred)
-            elif is_named(entry.name, listing.names):
+            elif listing.strays or is_named(entry.name, listing.names):
                 _add(listing, entry, parts)
         except OSError as error:  # a dangling link, a folder without rights
             listing.unreadable.append(("/".join((*parts, entry.name)), error.strerror or str(error)))
@@ -159,7 +158,7 @@ def _enter(
     hidden = entry.name.startswith(".") and not entry.name.startswith("..")
     if hidden or len(parts) >= MAX_DEPTH:
         return
-    if is_named(entry.name) and not is_session_folder((*parts, entry.name), listing.root.name):
+    if is_named(entry.name, listing.names) and not is_session_folder((*parts, entry.name), listing.root.name):
         _add(listing, entry, parts)  # a folder under a file's name
         return
     if is_session_folder(parts, listing.root.name) and any(
@@ -178,7 +177,7 @@ def _enter(
     _walk(listing, Path(entry.path), inner, barred | {identity})
 
 
-def is_named(name: str, names: tuple[str, ...] = RELEVANT) -> bool:
+def is_named(name: str, names: tuple[str, ...]) -> bool:
     """Whether a name ends in one of `names`, in either case."""
     return name.lower().endswith(names)
 

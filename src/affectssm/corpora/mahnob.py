@@ -25,6 +25,7 @@ from affectssm.settings.config import TrialCorpusSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import Action, FaultLog
 from affectssm.store.ids import is_id
+from affectssm.vocabulary.corpora import CORPORA
 
 RATE = 256.0
 BASELINE_S = 30.0
@@ -43,7 +44,7 @@ def discover(root: Path, ground_truth: Path | None, settings: TrialCorpusSetting
         raise ConfigError("corpora.mahnob", "a folder of withheld labels", "none", "leave --ground-truth out")
     check_root(root, "MAHNOB-HCI")
     log = FaultLog("mahnob")
-    listing = walk(root, names=("",))
+    listing = walk(root, CORPORA["mahnob"].files, strays=True)
     sessions = sort_sessions(listing, log)
     finder = _Finder(root, log)
     found = [finder.trial(session) for session in sessions]

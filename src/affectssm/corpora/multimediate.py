@@ -19,6 +19,7 @@ from affectssm.settings.config import CorpusSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 from affectssm.store.ids import is_id
+from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.kinds import KINDS, STREAM_KINDS
 
 
@@ -32,7 +33,8 @@ def discover(layout: Layout, root: Path, ground_truth: Path | None, settings: Co
     if ground_truth is not None:
         check_root(ground_truth, f"the test labels of {layout.title}")
     log = FaultLog(layout.corpus)
-    listing = walk(root, skip=ground_truth)
+    files = CORPORA[layout.corpus].files
+    listing = walk(root, files, skip=ground_truth)
     found = find_sessions(listing, layout)
     sessions = _usable_sessions(found, layout, log)
     if not sessions:
@@ -132,7 +134,7 @@ def _ground_truth(root: Path | None, layout: Layout, log: FaultLog) -> Labels:
     if root is None:
         return {}
     labels: Labels = {}
-    listing = walk(root)
+    listing = walk(root, CORPORA[layout.corpus].files)
     note_listing(listing, log)
     for session in find_sessions(listing, layout).sessions.values():
         if session.split not in layout.splits or not is_test_split(session.split):

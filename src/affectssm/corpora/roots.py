@@ -8,8 +8,8 @@ from pathlib import Path
 from affectssm.corpora.complete import check_complete, in_words, whole
 from affectssm.corpora.listing import check_root
 from affectssm.errors import AffectError, DataError
-from affectssm.settings.config import Config, TrialCorpusSettings
-from affectssm.vocabulary.corpora import CORPORA, DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.settings.config import Config
+from affectssm.vocabulary.corpora import CORPORA, NO_CORPUS
 
 
 def look_at_roots(config: Config) -> None:
@@ -27,17 +27,20 @@ def look_at_roots(config: Config) -> None:
 
 
 def _lines(config: Config, wrong: list[AffectError]) -> Iterator[str]:
-    for corpus in CORPORA:
+    for corpus in type(config.corpora).model_fields:
         settings = getattr(config.corpora, corpus)
-        made = PHYSIO_EDITIONS if isinstance(settings, TrialCorpusSettings) else DEMO_EDITIONS
         if settings.root == NO_CORPUS:
             yield f"{corpus}: not held"
             continue
-        if settings.root in made:
+        if settings.root in CORPORA[corpus].demos:
             yield f"{corpus}: {settings.root}, made here"
             continue
         root = Path(settings.root).expanduser()
-        truth = Path(settings.ground_truth).expanduser() if settings.ground_truth is not None else None
+        truth = (
+            Path(settings.ground_truth_folder).expanduser()
+            if settings.ground_truth_folder is not None
+            else None
+        )
         made_of = whole(corpus, settings)
         try:
             check_root(root, made_of.title)

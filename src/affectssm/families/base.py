@@ -13,8 +13,11 @@ from affectssm.errors import ConfigError, listed
 from affectssm.families.step import Step
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
+from affectssm.settings.base import Strict
 from affectssm.settings.config import Config
 from affectssm.store.code import code_hash
+from affectssm.vocabulary.corpora import Corpus
+from affectssm.vocabulary.features import Spec
 
 Wait = Callable[[Iterable[str]], None]
 
@@ -35,12 +38,16 @@ class Family(ABC, Generic[E]):
     Attributes:
         name: what it is called in folders, rules and documents.
         corpora: the corpora it can have, in the order of its tables.
-        tables: its tables.
+        tables: its tables -> ``module:function`` that makes the page of each.
         sections: the sections of the configuration that decide its experiments, for messages.
         steps: the kinds of its jobs.
         foresees: ``module:function`` that names what its tables will miss, given what they expect (``expected``) and
             the manifests.
         word: how the configuration and command lines name it: its name or, of one from outside, its module.
+        settings, presets: of one from outside, the section of the configuration of its name, and scale -> what the
+            scale decides, of the whole configuration.
+        extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
+            writes the demo, and code of a fault -> what it is.
 
     Args:
         config: the whole configuration.
@@ -49,12 +56,17 @@ class Family(ABC, Generic[E]):
     """
 
     name: ClassVar[str]
-    corpora: ClassVar[tuple[str, ...]]
-    tables: ClassVar[tuple[str, ...]]
+    corpora: ClassVar[Mapping[str, Corpus]]
+    tables: ClassVar[Mapping[str, str]]
     sections: ClassVar[str]
     steps: ClassVar[tuple[Step, ...]]
     foresees: ClassVar[str]
     word: ClassVar[str]
+    settings: ClassVar[type[Strict] | None] = None
+    presets: ClassVar[Mapping[str, Any]] = {}
+    extractors: ClassVar[tuple[Spec, ...]] = ()
+    demos: ClassVar[Mapping[str, str]] = {}
+    faults: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: Config, places: CorpusPlan, features: FeaturePlan) -> None:
         self.config, self.places, self.features = config, places, features

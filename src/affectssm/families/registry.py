@@ -9,6 +9,11 @@ from importlib.metadata import entry_points
 
 from affectssm.errors import ConfigError, listed
 from affectssm.families.base import Family
+from affectssm.vocabulary.corpora import CORPORA, DEMOS
+from affectssm.vocabulary.faults import CODES
+from affectssm.vocabulary.features import FEATURES
+from affectssm.vocabulary.outside import enlist
+from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import load
 
 OWN: dict[str, str] = {
@@ -36,7 +41,27 @@ def find(word: str) -> type[Family]:
         raise _not_importable(word, error) from error
     _check(word, found)
     found.word = word
+    _enlist(found)
     return found
+
+
+def installed() -> list[str]:
+    """Return the words of the families of installed packages."""
+    return sorted(point.name for point in entry_points(group=GROUP))
+
+
+def _enlist(family: type[Family]) -> None:
+    """Make known what a family from outside brings.
+
+    Raises:
+        ConfigError: when something of a name is there already.
+    """
+    features = {spec.name: spec for spec in family.extractors}
+    enlist(family.word, "corpus", CORPORA, family.corpora)
+    enlist(family.word, "demo", DEMOS, family.demos)
+    enlist(family.word, "feature", FEATURES, features)
+    enlist(family.word, "table", PAGES, family.tables)
+    enlist(family.word, "fault", CODES, family.faults)
 
 
 def _from_outside(word: str) -> type[Family]:
@@ -46,7 +71,7 @@ def _from_outside(word: str) -> type[Family]:
 
 
 def _not_importable(word: str, error: Exception) -> ConfigError:
-    known = [*OWN, *sorted(point.name for point in entry_points(group=GROUP))]
+    known = [*OWN, *installed()]
     absent = isinstance(error, ModuleNotFoundError) and (error.name or "") == word.partition(".")[0]
     return ConfigError(
         f"family {word}",
@@ -71,7 +96,7 @@ def _check(word: str, found: object) -> None:
             "a subclass of affectssm.families.Family",
             "see docs/add_a_family.md",
         )
-    wanted = [name for name in Family.__annotations__ if name != "word"]
+    wanted = ("name", "corpora", "tables", "sections", "steps", "foresees")
     lacking = [name for name in wanted if not hasattr(found, name)] + sorted(found.__abstractmethods__)
     if lacking:
         raise ConfigError(

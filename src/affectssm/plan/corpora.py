@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.settings.config import Config, CorpusSettings, TrialCorpusSettings
+from affectssm.settings.config import Config, PlaceSettings
 from affectssm.settings.load import slice_json
 from affectssm.store import layout, own
 from affectssm.store.code import code_hash
-from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.vocabulary.corpora import CORPORA, NO_CORPUS
+from affectssm.vocabulary.outside import brought_by
 from affectssm.vocabulary.stages import demo_modules, discovery_modules
 
-FOLDER_OF = {"noxi_add": "noxi"}
-"""Where a corpus lies below a demo's folder, if not in one of its own name."""
 _MADE_HERE = re.compile(r"(demo|physio)[a-z-]*")
 
 
@@ -33,7 +32,7 @@ class CorpusPlan:
     def __init__(self, config: Config, results: str = "results") -> None:
         self.config, self.results = config, results
 
-    def settings_of(self, corpus: str) -> CorpusSettings | TrialCorpusSettings:
+    def settings_of(self, corpus: str) -> PlaceSettings:
         """Return the settings of a corpus."""
         return getattr(self.config.corpora, corpus)
 
@@ -46,9 +45,7 @@ class CorpusPlan:
         if settings.edition is not None:
             return f"{settings.edition}-{settings.shards}"
         if self.is_demo(corpus):
-            if getattr(settings, "variant", "") == "original":
-                return "physio-original"
-            return _made_of(settings)[settings.root]
+            return settings.edition_made(CORPORA[corpus].demos)
         # the test labels may arrive later: they change what is scored, not what was extracted and trained
         identity = settings.model_dump(exclude={"ground_truth", "edition", "lacks"}) | {
             "root": str(Path(settings.root).expanduser().resolve())
@@ -69,8 +66,7 @@ class CorpusPlan:
 
     def is_demo(self, corpus: str) -> bool:
         """Whether the corpus is one that is made here."""
-        settings = self.settings_of(corpus)
-        return settings.root in _made_of(settings)
+        return self.settings_of(corpus).root in CORPORA[corpus].demos
 
     @cached_property
     def demo_data(self) -> tuple[str, ...]:
@@ -90,7 +86,7 @@ class CorpusPlan:
         """Return those of some corpora that this configuration has."""
         return tuple(corpus for corpus in corpora if self.settings_of(corpus).root != NO_CORPUS)
 
-    def joint_edition(self, family: Sequence[str]) -> str:
+    def joint_edition(self, family: Collection[str]) -> str:
         """Return the common edition of a family's corpora: its name and their shards, or a hash of theirs.
 
         Shards, and corpora that are not held, are part of a name's joint edition: what is made of features must have
@@ -114,6 +110,10 @@ class CorpusPlan:
         """Return ``{corpus}-{edition}``."""
         return f"{corpus}-{self.edition(corpus)}"
 
+    def demo_arguments(self, edition: str) -> str:
+        """Return the arguments of ``affectssm demo`` that the rule's own files do not say."""
+        return shell_words(edition, *brought_by("demo", edition))
+
     def demo_code(self, edition: str) -> str:
         """Return the hash of the code that writes an edition that is made here."""
         return code_hash(*demo_modules(edition))
@@ -125,15 +125,15 @@ class CorpusPlan:
     def root(self, corpus: str) -> str:
         """Return the folder of a corpus."""
         if self.is_demo(corpus):
-            return f"{self.results}/demo/{self.edition(corpus)}/{FOLDER_OF.get(corpus, corpus)}"
+            return f"{self.results}/demo/{self.edition(corpus)}/{CORPORA[corpus].folder or corpus}"
         return str(Path(self.settings_of(corpus).root).expanduser())
 
     def ground_truth(self, corpus: str) -> str | None:
         """Return the folder with the test labels, or None where they are withheld."""
-        given = self.settings_of(corpus).ground_truth
+        given = self.settings_of(corpus).ground_truth_folder
         if given is not None:
             return str(Path(given).expanduser())
-        if isinstance(self.settings_of(corpus), CorpusSettings) and self.is_demo(corpus):
+        if self.is_demo(corpus) and "ground_truth" in type(self.settings_of(corpus)).model_fields:
             withheld = "withheld" in self.edition(corpus)
             return None if withheld else f"{self.results}/demo/{self.edition(corpus)}/ground_truth"
         return None
@@ -142,13 +142,13 @@ class CorpusPlan:
         """Return a fingerprint of what lies below an owner's root, so that a new session is noticed."""
         if self.is_demo(corpus):
             return "made here"
-        return _listing(self.root(corpus), self.ground_truth(corpus))
+        return _listing(self.root(corpus), CORPORA[corpus].files, self.ground_truth(corpus))
 
     def discover_arguments(self, corpus: str) -> str:
         """Return the arguments of ``affectssm discover``."""
-        return shell_words(
-            corpus, *self.place_arguments(corpus), "--settings", self._discover_settings(corpus)
-        )
+        family = brought_by("corpus", corpus)
+        place, settings = self.place_arguments(corpus), self._discover_settings(corpus)
+        return shell_words(corpus, *family, *place, "--settings", settings)
 
     def discovery_code(self, corpus: str) -> str:
         """Return the hash of the code that finds what is in a corpus."""
@@ -240,15 +240,8 @@ class CorpusPlan:
         )
 
 
-def _made_of(settings: CorpusSettings | TrialCorpusSettings) -> Mapping[str, str]:
-    """The roots that stand for a demo -> its edition."""
-    if isinstance(settings, TrialCorpusSettings):
-        return PHYSIO_EDITIONS
-    return {name: name for name in DEMO_EDITIONS}
-
-
 @cache
-def _listing(root: str, truth: str | None) -> str:
+def _listing(root: str, files: tuple[str, ...], truth: str | None) -> str:
     from affectssm.corpora.discover import listing_fingerprint
 
-    return listing_fingerprint(Path(root), Path(truth) if truth else None)
+    return listing_fingerprint(Path(root), files, Path(truth) if truth else None)

@@ -15,6 +15,7 @@ from affectssm.store.atomic import write_text
 from affectssm.store.code import code_hash
 from affectssm.vocabulary import stages
 from affectssm.vocabulary.features import FEATURES, in_shard, spec
+from affectssm.vocabulary.outside import brought_by
 
 
 class FeaturePlan:
@@ -31,7 +32,8 @@ class FeaturePlan:
     def feature_arguments(self, corpus: str, feature: str) -> str:
         """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
         place = self.places.place_arguments(corpus, with_truth=feature == "engagement_test")
-        return shell_words(*place, "--settings", self.feature_settings(feature))
+        family = brought_by("feature", feature) or brought_by("corpus", corpus)
+        return shell_words(*family, *place, "--settings", self.feature_settings(feature))
 
     def feature_settings(self, feature: str) -> str:
         """Return what decides an extractor's values, as JSON."""

@@ -9,13 +9,12 @@ from typing import Any
 
 from affectssm.errors import ConfigError
 from affectssm.families.base import Family, answer
-from affectssm.families.registry import OWN, find_all
+from affectssm.families.configuration import families_of, load_config
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
 from affectssm.plan.jobs import Job
 from affectssm.plan.tables import TablePlan
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.settings.load import load_config
 from affectssm.store.code import code_hash
 from affectssm.vocabulary.stages import check_modules
 
@@ -45,7 +44,7 @@ class Plan:
         self.results = results
         self.places = CorpusPlan(self.config, results)
         self.features = FeaturePlan(self.places)
-        found = find_all(OWN) if families is None else families
+        found = families_of(given) if families is None else families
         self.families = {family.name: family(self.config, self.places, self.features) for family in found}
         self.owners = self._owners("corpora")
         self.tables = TablePlan(self.places, self._owners("tables"))

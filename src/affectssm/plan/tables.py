@@ -13,6 +13,7 @@ from affectssm.plan.text import shell_words
 from affectssm.store.code import code_hash
 from affectssm.tables import standing
 from affectssm.tables.fault_tables import fault_tables
+from affectssm.vocabulary.outside import brought_by
 from affectssm.vocabulary.stages import table_modules
 
 
@@ -97,7 +98,7 @@ class TablePlan:
         settings |= {"demo": sorted({*settings["demo"], *given}), "edition": self.edition_text(table)}
         behind = ("--fault-features", *owner.features_behind(table))
         told = ("--settings", json.dumps(settings, sort_keys=True))
-        return shell_words("--corpora", *self._corpora(table), *behind, *told)
+        return shell_words(*brought_by("table", table), "--corpora", *self._corpora(table), *behind, *told)
 
     def _corpora(self, table: str) -> list[str]:
         results = self.places.results

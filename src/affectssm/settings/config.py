@@ -7,15 +7,16 @@ workflow gets its own slice of this model, as JSON, on its command line.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, cast
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from affectssm.errors import ConfigError
 from affectssm.settings.base import Strict, default_tree, with_defaults
 from affectssm.settings.presets import SCALES, fill
 from affectssm.settings.trials import Physiology
-from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.vocabulary.corpora import CORPORA, DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.vocabulary.targets import load, named
 
 Scale = Literal["paper", "demo", "tiny"]
 Source = Literal["extracted", "multimediate"]
@@ -35,13 +36,18 @@ _RESERVED = re.compile(r"(demo|physio|none).*|[0-9a-f]{8}", re.IGNORECASE)
 """What other editions are called: the demos, and fingerprints of eight digits."""
 
 
-class OwnSettings(Strict):
-    """What the settings of all corpora have in common."""
+class PlaceSettings(Strict):
+    """Where a corpus lies: what the settings of all corpora have in common."""
 
     edition: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")] | None = Field(
         None,
         description="a name for your copy: its files decide, wherever they lie, and up to half of its recordings may "
         "change; null: named by root and settings",
+    )
+    root: Folder = Field(description="folder of the corpus")
+    shards: int = Field(1, ge=1, le=256, description="how many shards the recordings are spread over")
+    checksum: Literal["sha256", "mtime"] = Field(
+        "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
     )
 
     @field_validator("edition")
@@ -53,14 +59,29 @@ class OwnSettings(Strict):
             )
         return name
 
+    @property
+    def ground_truth_folder(self) -> str | None:
+        """The folder with withheld test labels, where there is one."""
+        return getattr(self, "ground_truth", None)
 
-class CorpusSettings(OwnSettings):
-    """Where one corpus lies."""
+    def edition_made(self, demos: Mapping[str, str]) -> str:
+        """Return the edition that is made here.
 
-    root: Folder = Field(
-        "demo",
-        description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or {', '.join(DEMO_EDITIONS)}",
-    )
+        Args:
+            demos: what the root may say -> the edition.
+        """
+        return demos[self.root]
+
+
+def _root(demos: Iterable[str]) -> Any:
+    words = f"folder of the corpus, {NO_CORPUS} (you do not hold it), or {', '.join(demos)}"
+    return Field("demo", description=words)
+
+
+class CorpusSettings(PlaceSettings):
+    """Where one corpus of dialogues lies."""
+
+    root: Folder = _root(DEMO_EDITIONS)
     ground_truth: Folder | None = Field(
         None, description="folder with the withheld test labels, if you have them"
     )
@@ -71,30 +92,16 @@ class CorpusSettings(OwnSettings):
         description="how many shards the recordings are spread over; over another number features are copied, training "
         "runs again",
     )
-    checksum: Literal["sha256", "mtime"] = Field(
-        "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
-    )
     lacks: tuple[Literal["train", "val", "test-base", "test-additional", "test", "labels"], ...] = Field(
         (), description="parts of the corpus that you do not hold, e.g. [test-base]"
     )
 
 
-class TrialCorpusSettings(OwnSettings):
+class TrialCorpusSettings(PlaceSettings):
     """Where one corpus of trials of bio-signals lies."""
 
-    root: Folder = Field(
-        "demo",
-        description=f"folder of the corpus, {NO_CORPUS} (you do not hold it), or {', '.join(PHYSIO_EDITIONS)}",
-    )
+    root: Folder = _root(PHYSIO_EDITIONS)
     shards: int = Field(1, ge=1, le=256, description="how many shards the subjects are spread over")
-    checksum: Literal["sha256", "mtime"] = Field(
-        "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
-    )
-
-    @property
-    def ground_truth(self) -> None:
-        """No labels are withheld."""
-        return None
 
 
 class DeapSettings(TrialCorpusSettings):
@@ -106,6 +113,10 @@ class DeapSettings(TrialCorpusSettings):
     lacks: tuple[Literal["ratings"], ...] = Field(
         (), description="parts of the corpus that you do not hold: its table of ratings"
     )
+
+    def edition_made(self, demos: Mapping[str, str]) -> str:
+        """Return the edition that is made here."""
+        return "physio-original" if self.variant == "original" else super().edition_made(demos)
 
 
 class Corpora(Strict):
@@ -136,25 +147,20 @@ class Corpora(Strict):
     def _editions_are_of_own_roots(self) -> Corpora:
         for corpus in type(self).model_fields:
             settings = getattr(self, corpus)
-            made = PHYSIO_EDITIONS if isinstance(settings, TrialCorpusSettings) else DEMO_EDITIONS
-            if settings.edition is not None and settings.root in made:
+            if settings.edition is not None and settings.root in CORPORA[corpus].demos:
                 raise ValueError(
                     f"{corpus}.edition beside a root of your own; {corpus}.root is {settings.root}, which is made here"
                 )
         return self
 
 
-def settings_class(corpus: str) -> type[CorpusSettings | TrialCorpusSettings]:
+def settings_class(corpus: str) -> type[PlaceSettings]:
     """The settings of a corpus.
 
     Raises:
         ConfigError: no such corpus.
     """
-    if corpus not in Corpora.model_fields:
-        raise ConfigError(
-            "corpus", repr(corpus), f"one of {', '.join(Corpora.model_fields)}", "name one of these"
-        )
-    return cast(type[CorpusSettings | TrialCorpusSettings], Corpora.model_fields[corpus].annotation)
+    return load(named(CORPORA, corpus, "corpus").settings)
 
 
 class FaceSettings(Strict):
@@ -397,8 +403,16 @@ class Tables(Strict):
 class Config(Strict):
     """The whole configuration. A null takes the value of the scale."""
 
+    presets: ClassVar[Mapping[str, Any]] = SCALES
+    """Scale -> the values that it decides."""
+
     scale: Scale = Field(
         "demo", description="demo (small, learns what was planted), paper, or tiny (seconds)"
+    )
+    families: tuple[str, ...] = Field(
+        ("dialogue", "biosignals"),
+        description="kinds of tasks: those of affectssm, and modules that hold others (mylab.tasks); those of "
+        "installed packages come by themselves",
     )
     corpora: Corpora = Field(default_factory=Corpora, description="where the corpora lie")
     features: Features = Field(description="feature sources and extractors")
@@ -426,5 +440,5 @@ class Config(Strict):
         if not isinstance(given, dict):
             return given
         scale = given.get("scale", cls.model_fields["scale"].default)
-        preset = SCALES.get(scale, {}) if isinstance(scale, str) else {}
+        preset = cls.presets.get(scale, {}) if isinstance(scale, str) else {}
         return with_defaults(fill(given, preset), default_tree(cls))

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from affectssm.errors import ConfigError
-from affectssm.settings.config import Features
-from affectssm.settings.load import load_config
+from affectssm.settings.config import Config, Features
 from affectssm.vocabulary.features import spec
 
 
@@ -36,7 +35,7 @@ def completed(feature: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: for a key the feature does not have.
     """
-    known = settings_of(feature, load_config({}).features)
+    known = settings_of(feature, Config.model_validate({}).features)
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ConfigError(

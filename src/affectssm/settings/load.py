@@ -23,19 +23,19 @@ REMOVED = {"evaluation.bootstrap": _NO_RESAMPLES, "evaluation.bootstrap_seed": _
 """Keys that earlier versions had -> what to do about them."""
 
 
-def load_config(source: Mapping[str, Any] | str | Path | Sequence[str | Path] = ()) -> Config:
-    """Return the configuration given as a mapping or as YAML files, later files over earlier ones.
+def read_all(source: Mapping[str, Any] | str | Path | Sequence[str | Path]) -> tuple[dict[str, Any], str]:
+    """Return what is given as a mapping or in YAML files, later files over earlier ones, and where it comes from.
 
     Raises:
-        ConfigError: a file that cannot be read, an unknown key, or a value that is not allowed.
+        ConfigError: a file that cannot be read.
     """
     if isinstance(source, Mapping):
-        return validate(Config, dict(source), "configuration")
+        return dict(source), "configuration"
     paths = [Path(source)] if isinstance(source, (str, Path)) else [Path(item) for item in source]
     given: dict[str, Any] = {}
     for path in paths:
         given = overlay(given, read_yaml(path))
-    return validate(Config, given, ", ".join(map(str, paths)) or "configuration")
+    return given, ", ".join(map(str, paths)) or "configuration"
 
 
 def as_yaml(settings: BaseModel) -> str:
@@ -159,7 +159,7 @@ def _explain(section: type[Strict], error: ValidationError, origin: str) -> Conf
 
 def _unknown(section: type[Strict], key: Key) -> tuple[str, str, str]:
     """Explain an unknown key by the keys of its level, and by the nearest known one or what became of it."""
-    if section is Config and dotted(key) in REMOVED:
+    if issubclass(section, Config) and dotted(key) in REMOVED:
         return "a key that there is no more", "a file without it", REMOVED[dotted(key)]
     nearest = _nearest(section, key)
     remedy = f"did you mean {nearest}?" if nearest else "remove the key"

@@ -1,17 +1,62 @@
-"""The corpora: where each one's reader lies, and the editions that are made here."""
+"""The corpora: where each one's reader lies, how its files are called, and the editions that are made here."""
 
-CORPORA = {
-    "noxi": "affectssm.corpora.noxi",
-    "noxi_add": "affectssm.corpora.noxi_add",
-    "mpiigi": "affectssm.corpora.mpiigi",
-    "deap": "affectssm.corpora.deap",
-    "mahnob": "affectssm.corpora.mahnob",
-}
-"""Name -> the module whose ``discover(root, ground_truth, settings)`` finds its streams."""
+from __future__ import annotations
 
-DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NO_CORPUS = "none"  # the root of a corpus that is not held
+DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")  # of dialogues
 PHYSIO_EDITIONS = {"demo": "physio", "demo-tiny": "physio-tiny"}
-"""What the root of a corpus of trials says -> the edition that is made here."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus.
+
+    Attributes:
+        title: the owner's name for it.
+        reader: the module whose ``discover(root, ground_truth, settings)`` finds its streams, and whose
+            ``whole(settings)`` says what it is made of.
+        settings: ``module:Class`` of its section of the configuration, a PlaceSettings.
+        files: how the names of its files end, in small letters; what else lies below a root counts for nothing.
+        demos: what the root says -> the edition that is made here.
+        folder: where it lies below a demo's folder; its own name where empty.
+    """
+
+    title: str
+    reader: str
+    settings: str
+    files: tuple[str, ...]
+    demos: Mapping[str, str]
+    folder: str = ""
+
+
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
+_SETTINGS = "affectssm.settings.config"
+_DIALOGUES = (".stream", ".stream~", ".annotation.csv", ".wav", *VIDEOS)
+_SIGNALS = (".dat", ".bdf", "session.xml", "participant_ratings.csv", *VIDEOS)
+
+
+def _dialogues(title: str, reader: str, folder: str = "") -> Corpus:
+    demos = {name: name for name in DEMO_EDITIONS}
+    return Corpus(title, reader, f"{_SETTINGS}:CorpusSettings", _DIALOGUES, demos, folder)
+
+
+CORPORA: dict[str, Corpus] = {
+    "noxi": _dialogues("NoXi", "affectssm.corpora.noxi"),
+    "noxi_add": _dialogues("NoXi-Add", "affectssm.corpora.noxi_add", folder="noxi"),
+    "mpiigi": _dialogues("MPIIGroupInteraction", "affectssm.corpora.mpiigi"),
+    "deap": Corpus("DEAP", "affectssm.corpora.deap", f"{_SETTINGS}:DeapSettings", _SIGNALS, PHYSIO_EDITIONS),
+    "mahnob": Corpus(
+        "MAHNOB-HCI",
+        "affectssm.corpora.mahnob",
+        f"{_SETTINGS}:TrialCorpusSettings",
+        _SIGNALS,
+        PHYSIO_EDITIONS,
+    ),
+}
+
 DEMOS: dict[str, str] = {
     **dict.fromkeys(DEMO_EDITIONS, "affectssm.corpora.demo.write:write_demo"),
     **dict.fromkeys(
@@ -19,4 +64,3 @@ DEMOS: dict[str, str] = {
     ),
 }
 """Edition -> ``module:function`` of what writes it."""
-NO_CORPUS = "none"  # the root of a corpus that is not held

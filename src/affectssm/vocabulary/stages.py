@@ -24,7 +24,7 @@ def demo_modules(edition: str) -> tuple[str, ...]:
 
 def discovery_modules(corpus: str) -> tuple[str, ...]:
     """Of what is found of a corpus."""
-    return "affectssm.corpora.discover", named(CORPORA, corpus, "corpus")
+    return "affectssm.corpora.discover", named(CORPORA, corpus, "corpus").reader
 
 
 def feature_modules(feature: str) -> tuple[str, ...]:

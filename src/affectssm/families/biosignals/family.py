@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from affectssm.families.base import Family
 from affectssm.families.biosignals import catalogue, experiments
@@ -13,16 +13,18 @@ from affectssm.families.biosignals.experiments import TrialExperiment
 from affectssm.families.biosignals.steps import STEPS
 from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.vocabulary import stages
+from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.features import in_shard
 from affectssm.vocabulary.kinds import SIGNAL_KINDS
+from affectssm.vocabulary.tables import PAGES
 
 
 class Biosignals(Family[TrialExperiment]):
     """Bio-signals: a label per trial, whose segments are the items; streams of test segments are adapted to."""
 
     name = "biosignals"
-    corpora = experiments.CORPORA
-    tables = catalogue.TABLES
+    corpora: ClassVar = {name: CORPORA[name] for name in experiments.CORPORA}
+    tables: ClassVar = {name: PAGES[name] for name in catalogue.TABLES}
     sections = "corpora and physiology.models"
     steps = STEPS
     foresees = "affectssm.families.biosignals.stages.foreseen:missing"

@@ -77,7 +77,7 @@ def test_labels_withheld(config: Config) -> bool:
     """Whether some corpus has no test labels: a withheld demo, or a real root without ground truth."""
     corpora = [getattr(config.corpora, name) for name in CORPORA]
     return any(
-        c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth is None
+        c.root.endswith("withheld") if c.root in DEMO_EDITIONS else c.ground_truth_folder is None
         for c in corpora
         if c.root != NO_CORPUS
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from affectssm.families.base import Family
 from affectssm.families.dialogue import catalogue, experiments
@@ -13,8 +13,10 @@ from affectssm.families.dialogue.experiments import Experiment
 from affectssm.families.dialogue.steps import STEPS
 from affectssm.plan.machine import local_gpus
 from affectssm.plan.text import short_hash
+from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.features import GROUPS, kinds_of
 from affectssm.vocabulary.stages import memory_modules
+from affectssm.vocabulary.tables import PAGES
 
 TRAINING_SPLITS = ("train", "val")
 LABELS, TEST_LABELS = "engagement", "engagement_test"
@@ -24,8 +26,8 @@ class Dialogue(Family[Experiment]):
     """Dialogues: a label per frame of every participant, on a clock that all streams share."""
 
     name = "dialogue"
-    corpora = catalogue.CORPORA
-    tables = catalogue.TABLES
+    corpora: ClassVar = {name: CORPORA[name] for name in catalogue.CORPORA}
+    tables: ClassVar = {name: PAGES[name] for name in catalogue.TABLES}
     sections = "experiments and features.sources"
     steps = STEPS
     foresees = "affectssm.families.dialogue.stages.foreseen:missing"
