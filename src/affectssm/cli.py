@@ -62,19 +62,19 @@ def _run_command(argv: Sequence[str] | None) -> int:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     atexit.register(gc.freeze)  # at its end the interpreter looks through all of them again, for a second
     words = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parser(words).parse_args(words)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
     try:
         try:
+            arguments = _parser(words).parse_args(words)
             for word in getattr(arguments, "families", ()):
                 find(word)
             arguments.handler(arguments)
         except ModuleNotFoundError as error:
             raise _not_installed(error) from error
     except AffectError as error:
-        print(f"affectssm {arguments.command}: {error}", file=sys.stderr)
+        print(f"affectssm {words[0]}: {error}", file=sys.stderr)
         return 1
     return 0
 

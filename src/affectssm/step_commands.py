@@ -25,16 +25,24 @@ def add_step_commands(subparsers: Any, named: Sequence[str], as_json: Json, as_j
         named: words of the command line; a second one that is no option may name a family from outside.
         as_json, as_json_file: read an option that is JSON, or a file of JSON.
     """
-    words = [*OWN, *(word for word in named[1:2] if word not in OWN and not word.startswith("-"))]
     commands: dict[str, Any] = {}
-    for word in words:
-        family = find(word)
+    for word in [*OWN, *_from_outside(named)]:
+        try:
+            family = find(word)
+        except ConfigError:
+            if named[0] in commands:
+                raise
+            continue  # no such command: that is said
         for name, steps in _by_command(family).items():
             if name not in commands:
                 text = steps[0].summary
                 parser = subparsers.add_parser(name, help=text, description=text)
                 commands[name] = parser.add_subparsers(dest="family", required=True, metavar="FAMILY")
             _add(commands[name], family, steps, as_json, as_json_file)
+
+
+def _from_outside(named: Sequence[str]) -> list[str]:
+    return [word for word in named[1:2] if word not in OWN and not word.startswith("-")]
 
 
 def _by_command(family: type[Family]) -> dict[str, list[Step]]:

@@ -9,6 +9,8 @@ of a family. What lies elsewhere is left out; its effect is covered otherwise, a
   stage needs of them it is told as its settings, which are compared themselves. So a line that declares something new
   makes nothing run again, and a value that decides what a file holds must not lie there;
 * ``store`` decides how files are kept: its format version stands for it;
+* of a family from outside (another package) all that is imported counts: its description is to lie where its stages do
+  not import it;
 * the command line, errors and other modules beside the rooms hand on what they are given.
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import json
 import os
 import sys
@@ -41,7 +44,7 @@ def code_hash(*modules: str, root: Path = ROOT) -> str:
     """Return 16 hex digits for the code reachable from ``modules``.
 
     Args:
-        modules: dotted names within affectssm, or ``module:Name`` of what is loaded by name.
+        modules: dotted names within affectssm or a package from outside, or ``module:Name`` of what is loaded by name.
         root: the package's folder.
 
     Raises:
@@ -98,8 +101,9 @@ class Source:
             if self._file(name) is None:
                 raise ModuleNotFoundError(f"no file for the module {name}")
             seen.add(name)
-            found = self._read(name)[1]
-            waiting.extend(other for other in found if _in_a_room(other) and self._file(other) is not None)
+            waiting.extend(
+                other for other in self._read(name)[1] if _counts(other) and self._file(other) is not None
+            )
         return seen
 
     def _file(self, name: str) -> Path | None:
@@ -109,9 +113,10 @@ class Source:
 
     def _found(self, name: str) -> Path | None:
         package, *parts = name.split(".")
-        if package != PACKAGE or not parts:
+        root = self._root if package == PACKAGE else _outside(package)
+        if root is None or not parts:
             return None
-        base = self._root.joinpath(*parts)
+        base = root.joinpath(*parts)
         candidates = base.with_suffix(".py"), base / "__init__.py"
         return next((path for path in candidates if path.is_file()), None)
 
@@ -130,9 +135,10 @@ class Source:
         if known and known[:2] == state:
             return known[2], tuple(known[3])
         tree = ast.parse(file.read_bytes())
-        named = tuple(sorted({found for found in _named(tree) if found.split(".")[0] == PACKAGE}))
+        packages = {PACKAGE, name.split(".")[0]}
+        named = tuple(sorted({found for found in _named(tree) if found.split(".")[0] in packages}))
         found = _without_docstrings(tree)
-        if time.time_ns() - stat.st_mtime_ns > SETTLED_NS:
+        if name.startswith(f"{PACKAGE}.") and time.time_ns() - stat.st_mtime_ns > SETTLED_NS:
             self._known[name] = [*state, found, named]
             self._new = True
         return found, named
@@ -156,9 +162,20 @@ def _remembered(memory: Path) -> dict[str, Any]:
         return {}
 
 
-def _in_a_room(name: str) -> bool:
-    parts = name.split(".")
-    return len(parts) > 1 and (parts[1] in ROOMS or (parts[1] == "families" and STAGES in parts))
+def _counts(name: str) -> bool:
+    """Whether a module that is imported belongs to a stage's code: it lies in a room, or in a package from outside."""
+    package, *parts = name.split(".")
+    if package != PACKAGE:
+        return True
+    return bool(parts) and (parts[0] in ROOMS or (parts[0] == "families" and STAGES in parts))
+
+
+@cache
+def _outside(package: str) -> Path | None:
+    """The folder of a package that is merely installed or on the path."""
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec is not None else None
+    return Path(next(iter(places))) if places else None
 
 
 def _without_docstrings(tree: ast.Module) -> str:

@@ -1,0 +1,197 @@
+"""What affectssm has to know of clips: settings, corpora, features, jobs, experiments and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from affectssm.families import Family, Input, Step
+from affectssm.settings.base import Strict
+from affectssm.settings.config import PlaceSettings
+from affectssm.vocabulary.corpora import NO_CORPUS, Corpus
+from affectssm.vocabulary.features import Spec
+
+RUN = "results/runs/{experiment}/{part}/{seed}"
+TRACKS = "results/features/{corpus}-{edition}"
+
+
+class MiniSettings(PlaceSettings):
+    """Where the corpus lies."""
+
+    root: str = Field("demo", description=f"folder of the corpus, {NO_CORPUS}, or demo")
+
+
+class ClipSettings(Strict):
+    """The section ``clips`` of the configuration."""
+
+    ridges: tuple[float, ...] = Field((1.0,), min_length=1, description="penalties; one model each")
+    seeds: tuple[int, ...] = Field(min_length=1, description="one run each; a cell is their mean")
+    members: int = Field(5, ge=1, description="resampled fits that a run averages")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A penalty."""
+
+    ridge: float
+
+    @property
+    def name(self) -> str:
+        """Without the edition."""
+        return f"ridge{self.ridge:g}"
+
+
+class Clips(Family[Experiment]):
+    """Clips with one label each."""
+
+    name = "clips"
+    sections = "clips"
+    settings = ClipSettings
+    presets: ClassVar = {
+        "paper": {"clips": {"seeds": [1, 2, 3, 4, 5]}, "corpora": {"mini": {"shards": 4}}},
+        "demo": {"clips": {"seeds": [1, 2, 3]}},
+        "tiny": {"clips": {"seeds": [1]}},
+    }
+    corpora: ClassVar = {
+        "mini": Corpus(
+            "Mini",
+            "minilab.corpus",
+            "minilab.family:MiniSettings",
+            ("clips.csv", "vectors.pkl"),
+            {"demo": "mini-demo"},
+        )
+    }
+    demos: ClassVar = {"mini-demo": "minilab.demo:write_demo"}
+    extractors = (
+        Spec("clip_vectors", "minilab.extractors:Vectors", "vectors"),
+        Spec("clip_sentiment", "minilab.extractors:Sentiment", "sentiment"),
+    )
+    faults: ClassVar = {
+        "vectors_missing": "a clip without vectors",
+        "sentiment_unparsable": "a clip whose label is no number from -3 to 3",
+    }
+    tables: ClassVar = {"mini_mae": "minilab.table:page"}
+    foresees = "minilab.foreseen:missing"
+    steps = (
+        Step(
+            "train",
+            "fit a linear model; a killed run goes on with the next resample",
+            run="minilab.train:fit",
+            reads={
+                "vectors": Input("vectors", TRACKS, above=2),
+                "labels": Input("labels", TRACKS, above=2),
+                "manifest": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+            },
+            writes={"checkpoint": f"{RUN}/checkpoint.safetensors", "config": f"{RUN}/config.yaml"},
+            out=RUN,
+            settings="run_settings",
+            needs=("experiment", "ridge", "members", "seed"),
+            content="content",
+        ),
+        Step(
+            "predict",
+            "predict every clip that is not trained on",
+            run="minilab.predict:predict",
+            reads={
+                "run": Input("checkpoint_of", RUN, one=True, above=1),
+                "vectors": Input("vectors", TRACKS, above=2),
+                "manifest": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+            },
+            writes={"out": f"{RUN}/predictions.parquet"},
+            settings="run_settings",
+            needs=("experiment", "seed"),
+            content="content",
+        ),
+        Step(
+            "evaluate",
+            "score the predictions of an experiment; opens the test labels",
+            run="minilab.evaluate:evaluate",
+            reads={
+                "predictions": Input("predictions_of", "predictions.parquet of every seed"),
+                "labels": Input("labels", TRACKS, above=2),
+                "manifest": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+            },
+            writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
+            settings="evaluation_settings",
+            needs=("experiment", "seeds"),
+            content="content",
+        ),
+    )
+
+    @property
+    def own(self) -> ClipSettings:
+        """The section of this family."""
+        return getattr(self.config, self.name)
+
+    @cached_property
+    def experiments(self) -> dict[str, Experiment]:
+        """Full name, which ends in the edition -> experiment."""
+        found = [Experiment(ridge) for ridge in self.own.ridges] if self.held else []
+        return {f"{one.name}-{self.edition}": one for one in found}
+
+    def expected(self) -> dict[str, Any]:
+        """Return what the table expects of the corpus: vectors of every labelled clip."""
+        return {"kinds": ["vectors", "sentiment"]}
+
+    # -- answers to the steps' questions -----------------------------------------------------------------------
+
+    def manifest(self) -> list[str]:
+        """Return the manifest."""
+        return self.manifests(self.held)
+
+    def vectors(self) -> list[str]:
+        """Return the files of the vectors."""
+        return self._tracks("clip_vectors")
+
+    def labels(self) -> list[str]:
+        """Return the files of the labels."""
+        return self._tracks("clip_sentiment")
+
+    def _tracks(self, feature: str) -> list[str]:
+        self.wait(self.held)
+        return [file for corpus in self.held for file in self.features.feature_files(corpus, feature)]
+
+    def content(self) -> str:
+        """Return a hash over what the manifest says."""
+        return self.places.whole_content(self.held)
+
+    def run_settings(self, experiment: str, seed: str) -> dict[str, Any]:
+        """Return what a run is told."""
+        own = {"experiment": experiment, "members": self.own.members, "seed": int(seed)}
+        return own | asdict(self.experiment(experiment))
+
+    def evaluation_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
+        """Return what an evaluation is told."""
+        return {"experiment": experiment, "seeds": list(seeds)}
+
+    def predictions_of(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+        """Return the predictions of an experiment over some seeds."""
+        return [f"{self.results}/runs/{experiment}/main/{seed}/predictions.parquet" for seed in seeds]
+
+    # -- tables ------------------------------------------------------------------------------------------------
+
+    def metrics_of(self, table: str) -> list[str]:
+        """Return the metrics a table is made of."""
+        seeds = "-".join(map(str, self.own.seeds))
+        return [f"{self.results}/metrics/{name}/seeds-{seeds}.parquet" for name in self.experiments]
+
+    def features_behind(self, table: str) -> list[str]:
+        """Return every feature that is computed for a table."""
+        return ["clip_vectors", "clip_sentiment"]
+
+    def table_settings(self, table: str) -> dict[str, Any]:
+        """Return what a table is told."""
+        return {
+            "table": table,
+            "scale": self.config.scale,
+            "experiments": list(self.experiments),
+            "described": {name: asdict(one) for name, one in self.experiments.items()},
+            "titles": {name: f"linear, penalty {one.ridge:g}" for name, one in self.experiments.items()},
+            "demo": [corpus for corpus in self.held if self.places.is_demo(corpus)],
+            "seeds": list(self.own.seeds),
+            "allow_incomplete": self.config.tables.allow_incomplete,
+        }
