@@ -12,6 +12,7 @@ from affectssm.errors import ConfigError
 from affectssm.families.base import Family
 from affectssm.families.registry import OWN, find
 from affectssm.families.step import Step
+from affectssm.settings.load import validate
 from affectssm.vocabulary.targets import load
 
 Json = Callable[[str], dict[str, Any]]
@@ -77,15 +78,21 @@ def _run(step: Step, given: argparse.Namespace) -> None:
     """Run a step with what the command line gives.
 
     Raises:
-        ConfigError: for settings that lack what the step needs.
+        ConfigError: for settings that are not those of the step.
     """
-    missing = [name for name in step.needs if name not in given.settings]
+    beside = {
+        name: value for name, value in vars(given).items() if name not in ("command", "family", "handler")
+    }
+    load(step.run)(**beside | {"settings": _settings(step, given.settings)})
+
+
+def _settings(step: Step, given: dict[str, Any]) -> Any:
+    if step.model:
+        return validate(load(step.model), given, "--settings")
+    missing = [name for name in step.needs if name not in given]
     if missing:
         raise ConfigError(
             "--settings", f"without {', '.join(missing)}", f"an object with {', '.join(step.needs)}",
             "paste the line that Snakemake prints for this job (snakemake -n -p)",
         )  # fmt: skip
-    beside = {
-        name: value for name, value in vars(given).items() if name not in ("command", "family", "handler")
-    }
-    load(step.run)(**beside)
+    return given

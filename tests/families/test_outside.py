@@ -89,7 +89,12 @@ def test_the_code_of_a_family_from_outside_counts_stage_by_stage(lab):
         return {name: code_hash(name) for name in names}
 
     before = hashes()
-    for module, changed in (("train", {"minilab.train"}), ("family", set()), ("clips", set(names[:3]))):
+    for module, changed in (
+        ("train", {"minilab.train"}),
+        ("family", set()),
+        ("settings", set()),
+        ("clips", set(names[:3])),
+    ):
         file = lab / "minilab" / f"{module}.py"
         text = file.read_text()
         file.write_text(text + "\nEDITED = True\n")
@@ -174,6 +179,7 @@ def test_a_family_that_is_nowhere_is_refused_by_the_workflow_and_the_command_lin
 def test_a_killed_run_goes_on_with_the_next_resample(tmp_path, monkeypatch):
     Plan(LAB)
     from minilab import demo, train
+    from minilab.settings import RunSettings
 
     from affectssm.corpora.discover import discover_corpus
     from affectssm.features.extract import Shard, extract_shard
@@ -188,7 +194,7 @@ def test_a_killed_run_goes_on_with_the_next_resample(tmp_path, monkeypatch):
         extract_shard(
             feature, shard, {}, tracks / feature / "s00.h5", tracks / feature / "s00.faults.parquet"
         )
-    told = {"experiment": "x", "ridge": 1.0, "members": 4, "seed": 1}
+    told = RunSettings(experiment="x", ridge=1.0, members=4, seed=1)
 
     def fit(out):
         train.fit(told, [tracks], [tracks], place / "manifest.parquet", tmp_path / out)

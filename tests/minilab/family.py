@@ -7,30 +7,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from affectssm.families import Family, Input, Step
-from affectssm.settings.base import Strict
-from affectssm.settings.config import PlaceSettings
-from affectssm.vocabulary.corpora import NO_CORPUS, Corpus
+from affectssm.vocabulary.corpora import Corpus
 from affectssm.vocabulary.features import Spec
+from minilab.settings import ClipSettings
 
 RUN = "results/runs/{experiment}/{part}/{seed}"
 TRACKS = "results/features/{corpus}-{edition}"
-
-
-class MiniSettings(PlaceSettings):
-    """Where the corpus lies."""
-
-    root: str = Field("demo", description=f"folder of the corpus, {NO_CORPUS}, or demo")
-
-
-class ClipSettings(Strict):
-    """The section ``clips`` of the configuration."""
-
-    ridges: tuple[float, ...] = Field((1.0,), min_length=1, description="penalties; one model each")
-    seeds: tuple[int, ...] = Field(min_length=1, description="one run each; a cell is their mean")
-    members: int = Field(5, ge=1, description="resampled fits that a run averages")
 
 
 @dataclass(frozen=True)
@@ -60,7 +43,7 @@ class Clips(Family[Experiment]):
         "mini": Corpus(
             "Mini",
             "minilab.corpus",
-            "minilab.family:MiniSettings",
+            "minilab.settings:MiniSettings",
             ("clips.csv", "vectors.pkl"),
             {"demo": "mini-demo"},
         )
@@ -89,7 +72,7 @@ class Clips(Family[Experiment]):
             writes={"checkpoint": f"{RUN}/checkpoint.safetensors", "config": f"{RUN}/config.yaml"},
             out=RUN,
             settings="run_settings",
-            needs=("experiment", "ridge", "members", "seed"),
+            model="minilab.settings:RunSettings",
             content="content",
         ),
         Step(
@@ -103,7 +86,7 @@ class Clips(Family[Experiment]):
             },
             writes={"out": f"{RUN}/predictions.parquet"},
             settings="run_settings",
-            needs=("experiment", "seed"),
+            model="minilab.settings:RunSettings",
             content="content",
         ),
         Step(

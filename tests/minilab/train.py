@@ -13,17 +13,18 @@ import torch
 from affectssm.store.card import make_card
 from affectssm.training.run_files import CHECKPOINT, read_tensors, resume_folder, write_config, write_tensors
 from minilab.clips import clips_of, means
+from minilab.settings import RunSettings
 
 log = logging.getLogger(__name__)
 
 
 def fit(
-    settings: Mapping[str, Any], vectors: Sequence[Path], labels: Sequence[Path], manifest: Path, out: Path
+    settings: RunSettings, vectors: Sequence[Path], labels: Sequence[Path], manifest: Path, out: Path
 ) -> None:
     """Fit a run.
 
     Args:
-        settings: experiment, ridge, members, seed.
+        settings: of the run.
         vectors, labels: folders of the features.
         manifest: of the corpus.
         out: the run's folder; gets config.yaml and, last, checkpoint.safetensors.
@@ -31,13 +32,15 @@ def fit(
     clips = clips_of(manifest, "train")
     x = np.hstack([means(vectors, "clip_vectors", clips), np.ones((len(clips), 1))])
     y = means(labels, "clip_sentiment", clips)[:, 0]
-    card = make_card("minilab/train", ["minilab.train"], settings, inputs=[manifest], seed=settings["seed"])
+    card = make_card(
+        "minilab/train", ["minilab.train"], settings.model_dump(), inputs=[manifest], seed=settings.seed
+    )
     kept = resume_folder(out)
     members = []
-    for number in range(settings["members"]):
+    for number in range(settings.members):
         members.append(_member(kept / f"{number}.safetensors", card, x, y, settings, number))
-        log.info("resample %d/%d", number + 1, settings["members"])
-    write_config(out / "config.yaml", {**settings, "clips": len(clips)})
+        log.info("resample %d/%d", number + 1, settings.members)
+    write_config(out / "config.yaml", {**settings.model_dump(), "clips": len(clips)})
     write_tensors(out / CHECKPOINT, {"weights": torch.from_numpy(np.mean(members, axis=0))}, card)
     for file in kept.glob("*.safetensors"):
         file.unlink()
@@ -49,7 +52,7 @@ def _member(
     card: Mapping[str, Any],
     x: np.ndarray,
     y: np.ndarray,
-    settings: Mapping[str, Any],
+    settings: RunSettings,
     number: int,
 ) -> np.ndarray:
     """One resample: as it was kept under this card, or computed and kept."""
@@ -57,7 +60,7 @@ def _member(
 
     if path.is_file() and (read_card(path) or {}).get("id") == card["id"]:
         return read_tensors(path)["weights"].numpy()
-    weights = solve(x, y, settings["ridge"], np.random.default_rng([settings["seed"], number]))
+    weights = solve(x, y, settings.ridge, np.random.default_rng([settings.seed, number]))
     write_tensors(path, {"weights": torch.from_numpy(weights)}, card)
     return weights
 

@@ -9,8 +9,7 @@ of a family. What lies elsewhere is left out; its effect is covered otherwise, a
   stage needs of them it is told as its settings, which are compared themselves. So a line that declares something new
   makes nothing run again, and a value that decides what a file holds must not lie there;
 * ``store`` decides how files are kept: its format version stands for it;
-* of a family from outside (another package) all that is imported counts: its description is to lie where its stages do
-  not import it;
+* of a family from outside (another package) all that is imported counts but modules called ``family`` and ``settings``;
 * the command line, errors and other modules beside the rooms hand on what they are given.
 """
 
@@ -38,6 +37,7 @@ ROOMS = (
 )  # fmt: skip
 
 STAGES = "stages"  # the folder of a family with code that makes files
+DESCRIPTIONS = ["family"], ["settings"]  # modules of a package from outside that make none
 
 
 def code_hash(*modules: str, root: Path = ROOT) -> str:
@@ -166,7 +166,7 @@ def _counts(name: str) -> bool:
     """Whether a module that is imported belongs to a stage's code: it lies in a room, or in a package from outside."""
     package, *parts = name.split(".")
     if package != PACKAGE:
-        return True
+        return parts[-1:] not in DESCRIPTIONS
     return bool(parts) and (parts[0] in ROOMS or (parts[0] == "families" and STAGES in parts))
 
 
