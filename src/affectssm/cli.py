@@ -21,7 +21,6 @@ from typing import Any
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.errors import AffectError, ConfigError
-from affectssm.families.registry import find
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.features import GROUPS
 
@@ -68,8 +67,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
     try:
         try:
             arguments = _parser(words).parse_args(words)
-            for word in getattr(arguments, "families", ()):
-                find(word)
+            _know(getattr(arguments, "families", ()))
             arguments.handler(arguments)
         except ModuleNotFoundError as error:
             raise _not_installed(error) from error
@@ -77,6 +75,14 @@ def _run_command(argv: Sequence[str] | None) -> int:
         print(f"affectssm {words[0]}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _know(families: Sequence[str]) -> None:
+    """Make known what families from outside bring."""
+    if families:
+        from affectssm.families.registry import find_all
+
+        find_all(families)
 
 
 def _not_installed(error: ModuleNotFoundError) -> Exception:

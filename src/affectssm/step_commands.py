@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.errors import ConfigError
-from affectssm.families.base import Family
-from affectssm.families.registry import OWN, find
+from affectssm.families import OWN
 from affectssm.families.step import Step
-from affectssm.settings.load import validate
 from affectssm.vocabulary.targets import load
 
 Json = Callable[[str], dict[str, Any]]
@@ -29,35 +27,42 @@ def add_step_commands(subparsers: Any, named: Sequence[str], as_json: Json, as_j
     commands: dict[str, Any] = {}
     for word in [*OWN, *_from_outside(named)]:
         try:
-            family = find(word)
+            steps = _steps_of(word)
         except ConfigError:
             if named[0] in commands:
                 raise
             continue  # no such command: that is said
-        for name, steps in _by_command(family).items():
+        for name, own in _by_command(steps).items():
             if name not in commands:
-                text = steps[0].summary
+                text = own[0].summary
                 parser = subparsers.add_parser(name, help=text, description=text)
                 commands[name] = parser.add_subparsers(dest="family", required=True, metavar="FAMILY")
-            _add(commands[name], family, steps, as_json, as_json_file)
+            _add(commands[name], word, own, as_json, as_json_file)
 
 
 def _from_outside(named: Sequence[str]) -> list[str]:
     return [word for word in named[1:2] if word not in OWN and not word.startswith("-")]
 
 
-def _by_command(family: type[Family]) -> dict[str, list[Step]]:
+def _steps_of(word: str) -> Sequence[Step]:
+    """The steps of a family; of one of this package without what only the plan needs."""
+    if word in OWN:
+        return load(f"{OWN[word].rpartition('.')[0]}.steps:STEPS")
+    from affectssm.families.registry import find
+
+    return find(word).steps
+
+
+def _by_command(steps: Sequence[Step]) -> dict[str, list[Step]]:
     found: dict[str, list[Step]] = {}
-    for step in family.steps:
+    for step in steps:
         found.setdefault(step.subcommand, []).append(step)
     return found
 
 
-def _add(
-    commands: Any, family: type[Family], steps: Sequence[Step], as_json: Json, as_json_file: Json
-) -> None:
+def _add(commands: Any, word: str, steps: Sequence[Step], as_json: Json, as_json_file: Json) -> None:
     step = steps[0]
-    parser = commands.add_parser(family.word, help=step.summary, description=step.summary)
+    parser = commands.add_parser(word, help=step.summary, description=step.summary)
     parser.set_defaults(handler=partial(_run, step))
     for name, read in step.options.items():
         parser.add_argument(
@@ -88,6 +93,8 @@ def _run(step: Step, given: argparse.Namespace) -> None:
 
 def _settings(step: Step, given: dict[str, Any]) -> Any:
     if step.model:
+        from affectssm.settings.load import validate
+
         return validate(load(step.model), given, "--settings")
     missing = [name for name in step.needs if name not in given]
     if missing:

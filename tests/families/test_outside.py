@@ -120,9 +120,9 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
         ("raise OSError('no licence')", "family theirlab(.|\n)*OSError: no licence(.|\n)*mend the module"),
         ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
         ("x = 1", "no attribute 'FAMILY'"),
-        ("FAMILY = 3", "FAMILY = 3(.|\n)*a subclass of affectssm.families.Family"),
+        ("FAMILY = 3", "FAMILY = 3(.|\n)*a subclass of affectssm.families.base.Family"),
         (
-            "from affectssm.families import Family\nclass FAMILY(Family):\n    name = 'x'",
+            "from affectssm.families.base import Family\nclass FAMILY(Family):\n    name = 'x'",
             "a description without corpora, tables, sections, steps, foresees, .*expected",
         ),
         (

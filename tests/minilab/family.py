@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from affectssm.families import Family, Input, Step
+from affectssm.families.base import Family
+from affectssm.families.step import Input, Step
 from affectssm.vocabulary.corpora import Corpus
 from affectssm.vocabulary.features import Spec
 from minilab.settings import ClipSettings

@@ -3,8 +3,9 @@
 import pytest
 
 from affectssm.errors import ConfigError
+from affectssm.families import OWN
 from affectssm.families.dialogue.family import Dialogue
-from affectssm.families.registry import OWN, find_all
+from affectssm.families.registry import find_all
 from affectssm.plan.plan import Plan
 from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.tables import PAGES

@@ -4,7 +4,8 @@ What lies directly in a family's folder describes it (names, settings, experimen
 makes a file: it reaches the stages as their settings. Code of its own that makes files lies in its folder ``stages``.
 """
 
-from affectssm.families.base import Family
-from affectssm.families.step import Input, Step
-
-__all__ = ["Family", "Input", "Step"]
+OWN: dict[str, str] = {
+    "dialogue": "affectssm.families.dialogue.family:Dialogue",
+    "biosignals": "affectssm.families.biosignals.family:Biosignals",
+}
+"""Word of the configuration and of command lines -> ``module:Class`` of the families of this package."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import Field, create_model
 
+from affectssm.families import OWN
 from affectssm.families.base import Family
-from affectssm.families.registry import OWN, find_all, installed
+from affectssm.families.registry import find_all, installed
 from affectssm.settings.base import Strict
 from affectssm.settings.config import Config, Corpora, settings_class
 from affectssm.settings.load import overlay, read_all, validate

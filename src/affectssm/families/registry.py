@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from importlib.metadata import entry_points
 
 from affectssm.errors import ConfigError, listed
+from affectssm.families import OWN
 from affectssm.families.base import Family
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.faults import CODES
@@ -16,11 +17,6 @@ from affectssm.vocabulary.outside import enlist
 from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import load
 
-OWN: dict[str, str] = {
-    "dialogue": "affectssm.families.dialogue.family:Dialogue",
-    "biosignals": "affectssm.families.biosignals.family:Biosignals",
-}
-"""Word -> ``module:Class`` of the families of this package."""
 GROUP = "affectssm.families"
 """Entry points of installed packages: word -> ``module:Class``."""
 ATTRIBUTE = "FAMILY"
@@ -93,7 +89,7 @@ def _check(word: str, found: object) -> None:
         raise ConfigError(
             f"family {word}",
             f"{ATTRIBUTE} = {found!r}",
-            "a subclass of affectssm.families.Family",
+            "a subclass of affectssm.families.base.Family",
             "see docs/add_a_family.md",
         )
     wanted = ("name", "corpora", "tables", "sections", "steps", "foresees")
