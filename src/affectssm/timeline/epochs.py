@@ -29,7 +29,7 @@ from affectssm.store.boundary import boundary
 from affectssm.store.card import dumps, make_card
 from affectssm.store.faults import FaultLog
 from affectssm.store.parquet import write_parquet
-from affectssm.store.parts import CHUNK_BYTES, created
+from affectssm.store.shard_writer import CHUNK_BYTES, created
 from affectssm.store.shards import ShardReader, Track
 from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.timeline.epoch_format import SCHEMA
