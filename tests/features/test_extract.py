@@ -218,6 +218,15 @@ def test_an_unsafe_name_never_becomes_a_path(tmp_path: Path, sounds, loudness) -
             extract(tmp_path, [row_with(sounds[0], **changes)])
 
 
+def test_names_of_any_writing_are_extracted(tmp_path: Path, sounds, loudness) -> None:
+    names = ["-3g5yACwYnA", "vid$_$1", "a;b", "$(touch x)", ".hidden", "a'b", "ü"]
+    rows = [row_with(sounds[0], recording=name, participant=name) for name in names]
+    out = extract(tmp_path, rows)
+    with ShardReader(out) as reader:
+        assert reader.keys() == [(name, name) for name in sorted(names)]
+    assert {path.name for path in out.parent.iterdir()} == {"s00.h5", "s00.faults.parquet"}
+
+
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(
     tmp_path: Path, sounds, loudness, monkeypatch
 ) -> None:

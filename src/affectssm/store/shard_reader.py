@@ -144,12 +144,14 @@ class ShardReader:
     ) -> Track:
         """Return rows ``start`` to ``stop`` of a track."""
         (value, time, valid), rows = self._rows(recording, participant, start, stop)
-        return Track(value[rows], time[rows], valid[rows], self.info(recording, participant).rate)
+        return Track(
+            value[rows], time[rows], valid[rows].astype(bool), self.info(recording, participant).rate
+        )
 
     def times(self, recording: str, participant: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the times (T,) float64 and valid (T,) bool of a track, without its values."""
         (_, time, valid), rows = self._rows(recording, participant, None, None)
-        return time[rows], valid[rows]
+        return time[rows], valid[rows].astype(bool)
 
     def values(
         self, recording: str, participant: str, start: int | None = None, stop: int | None = None

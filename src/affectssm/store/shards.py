@@ -48,7 +48,7 @@ class ResumableShard:
         self.card = dict(card)
         self.parts = self.path.with_name(self.path.name + ".parts")
         self._waiting: dict[str, PartWriter] = {}  # finished, in no part yet
-        self._began = 0.0
+        self._began, self._bytes = 0.0, 0
         self._known: dict[str, tuple[str, Path]] | None = None  # recording -> content, part
         self._written: set[str] = set()
 
@@ -96,13 +96,13 @@ class ResumableShard:
         self._written.add(recording)
         if part.file is None:
             self._waiting[recording] = part
+            self._bytes += part.bytes
         if self._is_due():
             self.commit()
 
     def _is_due(self) -> bool:
-        held = sum(part.bytes for part in self._waiting.values())
         late = time.monotonic() - self._began >= COMMIT_SECONDS
-        return late or held >= COMMIT_BYTES or len(self._waiting) >= COMMIT_RECORDINGS
+        return late or self._bytes >= COMMIT_BYTES or len(self._waiting) >= COMMIT_RECORDINGS
 
     @contextmanager
     def _new_part(self, sizes: Mapping[str, int] | None = None) -> Iterator[ShardWriter]:
@@ -131,7 +131,7 @@ class ResumableShard:
             for part in waiting:
                 part.write(writer)
                 writer.add_faults(part.faults)
-        self._waiting = {}
+        self._waiting, self._bytes = {}, 0
 
     def write(
         self, recording: str, content: str, tracks: Mapping[str, Track], faults: Iterable[Fault] = ()
