@@ -25,10 +25,10 @@ import h5py
 import numpy as np
 
 from affectssm.store import card as cards
+from affectssm.store.column import Column
 from affectssm.store.faults import Fault
-from affectssm.store.track import PIECE_BYTES, Track
+from affectssm.store.track import Track
 
-CHUNK_BYTES = 32 * 1024
 RESERVE_BYTES = 16 << 20
 _TEXT = h5py.string_dtype()
 
@@ -143,49 +143,30 @@ class ShardWriter:
 
 
 class _Table:
-    """All tracks of one dimension and type; rows are written some megabytes at a time."""
+    """All tracks of one dimension and type."""
 
     def __init__(self, group: h5py.Group, dim: int, dtype: np.dtype, size: int | None) -> None:
         self.rows = 0
-        self._held: list[Track] = []
-        self._bytes = 0
-        self._fixed = size is not None
-        self._parts = {}
-        for name, shape, kind in (
-            ("value", (dim,), dtype),
-            ("time", (), np.float64),
-            ("valid", (), np.uint8),
-        ):
-            width = max(1, dim if shape else 1) * np.dtype(kind).itemsize
-            chunks = (
-                None if self._fixed else (max(1, CHUNK_BYTES // width), *(max(1, each) for each in shape))
-            )
-            most = None if self._fixed else (None, *shape)
-            self._parts[name] = group.create_dataset(
-                name, (size or 0, *shape), kind, maxshape=most, chunks=chunks
-            )
+        self._size = size
+        self._columns = {
+            "value": Column(group, "value", (dim,), dtype, size),
+            "time": Column(group, "time", (), np.float64, size),
+            "valid": Column(group, "valid", (), np.uint8, size),
+        }
 
     def append(self, block: Track) -> None:
-        self._held.append(block)
         self.rows += len(block.time)
-        self._bytes += block.value.nbytes
-        if self._bytes >= PIECE_BYTES:
-            self.flush()
+        for name, column in self._columns.items():
+            column.append(getattr(block, name))
 
     def flush(self) -> None:
-        if self._held:
-            first = self.rows - sum(len(block.time) for block in self._held)
-            for name, part in self._parts.items():
-                if not self._fixed:
-                    part.resize(self.rows, 0)
-                part[first : self.rows] = np.concatenate([getattr(block, name) for block in self._held])
-        self._held, self._bytes = [], 0
+        for column in self._columns.values():
+            column.flush()
 
     def cut(self, first: int, rows: int) -> None:
         """Take back the last ``rows`` rows, which begin at ``first``."""
-        if self._fixed or first + rows != self.rows:
+        if self._size is not None or first + rows != self.rows:
             raise ValueError("only what came last can be taken back")
-        self.flush()
         self.rows = first
-        for part in self._parts.values():
-            part.resize(first, 0)
+        for column in self._columns.values():
+            column.cut(first)
