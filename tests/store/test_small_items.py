@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affectssm.errors import DataError
 from affectssm.store import atomic, parts, shards, track
-from affectssm.store.card import make_card
-from affectssm.store.faults import Fault
-from affectssm.store.shards import OpenShards, ResumableShard, ShardReader, Track
+from affectssm.store.shards import ResumableShard, ShardReader, Track
 from tests.killed import killed_at
+from tests.store.helpers import CARD, fault, made
 
-CARD = make_card("test", ["affectssm.errors"], {})
 DTYPES = {"half": np.float16, "single": np.float32}
 Tracks = dict[str, dict[str, Track]]
-
-
-def made(seed: int, rows: int, dim: int = 3, dtype: type = np.float32) -> Track:
-    rng = np.random.default_rng([seed, rows, dim])
-    valid = rng.random(rows) > 0.2
-    value = np.where(valid[:, None], rng.normal(size=(rows, dim)), 0).astype(dtype)
-    return Track(value, np.cumsum(rng.random(rows) + 0.01) - 0.3, valid, float(rng.integers(1, 100)))
-
-
-def fault(recording: str) -> Fault:
-    return Fault("mosei", recording, "", "audio", "no_rows", "nothing", "rows", "quarantined")
 
 
 def assert_same(path: Path, expected: Tracks) -> None:
@@ -238,62 +221,6 @@ def test_the_card_stays_small_whatever_the_number_of_recordings(tmp_path: Path) 
     with ShardReader(shard.path) as reader:
         assert len(reader.file.attrs["card"]) < 4000
         assert len(reader.recordings) == 3000 and reader.faults("recording-7") == [fault("recording-7")]
-
-
-def _sum(given: tuple[ShardReader, str]) -> float:
-    reader, name = given
-    return float(reader.track(name, "speaker").value.sum(dtype=np.float64))
-
-
-def test_many_processes_read_one_file_at_once(tmp_path: Path) -> None:
-    shard = ResumableShard(tmp_path / "s00.h5", CARD)
-    for number in range(8):
-        shard.write(f"{number}", "c", {"speaker": made(number, 50)})
-    shard.finish()
-    reader = ShardReader(shard.path)
-    assert reader.recordings  # open here, too
-    with ProcessPoolExecutor(2) as pool:
-        found = list(pool.map(_sum, [(reader, name) for name in reader.recordings]))
-    assert found == [float(made(number, 50).value.sum(dtype=np.float64)) for number in range(8)]
-    assert pickle.loads(pickle.dumps(reader)).path == reader.path  # noqa: S301 - pickled here
-
-
-def test_few_files_are_open_at_a_time(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("affectssm.store.shard_reader.MOST_OPEN", 3)
-    for number in range(7):
-        shard = ResumableShard(tmp_path / f"{number}.h5", CARD)
-        shard.write("001", "c", {"speaker": made(number, 5)})
-        shard.finish()
-    with OpenShards() as readers:
-        for number in (*range(7), 0, 6):
-            value = readers[tmp_path / f"{number}.h5"].track("001", "speaker").value
-            np.testing.assert_array_equal(value, made(number, 5).value)
-            assert len(readers._readers) <= 3
-
-
-@pytest.mark.parametrize("harm", ["tracks", "recordings", "tracks/rows", "tables"])
-def test_a_file_of_another_format_says_what_to_do(tmp_path: Path, harm: str) -> None:
-    shard = ResumableShard(tmp_path / "s00.h5", CARD)
-    shard.write("001", "c", {"speaker": made(0, 5)})
-    shard.finish()
-    with h5py.File(shard.path, "r+") as file:
-        del file[harm]
-    with (
-        pytest.raises(DataError, match="no index that can be read") as caught,
-        ShardReader(shard.path) as reader,
-    ):
-        reader.keys()
-    assert "delete it and run again" in str(caught.value)
-
-
-def test_an_index_beyond_its_table_is_refused(tmp_path: Path) -> None:
-    shard = ResumableShard(tmp_path / "s00.h5", CARD)
-    shard.write("001", "c", {"speaker": made(0, 5)})
-    shard.finish()
-    with h5py.File(shard.path, "r+") as file:
-        file["tracks/rows"][0] = 6
-    with pytest.raises(DataError, match="rows 0 to 6 of a table of 5"), ShardReader(shard.path) as reader:
-        reader.keys()
 
 
 REFUSED = """

@@ -76,7 +76,8 @@ class ResumableShard:
         """Whether ``recording`` was finished before with this card and these inputs; if so it counts for the merge."""
         if recording in self._waiting:
             return self._waiting[recording].content == content
-        same = self._places.get(recording, ("", None))[0] == content
+        held = self._places.get(recording)
+        same = held is not None and held[0] == content
         if same:
             self._written.add(recording)
         return same
