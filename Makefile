@@ -42,6 +42,7 @@ bench: $(STAMP)
 	python benchmarks/extraction.py
 	python benchmarks/scan.py
 	python benchmarks/physio_step.py
+	python benchmarks/store.py
 	python benchmarks/full_size.py
 	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi
 

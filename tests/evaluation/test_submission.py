@@ -49,6 +49,15 @@ def test_seeds_that_differ_in_what_they_predicted_are_refused(tmp_path):
     assert not (tmp_path / "out/index.json").exists()
 
 
+def test_odd_ids_are_escaped_in_paths(tmp_path, monkeypatch):
+    monkeypatch.setattr("scored_world.predicted", lambda *a, **k: np.zeros(FRAMES))
+    monkeypatch.setitem(WORLD, ("noxi", "test-base"), ["-3g5$(x)"])
+    path = write_predictions(tmp_path / "1.parquet", 1)
+    write_submission("x", [path], write_missing(tmp_path), tmp_path / "out")
+    names = {each.parent.name for each in (tmp_path / "out/noxi/x-mean").rglob("*.csv")}
+    assert "%2D3g5%24%28x%29" in names
+
+
 def test_unsafe_ids_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("scored_world.predicted", lambda *a, **k: np.zeros(FRAMES))
     monkeypatch.setitem(WORLD, ("noxi", "test-base"), ["../003"])

@@ -213,9 +213,18 @@ def test_a_file_that_changed_since_the_manifest_is_refused(tmp_path: Path, sound
 
 
 def test_an_unsafe_name_never_becomes_a_path(tmp_path: Path, sounds, loudness) -> None:
-    for changes in ({"recording": "../001"}, {"participant": "a/b"}):
+    for changes in ({"recording": "../001"}, {"participant": "a/b"}, {"recording": "a\nb"}):
         with pytest.raises(DataError, match="name"):
             extract(tmp_path, [row_with(sounds[0], **changes)])
+
+
+def test_names_of_any_writing_are_extracted(tmp_path: Path, sounds, loudness) -> None:
+    names = ["-3g5yACwYnA", "vid$_$1", "a;b", "$(touch x)", ".hidden", "a'b", "ü"]
+    rows = [row_with(sounds[0], recording=name, participant=name) for name in names]
+    out = extract(tmp_path, rows)
+    with ShardReader(out) as reader:
+        assert reader.keys() == [(name, name) for name in sorted(names)]
+    assert {path.name for path in out.parent.iterdir()} == {"s00.h5", "s00.faults.parquet"}
 
 
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(
@@ -225,11 +234,13 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(
         return SimpleNamespace(free=0 if any(path.name == "c.wav" for path in Loudness.seen) else 1 << 40)
 
     with monkeypatch.context() as patch:
-        patch.setattr("affectssm.store.parts.shutil.disk_usage", usage)
+        patch.setattr("affectssm.store.shard_writer.shutil.disk_usage", usage)
         with pytest.raises(DataError, match="No space left on device"):
             extract(tmp_path, sounds)
     parts = tmp_path / "out" / "wav2vec2" / "s00.h5.parts"
-    assert [path.name for path in parts.iterdir()] == ["001.h5"]
+    (part,) = parts.iterdir()
+    with ShardReader(part) as reader:
+        assert reader.recordings == ["001"]
     Loudness.seen.clear()
     extract(tmp_path, sounds)
     assert [path.name for path in Loudness.seen] == ["c.wav"]

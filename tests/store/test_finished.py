@@ -85,25 +85,26 @@ def test_the_same_content_by_another_hash_is_kept_under_ours(four: Path) -> None
 
 
 def test_the_parts_of_an_unfinished_shard_are_taken_too(four: Path) -> None:
-    shard(four, "lab1-2", "s01").write("002", "z", {"expert": track(7)}, [FAULT])
+    with shard(four, "lab1-2", "s01") as unfinished:
+        unfinished.write("002", "z", {"expert": track(7)}, [FAULT])
     new = shard(four, "lab1-1")
     assert FinishedElsewhere(new).take("002", "z") is not None
     assert new.finish() == [FAULT]
 
 
-@pytest.mark.parametrize("harm", ["cut", "no faults", "not finite", "no card"])
+@pytest.mark.parametrize("harm", ["cut", "not finite", "no card", "no index"])
 def test_a_damaged_file_is_passed_over(four: Path, harm: str) -> None:
     path = shard(four).path
     if harm == "cut":
         path.write_bytes(path.read_bytes()[:500])
-    elif harm == "no faults":
-        layout.faults_of(path).unlink()
     else:
         with h5py.File(path, "a") as file:
             if harm == "no card":
                 del file.attrs["card"]
+            elif harm == "no index":
+                del file["tracks"]
             else:
-                file["001/expert/value"][3] = np.nan
+                file["tables/float32x3/value"][3] = np.nan
     new = shard(four, "lab1-1")
     elsewhere = FinishedElsewhere(new)
     assert elsewhere.take("001", "a") is None and not new.done("001", "a")

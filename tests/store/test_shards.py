@@ -1,5 +1,6 @@
 """Feature files resume by recording and refuse what is not whole."""
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -42,7 +43,8 @@ def test_round_trip(tmp_path):
 def test_resume_by_recording_keeps_faults(tmp_path):
     path = tmp_path / "s00.h5"
     fault = Fault("noxi", "001", "expert", "video", "no_face", "0 of 5", "a face", "masked")
-    ResumableShard(path, card()).write("001", "c1", {"expert": track()}, [fault])
+    with ResumableShard(path, card()) as shard:
+        shard.write("001", "c1", {"expert": track()}, [fault])
     again = ResumableShard(path, card())
     assert again.done("001", "c1") and not again.done("002", "c2")
     assert again.finish() == [fault]
@@ -51,15 +53,16 @@ def test_resume_by_recording_keeps_faults(tmp_path):
 @pytest.mark.parametrize(("settings", "content"), [({"x": 1}, "c1"), ({}, "other")])
 def test_a_part_of_other_settings_or_inputs_is_not_done(tmp_path, settings, content):
     path = tmp_path / "s00.h5"
-    ResumableShard(path, card()).write("001", "c1", {"expert": track()})
+    with ResumableShard(path, card()) as shard:
+        shard.write("001", "c1", {"expert": track()})
     assert not ResumableShard(path, card(**settings)).done("001", content)
 
 
 def test_a_torn_part_is_not_done(tmp_path):
     path = tmp_path / "s00.h5"
-    shard = ResumableShard(path, card())
-    shard.write("001", "c1", {"expert": track()})
-    part = shard.parts / "001.h5"
+    with ResumableShard(path, card()) as shard:
+        shard.write("001", "c1", {"expert": track()})
+    (part,) = shard.parts.iterdir()
     part.write_bytes(part.read_bytes()[:100])
     assert not ResumableShard(path, card()).done("001", "c1")
 
@@ -72,12 +75,30 @@ def test_values_that_are_not_finite_are_refused(tmp_path, value):
         ResumableShard(tmp_path / "s00.h5", card()).write("001", "c1", {"expert": bad})
 
 
-def test_an_unsafe_id_never_becomes_a_path(tmp_path):
+def test_what_is_no_id_is_refused_for_recordings_and_participants(tmp_path):
     shard = ResumableShard(tmp_path / "s00.h5", card())
-    for name in ("../x", "a/b", "-rf", ".hidden", "a;b", "a b", ""):
-        with pytest.raises(DataError, match="name"):
+    for name in ("../x", "a/b", "a\nb", "x" * 129, ""):
+        with pytest.raises(DataError, match="the name"):
             shard.write(name, "c", {"expert": track()})
-    assert not shard.parts.exists()
+        with pytest.raises(DataError, match="the name"):
+            shard.write("001", "c", {name: track()})
+    shard.commit()
+    assert list(shard.parts.iterdir()) == []
+
+
+def test_ids_of_any_writing_come_back_and_become_no_path(tmp_path):
+    names = ["-3g5yACwYnA", "vid$_$1", "-rf", "$(x)", "a;b", "ü", "a b", "a'b", ".hidden", "%2E", "视频"]
+    shard = ResumableShard(tmp_path / "s00.h5", card())
+    for number, name in enumerate(names):
+        shard.write(name, f"c{number}", {name: track(seed=number)})
+    shard.commit()
+    (part,) = shard.parts.iterdir()
+    assert re.fullmatch(r"\d+-[0-9a-f]+\.h5", part.name)
+    shard.finish()
+    with ShardReader(shard.path) as reader:
+        assert reader.keys() == [(name, name) for name in sorted(names)]
+        for number, name in enumerate(names):
+            np.testing.assert_array_equal(reader.track(name, name).value, track(seed=number).value)
 
 
 def test_blocks_make_the_same_track_as_one_write(tmp_path):
@@ -99,6 +120,7 @@ def test_a_recording_that_fails_half_way_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="stop"), shard.recording("001", "c1") as part:
         part.append("expert", track())
         raise ValueError("stop")
+    shard.commit()
     assert not shard.done("001", "c1")
     assert list(shard.parts.iterdir()) == []
 
@@ -117,13 +139,13 @@ def test_a_full_disk_is_noticed_before_hdf5_is(tmp_path, monkeypatch):
     shard = ResumableShard(tmp_path / "s00.h5", card())
     shard.write("001", "c1", {"expert": track()})
     with monkeypatch.context() as patch:
-        patch.setattr("affectssm.store.parts.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+        patch.setattr("affectssm.store.shard_writer.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
         with pytest.raises(DataError, match="No space left on device"):
             shard.write("002", "c2", {"expert": track()})
         with pytest.raises(DataError, match="No space left on device"):
             shard.finish()
     assert ResumableShard(tmp_path / "s00.h5", card()).done("001", "c1")
-    assert [part.name for part in shard.parts.iterdir()] == ["001.h5"]
+    assert len(list(shard.parts.iterdir())) == 1
 
 
 REFUSED = """
@@ -138,6 +160,7 @@ track = Track(np.ones((400, 3), np.float32), np.arange(400.0), np.ones(400, bool
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
 try:
     shard.write("001", "c1", {"expert": track})
+    shard.commit()
 except DataError as error:
     print(error, flush=True)
 os._exit(0)  # HDF5 would try to write what it still holds

@@ -6,11 +6,14 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from window_world import build
+from window_world import build, card, regular, write_shard
 
 from affectssm.errors import DataError
 from affectssm.store.card import read_card
+from affectssm.store.ids import id_of
+from affectssm.store.shards import ShardReader
 from affectssm.timeline.export import export
+from affectssm.timeline.index import LENGTH, Target, write_index
 from affectssm.timeline.loader import WindowDataset
 from affectssm.vocabulary.features import GROUPS
 
@@ -114,6 +117,25 @@ def test_files_carry_cards_and_nothing_else_is_left(lab, tmp_path):
         for file in export(world.path, folders, "test", kind, tmp_path):
             assert read_card(file)["settings"]["format"] == kind
     assert sum(path.is_file() for path in tmp_path.rglob("*")) == 2 * len(world.index.targets)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "hdf5"])
+def test_odd_ids_stay_below_the_folder(lab, tmp_path, monkeypatch, kind):
+    """Ids come from the index; the files of the world serve for any."""
+    names = ["-3g5yACwYnA", "vid$_$1", ".hidden", "a b", "ü", "x;y"]
+    tracks = {(name, "-rf"): regular(30, 2, 25.0, number) for number, name in enumerate(names)}
+    folder = tmp_path / "mosei-demo"
+    for feature in ("voice", "engagement"):
+        write_shard(folder / feature / "s00.h5", tracks)
+    monkeypatch.setitem(GROUPS, "test", {"audio": ["voice"]})
+    targets = [Target("mosei", "train", "main", "s00", name, "-rf", 30, 30, ()) for name in names]
+    write_index(tmp_path / "w.parquet", targets, card(clock_hz=25, length=LENGTH))
+    files = export(tmp_path / "w.parquet", [folder], "test", kind, tmp_path / "out")
+    assert [id_of(file.parent.name) for file in files] == names
+    assert {id_of(file.stem) for file in files} == {"-rf"}
+    assert sorted(files) == sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
+    with ShardReader(folder / "voice" / "s00.h5") as reader:
+        assert reader.keys() == sorted(tracks)
 
 
 def test_missing_features_are_refused(lab, tmp_path):

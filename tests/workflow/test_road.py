@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from affectssm.store.parquet import read_parquet
+from affectssm.store.shards import ShardReader
 from tests.workflow.workplace import TABLE, Workplace
 
 pytestmark = pytest.mark.workflow
@@ -73,16 +74,17 @@ def test_killed_twice_and_started_again_gives_the_same_table(road, tmp_path):
     begin_again_at_the_voices(results)
     finished = times([*results.glob("features/*/*/*.h5"), *results.glob("runs/*/*/*/*.safetensors")])
     kill_when(place, lambda: any(results.glob("features/*/wav2vec2/*.parts/*.h5")))
-    recordings = list(results.glob("features/*/wav2vec2/*.parts/*.h5"))
-    assert recordings
+    parts = list(results.glob("features/*/wav2vec2/*.parts/*.h5"))
+    assert parts
+    recordings = [(part, name) for part in parts for name in ShardReader(part).recordings]
     voices = [
         str(path.relative_to(road.folder)) for path in road.folder.glob("results/features/*/wav2vec2/*.h5")
     ]
     place.snakemake(*voices)
-    for path in recordings:
+    for path, name in recordings:
         corpus, feature, shard = path.parent.relative_to(results / "features").parts
         log = place.read(f"results/logs/extract/{corpus}/{feature}/{shard.split('.')[0]}.log")
-        assert re.search(rf"wav2vec2: {path.stem} \(.*\) was finished before", log)
+        assert re.search(rf"wav2vec2: {re.escape(name)} \(.*\) was finished before", log)
     finished |= times(place.folder / voice for voice in voices)
     kill_when(place, lambda: any(results.glob("runs/*/*/.*.resume/*.ckpt")))
     place.snakemake(TABLE)

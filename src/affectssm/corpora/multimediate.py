@@ -18,7 +18,7 @@ from affectssm.errors import DataError
 from affectssm.settings.config import CorpusSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
-from affectssm.store.ids import is_id
+from affectssm.store.ids import EXPECTED, is_id
 from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.kinds import KINDS, STREAM_KINDS
 
@@ -85,8 +85,7 @@ def _usable_sessions(found: Found, layout: Layout, log: FaultLog) -> list[Sessio
     usable = {session.recording: session for session in ours}
     for recording in sorted(usable):
         if not is_id(recording):
-            expected = "letters, digits, '_', '.' and '-', not beginning with '.' or '-', without '..'"
-            log.add("unsafe_id", found=ascii(recording), expected=expected, action="quarantined")
+            log.add("unsafe_id", found=ascii(recording), expected=EXPECTED, action="quarantined")
             del usable[recording]
         elif len(splits[recording]) > 1:
             places = f"in {', '.join(splits[recording])}"

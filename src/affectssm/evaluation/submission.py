@@ -18,7 +18,7 @@ from affectssm.errors import DataError
 from affectssm.evaluation.reading import Part, Run, Seat, read_run
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
-from affectssm.store.ids import check_id
+from affectssm.store.ids import file_name
 from affectssm.store.parquet import read_parquet
 
 DATASETS = {"noxi": "noxi", "noxi_add": "noxi", "mpiigi": "mpiigroupinteraction"}
@@ -38,7 +38,7 @@ def write_submission(
         out: folder of the submission.
 
     Raises:
-        DataError: when a session or role is no safe name, when seeds differ in what they predicted, or when a
+        DataError: when a session or role is no id, when seeds differ in what they predicted, or when a
             frame has no prediction.
     """
     runs = [read_run(path) for path in predictions]
@@ -94,7 +94,7 @@ def _mean(
 
 def _write_track(out: Path, tag: str, part: Part, seat: Seat, track: NDArray[np.float64]) -> str:
     """Write one participant's file; return its path below ``out``."""
-    session, role = check_id(seat[0], "session"), check_id(seat[1], "role")
-    relative = Path(DATASETS[part[0]], check_id(tag, "tag"), session, f"{role}.engagement.pred.csv")
+    session, role = file_name(seat[0], "session"), file_name(seat[1], "role")
+    relative = Path(DATASETS[part[0]], file_name(tag, "tag"), session, f"{role}.engagement.pred.csv")
     write_text(out / relative, "".join(f"{value:.{DECIMALS}f}\n" for value in track))
     return relative.as_posix()

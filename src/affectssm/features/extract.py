@@ -22,7 +22,6 @@ from affectssm.settings.features import decisive
 from affectssm.store.card import make_card
 from affectssm.store.faults import Fault, write_faults
 from affectssm.store.finished import FinishedElsewhere, base_id
-from affectssm.store.ids import check_id
 from affectssm.store.shards import PartWriter, ResumableShard, ShardReader
 from affectssm.vocabulary.features import Spec
 from affectssm.vocabulary.features import spec as spec_of
@@ -82,8 +81,9 @@ def extract_shard(
 ) -> None:
     """Extract one feature of a shard's recordings.
 
-    A killed job goes on with the next recording when it is started again. What was finished of the same content in
-    another shard or edition is copied. What is wrong with a recording's data becomes fault rows, and the others go on.
+    A killed job goes on when it is started again; :mod:`affectssm.store.shards` says what a kill can lose. What was
+    finished of the same content in another shard or edition is copied. What is wrong with a recording's data becomes
+    fault rows, and the others go on.
 
     Args:
         feature: a name in :data:`affectssm.vocabulary.features.FEATURES`.
@@ -110,10 +110,10 @@ def extract_shard(
         torch.set_num_threads(settings.get("threads", 1))
     extractor = make(feature, dict(settings))
     card = make_card(f"features/{feature}", feature_modules(feature), decisive(settings), **extractor.card())
-    result = ResumableShard(out, card)
     reader = ShardReader(faces) if faces is not None and spec.needs_faces else None
     try:
-        _run(_Job(spec, extractor, shard, reader), recordings, result)
+        with ResumableShard(out, card) as result, FinishedElsewhere(result) as elsewhere:
+            _run(_Job(spec, extractor, shard, reader), recordings, result, elsewhere)
     finally:
         if reader is not None:
             reader.close()
@@ -149,12 +149,12 @@ class _Job:
         """Return a hash of everything a recording's tracks are made of."""
         if self.faces is None:
             return _hash(content_hash(rows, self.shard.named))
-        if recording not in self.faces.recordings:
+        if recording not in self.faces.contents:
             raise DataError(
                 self.faces.path, f"without recording {recording}", "every recording of the shard",
                 "make the face track again from this manifest",
             )  # fmt: skip
-        return _hash(content_hash(rows, self.shard.named), self.face_card, self.faces.content(recording))
+        return _hash(content_hash(rows, self.shard.named), self.face_card, self.faces.contents[recording])
 
     def content_elsewhere(self, rows: list[StreamRow]) -> str:
         """Return the hash that the same content has where editions are named differently from here."""
@@ -181,30 +181,38 @@ class _Job:
 
     def participant(self, row: StreamRow, part: PartWriter) -> int:
         """Extract one participant's track; return its rows. Whatever is wrong with the file becomes faults."""
-        check_id(row.participant, "participant")
         source = Source(row, self.shard.base(row) / row.path)
         if self.faces is not None:
             if (row.recording, row.participant) not in self.faces:
                 return 0  # the video could not be read; the face track says so
             source.faces = FaceRows(self.faces, row.recording, row.participant)
         blocks = CheckedBlocks(self.extractor, source)
-        failure: list[MediaNote] = []
-        try:
-            for block in blocks:
-                part.append(row.participant, block)
-        except DataError as error:
-            if self.faces is not None and error.where == str(self.faces.path):
-                raise  # the face track is no file of the owner's
+        failure = self._append(row, blocks, part)
+        if failure is None:
+            notes = blocks.notes if blocks.rows else [blocks.nothing()]
+        else:
             part.discard(row.participant)
             blocks.rows = 0
-            code = error.code or "unreadable_media"
-            failure.append(MediaNote(code, error.found, error.expected, "quarantined"))
-        else:
-            failure += blocks.notes if blocks.rows else [blocks.nothing()]
+            code = failure.code or "unreadable_media"
+            notes = [MediaNote(code, failure.found, failure.expected, "quarantined")]
         # those who read the face track would repeat what was said of the video
-        notes = [*(source.notes if self.faces is None else ()), *failure]
+        notes = [*(source.notes if self.faces is None else ()), *notes]
         part.faults.extend(_fault(row, note) for note in notes)
         return blocks.rows
+
+    def _append(self, row: StreamRow, blocks: CheckedBlocks, part: PartWriter) -> DataError | None:
+        """Write the blocks of a track; return why the file could not be read further."""
+        found = iter(blocks)
+        while True:
+            try:
+                block = next(found, None)
+            except DataError as error:
+                if self.faces is not None and error.where == str(self.faces.path):
+                    raise  # the face track is no file of the owner's
+                return error
+            if block is None:
+                return None
+            part.append(row.participant, block)
 
 
 def _fault(row: StreamRow, note: MediaNote) -> Fault:
@@ -220,7 +228,9 @@ def _fault(row: StreamRow, note: MediaNote) -> Fault:
     )
 
 
-def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard) -> None:
+def _run(
+    job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard, elsewhere: FinishedElsewhere
+) -> None:
     """Extract recording by recording.
 
     Raises:
@@ -228,9 +238,7 @@ def _run(job: _Job, recordings: Mapping[str, list[StreamRow]], result: Resumable
     """
     began = time.monotonic()
     computed = 0
-    elsewhere = FinishedElsewhere(result)
     for number, (recording, rows) in enumerate(recordings.items(), 1):
-        check_id(recording, "recording")
         content = job.content(recording, rows := job.rows_of(rows))
         label = f"{job.spec.name}: {recording} ({number} of {len(recordings)})"
         if result.done(recording, content):

@@ -18,6 +18,24 @@ from affectssm.errors import DataError
 
 
 @contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Let what the system refuses be an error of the file that is being written.
+
+    Raises:
+        DataError: for an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            target,
+            f"writing failed: {error.strerror or error}",
+            "a folder with room and the right to write",
+            "free space or mend the rights, then run the same command again; what was finished is kept",
+        ) from error
+
+
+@contextmanager
 def staged(path: Path | str, validate: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success validate it and move it into place.
 
@@ -31,24 +49,14 @@ def staged(path: Path | str, validate: Callable[[Path], None] | None = None) -> 
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if validate is not None:
-            validate(temporary)
-        os.replace(temporary, target)  # noqa: PTH105 - the one call whose atomicity everything leans on
-    except OSError as error:
-        raise _write_error(target, error) from error
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if validate is not None:
+                validate(temporary)
+            os.replace(temporary, target)  # noqa: PTH105 - the one call whose atomicity everything leans on
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _write_error(target: Path, error: OSError) -> DataError:
-    return DataError(
-        target,
-        f"writing failed: {error.strerror or error}",
-        "a folder with room and the right to write",
-        "free space or mend the rights, then run the same command again; what was finished is kept",
-    )
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.errors import DataError
-from affectssm.store.code import code_hash
+from affectssm.store.code import STORED, code_hash
 
-FORMAT = 1
 _STARTED = time.monotonic()
 _PACKAGES = (
     "affectssm", "torch", "transformers", "open-clip-torch", "mediapipe", "opencv-python-headless", "av", "numpy",
@@ -43,7 +42,7 @@ def make_card(
     ``id`` hashes everything that decides the content; host, time and package versions are recorded beside it.
     """
     card: dict[str, Any] = {
-        "format": FORMAT,
+        "format": STORED,
         "stage": stage,
         "code": code_hash(*modules),
         "settings": dict(settings),

@@ -8,7 +8,7 @@ of a family. What lies elsewhere is left out; its effect is covered otherwise, a
 * ``vocabulary`` says what there is and ``settings`` how it is set; ``families`` and ``plan`` say what is asked. What a
   stage needs of them it is told as its settings, which are compared themselves. So a line that declares something new
   makes nothing run again, and a value that decides what a file holds must not lie there;
-* ``store`` decides how files are kept: its format version stands for it;
+* ``store`` decides how files are kept: its format version stands for it, and is part of every hash;
 * of a family from outside (another package) all that is imported counts but modules called ``family`` and ``settings``;
 * the command line, errors and other modules beside the rooms hand on what they are given.
 """
@@ -28,6 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+STORED = 2  # the version of how files are kept; a higher one makes everything again
 FORMAT = 1  # of what is remembered
 SETTLED_NS = 2_000_000_000  # a file may change once more within a tick of its time stamp
 PACKAGE = "affectssm"
@@ -82,7 +83,7 @@ class Source:
     def hash(self, modules: Iterable[str]) -> str:
         """Return 16 hex digits for the code reachable from some modules, and for the names that are loaded of them."""
         modules = set(modules)
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"{STORED}\n".encode())
         for name in sorted(self.reachable(modules)):
             digest.update(f"{name}:{self._read(name)[0]}\n".encode())
         for target in sorted(one for one in modules if ":" in one):

@@ -8,20 +8,16 @@ over another number of shards costs copies.
 from __future__ import annotations
 
 import glob
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from affectssm.errors import DataError
 from affectssm.store import card as cards
 from affectssm.store import layout
-from affectssm.store.faults import Fault, read_faults
-from affectssm.store.shards import ResumableShard, ShardReader
+from affectssm.store.shards import OpenShards, ResumableShard, ShardReader
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,7 +33,14 @@ class FinishedElsewhere:
 
     def __init__(self, shard: ResumableShard) -> None:
         self._shard = shard
+        self._readers = OpenShards()
         self._places: dict[str, dict[str, Path]] | None = None
+
+    def __enter__(self) -> FinishedElsewhere:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._readers.close()
 
     def take(self, recording: str, content: str, same: Collection[str] = ()) -> Path | None:
         """Take over a recording's tracks and faults; return the file they were found in, or None.
@@ -57,7 +60,7 @@ class FinishedElsewhere:
         return None
 
     def _found(self) -> dict[str, dict[str, Path]]:
-        """Recording -> content -> a finished file, or the part of a recording of an unfinished one."""
+        """Recording -> content -> a finished file, or a part of an unfinished one, that was made as ours is."""
         own = self._shard.path.absolute()
         folder, feature = own.parent.parent, own.parent.name
         if "-" not in folder.name:
@@ -69,41 +72,22 @@ class FinishedElsewhere:
             files = sorted((other / feature).glob("[!.]*.h5"))
             for path in [*files, *sorted((other / feature).glob("*.h5.parts/[!.]*.h5"))]:
                 try:
-                    for recording, content in self._contents(path):
-                        found[recording].setdefault(content, path)
+                    with ShardReader(path) as reader:
+                        if base_id(reader.card) == self._shard.card["id"]:
+                            for recording, content in reader.contents.items():
+                                found[recording].setdefault(content, path)
                 except (DataError, OSError, KeyError, ValueError) as error:
                     _LOG.info("%s is passed over: %s", path, error)
         return found
 
-    def _contents(self, path: Path) -> list[tuple[str, str]]:
-        """(recording, content) of a file, if the same made it that makes ours."""
-        if _is_part(path):
-            with h5py.File(path, "r", locking=False) as file:
-                same = file.attrs["card_id"] == self._shard.card["id"]
-                return [(path.stem, str(file.attrs["content"]))] if same else []
-        with ShardReader(path) as reader:
-            same = base_id(reader.card) == self._shard.card["id"]
-            return [(recording, reader.content(recording)) for recording in reader.recordings] if same else []
-
     def _copy(self, path: Path, recording: str, found_as: str, content: str) -> bool:
         try:
-            with h5py.File(path, "r", locking=False) as file:
-                tracks = file if _is_part(path) else file[recording]
-                if tracks.attrs["content"] != found_as:
-                    return False  # made anew since it was looked at
-                if _is_part(path):
-                    faults = [Fault(**row) for row in json.loads(file.attrs["faults"])]
-                else:
-                    known = read_faults(layout.faults_of(path))
-                    faults = [fault for fault in known if fault.recording == recording]
-                with self._shard.recording(recording, content) as part:
-                    part.copy(tracks)
-                    part.faults.extend(faults)
+            reader = self._readers[path]
+            if reader.contents[recording] != found_as:
+                return False  # made anew since it was looked at
+            with self._shard.recording(recording, content) as part:
+                part.copy(reader)
         except (DataError, OSError, KeyError, ValueError) as error:
             _LOG.info("%s: not taken from %s: %s", recording, path, error)
             return False
         return True
-
-
-def _is_part(path: Path) -> bool:
-    return path.parent.name.endswith(".h5.parts")

@@ -1,125 +1,123 @@
-"""The rows of a feature, and how one recording's rows are written as they come."""
+"""One recording in the making: in memory while it is small, in a part file of its own once it is not."""
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from json import dumps as json_dumps
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from affectssm.errors import DataError
 from affectssm.store.faults import Fault
 from affectssm.store.ids import check_id
+from affectssm.store.shard_reader import ShardReader
+from affectssm.store.shard_writer import ShardWriter, need_room, table_of
+from affectssm.store.track import Track, check_track, pieces
 
-CHUNK_BYTES = 32 * 1024
-RESERVE_BYTES = 16 << 20
-
-
-@dataclass(frozen=True)
-class Track:
-    """A feature of one participant in one recording.
-
-    Attributes:
-        value: (T, D) float32 or float16; zero where invalid.
-        time: (T,) float64, seconds, increasing: the centre of the signal each row summarises.
-        valid: (T,) bool.
-        rate: nominal rate in Hz.
-    """
-
-    value: np.ndarray
-    time: np.ndarray
-    valid: np.ndarray
-    rate: float
-
-
-@contextmanager
-def created(path: Path) -> Iterator[h5py.File]:
-    """Open a new HDF5 file for writing; a write that fails when the file is closed is an OSError like any other."""
-    try:
-        with h5py.File(path, "w", locking=False) as file:
-            yield file
-    except RuntimeError as error:
-        if "write failed" not in str(error):
-            raise
-        raise OSError("the disk took no more data") from error
-
-
-def need_room(path: Path, size: int) -> None:
-    """Raise an OSError before HDF5 runs into a full disk, which it reports once for every chunk it still holds."""
-    if shutil.disk_usage(path.parent).free < size + RESERVE_BYTES:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+HELD_BYTES = 4 << 20  # of one recording
 
 
 class PartWriter:
-    """One recording in the making: blocks of rows are written as they come, so that no track is held whole.
+    """One recording in the making: blocks of rows come one after another, and no long track is held whole.
 
-    ``faults`` collects what was wrong with the recording.
+    Args:
+        folder: where parts are written.
+        recording, content: its id and the hash of its inputs.
+        new_part: opens a part file for it, should it outgrow memory.
+
+    Attributes:
+        faults: what was wrong with the recording, to be added to.
+        file: the part file, once there is one.
+        bytes: held in memory.
     """
 
-    def __init__(self, file: h5py.File) -> None:
+    def __init__(
+        self, folder: Path, recording: str, content: str, new_part: Callable[[], ShardWriter]
+    ) -> None:
+        self.recording, self.content = check_id(recording, "recording"), content
         self.faults: list[Fault] = []
-        self._file = file
-        self._rows: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {}
+        self.file: ShardWriter | None = None
+        self.bytes = 0
+        self._folder, self._new_part = folder, new_part
+        self._held: dict[str, list[Track]] = {}
+        self._people: set[str] = set()
+        # the participant whose track is being written, its kind and the time of its last row
+        self._open: str | None = None
+        self._kind: tuple[str, float] = ("", 0.0)
+        self._after = -np.inf
 
     def append(self, participant: str, block: Track) -> None:
-        """Append rows to a participant's track; all blocks of a track have one dimension, type and rate."""
-        rows, dim = block.value.shape
-        need_room(Path(self._file.filename), block.value.nbytes)
-        if participant not in self._rows:
-            group = self._file.create_group(check_id(participant, "participant"))
-            height = max(1, CHUNK_BYTES // max(1, dim * block.value.itemsize))
-            group.create_dataset(
-                "value", (0, dim), block.value.dtype, maxshape=(None, dim), chunks=(height, max(1, dim))
-            )
-            group.attrs["rate"] = float(block.rate)
-            self._rows[participant] = ([], [])
-        value = self._file[participant]["value"]
-        value.resize(len(value) + rows, 0)
-        value[len(value) - rows :] = block.value
-        times, valids = self._rows[participant]
-        times.append(np.asarray(block.time, np.float64))
-        valids.append(np.asarray(block.valid, bool))
+        """Append rows to a participant's track. One track follows another.
 
-    def copy(self, tracks: h5py.Group) -> None:
-        """Copy the finished tracks of a recording, by participant."""
-        for participant in tracks:
-            need_room(Path(self._file.filename), tracks[participant]["value"].nbytes)
-            tracks.copy(participant, self._file)
+        Raises:
+            DataError: for rows that are not what a track must be, and a participant whose name is no id.
+            OSError: if the disk is full.
+            ValueError: for a block of another dimension, type or rate than the one before, and for a participant
+                who came before another.
+        """
+        need_room(self._folder, self.bytes + block.value.nbytes)
+        if participant != self._open:
+            if participant in self._people:
+                raise ValueError(f"the track of {participant} has ended")
+            self._people.add(check_id(participant, "participant"))
+            self._open, self._kind, self._after = participant, ("", 0.0), -np.inf
+        check_track(self._folder, f"{self.recording}/{participant}", block, self._after)
+        kind = table_of(block.value.shape[1], block.value.dtype), float(block.rate)
+        if self._kind not in (("", 0.0), kind):
+            raise ValueError(f"a block of {kind}, after those of {self._kind}")
+        self._kind = kind
+        self._after = float(block.time[-1]) if len(block.time) else self._after
+        self._add(participant, _copied(block))
+
+    def _add(self, participant: str, block: Track) -> None:
+        if self.file is not None:
+            self.file.append(participant, block)
+            return
+        self._held.setdefault(participant, []).append(block)
+        self.bytes += _bytes(block)
+        if self.bytes > HELD_BYTES:
+            self.file = self._new_part()
+            self.write(self.file)
+            self._held, self.bytes = {}, 0
+
+    def copy(self, reader: ShardReader) -> None:
+        """Copy the finished tracks and faults of the recording from a feature file."""
+        for participant in reader.participants(self.recording):
+            key = self.recording, participant
+            for rows in pieces(reader.info(*key)):
+                self.append(participant, reader.track(*key, rows.start, rows.stop))
+        self.faults += reader.faults(self.recording)
 
     def discard(self, participant: str) -> None:
-        """Take back what was appended for a participant."""
-        if self._rows.pop(participant, None) is not None:
-            del self._file[participant]
+        """Take back what was appended for the participant who came last."""
+        if participant != self._open:
+            return
+        self._people.discard(participant)
+        self._open = None
+        if self.file is not None:
+            self.file.discard(participant)
+        self.bytes -= sum(map(_bytes, self._held.pop(participant, [])))
 
-    def close(self) -> None:
-        """Write what was collected."""
-        for participant, (times, valids) in self._rows.items():
-            self._file[participant].create_dataset("time", data=np.concatenate(times))
-            self._file[participant].create_dataset("valid", data=np.concatenate(valids))
-        self._file.attrs["faults"] = json_dumps([asdict(fault) for fault in self.faults])
+    def sizes(self) -> Counter[str]:
+        """Return the rows that are held, by table."""
+        found: Counter[str] = Counter()
+        for blocks in self._held.values():
+            for block in blocks:
+                found[table_of(block.value.shape[1], block.value.dtype)] += len(block.time)
+        return found
+
+    def write(self, writer: ShardWriter) -> None:
+        """Write the tracks that are held."""
+        writer.begin(self.recording, self.content)
+        for participant, blocks in self._held.items():
+            for block in blocks:
+                writer.append(participant, block)
 
 
-def check_track(path: Path | str, name: str, group: h5py.Group) -> None:
-    value, time, valid = group["value"], group["time"][:], group["valid"][:]
-    problem = None
-    if value.ndim != 2 or not len(value) == len(time) == len(valid):
-        problem = f"shapes value {value.shape}, time {time.shape}, valid {valid.shape}"
-    elif len(time) > 1 and not np.all(np.diff(time) > 0):
-        problem = "times that do not increase"
-    elif not np.isfinite(time).all():
-        problem = "times that are not finite"
-    else:
-        height = max(1, (1 << 22) // max(1, value.shape[1] * value.dtype.itemsize))
-        if not all(np.isfinite(value[at : at + height]).all() for at in range(0, len(value), height)):
-            problem = "values that are not finite"
-    if problem:
-        raise DataError(
-            path, f"{name} with {problem}", "T rows each, finite, times increasing", "report this extractor"
-        )
+def _copied(block: Track) -> Track:
+    """Whoever made a block may use its arrays again."""
+    return Track(block.value.copy(), np.array(block.time, float), np.array(block.valid, bool), block.rate)
+
+
+def _bytes(block: Track) -> int:
+    return block.value.nbytes + block.time.nbytes + block.valid.nbytes

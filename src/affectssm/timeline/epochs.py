@@ -27,9 +27,10 @@ from affectssm.store import layout
 from affectssm.store.atomic import staged
 from affectssm.store.boundary import boundary
 from affectssm.store.card import dumps, make_card
+from affectssm.store.column import Column
 from affectssm.store.faults import FaultLog
 from affectssm.store.parquet import write_parquet
-from affectssm.store.parts import CHUNK_BYTES, created
+from affectssm.store.shard_writer import created
 from affectssm.store.shards import ShardReader, Track
 from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.timeline.epoch_format import SCHEMA
@@ -151,8 +152,7 @@ def _write_values(
             raise DataError(out, f"{counts} epochs", f"{len(index['row'])} each", "run the command again")
 
     with staged(out, validate) as temporary, created(temporary) as file:
-        for kind in kinds:
-            _create(file, kind, kinds[kind], length, out)
+        columns = {kind: _column(file, kind, kinds[kind], length, out) for kind in kinds}
         for (subject, recording), by_kind in sorted(trials.items()):
             cuts: dict[str, Cut] = {}
             for kind in kinds:
@@ -162,8 +162,13 @@ def _write_values(
             count = min((len(found.there) for found in cuts.values()), default=0)
             ratings = _ratings(readers["ratings"], recording, subject)
             for kind in kinds:
-                _append(file[kind]["value"], cuts.get(kind), count)
+                if kind in cuts:
+                    columns[kind].append(cuts[kind].value[:count])
+                else:
+                    columns[kind].skip(count)
             _index(index, rows[0], (subject, recording), count, cuts, ratings, settings.length_s)
+        for column in columns.values():
+            column.flush()
         file.attrs["card"] = dumps(card)
         file.attrs["rate_hz"] = settings.rate_hz
     return index
@@ -190,22 +195,12 @@ def _ratings(reader: ShardReader, recording: str, subject: str) -> dict[str, flo
     return {name: float(known[RATINGS.index(name)]) or np.nan for name in DIMENSIONS}
 
 
-def _create(file: h5py.File, kind: str, dims: set[int], length: int, out: Path) -> None:
+def _column(file: h5py.File, kind: str, dims: set[int], length: int, out: Path) -> Column:
     if len(dims) != 1:
         raise DataError(
             out, f"{kind} of {sorted(dims)} channels", "one number of channels", "make the manifest again"
         )
-    dim = dims.pop()
-    chunk = max(1, CHUNK_BYTES // (4 * dim * length))
-    file.create_group(kind).create_dataset(
-        "value", (0, dim, length), np.float32, maxshape=(None, dim, length), chunks=(chunk, dim, length)
-    )
-
-
-def _append(value: h5py.Dataset, found: Cut | None, count: int) -> None:
-    value.resize(len(value) + count, 0)  # what is not written reads as zeros
-    if found is not None and count:
-        value[len(value) - count :] = found.value[:count]
+    return Column(file.create_group(kind), "value", (dims.pop(), length), np.float32)
 
 
 def _index(

@@ -1,7 +1,8 @@
 """Materialised windows for users of other tools: what the loader's batches hold before standardisation.
 
 One file a target, ``{corpus}/{recording}/{participant}``, so that memory stays bounded and a killed export
-has lost one file at most. L clock frames, D columns, F label frames of the centre, P partners.
+has lost one file at most; :func:`affectssm.store.ids.file_name` escapes the ids. L clock frames, D columns, F label
+frames of the centre, P partners.
 
 Parquet: a row, and a row group, is a window. Columns: corpus, split, recording, participant, start (clock frame),
 frame_valid [L], label [F], label.valid [F], and for each feature ``{feature}`` [L * D] with ``{feature}.valid`` [L];
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from affectssm.store.card import make_card
-from affectssm.store.ids import check_id
+from affectssm.store.ids import file_name
 from affectssm.timeline.export_hdf5 import write_hdf5
 from affectssm.timeline.export_parquet import write_parquet_windows
 from affectssm.timeline.loader import open_windows
@@ -59,8 +60,8 @@ def export(windows: Path, folders: Sequence[Path], source: str, format: str, out
     written = []
     started = time.monotonic()
     for target, numbers in zip(index.targets, np.split(order, ends[:-1]), strict=False):
-        name = check_id(target.participant, "participant") + SUFFIXES[format]
-        path = out / check_id(target.corpus, "corpus") / check_id(target.recording, "recording") / name
+        name = file_name(target.participant, "participant") + SUFFIXES[format]
+        path = out / file_name(target.corpus, "corpus") / file_name(target.recording, "recording") / name
         WRITERS[format](path, dataset, numbers, seats, card)
         written.append(path)
         log.info(

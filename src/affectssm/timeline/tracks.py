@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from affectssm.errors import DataError
@@ -101,7 +100,7 @@ class TrackFiles:
         """Refuse tracks with other columns or types: a corpus may ship another version of a stream."""
         first: dict[tuple[int, str], Key] = {}
         for key, info in self.info.items():
-            first.setdefault((info.dim, str(self._group(key)["value"].dtype)), key)
+            first.setdefault((info.dim, str(info.dtype)), key)
         if len(first) > 1:
             raise DataError(
                 self.name,
@@ -127,28 +126,14 @@ class TrackFiles:
         for reader in self._readers.values():
             reader.close()
 
-    def _group(self, key: Key) -> h5py.Group:
-        return self._reader(self._where[key]).file["/".join(key[1:])]
-
     def track(self, key: Key) -> Track:
         """Return a whole track that exists."""
         return self._reader(self._where[key]).track(*key[1:])
 
     def times(self, key: Key) -> tuple[np.ndarray, np.ndarray]:
         """Return the times (T,) float64 and valid (T,) bool of a track that exists, without its values."""
-        group = self._group(key)
-        return group["time"][:], group["valid"][:]
+        return self._reader(self._where[key]).times(*key[1:])
 
     def values(self, key: Key, start: int, stop: int) -> np.ndarray:
-        """Return rows ``start`` to ``stop`` (at most T) of a track that exists: (stop - start, D).
-
-        A window reads a few rows of many datasets, and h5py's low level opens one in a quarter of the time.
-        """
-        file = self._reader(self._where[key]).file
-        dataset = h5py.h5d.open(file.id, "/".join((*key[1:], "value")).encode())
-        rows = np.empty((max(0, stop - start), dataset.shape[1]), self.dtype)
-        if len(rows):
-            place = dataset.get_space()
-            place.select_hyperslab((start, 0), rows.shape)
-            dataset.read(h5py.h5s.create_simple(rows.shape), place, rows)
-        return rows
+        """Return rows ``start`` to ``stop`` (at most T) of a track that exists: (stop - start, D)."""
+        return self._reader(self._where[key]).values(*key[1:], start, stop)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from affectssm.errors import DataError
 from affectssm.store.card import make_card
+from affectssm.store.ids import file_name
 from affectssm.timeline.index import WindowIndex
 from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.data import content_of, labelled_sessions, open_windows
@@ -82,7 +83,9 @@ def adapt(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], 
         log.info("fold %d/%d: without session %s", number + 1, len(sessions), session)
         others = index.select(lambda target, out=session: target.recording != out)  # type: ignore[misc]
         with scans_of(settings["training"], "experiments") as ran:
-            state = KeepState(resume_folder(out_dir) / session, f"{card['id']}-{session}", ran)
+            state = KeepState(
+                resume_folder(out_dir) / file_name(session, "session"), f"{card['id']}-{session}", ran
+            )
             own, rows = _tune(settings, base, others, features, state)
         used |= ran
         weights |= {f"{session}/{name}": value for name, value in own.items()}

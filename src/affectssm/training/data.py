@@ -85,9 +85,8 @@ def content_of(
                 for path in paths:
                     with ShardReader(path) as reader:
                         features[name] = {key: reader.card[key] for key in ("code", "settings", "extra")}
-                        for recording in sorted(reader.recordings):
+                        for recording, content in reader.contents.items():
                             if (corpus, recording) in recordings:
-                                content = reader.file[recording].attrs["content"]
                                 digest.update(f"{name}\t{corpus}\t{recording}\t{content}\n".encode())
     return digest.hexdigest()[:32], features
 

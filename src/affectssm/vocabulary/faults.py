@@ -86,7 +86,7 @@ CODES: dict[str, str] = {
     "partner_short": "a partner who is not there as long as the participant",
     "not_a_session": "a folder beside the sessions that is none",
     "own_output": "a folder below the root that affectssm wrote itself",
-    "unsafe_id": "a name that cannot become a path",
+    "unsafe_id": "a name that cannot be an id",
     "duplicate_recording": "a recording that occurs in more than one split",
     "parallel_tree": "labels or media in another tree than the streams",
 }
