@@ -53,7 +53,7 @@ def test_odd_ids_are_escaped_in_paths(tmp_path, monkeypatch):
     monkeypatch.setattr("scored_world.predicted", lambda *a, **k: np.zeros(FRAMES))
     monkeypatch.setitem(WORLD, ("noxi", "test-base"), ["-3g5$(x)"])
     path = write_predictions(tmp_path / "1.parquet", 1)
-    write_submission("x", [path], write_missing(tmp_path), tmp_path / "out")
+    write_submission({"experiment": "x"}, [path], write_missing(tmp_path), tmp_path / "out")
     names = {each.parent.name for each in (tmp_path / "out/noxi/x-mean").rglob("*.csv")}
     assert "%2D3g5%24%28x%29" in names
 
