@@ -19,7 +19,7 @@ FORMAT = 1
 _STARTED = time.monotonic()
 _PACKAGES = (
     "affectssm", "torch", "transformers", "open-clip-torch", "mediapipe", "opencv-python-headless", "av", "numpy",
-    "pandas", "pyarrow", "h5py", "lightning",
+    "pandas", "pyarrow", "h5py",
 )  # fmt: skip
 _IDENTITY = ("format", "stage", "code", "settings", "inputs", "extra")
 
