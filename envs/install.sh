@@ -23,7 +23,7 @@ certificates=$(pip_setting cert)
 if [ -n "$certificates" ]; then export SSL_CERT_FILE=${SSL_CERT_FILE:-$certificates}; fi
 
 "$python" -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' "$envs/requirements.lock")"
-# Every job starts a Python of its own: without compiled bytecode, importing torch and lightning takes several times as long.
+# Every job starts a Python of its own: without compiled bytecode, importing torch takes several times as long.
 # --exact removes what an older lock had left; torch's own CUDA packages, where its build has some, are resolved by uv.
 "$python" -m uv pip install --quiet --python "$python" --exact --compile-bytecode \
     "${options[@]}" \

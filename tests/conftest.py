@@ -1,8 +1,4 @@
-"""What all tests share: one thread a process (two cores run two test processes), no network, repeatable examples.
-
-pytest-xdist's controller imports the modules of warnings that its workers report, Lightning's among them, so
-torchvision's operators are declared here, for the controller and the workers.
-"""
+"""What all tests share: one thread a process (two cores run two test processes), no network, repeatable examples."""
 
 import os
 
@@ -15,10 +11,6 @@ for variable, value in {
     os.environ.setdefault(variable, value)
 
 from hypothesis import settings  # noqa: E402
-
-from affectssm.torchvision_ops import ensure_torchvision_ops  # noqa: E402
-
-ensure_torchvision_ops()
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")

@@ -125,7 +125,7 @@ def test_the_encoders_libraries_import_after_the_missing_operators_are_defined()
 from affectssm.torchvision_ops import ensure_torchvision_ops
 ensure_torchvision_ops()
 ensure_torchvision_ops()
-import lightning, open_clip, torchmetrics, torchvision, transformers
+import open_clip, torchvision, transformers
 from transformers import Wav2Vec2Model
 ensure_torchvision_ops()
 print("imported")

@@ -1,10 +1,9 @@
 """torchvision beside a CPU build of torch.
 
 The index's torchvision wheel is built for CUDA; its extension cannot be loaded beside a CPU build of torch, and
-``import torchvision`` then stops at operators nobody has defined. open_clip, timm, transformers, lightning and
-torchmetrics all import torchvision, so ``ensure_torchvision_ops()`` comes before any of them. It defines the
-operators' schemas, which is all an import needs; to call one (non-maximum suppression) still fails, and nothing
-here does.
+``import torchvision`` then stops at operators nobody has defined. open_clip, timm and transformers import torchvision,
+so ``ensure_torchvision_ops()`` comes before any of them. It defines the operators' schemas, which is all an import
+needs; to call one (non-maximum suppression) still fails, and nothing here does.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import torch
 from affectssm.adaptation.bim_tta import beta, two_level
 from affectssm.adaptation.build import build_method
 from affectssm.settings.adaptation import AdaptationSettings, BiMTTASettings
+from affectssm.training.optimisers import SGD
 from tests.adaptation.by_hand import Twin, assert_same, is_norm, shannon
 from tests.models.physio import segments, trained
 
@@ -35,7 +36,7 @@ def start(name: str, given=None, **extra):
 
 def plain(method, rate: float) -> None:
     """Steps along the gradient in place of Adam's, whose first one tells its sign alone."""
-    method.optimiser = torch.optim.SGD(list(method.collect().values()), lr=rate)
+    method.optimiser = SGD(method.collect().values(), rate)
 
 
 def test_tent_is_the_mean_entropy():

@@ -7,6 +7,7 @@ import torch
 
 from affectssm.ssm.backends import use_backend
 from affectssm.ssm.mamba import BiMamba, Mamba
+from affectssm.torchvision_ops import ensure_torchvision_ops
 
 WIDTH, STATES, CONV, RANK = 24, 5, 4, 2
 
@@ -21,6 +22,7 @@ def ours(dtype: torch.dtype, **changes) -> Mamba:
 
 
 def theirs(dtype: torch.dtype) -> torch.nn.Module:
+    ensure_torchvision_ops()
     from transformers import MambaConfig
     from transformers.models.mamba.modeling_mamba import MambaMixer
 

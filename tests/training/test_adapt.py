@@ -10,7 +10,7 @@ from affectssm.training import adapt as adapting
 from affectssm.training.adapt import adapt
 from affectssm.training.data import labelled_sessions
 from affectssm.training.fit import fit
-from affectssm.training.module import DialogueModule
+from affectssm.training.loop import Training
 from affectssm.training.predict import predict
 from tests.killed import killed_at
 from tests.ssm.elsewhere import without_numba
@@ -50,15 +50,15 @@ def test_each_labelled_session_is_predicted_by_weights_that_have_not_seen_it(bas
 
 def dying_at(patch, number):
     """The training step of that number, counted over all folds, raises; returns the steps taken in their fold."""
-    step, taken = DialogueModule.training_step, []
+    learn, taken = Training.learn, []
 
-    def dying(self, batch, batch_idx):
-        taken.append(self.global_step)
+    def dying(self, batch):
+        taken.append(self.step)
         if len(taken) == number:
             raise KeyboardInterrupt
-        return step(self, batch, batch_idx)
+        return learn(self, batch)
 
-    patch.setattr(DialogueModule, "training_step", dying)
+    patch.setattr(Training, "learn", dying)
     return taken
 
 

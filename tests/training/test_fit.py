@@ -1,6 +1,4 @@
 import csv
-import os
-import warnings
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from affectssm.store.parquet import read_parquet
 from affectssm.training import fit as fitting
 from affectssm.training.agreement import ccc
 from affectssm.training.fit import fit
-from affectssm.training.module import DialogueModule
+from affectssm.training.loop import Training
 from affectssm.training.predict import predict
 from tests.killed import killed_at
 from tests.ssm.elsewhere import without_numba
@@ -46,41 +44,29 @@ def named(path):
 
 def killed(task, out, at_step, monkeypatch, **kind):
     """Train until the training step number ``at_step`` raises."""
-    step = DialogueModule.training_step
+    learn = Training.learn
 
-    def dying(self, batch, batch_idx):
-        if self.global_step == at_step:
+    def dying(self, batch):
+        if self.step == at_step:
             raise KeyboardInterrupt("killed")
-        return step(self, batch, batch_idx)
+        return learn(self, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(DialogueModule, "training_step", dying)
+        patch.setattr(Training, "learn", dying)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             fit(run_settings(**kind), *task, out)
 
 
 def steps_taken(monkeypatch):
     taken = []
-    step = DialogueModule.training_step
+    learn = Training.learn
 
-    def counting(self, batch, batch_idx):
-        taken.append(self.global_step)
-        return step(self, batch, batch_idx)
+    def counting(self, batch):
+        taken.append(self.step)
+        return learn(self, batch)
 
-    monkeypatch.setattr(DialogueModule, "training_step", counting)
+    monkeypatch.setattr(Training, "learn", counting)
     return taken
-
-
-def test_a_scheduler_on_the_path_changes_nothing(task, undisturbed, tmp_path, monkeypatch):
-    stub = tmp_path / "bin" / "srun"
-    stub.parent.mkdir()
-    stub.write_text("#!/bin/sh\nexit 1\n")
-    stub.chmod(0o755)
-    monkeypatch.setenv("PATH", str(stub.parent), prepend=os.pathsep)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".*srun.*")
-        fit(run_settings(), *task, tmp_path / "1")
-    same_run(undisturbed, tmp_path / "1")
 
 
 def test_a_run_leaves_its_files_and_no_state(undisturbed):
@@ -98,7 +84,7 @@ def test_a_run_leaves_its_files_and_no_state(undisturbed):
 def test_a_resumed_run_equals_an_undisturbed_one(task, undisturbed, tmp_path, monkeypatch, at_step):
     out = tmp_path / "1"
     killed(task, out, at_step, monkeypatch)
-    assert (tmp_path / ".1.resume/last.ckpt").is_file() and not out.exists()
+    assert (tmp_path / ".1.resume/state.pt").is_file() and not out.exists()
     taken = steps_taken(monkeypatch)
     fit(run_settings(), *task, out)
     assert taken == list(range(2 * (at_step // 2), 8)), "finished epochs are not repeated"
@@ -126,10 +112,24 @@ def test_state_of_other_settings_or_data_is_dropped(task, tmp_path, monkeypatch)
     taken = steps_taken(monkeypatch)
     fit(run_settings(learning_rate=1e-3), *task, out)
     assert taken == list(range(8))
-    (tmp_path / ".1.resume").mkdir()
-    (tmp_path / ".1.resume/last.ckpt").write_bytes(b"half a file")
-    fit(run_settings(steps=2), *task, out)
     assert not (tmp_path / ".1.resume").exists()
+
+
+def middle_gone(whole):
+    return whole[: len(whole) // 2] + bytes(1000) + whole[len(whole) // 2 + 1000 :]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: b"half a file", lambda whole: whole[: len(whole) // 2], middle_gone]
+)
+def test_a_state_that_is_not_whole_is_dropped(task, undisturbed, tmp_path, monkeypatch, damage):
+    out, state = tmp_path / "1", tmp_path / ".1.resume/state.pt"
+    killed(task, out, 4, monkeypatch)
+    state.write_bytes(damage(state.read_bytes()))
+    taken = steps_taken(monkeypatch)
+    fit(run_settings(), *task, out)
+    assert taken == list(range(8))
+    same_run(out, undisturbed)
 
 
 def test_predictions_cover_every_frame_and_open_no_test_label(task, undisturbed, tmp_path):
@@ -206,7 +206,7 @@ def test_the_card_of_a_resumed_run_names_the_scan_backends_of_all_its_processes(
 
 
 def test_a_state_without_names_of_scan_backends_is_gone_on_from(task, tmp_path, monkeypatch):
-    out, state = tmp_path / "1", tmp_path / ".1.resume/last.ckpt"
+    out, state = tmp_path / "1", tmp_path / ".1.resume/state.pt"
     killed(task, out, 4, monkeypatch)
     saved = torch.load(state, weights_only=True)
     assert saved.pop("scan_backends") == ["numba"]

@@ -24,14 +24,15 @@ def test_masked_ccc_equals_the_metric_on_the_valid_frames():
     assert found.item() == pytest.approx(ccc_of_arrays(x[valid], y[valid]), abs=1e-9)
 
 
-def test_ccc_equals_torchmetrics_up_to_its_sample_variances():
-    from torchmetrics.functional import concordance_corrcoef
-
-    torch.manual_seed(0)
-    x, y = torch.rand(4000), torch.rand(4000)
+def test_ccc_is_the_correlation_times_the_bias_correction():
+    """Lin, Biometrics 1989: rho times C_b, by numpy's own correlation and deviations."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 4000))
     y = 0.5 * x + 0.5 * y
-    found = ccc(x, y, torch.ones(4000, dtype=torch.bool)).item()
-    assert found == pytest.approx(concordance_corrcoef(x, y).item(), abs=2.0 / 4000)
+    scale, shift = x.std() / y.std(), (x.mean() - y.mean()) / np.sqrt(x.std() * y.std())
+    expected = np.corrcoef(x, y)[0, 1] * 2 / (scale + 1 / scale + shift**2)
+    found = ccc(torch.tensor(x), torch.tensor(y), torch.ones(4000, dtype=torch.bool)).item()
+    assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_gradient_agrees_with_differences_and_ignores_masked_frames():

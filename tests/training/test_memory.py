@@ -201,4 +201,4 @@ def test_sizes_are_the_users_where_the_scale_is():
 def test_the_measurement_follows_the_models_and_the_scan():
     code = reachable(*memory_modules(["da_mamba", "dat"]))
     assert {"affectssm.models.da_mamba", "affectssm.models.baselines.dat", "affectssm.ssm.scan"} <= code
-    assert memory.SERVER in code and "affectssm.training.module" in code
+    assert memory.SERVER in code and "affectssm.training.loop" in code

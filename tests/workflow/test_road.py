@@ -86,7 +86,7 @@ def test_killed_twice_and_started_again_gives_the_same_table(road, tmp_path):
         log = place.read(f"results/logs/extract/{corpus}/{feature}/{shard.split('.')[0]}.log")
         assert re.search(rf"wav2vec2: {re.escape(name)} \(.*\) was finished before", log)
     finished |= times(place.folder / voice for voice in voices)
-    kill_when(place, lambda: any(results.glob("runs/*/*/.*.resume/*.ckpt")))
+    kill_when(place, lambda: any(results.glob("runs/*/*/.*.resume/*.pt")))
     place.snakemake(TABLE)
     assert place.read(TABLE) == road.read(TABLE)
     assert times(finished) == finished

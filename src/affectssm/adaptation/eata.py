@@ -20,6 +20,7 @@ from affectssm.adaptation.method import Method
 from affectssm.errors import ConfigError
 from affectssm.models.signals import SignalOutput, Signals
 from affectssm.settings.adaptation import AdaptationSettings
+from affectssm.training.optimisers import SGD
 
 
 class EATA(Method):
@@ -64,9 +65,9 @@ class EATA(Method):
         super().reset()
         self.average = None
 
-    def _optimiser(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    def _optimiser(self, parameters: list[nn.Parameter]) -> SGD:
         own = self.settings.eata
-        return torch.optim.SGD(parameters, lr=own.learning_rate, momentum=own.momentum)
+        return SGD(parameters, own.learning_rate, own.momentum)
 
     def _kept(self, sure: Tensor, p: Tensor) -> Tensor:
         """Which samples count, (n,) bool; the average moves on to include them."""

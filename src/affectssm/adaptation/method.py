@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from affectssm.adaptation import selection
 from affectssm.models.signals import SignalOutput, Signals
 from affectssm.settings.adaptation import AdaptationSettings
+from affectssm.training.optimisers import Adam, Optimiser
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Method:
         self.configure()
         self.optimiser = self._optimiser(list(self.collect().values()))
         self._model_state = deepcopy(model.state_dict())
-        self._optimiser_state = deepcopy(self.optimiser.state_dict()) if self.optimiser else None
+        self._optimiser_state = deepcopy(self.optimiser.state) if self.optimiser else None
         self._refused = 0
 
     def check(self, model: nn.Module) -> None:
@@ -102,7 +103,7 @@ class Method:
         """Model and optimiser as they were before the first batch, bit for bit."""
         self.model.load_state_dict(self._model_state)
         if self.optimiser and self._optimiser_state is not None:
-            self.optimiser.load_state_dict(deepcopy(self._optimiser_state))
+            self.optimiser.state = deepcopy(self._optimiser_state)
 
     def retune(self, settings: AdaptationSettings) -> None:
         """Start afresh with other constants of the update (step size, margins, weights).
@@ -112,7 +113,7 @@ class Method:
         self.reset()
         self.settings = settings
         self.optimiser = self._optimiser(list(self.collect().values()))
-        self._optimiser_state = deepcopy(self.optimiser.state_dict()) if self.optimiser else None
+        self._optimiser_state = deepcopy(self.optimiser.state) if self.optimiser else None
 
     def step(self, loss: Tensor) -> int:
         """Minimise a loss by one step; 1, or 0 where loss or gradient is not finite."""
@@ -121,7 +122,7 @@ class Method:
         made = bool(loss.isfinite())
         if made:
             loss.backward()
-            gradients = (p.grad for group in self.optimiser.param_groups for p in group["params"])
+            gradients = (p.grad for p in self.optimiser.parameters)
             made = all(bool(g.isfinite().all()) for g in gradients if g is not None)
         if made:
             self.optimiser.step()
@@ -133,6 +134,6 @@ class Method:
         with torch.no_grad():
             return self.model(signals).probabilities
 
-    def _optimiser(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer | None:
+    def _optimiser(self, parameters: list[nn.Parameter]) -> Optimiser | None:
         own: Any = getattr(self.settings, self.name, None)
-        return torch.optim.Adam(parameters, lr=own.learning_rate) if parameters else None
+        return Adam(parameters, own.learning_rate) if parameters else None

@@ -78,7 +78,7 @@ def jackknife_interval(
         NO_INTERVAL where a group has fewer than :data:`MIN_UNITS`, where units are alike, so that there is no spread to
         judge by, or where the statistic is undefined without one of them.
     """
-    from scipy import stats  # here: the package is imported where a graph is built
+    from scipy.special import stdtrit  # here: the package is imported where a graph is built
 
     if not np.isfinite(value) or not without or min(len(own) for own in without) < MIN_UNITS:
         return NO_INTERVAL
@@ -88,5 +88,5 @@ def jackknife_interval(
     if not spread > LEAST_SPREAD * max(1.0, abs(value)):
         return NO_INTERVAL
     freedom = variances.sum() ** 2 / (variances**2 / (sizes - 1)).sum()
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, freedom)) * spread
+    half = float(stdtrit(freedom, 0.5 + LEVEL / 2)) * spread  # scipy.stats takes half a second to import
     return Interval(max(value - half, bounds[0]), min(value + half, bounds[1]))

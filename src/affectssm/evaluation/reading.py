@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from affectssm.corpora.manifest import read_manifest
 from affectssm.errors import DataError
 from affectssm.store import layout
+from affectssm.store.arrow import numbers
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
@@ -68,8 +69,8 @@ def _by_seat(
     """Corpus, split, recording and participant with the frames and predictions of each."""
     names = ("corpus", "split", "recording", "participant")
     columns = [table[name].combine_chunks().dictionary_encode() for name in names]
-    codes = np.stack([column.indices.to_numpy() for column in columns], axis=1)
-    frames, values = table["frame"].to_numpy(), table["prediction"].to_numpy().astype(np.float64)
+    codes = np.stack([numbers(column.indices) for column in columns], axis=1)
+    frames, values = numbers(table["frame"]), numbers(table["prediction"]).astype(np.float64)
     order = np.lexsort(codes.T)
     changes = np.flatnonzero(np.any(np.diff(codes[order], axis=0) != 0, axis=1)) + 1
     for rows in np.split(order, changes) if len(order) else []:

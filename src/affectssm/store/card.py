@@ -18,7 +18,7 @@ from affectssm.store.code import STORED, code_hash
 _STARTED = time.monotonic()
 _PACKAGES = (
     "affectssm", "torch", "transformers", "open-clip-torch", "mediapipe", "opencv-python-headless", "av", "numpy",
-    "pandas", "pyarrow", "h5py", "lightning",
+    "pandas", "pyarrow", "h5py",
 )  # fmt: skip
 _IDENTITY = ("format", "stage", "code", "settings", "inputs", "extra")
 

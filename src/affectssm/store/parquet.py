@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from affectssm.errors import DataError
 from affectssm.store import card as cards
+from affectssm.store.arrow import column
 from affectssm.store.atomic import staged
 
 CARD_KEY = b"affectssm.card"
@@ -23,7 +24,10 @@ def write_parquet(
     card: Mapping[str, Any],
 ) -> None:
     """Write a table atomically, in exactly ``schema``, with ``card`` in its metadata."""
-    table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns), schema=schema)
+    if isinstance(columns, pa.Table):
+        table = columns
+    else:
+        table = pa.Table.from_arrays([column(columns[f.name], f.type) for f in schema], schema=schema)
     table = table.cast(schema).replace_schema_metadata({CARD_KEY: cards.dumps(card).encode()})
 
     def validate(written: Path) -> None:

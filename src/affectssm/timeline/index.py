@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affectssm.errors import DataError
+from affectssm.store.arrow import column, numbers
 from affectssm.store.parquet import read_parquet_card
 from affectssm.timeline.streamed import streamed
 
@@ -139,7 +140,7 @@ def read_windows(path: Path | str) -> WindowIndex:
     starts: list[np.ndarray] = []
     for batch in file.iter_batches(batch_size=1 << 17):
         of_windows.append(_targets_of(batch, targets))
-        starts.append(batch.column("start").to_numpy())
+        starts.append(numbers(batch.column("start")))
     return WindowIndex(
         clock_hz,
         length,
@@ -153,15 +154,15 @@ def _targets_of(batch: pa.RecordBatch, targets: dict[Target, int]) -> np.ndarray
     """Number the targets of some rows, adding new ones; only the first row of each run is decoded."""
     changed = np.zeros(len(batch), bool)
     for name in ("corpus", "recording", "participant"):
-        codes = batch.column(name).dictionary_encode().indices.to_numpy()
+        codes = numbers(batch.column(name).dictionary_encode().indices)
         changed[1:] |= codes[1:] != codes[:-1]
     changed[:1] = True
-    columns = batch.filter(pa.array(changed)).select([*_OF_A_TARGET, "partners"]).to_pylist()
-    numbers = [
+    columns = batch.filter(column(changed, pa.bool_())).select([*_OF_A_TARGET, "partners"]).to_pylist()
+    places = [
         targets.setdefault(Target(**{**row, "partners": tuple(row["partners"])}), len(targets))
         for row in columns
     ]
-    return np.array(numbers, np.int32)[np.cumsum(changed) - 1]
+    return np.array(places, np.int32)[np.cumsum(changed) - 1]
 
 
 def window_starts(frames: int) -> np.ndarray:

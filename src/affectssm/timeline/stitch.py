@@ -9,6 +9,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from affectssm.store.arrow import column
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.clock import LABEL_HZ, clock_times, ratio, to_labels
 from affectssm.timeline.index import CENTRE, CONTEXT, WindowIndex
@@ -89,10 +90,13 @@ class Stitcher:
             "prediction": self._prediction,
             "valid": self._valid,
         }
-        return pa.table(columns, PREDICTIONS)
+        arrays = [column(columns[field.name], field.type) for field in PREDICTIONS]
+        return pa.Table.from_arrays(arrays, schema=PREDICTIONS)
 
     def _of_targets(self, name: str) -> pa.Array:
         """A column that is the same in all frames of a target."""
         of_each = [getattr(target, name) for target in self.index.targets]
         rows = np.repeat(np.arange(len(of_each), dtype=np.int32), self._length)
-        return pa.DictionaryArray.from_arrays(rows, pa.array(of_each, pa.string())).cast(pa.string())
+        return pa.DictionaryArray.from_arrays(column(rows, pa.int32()), column(of_each, pa.string())).cast(
+            pa.string()
+        )

@@ -13,7 +13,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,8 +22,10 @@ from affectssm.errors import DataError
 from affectssm.store.card import make_card
 from affectssm.store.ids import file_name
 from affectssm.timeline.index import WindowIndex
-from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.data import content_of, labelled_sessions, open_windows
+from affectssm.training.dialogues import Dialogues
+from affectssm.training.loop import Training
+from affectssm.training.resume import ResumeState
 from affectssm.training.run_files import (
     CHECKPOINT,
     load_model,
@@ -34,9 +36,6 @@ from affectssm.training.run_files import (
 )
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.vocabulary.stages import training_modules
-
-if TYPE_CHECKING:
-    from affectssm.training.resume import KeepState
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +53,6 @@ def adapt(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], 
     Raises:
         DataError: with fewer than two labelled sessions, or without the unadapted run.
     """
-    ensure_torchvision_ops()
-    from affectssm.training.module import HISTORY
-    from affectssm.training.resume import KeepState
-
     torch.set_num_threads(settings["training"]["threads"])
     index = labelled_sessions(windows)
     sessions = sorted({target.recording for target in index.targets})
@@ -83,16 +78,15 @@ def adapt(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], 
         log.info("fold %d/%d: without session %s", number + 1, len(sessions), session)
         others = index.select(lambda target, out=session: target.recording != out)  # type: ignore[misc]
         with scans_of(settings["training"], "experiments") as ran:
-            state = KeepState(
-                resume_folder(out_dir) / file_name(session, "session"), f"{card['id']}-{session}", ran
-            )
+            folder = resume_folder(out_dir) / file_name(session, "session")
+            state = ResumeState(folder, f"{card['id']}-{session}", ran)
             own, rows = _tune(settings, base, others, features, state)
         used |= ran
         weights |= {f"{session}/{name}": value for name, value in own.items()}
         history += [{**row, "epoch": number} for row in rows]
     _, scaler, config = load_model(base)
     write_config(out_dir / "config.yaml", {**config, **settings, "folds": sessions})
-    write_history(out_dir / "history.csv", history, HISTORY)
+    write_history(out_dir / "history.csv", history)
     write_checkpoint(out_dir / CHECKPOINT, weights, scaler, with_backends(card, used))
     shutil.rmtree(resume_folder(out_dir), ignore_errors=True)
 
@@ -104,20 +98,17 @@ def base_run(settings: Mapping[str, Any], out_dir: Path) -> Path:
 
 
 def _tune(
-    settings: Mapping[str, Any], base: Path, index: WindowIndex, features: Sequence[Path], state: KeepState
+    settings: Mapping[str, Any], base: Path, index: WindowIndex, features: Sequence[Path], state: ResumeState
 ) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
     """Go on from the base run's weights on these windows; the averaged weights and the history.
 
     The fold's state stays until all folds are done: a killed run finds its finished folds there.
     """
-    from affectssm.training.loop import run_epochs
-    from affectssm.training.module import DialogueModule
-
     model, scaler, config = load_model(base)
     steps = settings["adapt_steps"]
     recipe = {**settings["training"], "steps": steps, "steps_per_epoch": steps}
     recipe["warmup_steps"] = min(recipe["warmup_steps"], steps // 10)
     own = {**settings, "training": recipe}
-    module = DialogueModule(model.train(), scaler, own)
-    run_epochs(module, own, open_windows(settings, index, features, config["feature_dims"]), None, state)
-    return module.average.weights(module.model), module.history
+    training = Training(Dialogues(model, scaler, own), recipe, settings["seed"])
+    training.run(open_windows(settings, index, features, config["feature_dims"]), None, state)
+    return training.average.weights(model), training.history

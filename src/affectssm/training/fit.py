@@ -14,9 +14,11 @@ from affectssm.models.build import build_model, parameter_count
 from affectssm.store.card import make_card
 from affectssm.timeline.loader import WindowDataset
 from affectssm.timeline.tracks import files_by_corpus
-from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.control import ExchangedLabels, Learned
 from affectssm.training.data import LABELS, content_of, open_windows, training_indexes
+from affectssm.training.dialogues import Dialogues
+from affectssm.training.loop import Training
+from affectssm.training.resume import ResumeState
 from affectssm.training.run_files import (
     CHECKPOINT,
     resume_folder,
@@ -43,11 +45,6 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     Raises:
         DataError: without windows, or without valid labels in the selection part.
     """
-    ensure_torchvision_ops()
-    from affectssm.training.loop import run_epochs
-    from affectssm.training.module import HISTORY, DialogueModule
-    from affectssm.training.resume import KeepState
-
     recipe = settings["training"]
     torch.set_num_threads(recipe["threads"])
     train_index, select_index = training_indexes(settings, windows)
@@ -69,24 +66,24 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
         "%s seed %s: %s parameters, %s windows to learn from, %s to select on",
         settings["experiment"], settings["seed"], f"{parameter_count(model):,}", len(train), len(select),
     )  # fmt: skip
-    module = DialogueModule(model, scaler, settings)
+    training = Training(Dialogues(model, scaler, settings), recipe, settings["seed"])
     learned, selecting = _learned(settings, train, select, features)
     with scans_of(recipe, "experiments") as ran:
-        state = KeepState(resume_folder(out_dir), card["id"], ran)
-        run_epochs(module, settings, learned, selecting, state)
-    if not module.best:
+        state = ResumeState(resume_folder(out_dir), card["id"], ran)
+        training.run(learned, selecting, state)
+    if not training.best:
         raise DataError(
             windows, "no CCC in the selection part", "valid labels that vary", "look into its fault table"
         )
     found = {
         "feature_dims": dims,
         "parameters": parameter_count(model),
-        "best_epoch": module.best_epoch,
-        "best_val_ccc": module.best_ccc,
+        "best_epoch": training.best_epoch,
+        "best_val_ccc": training.best_score,
     }
     write_config(out_dir / "config.yaml", {**settings, **found})
-    write_history(out_dir / "history.csv", module.history, HISTORY)
-    write_checkpoint(out_dir / CHECKPOINT, module.best, scaler, with_backends(card, ran))
+    write_history(out_dir / "history.csv", training.history)
+    write_checkpoint(out_dir / CHECKPOINT, training.best, scaler, with_backends(card, ran))
     state.clear()
 
 

@@ -1,109 +1,173 @@
-"""Lightning's loop, told which batches an epoch has.
+"""The training loop: a fixed number of steps in epochs; the epoch that scores best counts.
 
-A batch is a function of (seed, step) alone, and so is every random number in it: a run that was killed and
-goes on after its last finished epoch ends with the same weights as one that was not.
+A batch is a function of (seed, step) alone, and so is every random number in it: a run that was killed and goes on
+after its last finished epoch ends with the same weights as one that was not.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
+import numpy as np
 import torch
-from lightning import Callback, LightningModule, Trainer
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 
 from affectssm.timeline.loader import batch_indices, in_order, make_loader
-from affectssm.training.control import Learned
-from affectssm.training.module import DialogueModule
-from affectssm.training.resume import KeepState
+from affectssm.training.ema import WeightAverage
+from affectssm.training.optimisers import Adam
+from affectssm.training.resume import ResumeState
+from affectssm.training.schedule import rate_factor
+from affectssm.training.seeds import mixed
 
 log = logging.getLogger(__name__)
-QUIET = (  # what Lightning says about decisions taken here on purpose, or about itself
-    ".*does not have many workers.*",
-    "You defined a `validation_step` but have no `val_dataloader`.*",
-    ".*treespec, LeafSpec.*",
-    "The `srun` command is available.*",  # one process a run, on a cluster too
-)
 
 
-class Batches(Callback):
-    """Hands every epoch its own batches and says how it went."""
+class Task(Protocol):
+    """What a model learns, and how it is judged.
 
-    def __init__(self, dataset: Learned, recipe: Mapping[str, Any], seed: int, validated: bool) -> None:
-        self.dataset, self.recipe, self.seed, self.validated = dataset, recipe, seed, validated
-        self.epochs = math.ceil(recipe["steps"] / recipe["steps_per_epoch"])
+    Attributes:
+        model: is trained in place.
+        score_name: column of the history that holds the score.
+    """
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        pl_module.train_dataloader = lambda: self.of_epoch(trainer.current_epoch)
+    model: nn.Module
+    score_name: str
 
-    def of_epoch(self, epoch: int) -> DataLoader:
-        """A loader of the batches of an epoch; the last epoch may be short."""
-        first = epoch * self.recipe["steps_per_epoch"]
-        steps = range(first, min(first + self.recipe["steps_per_epoch"], self.recipe["steps"]))
-        batches = [batch_indices(len(self.dataset), self.recipe["batch"], self.seed, step) for step in steps]
-        return _loader(self.dataset, batches, self.recipe)
+    def to(self, device: torch.device) -> None:
+        """Move the model, and what else a batch meets, to a device."""
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, DialogueModule)
-        if not self.validated:
-            pl_module.close_epoch(float("nan"))
-        row = pl_module.history[-1]
-        score = f" val CCC {row['val_ccc']:.4f}" if math.isfinite(row["val_ccc"]) else ""
-        place = f"epoch {trainer.current_epoch + 1}/{self.epochs} step {trainer.global_step}/{self.recipe['steps']}"
-        log.info("%s loss %.4f%s", place, row["loss"], score)
+    def losses(self, batch: Any, seed: int) -> Mapping[str, Tensor]:
+        """Return ``loss``, which is minimised, and then its parts, by the history's columns; scalars.
 
+        torch's global generator is seeded with ``seed``; a generator of the task's own is to be seeded with it too.
+        """
 
-def _loader(dataset: Learned, batches: Sequence[Any], recipe: Mapping[str, Any]) -> DataLoader:
-    return make_loader(dataset, batches, recipe["workers"])  # type: ignore[arg-type]  # windows either way
+    def answer(self, batch: Any) -> Sequence[Tensor]:
+        """Return what the score needs of a batch."""
+
+    def score(self, answers: Sequence[Sequence[Tensor]]) -> float:
+        """Return the score of all batches' answers: the greater the better, NaN where there is none."""
 
 
-def run_epochs(
-    module: DialogueModule,
-    settings: Mapping[str, Any],
-    learned: Learned,
-    select: Learned | None,
-    state: KeepState,
-) -> None:
-    """Run the epochs that are left.
+class Training:
+    """A task in training, on a GPU where there is one; what selects is the moving average of the weights.
 
     Args:
-        module: what is trained.
-        settings: of the run.
-        learned: the windows it learns from.
-        select: the windows that select the epoch; None where nothing does, and the last weights count.
-        state: keeps the state of the unfinished run.
+        task: what is learnt.
+        recipe: ``learning_rate, weight_decay, clip_norm, batch, steps, steps_per_epoch, warmup_steps, ema_decay,
+            ema_bias_correction, workers``.
+        seed: of the run.
+
+    Attributes:
+        average: of the weights.
+        step: the number of steps made.
+        history: a row for every finished epoch: epoch, step, mean losses, score, learning rate.
+        best: the averaged weights of the epoch with the best score, on the CPU; none as long as no score is a number.
+        best_score, best_epoch: minus infinity and -1 for as long.
     """
-    recipe = settings["training"]
-    batches = Batches(learned, recipe, settings["seed"], select is not None)
-    validation = None if select is None else _loader(select, in_order(len(select), recipe["batch"]), recipe)
-    with warnings.catch_warnings():
-        for known in QUIET:
-            warnings.filterwarnings("ignore", message=known)
-        _trainer(recipe, batches.epochs, [batches, state], state.path.parent).fit(
-            module, val_dataloaders=validation, ckpt_path=state.found()
-        )
 
+    def __init__(self, task: Task, recipe: Mapping[str, Any], seed: int) -> None:
+        self.task, self.recipe, self.seed = task, recipe, seed
+        # MPS has no float64, which scores need
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.optimiser = Adam(task.model.parameters(), self._rate(0), recipe["weight_decay"], decoupled=True)
+        self.average = WeightAverage(task.model, recipe["ema_decay"], recipe["ema_bias_correction"])
+        self.epochs = math.ceil(recipe["steps"] / recipe["steps_per_epoch"])
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_score, self.best_epoch = float("-inf"), -1
 
-def _trainer(recipe: Mapping[str, Any], epochs: int, callbacks: Sequence[Callback], root: Path) -> Trainer:
-    """Lightning's trainer on one device, without its own checkpoints, logs and bars."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    return Trainer(
-        accelerator="gpu" if torch.cuda.is_available() else "cpu",  # MPS has no float64, which CCC needs
-        devices=1,
-        max_epochs=epochs,
-        reload_dataloaders_every_n_epochs=1,
-        gradient_clip_val=recipe["clip_norm"],
-        num_sanity_val_steps=0,
-        callbacks=list(callbacks),
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        default_root_dir=root,
-    )
+    def run(self, learned: Any, select: Any | None, state: ResumeState) -> None:
+        """Run the epochs that are left.
+
+        Args:
+            learned: the dataset to learn from, indexed by the numbers of a batch's items.
+            select: the dataset that selects the epoch; None where nothing does, and the last weights count.
+            state: keeps the unfinished run.
+        """
+        self.task.to(self.device)
+        if (found := state.load()) is not None:
+            self._restore(found)
+        for epoch in range(len(self.history), self.epochs):
+            losses = [self.learn(batch.to(self.device)) for batch in self._batches(learned, epoch)]
+            score = float("nan") if select is None else self._select(select, epoch)
+            self._close(epoch, losses, score)
+            state.save(self._state())
+
+    def learn(self, batch: Any) -> dict[str, float]:
+        """Make one step and return its losses."""
+        self.task.model.train()
+        seed = mixed(self.seed, self.step)
+        torch.manual_seed(seed)  # dropout
+        losses = self.task.losses(batch, seed)
+        values = {name: loss.item() for name, loss in losses.items()}
+        self.optimiser.zero_grad()
+        losses["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(self.optimiser.parameters, self.recipe["clip_norm"])
+        self.optimiser.step()
+        self.step += 1
+        self.optimiser.rate = self._rate(self.step)
+        self.average.update(self.task.model)
+        return values
+
+    def _close(self, epoch: int, losses: Sequence[Mapping[str, float]], score: float) -> None:
+        """Add the epoch's row to the history."""
+        means = np.mean([list(row.values()) for row in losses], axis=0)
+        row = {"epoch": epoch, "step": self.step, **dict(zip(losses[0], means, strict=True))}
+        row |= {self.task.score_name: score, "learning_rate": self.optimiser.rate}
+        self.history.append({name: float(value) for name, value in row.items()})
+        said = f" {self.task.score_name} {score:.4f}" if math.isfinite(score) else ""
+        place = f"epoch {epoch + 1}/{self.epochs} step {self.step}/{self.recipe['steps']}"
+        log.info("%s loss %.4f%s", place, row["loss"], said)
+
+    def _rate(self, step: int) -> float:
+        recipe = self.recipe
+        return recipe["learning_rate"] * rate_factor(step, recipe["steps"], recipe["warmup_steps"])
+
+    def _batches(self, learned: Any, epoch: int) -> Iterable[Any]:
+        """The batches of an epoch; the last epoch may be short."""
+        recipe = self.recipe
+        first = epoch * recipe["steps_per_epoch"]
+        steps = range(first, min(first + recipe["steps_per_epoch"], recipe["steps"]))
+        chosen = [batch_indices(len(learned), recipe["batch"], self.seed, step) for step in steps]
+        return make_loader(learned, chosen, recipe["workers"])
+
+    def _select(self, select: Any, epoch: int) -> float:
+        """Score the averaged weights; keep the best."""
+        model = self.task.model.eval()
+        own = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        averaged = self.average.weights(model)
+        model.load_state_dict(averaged)
+        chosen = in_order(len(select), self.recipe["batch"])
+        with torch.inference_mode():
+            batches = make_loader(select, chosen, self.recipe["workers"])
+            score = self.task.score([self.task.answer(batch.to(self.device)) for batch in batches])
+        model.load_state_dict(own)
+        if score > self.best_score:
+            self.best_score, self.best_epoch = score, epoch
+            self.best = {name: value.cpu() for name, value in averaged.items()}
+        return score
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "model": self.task.model.state_dict(),
+            "optimiser": self.optimiser.state,
+            "average": self.average.state_dict(),
+            "step": self.step,
+            "history": self.history,
+            "best": self.best,
+            "best_score": self.best_score,
+            "best_epoch": self.best_epoch,
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.task.model.load_state_dict(state["model"])
+        self.optimiser.load(state["optimiser"])
+        self.average.load_state_dict(state["average"])
+        self.step, self.history, self.best = state["step"], state["history"], state["best"]
+        self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
+        self.optimiser.rate = self._rate(self.step)

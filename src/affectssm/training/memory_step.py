@@ -12,7 +12,6 @@ before, under a limit on the process's data (RLIMIT_DATA).
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import platform
@@ -30,7 +29,6 @@ import torch
 
 from affectssm.models.build import parameter_count
 from affectssm.ssm.installed import trouble_with
-from affectssm.torchvision_ops import ensure_torchvision_ops
 from affectssm.training.memory import ENDED
 from affectssm.training.memory_work import SEATS, build, train
 
@@ -45,9 +43,6 @@ REFUSED = (  # by torch, the system, CUDA's libraries, oneDNN
 def main() -> None:
     """Answer the questions, a line each; libraries are loaded once, and a process is forked for every question."""
     asker = os.getppid()
-    ensure_torchvision_ops()
-    for needed in ("affectssm.training.module", "torch._dynamo"):  # the optimiser asks for the latter
-        importlib.import_module(needed)
     # Imports numba where that works. Not its kernels: their team of threads would not survive a fork.
     trouble_with("numba")
     for line in sys.stdin:

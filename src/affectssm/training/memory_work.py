@@ -11,7 +11,8 @@ from affectssm.models.build import build_model
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.clock import ratio
 from affectssm.timeline.scaler import Scaler
-from affectssm.torchvision_ops import ensure_torchvision_ops
+from affectssm.training.dialogues import Dialogues
+from affectssm.training.loop import Training
 from affectssm.training.losses import CENTRE
 from affectssm.training.scans import scans_of
 
@@ -26,23 +27,16 @@ def build(recipe: Mapping[str, Any]) -> torch.nn.Module:
 
 def train(recipe: Mapping[str, Any], windows: int) -> set[str]:
     """Train a fresh model for two steps on windows of random numbers; the scan backends that it took."""
-    ensure_torchvision_ops()
-    from affectssm.training.module import DialogueModule
-
     device, dims = recipe["device"], recipe["feature_dims"]
     torch.manual_seed(recipe["seed"])
     scaler = Scaler({n: torch.zeros(d) for n, d in dims.items()}, {n: torch.ones(d) for n, d in dims.items()})
-    module = DialogueModule(build(recipe).to(device), scaler.to(device), recipe)
-    optimizer = module.configure_optimizers()["optimizer"]
+    task = Dialogues(build(recipe), scaler, recipe)
+    task.to(device)
+    training = Training(task, recipe["training"], recipe["seed"])
     batch = random_windows(recipe, windows).to(device)
     with scans_of(recipe["training"], "experiments") as ran:
-        for step in range(STEPS):  # in Lightning's order: gradients live until the next loss is there
-            loss = module.training_step(batch, step)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(module.parameters(), recipe["training"]["clip_norm"])
-            optimizer.step()
-            module.on_train_batch_end(None, batch, step)
+        for _ in range(STEPS):
+            training.learn(batch)
     return ran
 
 

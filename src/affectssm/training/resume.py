@@ -7,13 +7,15 @@ card: after an edit of the code, the settings or the data it is dropped, not con
 from __future__ import annotations
 
 import logging
+import pickle
 import shutil
 import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
 
 from affectssm.store.atomic import staged
 from affectssm.training.scans import backends_in, with_backends
@@ -21,8 +23,8 @@ from affectssm.training.scans import backends_in, with_backends
 log = logging.getLogger(__name__)
 
 
-class KeepState(Callback):
-    """Saves Lightning's checkpoint at the end of every epoch, atomically, under the run's card.
+class ResumeState:
+    """Keeps a run's state, atomically, under its card.
 
     Args:
         folder: of the state.
@@ -32,33 +34,35 @@ class KeepState(Callback):
     """
 
     def __init__(self, folder: Path, card_id: str, ran: set[str]) -> None:
-        self.path = folder / "last.ckpt"
+        self.path = folder / "state.pt"
         self.card_id, self.ran = card_id, ran
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Keep a state: tensors, numbers and texts in dictionaries and lists."""
         with staged(self.path) as temporary:
-            trainer.save_checkpoint(temporary)
+            torch.save(with_backends({**state, "card_id": self.card_id}, self.ran), temporary)
 
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        checkpoint |= with_backends({"card_id": self.card_id}, self.ran)
-
-    def found(self) -> Path | None:
-        """The state to go on from; one of another card, or that is no checkpoint, is removed."""
+    def load(self) -> dict[str, Any] | None:
+        """Return the state to go on from, on the CPU; one of another card, or that is not whole, is removed."""
         if not self.path.is_file():
             return None
-        saved: dict[str, Any] = {"card_id": "no checkpoint"}
-        if zipfile.is_zipfile(self.path):
-            saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        card_id = saved.get("card_id")
-        if card_id == self.card_id:
+        saved = _read(self.path)
+        if saved["card_id"] == self.card_id:
             self.ran |= backends_in(saved)
-            return self.path
-        log.info("dropping the state of an earlier run (%s): code, settings or data have changed", card_id)
+            return saved
+        log.info(
+            "dropping the state of an earlier run (%s): code, settings or data have changed", saved["card_id"]
+        )
         self.clear()
         return None
 
     def clear(self) -> None:
         """Remove the state."""
         shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if zipfile.is_zipfile(path):
+        with suppress(RuntimeError, pickle.UnpicklingError):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    return {"card_id": "not whole"}

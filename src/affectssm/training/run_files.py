@@ -109,10 +109,10 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def write_history(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write one line an epoch: numbers with eight digits, counts and names as they are."""
+def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write one line an epoch: numbers with eight digits, counts and names as they are; one row at least."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _history_cell(name, value) for name, value in row.items()})

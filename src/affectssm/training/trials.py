@@ -27,6 +27,7 @@ from affectssm.timeline.epoch_store import ChannelScaler, EpochIndex, EpochStore
 from affectssm.training.exchange import looking_ahead
 from affectssm.training.finished_folds import FinishedFolds
 from affectssm.training.folds import Fold
+from affectssm.training.optimisers import Adam
 from affectssm.training.run_files import CHECKPOINT, write_config, write_history, write_tensors
 from affectssm.training.scans import with_backends
 from affectssm.training.seeds import mixed
@@ -42,7 +43,6 @@ from affectssm.training.trial_runs import PREDICTIONS, Trained, TrainedFiles, bu
 from affectssm.vocabulary.stages import trial_training_modules
 
 log = logging.getLogger(__name__)
-HISTORY = ("fold", "epoch", "loss", "accuracy")
 ANSWERED = 256  # test segments answered at a time
 
 
@@ -132,9 +132,7 @@ def learn(
         (epochs, 2) mean loss and accuracy, in training mode.
     """
     device = next(model.parameters()).device
-    optimiser = torch.optim.Adam(
-        model.parameters(), lr=recipe["learning_rate"], weight_decay=recipe["weight_decay"]
-    )
+    optimiser = Adam(model.parameters(), recipe["learning_rate"], recipe["weight_decay"])
     history = np.zeros((recipe["epochs"], 2))
     for epoch in range(recipe["epochs"]):
         model.train()
@@ -255,7 +253,7 @@ def _write(
         for fold, done in zip(found, trained, strict=True)
         for epoch, (loss, accuracy) in enumerate(done.history)
     ]
-    write_history(out_dir / "history.csv", rows, HISTORY)
+    write_history(out_dir / "history.csv", rows)
     write_parquet(out_dir / "predictions.parquet", _predictions(store, found, trained), PREDICTIONS, card)
     tensors: dict[str, Tensor] = {}
     for number, done in enumerate(trained):

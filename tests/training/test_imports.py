@@ -1,0 +1,60 @@
+"""A job loads what it works with, and no more: each of these libraries costs every job up to two seconds."""
+
+import subprocess
+import sys
+
+import pytest
+from small_task import run_settings, write_task
+
+IDLE = (
+    "torch._dynamo", "torch._inductor", "torchvision", "transformers", "open_clip", "timm", "pandas", "matplotlib",
+    "lightning", "sympy", "cv2", "av",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    root = tmp_path_factory.mktemp("imports")
+    write_task(root)
+    return root
+
+
+def loaded_by(task, call):
+    """The libraries of IDLE that a process has loaded after a call with (settings, windows, features, root)."""
+    code = f"""
+import sys
+root = Path({str(task)!r})
+settings = {run_settings(steps=4)!r}
+windows, features = root / "windows", sorted((root / "features").iterdir())
+{call}
+print([name for name in {IDLE} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_training_and_predicting_load_no_idle_library(task):
+    run = 'root / "runs" / "1"'
+    train = f"from affectssm.training.fit import fit; fit(settings, windows, features, {run})"
+    predict = "from affectssm.training.predict import predict"
+    assert loaded_by(task, train) == "[]"
+    assert (
+        loaded_by(task, f'{predict}; predict(settings, {run}, windows, features, root / "p.parquet")') == "[]"
+    )
+
+
+def test_training_on_trials_loads_no_idle_library(task):
+    call = """
+import numpy, torch
+from affectssm.store.faults import write_faults
+from affectssm.training import trials
+layer = torch.nn.Linear(2, 2)
+optimiser = trials.Adam(layer.parameters(), 0.1)
+layer(torch.ones(1, 2)).sum().backward()
+optimiser.step()
+write_faults(root / "faults.parquet", [], {})
+"""
+    assert loaded_by(task, call) == "[]"
