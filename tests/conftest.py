@@ -4,6 +4,7 @@ pytest-xdist's controller imports the modules of warnings that its workers repor
 torchvision's operators are declared here, for the controller and the workers.
 """
 
+import gc
 import os
 
 for variable, value in {
@@ -19,6 +20,9 @@ from hypothesis import settings  # noqa: E402
 from affectssm.torchvision_ops import ensure_torchvision_ops  # noqa: E402
 
 ensure_torchvision_ops()
+
+# More than Python's 700: all that importing and rewriting the tests makes stays.
+gc.set_threshold(50_000)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
