@@ -6,6 +6,8 @@ torchvision's operators are declared here, for the controller and the workers.
 
 import gc
 import os
+from functools import cache
+from importlib import metadata
 
 for variable, value in {
     "OMP_NUM_THREADS": "1",  # read when torch is first imported
@@ -23,6 +25,8 @@ ensure_torchvision_ops()
 
 # More than Python's 700: all that importing and rewriting the tests makes stays.
 gc.set_threshold(50_000)
+# Every card asks for the versions of the same packages; each answer is a file that is read and parsed.
+metadata.version = cache(metadata.version)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
