@@ -16,6 +16,7 @@ for variable, value in {
     "AFFECTSSM_RAISE_UNEXPECTED": "1",  # errors of our own must not pass for faults of a file
 }.items():
     os.environ.setdefault(variable, value)
+gc.set_threshold(50_000)  # more than Python's 700: all that importing and rewriting the tests makes stays
 
 from hypothesis import settings  # noqa: E402
 
@@ -23,8 +24,6 @@ from affectssm.torchvision_ops import ensure_torchvision_ops  # noqa: E402
 
 ensure_torchvision_ops()
 
-# More than Python's 700: all that importing and rewriting the tests makes stays.
-gc.set_threshold(50_000)
 # Every card asks for the versions of the same packages; each answer is a file that is read and parsed.
 metadata.version = cache(metadata.version)
 
