@@ -5,7 +5,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint bench environment lock clean
+LINTERS := mypy snakemake-lint snakefmt ruff-format ruff-check lint-imports
+.PHONY: demo test lint $(LINTERS) bench environment lock clean
 
 # Cores of the demo's workflow, processes of the tests.
 CORES ?= all
@@ -29,13 +30,22 @@ demo: $(STAMP)
 test: lint
 	pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
+# Side by side, the longest first; the words of each come together, and one that fails stops no other.
 lint: $(STAMP)
-	ruff check
-	ruff format --check
-	snakefmt --check Snakefile workflow
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync $(LINTERS)
+
+mypy:
 	mypy
-	lint-imports
+snakemake-lint:
 	snakemake --lint
+snakefmt:
+	snakefmt --check Snakefile workflow
+ruff-format:
+	ruff format --check
+ruff-check:
+	ruff check
+lint-imports:
+	lint-imports
 
 bench: $(STAMP)
 	python benchmarks/dry_run.py

@@ -78,9 +78,14 @@ def test_the_licence_is_the_one_that_is_named():
 
 
 def test_the_hooks_before_a_commit_run_what_make_lint_runs():
-    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    makefile = (REPOSITORY / "Makefile").read_text()
+    recipes = dict(re.findall(r"^([\w-]+):\n\t(.*)\n(?!\t)", makefile, re.MULTILINE))
+    linted = re.search(r"^LINTERS := (.*)\n", makefile, re.MULTILINE)
+    assert re.search(r"^lint:.*\n\t@\$\(MAKE\) .* \$\(LINTERS\)\n\n", makefile, re.MULTILINE)
     (local,) = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"]
-    assert recipe and [hook["entry"] for hook in local["hooks"]] == recipe[1].replace("\t", "").splitlines()
+    assert linted and {hook["id"]: hook["entry"] for hook in local["hooks"]} == {
+        name: recipes[name] for name in linted[1].split()
+    }
     assert local["repo"] == "local" and {hook["language"] for hook in local["hooks"]} == {"system"}
     assert all(hook["always_run"] and not hook["pass_filenames"] for hook in local["hooks"])
 

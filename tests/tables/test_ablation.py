@@ -94,6 +94,7 @@ def test_a_drop_is_paired_by_seed(tmp_path, metrics):
         assert float(row["drop"]) > 0, "more noise was added to this setting"
 
 
+@pytest.mark.usefixtures("rendered")
 def test_without_all_corpora_the_drop_is_that_of_noxi(tmp_path):
     from test_tables import write_labels
 
@@ -103,6 +104,7 @@ def test_without_all_corpora_the_drop_is_that_of_noxi(tmp_path):
     assert last["global"] == "" and last["drop_of"] == "noxi_base" and float(last["drop"]) > 0
 
 
+@pytest.mark.usefixtures("rendered")
 def test_everything_lies_beside_the_table(tmp_path, metrics):
     rows_of(tmp_path, metrics)
     folder = tmp_path / "tables"

@@ -95,6 +95,7 @@ def test_notes_say_what_became_of_dats_positions_and_of_the_scale(tmp_path):
     assert "positions" not in small[9]["note"]
 
 
+@pytest.mark.usefixtures("rendered")
 def test_everything_lies_beside_the_table(tmp_path):
     built(tmp_path)
     folder = tmp_path / "tables"
@@ -105,6 +106,7 @@ def test_everything_lies_beside_the_table(tmp_path):
     assert provenance["rows"][0]["measurement"]["stage"] == "training/memory"
 
 
+@pytest.mark.usefixtures("rendered")
 def test_a_figure_where_nothing_fits(tmp_path):
     built(tmp_path, [measured(model, 64, None, "killed") for model in ("da_mamba", "dat")])
     assert (tmp_path / "tables/damamba_memory.png").stat().st_size > 1000

@@ -125,6 +125,7 @@ def test_measured_rows_say_what_they_are(tmp_path, metrics):
     assert "streams simulated" in rows[12]["note"] and "d=16" in rows[12]["note"]
 
 
+@pytest.mark.usefixtures("rendered")
 def test_the_csv_is_the_same_bytes_twice_and_everything_lies_beside_it(tmp_path, metrics):
     built(tmp_path, metrics)
     built(tmp_path, metrics, out="again")
@@ -149,6 +150,7 @@ def test_real_data_with_pretrained_weights_says_so(tmp_path, metrics):
     assert partly[11]["data"] == "demo" and "(mpiigi)" in partly[11]["note"]
 
 
+@pytest.mark.usefixtures("rendered")
 def test_withheld_labels_leave_empty_cells_with_the_reason_and_validation_rows(tmp_path):
     labels = write_labels(tmp_path, splits=("val",))
     names = ["da_mamba-extracted", "da_mamba-extracted-holdout"]
@@ -179,6 +181,7 @@ def test_an_absent_experiment_and_an_unknown_table_are_errors(tmp_path, metrics)
         built(tmp_path, metrics, table="noxi_cc")
 
 
+@pytest.mark.usefixtures("rendered")
 def test_controls_show_the_drop_beside_what_was_planted(tmp_path):
     names = ["da_mamba-extracted", "da_mamba+shuffled_labels-extracted", "da_mamba+no_partner-extracted"]
     metrics = [metrics_of(tmp_path, n, noise=k) for n, k in zip(names, (0.05, 3.0, 0.3), strict=True)]

@@ -101,6 +101,7 @@ def test_published_rows_are_the_papers() -> None:
         assert row["note"].startswith("BiM-TTA paper")
 
 
+@pytest.mark.usefixtures("rendered")
 def test_accuracy_has_a_measured_row_a_model(tmp_path: Path, accuracies: list[Path]) -> None:
     rows = built(tmp_path, "bimtta_accuracy", accuracies)
     assert list(rows[0]) == list(bimtta_accuracy.COLUMNS)
@@ -134,6 +135,7 @@ def test_real_data_says_so_and_a_partial_demo_does_not_hide(tmp_path: Path, accu
     assert partly["data"] == "demo" and "demo data (mahnob)" in partly["note"]
 
 
+@pytest.mark.usefixtures("rendered")
 def test_a_corpus_that_is_not_held_leaves_empty_cells_with_the_reason(
     tmp_path: Path, adapted: list[Path]
 ) -> None:
@@ -230,6 +232,7 @@ def test_the_note_of_2ltta_says_whose_entropy_falls(missing, tmp_path: Path, ada
     assert row["method"] == "2LTTA" and "entropy of the joint answer" in row["note"]
 
 
+@pytest.mark.usefixtures("rendered")
 def test_the_control_has_rows_of_its_own_and_no_part_in_the_means(tmp_path: Path) -> None:
     """Where nothing is missing every method answers as without it, and READ a little worse for some."""
 
@@ -320,6 +323,7 @@ def test_constants_that_differ_between_corpora_are_named(tmp_path: Path, adapted
     assert "deap_valence, deap_arousal: over 3 subjects only" in row["note"]
 
 
+@pytest.mark.usefixtures("rendered")
 def test_the_papers_ratios_always_have_columns_and_others_are_added(tmp_path: Path) -> None:
     names = [f"bimamba_tta-deap_{dimension}" for dimension in DIMENSIONS]
     files = adapted_metrics(tmp_path, ["deap"], ratios=(0.5,))
@@ -337,6 +341,7 @@ def test_a_configured_method_without_numbers_is_an_error(tmp_path: Path, adapted
         built(tmp_path, "bimtta_missing", adapted, missing=patterns, methods=["none", "sar"])
 
 
+@pytest.mark.usefixtures("rendered")
 def test_controls_stand_beside_what_an_oracle_scores(tmp_path: Path, accuracies: list[Path]) -> None:
     files = [
         *accuracies[:4],
@@ -364,6 +369,7 @@ def test_controls_stand_beside_what_an_oracle_scores(tmp_path: Path, accuracies:
     assert len(built(tmp_path, "bimtta_controls", files, oracle=False)) == 2
 
 
+@pytest.mark.usefixtures("rendered")
 def test_the_same_bytes_twice_and_everything_beside_the_table(
     tmp_path: Path, adapted: list[Path], missing: tuple[list[dict[str, str]], Path]
 ) -> None:

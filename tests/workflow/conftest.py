@@ -13,16 +13,26 @@ from tests.workflow.workplace import TABLE, Workplace
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A whole run takes longer than a unit test may, and comes first, so that no worker is left alone with one.
 
-    Files whose tests make their own run come before those that wait for the shared one, which one worker makes.
+    First of all a file whose tests use the shared run, which one worker makes; while it does, another takes files
+    whose tests make their own, and then all others of the shared run find it made. Of unit tests those of training
+    come first, which also take long.
     """
-    whole, waiting = set(), set()
+    whole, sharing = set(), []
     for item in items:
         if item.get_closest_marker("workflow"):
             item.add_marker(pytest.mark.timeout(900))
             whole.add(item.path)
             if "road" in getattr(item, "fixturenames", ()):
-                waiting.add(item.path)
-    items.sort(key=lambda item: (item.path not in whole, item.path in waiting))
+                sharing.append(item.path)
+    maker = sharing[:1]
+    items.sort(
+        key=lambda item: (
+            item.path not in whole,
+            item.path not in maker,
+            item.path in sharing,
+            item.path.parent.name != "training",
+        )
+    )
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from affectssm.plan.plan import Plan
+from tests.workflow import preloaded
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLE = "results/tables/noxi_ccc.csv"
@@ -74,8 +75,13 @@ class Workplace:
 
     def snakemake(self, *arguments: str, config: str | Path = TINY, ok: bool = True) -> str:
         """Run Snakemake and return what it says; fail the test unless it ends as expected."""
+        command = self.command(*arguments, config=config)
+        if "-n" in arguments:
+            status, said = preloaded.snakemake(command[1:], self.folder, self.environment)
+            assert (status == 0) == ok, said
+            return said
         run = subprocess.run(
-            self.command(*arguments, config=config),
+            command,
             cwd=self.folder,
             env=self.environment,
             text=True,

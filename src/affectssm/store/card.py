@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def make_card(
         "extra": extra,
     }
     card["id"] = card_id(card)
-    card["packages"] = _versions()
+    card["packages"] = dict(_versions())
     card["python"] = platform.python_version()
     card["host"] = platform.node()
     card["slurm_job"] = os.environ.get("SLURM_JOB_ID", "")
@@ -133,6 +134,7 @@ def _json(path: Path) -> str:
     return json.dumps(card) if card else ""
 
 
+@cache
 def _versions() -> dict[str, str]:
     versions = {}
     for name in _PACKAGES:
