@@ -23,6 +23,7 @@ def loaded_by(task, call):
     """The libraries of IDLE that a process has loaded after a call with (settings, windows, features, root)."""
     code = f"""
 import sys
+from pathlib import Path
 root = Path({str(task)!r})
 settings = {run_settings(steps=4)!r}
 windows, features = root / "windows", sorted((root / "features").iterdir())
