@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
 from affectssm.models.pooled_filters import FORMULATIONS, pooled_filters
-from affectssm.models.signals import classification_loss
+from affectssm.models.segments import classification_loss
 from affectssm.settings.signal_models import BiMambaTTASettings
 
 RESULT = RESULTS / "physio_step.md"

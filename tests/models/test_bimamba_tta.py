@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from affectssm.errors import ConfigError
 from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
-from affectssm.models.signals import SignalOutput, classification_loss
+from affectssm.models.segments import SegmentOutput, classification_loss
 from affectssm.settings.signal_models import BiMambaTTASettings
 from tests.models.physio import CHANNELS, RATE, SMALL, planted, segments, small
 
@@ -132,13 +132,13 @@ def test_the_loss_is_the_likelihood_of_all_heads():
         p = logits.exp() / logits.exp().sum(1, keepdim=True)
         return -p[range(4), labels].log().mean()
 
-    out = SignalOutput(joint, {"a": one, "b": two})
+    out = SegmentOutput(joint, {"a": one, "b": two})
     expected = nll(joint) + 0.3 * nll(one) + 0.2 * nll(two)
     torch.testing.assert_close(classification_loss(out, labels, {"a": 0.3, "b": 0.2}), expected)
     torch.testing.assert_close(
         classification_loss(out, labels, 0.5), nll(joint) + 0.5 * (nll(one) + nll(two))
     )
-    torch.testing.assert_close(classification_loss(SignalOutput(joint), labels, 0.5), nll(joint))
+    torch.testing.assert_close(classification_loss(SegmentOutput(joint), labels, 0.5), nll(joint))
 
 
 def test_what_cannot_be_built_is_refused_with_a_reason():

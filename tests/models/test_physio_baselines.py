@@ -15,9 +15,9 @@ from affectssm.models.baselines.lggnet import LGGNet, default_areas
 from affectssm.models.baselines.mambaformer import MambaFormer
 from affectssm.models.baselines.tsception import TSception
 from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
-from affectssm.models.build import signal_model
-from affectssm.models.signals import classification_loss
-from affectssm.vocabulary.models import SIGNAL_MODELS
+from affectssm.models.build import segment_model
+from affectssm.models.segments import classification_loss
+from affectssm.vocabulary.models import SEGMENT_MODELS
 from tests.models.physio import CHANNELS, RATE, SAMPLES, planted, segments
 
 SMALL = {
@@ -51,11 +51,11 @@ def test_sizes_in_deaps_configuration(cls, parameters):
 
 
 def test_models_are_built_by_name():
-    for name, cls in zip(SIGNAL_MODELS, (BiMambaTTA, TSception, LGGNet, MambaFormer), strict=True):
-        built = signal_model(name, {}, {"eeg": 4}, 128, 512, classes=3)
+    for name, cls in zip(SEGMENT_MODELS, (BiMambaTTA, TSception, LGGNet, MambaFormer), strict=True):
+        built = segment_model(name, {}, {"eeg": 4}, 128, 512, classes=3)
         assert type(built) is cls and built.eval()(segments(2, {"eeg": 4}, 512)).logits.shape == (2, 3)
     with pytest.raises(ConfigError, match=r"vsgt[\s\S]*bimamba_tta, tsception, lggnet, mambaformer"):
-        signal_model("vsgt", {}, DEAP, 128, 512)
+        segment_model("vsgt", {}, DEAP, 128, 512)
 
 
 def test_the_sizes_are_the_layers_by_hand():

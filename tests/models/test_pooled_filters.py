@@ -11,7 +11,7 @@ from torch import nn
 from affectssm.models import filter_bank, windows
 from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
 from affectssm.models.pooled_filters import pooled_filters
-from affectssm.models.signals import classification_loss
+from affectssm.models.segments import classification_loss
 from affectssm.settings.signal_models import BiMambaTTASettings
 from tests.models.physio import segments
 

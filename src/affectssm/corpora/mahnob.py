@@ -18,7 +18,7 @@ from affectssm.corpora.recorded import checked_file, checked_kinds
 from affectssm.corpora.signals import SCALE, STATUS_MASK
 from affectssm.corpora.trials import Trial, first_of, manifest_of
 from affectssm.errors import ConfigError, DataError
-from affectssm.media.biosignals import SignalFile
+from affectssm.media.edf import SignalFile
 from affectssm.media.session_xml import SessionXml, read_session_xml
 from affectssm.media.text import number, quoted
 from affectssm.settings.config import TrialCorpusSettings

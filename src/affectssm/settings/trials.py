@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.settings.base import Strict
+from affectssm.settings.segments import FoldSettings, MissingSettings
 from affectssm.settings.signal_models import (
     BiMambaTTASettings,
     LGGNetSettings,
@@ -35,20 +36,9 @@ class EpochSettings(Strict):
     )
 
 
-class ProtocolSettings(Strict):
+class ProtocolSettings(FoldSettings):
     """Which trials are learnt from and which are tested, and what counts as high."""
 
-    protocol: Literal["within", "pooled", "loso"] = Field(
-        "within",
-        description="trial-wise folds within each subject, trial-wise over all subjects, or leaving one subject out",
-    )
-    folds: int = Field(10, ge=2, description="folds of within and pooled (as many as trials, if fewer)")
-    deal: Literal["random", "blocks"] = Field(
-        "random",
-        description="how trials come to folds: at random, or in blocks of consecutive trials of a subject, so that "
-        "what changed between them (another day, dry electrodes) is met by models that have not seen it",
-    )
-    seed: int = Field(0, ge=0, description="seed of the order in which trials are dealt to folds at random")
     threshold: float = Field(5.0, ge=1, le=9, description="ratings above it are high")
     equal: Literal["low", "high"] = Field(
         "low", description="what a rating of exactly the threshold counts as"
@@ -74,22 +64,6 @@ class TrialTrainingSettings(Strict):
         description="what computes the scans; auto: the first of mamba_ssm, triton, numba, reference that can",
     )
     threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
-
-
-class MissingSettings(Strict):
-    """What goes missing from test segments."""
-
-    patterns: tuple[Literal["modality", "channel", "sample"], ...] = Field(
-        ("modality", "channel", "sample"),
-        min_length=1,
-        description="what goes missing as a whole; the first is the headline",
-    )
-    ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
-        (0.2, 0.4, 0.6, 0.8), min_length=1, description="probability that one goes missing"
-    )
-    control: bool = Field(
-        False, description="whole streams too, from which nothing is missing: there nothing should be gained"
-    )
 
 
 class ChoiceSettings(Strict):

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from affectssm.errors import ConfigError
 from affectssm.models.filter_bank import SQUARE, Mean, filtered_steps
-from affectssm.models.signals import (
-    SignalOutput,
-    Signals,
+from affectssm.models.segments import (
+    SegmentOutput,
+    Segments,
     check_channels,
     in_samples,
     long_enough,
@@ -141,13 +141,13 @@ class LGGNet(nn.Module):
             nn.Flatten(), nn.Dropout(settings.dropout), nn.Linear(len(areas) * settings.graph, classes)
         )
 
-    def forward(self, signals: Signals) -> SignalOutput:
+    def forward(self, segments: Segments) -> SegmentOutput:
         """Logits of B segments."""
-        h = self.window_norm(self.powers(side_by_side(signals, self.channels)))  # (U, F, C, B)
+        h = self.window_norm(self.powers(side_by_side(segments, self.channels)))  # (U, F, C, B)
         h = self.local(self.mix_norm(self.mix(h)))  # (B, G, features)
         edges = self.edges(h)
         h = torch.relu(edges @ self.graph(self.area_norm(h)))
-        return SignalOutput(self.head(self.graph_norm(h)))
+        return SegmentOutput(self.head(self.graph_norm(h)))
 
     def powers(self, x: Tensor) -> Tensor:
         """Logs of the mean powers of the filters' outputs: (B, C, L) -> (U, F, C, B)."""
