@@ -56,10 +56,10 @@ bench: $(STAMP)
 	python benchmarks/full_size.py
 	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi
 
-# The book as web pages; what only they need is no part of the lock.
+# The book as web pages; what makes them has an environment of its own, for it wants other versions.
 docs: $(STAMP)
-	python -c "import material" 2>/dev/null || python -m pip install --quiet "mkdocs-material>=9.8,<10"
-	mkdocs build --strict --quiet --config-file envs/docs.yml
+	test -x .venv-docs/bin/mkdocs || { python -m venv .venv-docs && .venv-docs/bin/pip install --quiet "mkdocs-material>=9.8,<10"; }
+	.venv-docs/bin/mkdocs build --strict --quiet --config-file envs/docs.yml
 	@echo "site/index.html"
 
 environment: $(STAMP)
@@ -77,5 +77,5 @@ lock: $(STAMP)
 	bash envs/lock.sh .venv/bin/python
 
 clean:
-	rm -rf .venv site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@echo "results/ and .snakemake (what made them) are kept: remove it yourself if you want it computed again"
