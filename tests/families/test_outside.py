@@ -183,7 +183,7 @@ def test_a_killed_run_goes_on_with_the_next_resample(tmp_path, monkeypatch):
 
     from affectssm.corpora.discover import discover_corpus
     from affectssm.features.extract import Shard, extract_shard
-    from affectssm.settings.config import settings_class
+    from affectssm.settings.corpora import settings_class
     from affectssm.training.run_files import CHECKPOINT, read_tensors
 
     demo.write_demo("mini-demo", tmp_path / "demo")
