@@ -1,5 +1,6 @@
 """Exported windows equal the loader's batches bit for bit, in both formats."""
 
+import json
 import shutil
 
 import h5py
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from window_world import build, card, regular, write_shard
 
+from affectssm.cli import main
 from affectssm.errors import DataError
 from affectssm.store.card import read_card
 from affectssm.store.ids import id_of
@@ -15,6 +17,7 @@ from affectssm.store.shards import ShardReader
 from affectssm.timeline.export import export
 from affectssm.timeline.index import LENGTH, Target, write_index
 from affectssm.timeline.loader import WindowDataset
+from affectssm.vocabulary.features import FEATURES, Spec
 
 NAMES = {"voice": "audio", "face": "visual", "flow": "visual"}
 
@@ -156,3 +159,23 @@ def test_export_says_how_far_it_is_and_what_is_gone(lab, tmp_path, caplog):
         export(world.path, moved, list(NAMES), "hdf5", tmp_path / "again")
     assert f"snakemake --cores 8 {moved[0]}/face/s00.h5 {moved[0]}/face/s01.h5" in caught.value.remedy
     assert not (tmp_path / "again").exists()
+
+
+def test_the_command_writes_the_sources_it_is_told_of_and_refuses_others(lab, tmp_path, monkeypatch, capsys):
+    world, folders = lab
+
+    def run(source, **groups):
+        told = ["--settings", json.dumps({"groups": groups})] if groups else []
+        given = ["--windows", str(world.path), "--features", *map(str, folders), "--out", str(tmp_path)]
+        return main(["export", *given, "--source", source, "--format", "parquet", *told])
+
+    assert run("mine") == 1
+    assert "one of extracted, multimediate" in capsys.readouterr().err
+    assert run("mine", mine={"audio": ["voice"]}) == 1
+    assert "features of mine that there are (face_track, wav2vec2, " in capsys.readouterr().err
+    for name in NAMES:
+        monkeypatch.setitem(FEATURES, name, Spec(name, "lab:Extractor", "audio"))
+    assert run("extracted", mine={"audio": ["voice"]}) == 1
+    assert run("mine", mine={"audio": ["voice"], "visual": ["flow"]}) == 0
+    (card,) = {json.dumps(read_card(path)["settings"]) for path in tmp_path.rglob("*.parquet")}
+    assert json.loads(card)["features"] == ["voice", "flow"]

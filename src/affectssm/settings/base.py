@@ -145,7 +145,7 @@ def _type_words(annotation: Any) -> str:
     if origin is tuple:
         return f"a list of: {_type_words(inside[0])}"
     if origin is dict:
-        return f"keys ({_type_words(inside[0])}), each with: {_type_words(inside[1])}"
+        return f"a section whose keys ({_type_words(inside[0])}) hold {_type_words(inside[1])}"
     if origin is Annotated:
         limits = [text for item in inside[1:] for text in _limits(item)]
         return ", ".join([_type_words(inside[0]), *limits])
