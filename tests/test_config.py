@@ -278,7 +278,7 @@ def test_a_source_of_a_labs_own_comes_beside_those_there_are():
             "voice: clip, clip",
             "sources that name each feature once",
         ),
-        ({"groups": {"my-voice": {"a": ["clip"]}}}, "groups.my-voice", "'my-voice'", "a section whose keys (text, matching"),
+        ({"groups": {"my-voice": {"a": ["clip"]}}}, "groups.my-voice", "'my-voice'", "a section whose keys (text"),
     ],
 )  # fmt: skip
 def test_a_source_or_feature_that_there_is_not_is_refused_with_what_there_is(own, key, found, expected):

@@ -85,10 +85,9 @@ def own(config: Config) -> BiosignalsSettings:
 
 
 _WIDTHS = {"eeg": 16, "eog": 8, "emg": 6, "ecg": 8, "gsr": 6, "other": 8}
-_NARROW = dict.fromkeys(_WIDTHS, 6)
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
-        "corpora": {corpus: {"shards": 16} for corpus in ("deap", "mahnob")},
+        "corpora": {"deap": {"shards": 16}, "mahnob": {"shards": 16}},
         "biosignals": {
             "protocol": {"protocol": "within", "deal": "random", "folds": 10},
             "seeds": [1, 2, 3, 4, 5],
@@ -100,35 +99,31 @@ PRESETS: dict[str, dict[str, Any]] = {
             "mambaformer": {"d_model": 64, "layers": 2},
             "missing": {"ratios": [0.2, 0.4, 0.6, 0.8], "control": True},
             "choice": {
-                "development_subjects": 2,
-                "factors": [1.0, 0.1, 10.0, 100.0],
-                "entropy_margins": [0.4, 0.8],
+                "development_subjects": 2, "factors": [1.0, 0.1, 10.0, 100.0], "entropy_margins": [0.4, 0.8],
                 "ratios": [0.2, 0.4, 0.6, 0.8],
             },
         },
     },
     "demo": {
-        "corpora": {corpus: {"shards": 1} for corpus in ("deap", "mahnob")},
+        "corpora": {"deap": {"shards": 1}, "mahnob": {"shards": 1}},
         "biosignals": {
             "protocol": {"protocol": "pooled", "deal": "blocks", "folds": 2},
             "seeds": [1],
             "control_seeds": [1, 2, 3],
             "training": {"scan_backend": "auto", "learning_rate": 4e-3, "batch": 16, "epochs": 12},
-            "bimamba_tta": {"widths": _NARROW, "d_state": 8, "inter_d_state": 4},
+            "bimamba_tta": {"widths": dict.fromkeys(_WIDTHS, 6), "d_state": 8, "inter_d_state": 4},
             "tsception": {"temporal": 3, "spatial": 6},
             "lggnet": {"temporal": 3, "graph": 16},
             "mambaformer": {"d_model": 16, "layers": 1},
             "missing": {"ratios": [0.4, 0.8], "control": True},
             "choice": {
-                "development_subjects": 3,
-                "factors": [1.0, 10.0, 100.0],
-                "entropy_margins": [0.4, 0.8],
+                "development_subjects": 3, "factors": [1.0, 10.0, 100.0], "entropy_margins": [0.4, 0.8],
                 "ratios": [0.6],
             },
         },
     },
     "tiny": {
-        "corpora": {corpus: {"shards": 1} for corpus in ("deap", "mahnob")},
+        "corpora": {"deap": {"shards": 1}, "mahnob": {"shards": 1}},
         "biosignals": {
             "protocol": {"protocol": "within", "deal": "random", "folds": 2},
             "seeds": [1],
@@ -139,13 +134,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             "lggnet": {"temporal": 2, "graph": 4},
             "mambaformer": {"d_model": 8, "layers": 1},
             "missing": {"ratios": [0.8], "control": False},
-            "choice": {
-                "development_subjects": 1,
-                "factors": [1.0],
-                "entropy_margins": [0.4],
-                "ratios": [0.8],
-            },
+            "choice": {"development_subjects": 1, "factors": [1.0], "entropy_margins": [0.4], "ratios": [0.8]},
         },
     },
-}
+}  # fmt: skip
 """Scale -> what it decides, of the whole configuration."""
