@@ -136,6 +136,10 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
             "family theirlab, step train(.|\n)*it asks for hash_of_it",
         ),
         (
+            "from minilab.family import Clips\nclass FAMILY(Clips):\n    name = 'features'",
+            "it is called features, as a section that all share",
+        ),
+        (
             "from minilab.family import Clips\nclass FAMILY(Clips):\n    name = 'other'",
             "family theirlab(.|\n)*it brings a corpus mini, which minilab has",
         ),
