@@ -133,9 +133,9 @@ def kill_when(place: Workplace, happened) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("experiments: {trainings: {}}", "training"),
+        ("dialogue: {trainings: {}}", "training"),
         ("scale: tini", "tiny"),
-        ("timeline: {clock_hz: 50}", "100"),
+        ("dialogue: {clock_hz: 50}", "100"),
     ],
 )
 def test_a_wrong_configuration_is_one_clear_error(road, tmp_path, text, says):
