@@ -19,11 +19,11 @@ def test_every_feature_is_computed_by_a_network_or_not(plan):
 
 
 def test_how_something_is_computed_is_written_once_and_is_no_part_of_what_decides(plan, tmp_path):
-    plan.features.write_computing()
+    plan.write_computing()
     path = tmp_path / "results/computing.json"
     how = json.loads(path.read_text())
     written = path.stat().st_mtime_ns
-    plan.features.write_computing()
+    plan.write_computing()
     assert path.stat().st_mtime_ns == written
     assert how["wav2vec2"] == {"batch": 8, "weights_dir": "weights"}
     assert not {"batch", "weights_dir"} & set(json.loads(plan.features.feature_settings("wav2vec2")))
