@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from affectssm.families.biosignals.run_settings import ChoosingSettings, EvaluationSettings, RunSettings
+from affectssm.families.biosignals.settings import own
 from affectssm.settings.config import Config
 
 CORPORA = ("deap", "mahnob")
@@ -43,7 +44,7 @@ class TrialExperiment:
 
 def run_settings(config: Config, experiment: TrialExperiment, seed: int) -> RunSettings:
     """What the runs of a part are told."""
-    asked = config.physiology
+    asked = own(config)
     return RunSettings(
         experiment=experiment.name,
         model=experiment.model,
@@ -61,7 +62,7 @@ def run_settings(config: Config, experiment: TrialExperiment, seed: int) -> RunS
 
 def adaptation_settings(config: Config, corpus: str) -> ChoosingSettings:
     """What adaptation on a corpus is told beside its runs."""
-    asked = config.physiology
+    asked = own(config)
     return ChoosingSettings(
         methods=asked.methods,
         adaptation=asked.adaptation,
@@ -80,5 +81,5 @@ def evaluation_settings(
         corpus=experiment.corpus,
         dimension=experiment.dimension,
         seeds=tuple(seeds),
-        protocol=config.physiology.protocol,
+        protocol=own(config).protocol,
     )

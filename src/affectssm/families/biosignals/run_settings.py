@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import SerializeAsAny, ValidationInfo, field_validator
 
+from affectssm.families.biosignals.settings import BiosignalsSettings
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.settings.base import Strict
 from affectssm.settings.load import validate
 from affectssm.settings.segments import MissingSettings
-from affectssm.settings.trials import ChoiceSettings, Physiology, ProtocolSettings, TrialTrainingSettings
+from affectssm.settings.trials import ChoiceSettings, ProtocolSettings, TrialTrainingSettings
 
-SECTION = "physiology"  # of the configuration that they are from
+SECTION = "biosignals"  # of the configuration that they are from
 
 
 class RunSettings(Strict):
@@ -49,7 +50,7 @@ class RunSettings(Strict):
     @field_validator("model_settings", mode="before")
     @classmethod
     def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:
-        field = Physiology.model_fields.get(info.data.get("model", ""))
+        field = BiosignalsSettings.model_fields.get(info.data.get("model", ""))
         if field is None:
             raise ValueError("the settings of a model that there is")
         return field.annotation.model_validate(given)  # type: ignore[union-attr]

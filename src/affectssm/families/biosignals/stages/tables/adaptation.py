@@ -10,7 +10,7 @@ import numpy as np
 from affectssm.adaptation.patterns import NOTHING, streams_of
 from affectssm.families.biosignals.stages.tables.measured import Measured, ratio_text
 from affectssm.families.biosignals.stages.tables.rows import Summaries, named
-from affectssm.settings.trials import MissingSettings
+from affectssm.settings.segments import MissingSettings
 from affectssm.tables.rows import number
 
 TOTALS = ("batches", "updates", "used", "refused")

@@ -1,4 +1,4 @@
-"""The controls of the physiology tables: other trials' labels, and what is there to be read at all.
+"""The controls of the tables of bio-signals: other trials' labels, and what is there to be read at all.
 
 Trained on labels exchanged between trials a model must answer by chance. In the demo an oracle that knows where to
 look says how far a reader can come, and what it is worth to know the planted drift.
