@@ -48,10 +48,7 @@ def measured_row(
     }
     for name in metrics:
         row |= score_cells(name, measured.cells.get(name, {}))
-    own = [measured.cells[name] for name in experiment.cells if name in metrics]
-    row["n_seeds"] = str(max(cell["n_seeds"] for cell in own))
-    row["n_units"] = str(sum(cell["n_used"] for cell in own))
-    row["n_expected"] = str(sum(cell["n_expected"] for cell in own))
+    row |= counts_of([measured.cells[name] for name in experiment.cells if name in metrics])
     row["note"] = "; ".join([*remarks, *notes(measured, settings, metrics, inputs.faults)])
     return row
 
@@ -91,6 +88,15 @@ def notes(
         found += _cell_notes(name, measured, experiment)
     found += method_notes("recording", [measured.cells.get(name, {}) for name in metrics])
     return found + gap_notes(missing_units(measured), faults)
+
+
+def counts_of(summaries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The seeds and the units of a row, which count once a metric."""
+    return {
+        "n_seeds": str(max((summary["n_seeds"] for summary in summaries), default=0)),
+        "n_units": str(sum(summary["n_used"] for summary in summaries)),
+        "n_expected": str(sum(summary["n_expected"] for summary in summaries)),
+    }
 
 
 def scale_note(corpora: AbstractSet[str], settings: Mapping[str, Any], weights: str = "none") -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from affectssm.families.biosignals.stages.tables.measured import by_target, read_trials
-from affectssm.families.biosignals.stages.tables.rows import TARGETS, scale_notes, trial_row
+from affectssm.families.biosignals.stages.tables.measured import by_target, origins_of, read_experiments
+from affectssm.families.biosignals.stages.tables.rows import TARGETS, measured_row, scale_notes
 from affectssm.tables.figure import Words, draw
 from affectssm.tables.page import Inputs, Page, score_columns
-from affectssm.tables.provenance import trial_origins
 from affectssm.tables.published import published_rows
 
 COLUMNS = score_columns(tuple(TARGETS))
@@ -24,12 +23,12 @@ INTRO = (
 
 def page(inputs: Inputs) -> Page:
     """The table: five published rows, then a measured one a model."""
-    measured = read_trials(inputs)
+    measured = read_experiments(inputs)
     rows = published_rows("bimtta_accuracy")
     for (model, _), own in by_target(measured).items():
         summaries = {target: one.summary("accuracy") for target, one in own.items()}
         remarks = scale_notes(model, inputs.settings, {one.experiment.corpus for one in own.values()})
-        rows.append(trial_row(inputs.settings["titles"][model], own, summaries, inputs, remarks))
+        rows.append(measured_row(inputs.settings["titles"][model], own, summaries, inputs, remarks))
     return Page(
         title=TITLE,
         intro=INTRO,
@@ -37,6 +36,6 @@ def page(inputs: Inputs) -> Page:
         keys=("method", "source", "data", "split"),
         numbers=tuple(TARGETS),
         rows=rows,
-        origins=trial_origins(measured),
+        origins=origins_of(measured),
         draw=partial(draw, TITLE, rows, [row["method"] for row in rows], TARGETS, words=WORDS),
     )

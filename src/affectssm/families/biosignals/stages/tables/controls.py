@@ -11,11 +11,15 @@ from functools import partial
 from typing import Any
 
 from affectssm.families.biosignals.stages.tables.accuracy import WORDS
-from affectssm.families.biosignals.stages.tables.measured import Measured, by_target, read_trials
-from affectssm.families.biosignals.stages.tables.rows import TARGETS, scale_notes, trial_row
+from affectssm.families.biosignals.stages.tables.measured import (
+    Measured,
+    by_target,
+    origins_of,
+    read_experiments,
+)
+from affectssm.families.biosignals.stages.tables.rows import TARGETS, measured_row, scale_notes
 from affectssm.tables.figure import draw
 from affectssm.tables.page import Inputs, Page, score_columns
-from affectssm.tables.provenance import trial_origins
 from affectssm.tables.rows import number
 
 SETTINGS = {"": "full", "shuffled_labels": "labels exchanged between trials"}
@@ -30,7 +34,7 @@ INTRO = (
 
 def page(inputs: Inputs) -> Page:
     """A row a variant, and two of the oracle where there is one."""
-    measured = read_trials(inputs)
+    measured = read_experiments(inputs)
     rows = [_row(variant, own, inputs) for (_, variant), own in by_target(measured).items()]
     rows += _oracle_rows(inputs)
     return Page(
@@ -40,7 +44,7 @@ def page(inputs: Inputs) -> Page:
         keys=("method", "source", "data", "setting"),
         numbers=tuple(TARGETS),
         rows=rows,
-        origins=trial_origins(measured),
+        origins=origins_of(measured),
         draw=partial(draw, TITLE, rows, [_label(row) for row in rows], TARGETS, words=WORDS),
     )
 
@@ -58,7 +62,7 @@ def _row(variant: str, own: Mapping[str, Measured], inputs: Inputs) -> dict[str,
         found = ", ".join(f"{target} {number(value)}" for target, value in always.items())
         remarks.append(f"always a subject's more frequent class would score {found}")
     title = inputs.settings["titles"][first.model]
-    return trial_row(title, own, summaries, inputs, remarks) | {"setting": SETTINGS[variant]}
+    return measured_row(title, own, summaries, inputs, remarks) | {"setting": SETTINGS[variant]}
 
 
 def _oracle_rows(inputs: Inputs) -> list[dict[str, str]]:

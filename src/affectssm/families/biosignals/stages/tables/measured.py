@@ -14,6 +14,7 @@ from affectssm.errors import DataError
 from affectssm.store.parquet import read_parquet, read_parquet_card
 from affectssm.tables.measured import described_in, in_order, require_complete
 from affectssm.tables.page import Inputs
+from affectssm.tables.provenance import core, origins
 
 Row = Mapping[str, Any]
 LEVELS = ("summary", "streams", "masks")
@@ -76,7 +77,7 @@ def ratio_text(ratio: float | None) -> str:
     return MEAN if ratio is None or ratio != ratio else f"{ratio:g}"
 
 
-def read_trials(inputs: Inputs) -> list[Measured]:
+def read_experiments(inputs: Inputs) -> list[Measured]:
     """Read the metrics of a table's experiments, in the order of the settings.
 
     Raises:
@@ -117,3 +118,15 @@ def by_target(measured: Sequence[Measured]) -> dict[tuple[str, str], dict[str, M
         experiment = one.experiment
         found.setdefault((experiment.model, experiment.variant), {})[experiment.target] = one
     return found
+
+
+def origins_of(measured: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Where each experiment comes from: its runs are parts, of which each seed has several."""
+    return [row | {"seeds": sorted(set(row["seeds"]))} for row in origins(measured, _of_part)]
+
+
+def _of_part(card: Mapping[str, Any]) -> dict[str, Any]:
+    """A part's answers, with the card of its training inside where that is another one (adaptation)."""
+    training = card["extra"].get("run")
+    found = {"part": card["extra"].get("part", ""), "seed": card["settings"]["seed"], "answers": core(card)}
+    return found | ({"training": core(training)} if training else {})

@@ -19,10 +19,15 @@ from affectssm.families.biosignals.stages.tables.adaptation import (
     ratios_at,
 )
 from affectssm.families.biosignals.stages.tables.figure import draw
-from affectssm.families.biosignals.stages.tables.measured import Measured, by_target, ratio_text, read_trials
-from affectssm.families.biosignals.stages.tables.rows import TARGETS, scale_notes, trial_row
+from affectssm.families.biosignals.stages.tables.measured import (
+    Measured,
+    by_target,
+    origins_of,
+    ratio_text,
+    read_experiments,
+)
+from affectssm.families.biosignals.stages.tables.rows import TARGETS, measured_row, scale_notes
 from affectssm.tables.page import Inputs, Page, Section, score_columns
-from affectssm.tables.provenance import trial_origins
 from affectssm.tables.published import published_rows
 from affectssm.tables.rows import number
 
@@ -40,7 +45,7 @@ INTRO = (
 
 def page(inputs: Inputs) -> Page:
     """The table: five published rows, then a measured one a pattern and method."""
-    measured = read_trials(inputs)
+    measured = read_experiments(inputs)
     own = next(iter(by_target(measured).values()))
     settings = inputs.settings
     pairs = [(pattern, method) for pattern in patterns_of(settings) for method in settings["methods"]]
@@ -55,7 +60,7 @@ def page(inputs: Inputs) -> Page:
         keys=("setting", "method", "source", "data"),
         numbers=tuple(TARGETS),
         rows=rows,
-        origins=trial_origins(measured),
+        origins=origins_of(measured),
         draw=partial(draw, TITLE, own, settings),
         sections=[*(_by_ratio(target, own[target], settings) for target in own), _streams(rows)],
     )
@@ -96,7 +101,7 @@ def _row(pattern: str, method: str, own: Mapping[str, Measured], inputs: Inputs)
         *adaptation_notes(pattern, method, own, settings, summaries),
         *_planted(corpora, inputs),
     ]
-    row = trial_row(settings["titles"][method], own, summaries, inputs, remarks, printed=method != NONE)
+    row = measured_row(settings["titles"][method], own, summaries, inputs, remarks, printed=method != NONE)
     row["setting"] = pattern
     for target, one in own.items():
         for ratio in ratios_at(pattern, settings):

@@ -8,7 +8,7 @@ from typing import Any
 
 from affectssm.families.biosignals.stages.tables.measured import Measured
 from affectssm.tables.page import Inputs
-from affectssm.tables.rows import gap_notes, method_notes, no_interval, scale_note, score_cells
+from affectssm.tables.rows import counts_of, gap_notes, method_notes, no_interval, scale_note, score_cells
 
 TARGETS = {
     "deap_valence": "DEAP valence",
@@ -26,7 +26,7 @@ Summaries = Mapping[str, Mapping[str, Any]]
 """Target -> summary row; a target that the configuration lacks has none."""
 
 
-def trial_row(
+def measured_row(
     method: str,
     own: Mapping[str, Measured],
     summaries: Summaries,
@@ -56,21 +56,11 @@ def trial_row(
     }
     for target in TARGETS:
         row |= score_cells(target, summaries.get(target, {}) if printed else {})
-    row |= counts_of(summaries)
+    row |= counts_of(list(summaries.values()))  # a subject counts once a target, as its ratings do
     missing = [f"{target} {unit}" for target, one in own.items() for unit in one.missing]
     notes = [*remarks, *cell_notes(summaries), *gap_notes(missing, inputs.faults)]
     row["note"] = "; ".join([scale_note(corpora, settings), *notes])
     return row
-
-
-def counts_of(summaries: Summaries) -> dict[str, str]:
-    """Seeds, and subjects of all targets: a subject counts once a target, as its ratings do."""
-    own = summaries.values()
-    return {
-        "n_seeds": str(max((summary["n_seeds"] for summary in own), default=0)),
-        "n_units": str(sum(summary["n_used"] for summary in own)),
-        "n_expected": str(sum(summary["n_expected"] for summary in own)),
-    }
 
 
 def features_text(corpora: set[str], settings: Mapping[str, Any]) -> str:
