@@ -16,6 +16,7 @@ import numpy as np
 
 from affectssm.corpora.deap_preprocessed import read_dat
 from affectssm.corpora.deap_ratings import RatingsTable, read_ratings
+from affectssm.corpora.mahnob_session import read_session_xml
 from affectssm.corpora.manifest import StreamRow
 from affectssm.corpora.signals import (
     COLUMNS,
@@ -32,7 +33,6 @@ from affectssm.corpora.signals import (
 from affectssm.features.base import Extractor, Source
 from affectssm.media.edf import SignalFile
 from affectssm.media.probe import MediaError
-from affectssm.media.session_xml import read_session_xml
 from affectssm.store.shards import Track
 
 BLOCK_S = 20.0

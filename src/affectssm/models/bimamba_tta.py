@@ -9,8 +9,8 @@ directions inside the block, Mamba's discretisation), except that the released b
 holds the parameters of both: ``bidirectional: false`` is that behaviour, without the dead parameters. The heads give
 logits; the released ones give probabilities, on which a cross-entropy would be taken twice.
 
-Other modalities than DEAP's are new ones of the same kind; the order in which they are given is the order in which
-the inter-modal BiMamba meets them.
+Other modalities than the released ones are new ones of the same kind; the order in which they are given is the order in
+which the inter-modal BiMamba meets them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from affectssm.models.temporal_encoder import Branch, TemporalEncoder
 from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
 
-DEAP = {"eeg": 32, "eog": 2, "emg": 2}  # channels in that configuration: 512 samples at 128 Hz
+RELEASED = {"eeg": 32, "eog": 2, "emg": 2}  # channels in the released configuration: 512 samples at 128 Hz
 
 
 class BiMambaTTA(nn.Module):

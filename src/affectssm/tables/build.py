@@ -73,7 +73,7 @@ def collect_faults(paths: Sequence[Path]) -> list[Fault]:
 def planted_oracle(corpora: Sequence[Path]) -> dict[str, Any] | None:
     """What perfect readers of the demos' latents score; None where no corpus is a demo's.
 
-    The demo of dialogues speaks for all its corpora at once, that of bio-signals has an entry a corpus.
+    A demo's file has an entry a corpus, or speaks for all its corpora at once.
     """
     found: dict[str, Any] = {}
     for folder in corpora:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from affectssm.corpora.mahnob_session import read_session_xml
 from affectssm.media.probe import MediaError, UnsafeFileError
-from affectssm.media.session_xml import read_session_xml
 
 SESSION = """<?xml version="1.0" encoding="utf-8"?>
 <session sessionId="10" date="2009.07.09" isStim="1" experimentType="1. Emotion elicitation" cutNr="9"
