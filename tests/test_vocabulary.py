@@ -11,7 +11,7 @@ from affectssm.errors import ConfigError
 from affectssm.families.biosignals.settings import BiosignalsSettings
 from affectssm.families.configuration import default
 from affectssm.families.dialogue.settings import DialogueSettings
-from affectssm.settings.trials import Modality
+from affectssm.settings.biosignals import Modality
 from affectssm.store.code import code_hash
 from affectssm.vocabulary import corpora, features, kinds, methods, models, stages, tables
 from affectssm.vocabulary.targets import load

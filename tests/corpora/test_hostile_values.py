@@ -15,8 +15,8 @@ from affectssm.corpora.manifest import Manifest
 from affectssm.errors import DataError
 from affectssm.families.biosignals.stages.cut import cut_shard
 from affectssm.features.extract import Shard, extract_shard
+from affectssm.settings.biosignals import EpochSettings
 from affectssm.settings.corpora import CorpusSettings, DeapSettings
-from affectssm.settings.trials import EpochSettings
 from affectssm.store.boundary import RAISE
 from affectssm.store.faults import Fault, read_faults
 from affectssm.store.parquet import read_parquet

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affectssm.families.biosignals.stages.labels import high
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.training.folds import Fold, Item, folds
 
 # few names, so that subjects of several corpora and trials of several subjects are called alike

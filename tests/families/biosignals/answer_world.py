@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from affectssm.families.biosignals.run_settings import EvaluationSettings
 from affectssm.families.biosignals.stages.format import SCHEMA as EPOCHS
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet

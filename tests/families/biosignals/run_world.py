@@ -14,8 +14,8 @@ from affectssm.families.biosignals.stages.format import SCHEMA
 from affectssm.families.biosignals.stages.masks import masks
 from affectssm.families.biosignals.stages.segments import open_store, rated_folds
 from affectssm.models.bimamba_tta import BiMambaTTA
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.settings.signal_models import BiMambaTTASettings
-from affectssm.settings.trials import ProtocolSettings
 from affectssm.store.card import dumps
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.segments import ChannelScaler

@@ -21,7 +21,7 @@ from affectssm.families.biosignals.stages import adapt as stage
 from affectssm.families.biosignals.stages.adapt import ADAPTED, STREAMS
 from affectssm.families.biosignals.stages.segments import open_store, rated_folds
 from affectssm.settings.adaptation import AdaptationSettings
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.store.atomic import write_json
 from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
 from affectssm.training.fold_runs import FoldRuns

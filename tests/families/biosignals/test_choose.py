@@ -18,7 +18,7 @@ from affectssm.families.biosignals.stages.choose import choose, grid
 from affectssm.families.biosignals.stages.chosen import Chosen, read_chosen
 from affectssm.families.biosignals.stages.segments import open_store, rated_folds
 from affectssm.settings.adaptation import AdaptationSettings
-from affectssm.settings.trials import ChoiceSettings, ProtocolSettings
+from affectssm.settings.biosignals import ChoiceSettings, ProtocolSettings
 from affectssm.training.fold_runs import FoldRuns
 from affectssm.training.run_files import resume_folder
 from affectssm.training.segments import development_groups

@@ -22,8 +22,8 @@ from affectssm.errors import DataError
 from affectssm.families.biosignals.stages.cut import cut, cut_shard
 from affectssm.families.biosignals.stages.format import EPOCHS
 from affectssm.features.extract import Shard, extract_shard
+from affectssm.settings.biosignals import EpochSettings, ProtocolSettings
 from affectssm.settings.corpora import settings_class
-from affectssm.settings.trials import EpochSettings, ProtocolSettings
 from affectssm.store.faults import read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import Track

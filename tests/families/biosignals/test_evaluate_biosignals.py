@@ -29,7 +29,7 @@ from scipy import stats
 
 from affectssm.errors import DataError
 from affectssm.families.biosignals.stages.evaluate import evaluate, evaluate_adaptation
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.store.parquet import read_parquet, read_parquet_card
 
 OWN = settings()

@@ -14,7 +14,7 @@ from affectssm.families.biosignals.stages import train as stage
 from affectssm.families.biosignals.stages.labels import classes
 from affectssm.families.biosignals.stages.segments import open_store
 from affectssm.families.biosignals.stages.train import exchanged
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.training.exchange import looking_ahead
 from affectssm.training.fold_runs import FoldRuns
 from tests.families.biosignals.run_world import run_settings, told, write_shard

@@ -15,7 +15,7 @@ from affectssm.families.biosignals.stages import train as stage
 from affectssm.families.biosignals.stages.labels import classes
 from affectssm.families.biosignals.stages.segments import open_store, rated_folds
 from affectssm.families.biosignals.stages.train import batches, exchanged
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.training.fold_runs import FoldRuns

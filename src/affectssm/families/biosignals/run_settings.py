@@ -11,9 +11,9 @@ from pydantic import SerializeAsAny, ValidationInfo, field_validator
 from affectssm.families.biosignals.settings import BiosignalsSettings
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.settings.base import Strict
+from affectssm.settings.biosignals import ChoiceSettings, ProtocolSettings, TrialTrainingSettings
 from affectssm.settings.load import validate
 from affectssm.settings.segments import MissingSettings
-from affectssm.settings.trials import ChoiceSettings, ProtocolSettings, TrialTrainingSettings
 
 SECTION = "biosignals"  # of the configuration that they are from
 

@@ -11,6 +11,13 @@ from pydantic import Field, model_validator
 
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.settings.base import Strict
+from affectssm.settings.biosignals import (
+    ChoiceSettings,
+    EpochSettings,
+    ModalitySettings,
+    ProtocolSettings,
+    TrialTrainingSettings,
+)
 from affectssm.settings.config import Config
 from affectssm.settings.segments import MissingSettings
 from affectssm.settings.signal_models import (
@@ -18,13 +25,6 @@ from affectssm.settings.signal_models import (
     LGGNetSettings,
     MambaFormerSettings,
     TSceptionSettings,
-)
-from affectssm.settings.trials import (
-    ChoiceSettings,
-    EpochSettings,
-    ModalitySettings,
-    ProtocolSettings,
-    TrialTrainingSettings,
 )
 
 

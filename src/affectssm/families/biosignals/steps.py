@@ -25,7 +25,7 @@ STEPS = (
             "faults": "results/segments/{corpus_edition}/{shard}.faults.parquet",
         },
         settings="epoch_settings",
-        model="affectssm.settings.trials:EpochSettings",
+        model="affectssm.settings.biosignals:EpochSettings",
         words=("shard",),
         code="epoch_code",
         content="shard_content",

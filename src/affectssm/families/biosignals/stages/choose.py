@@ -27,7 +27,7 @@ from affectssm.families.biosignals.stages.chosen import Setting
 from affectssm.families.biosignals.stages.labels import classes
 from affectssm.families.biosignals.stages.segments import open_store, rated_folds
 from affectssm.settings.adaptation import AdaptationSettings
-from affectssm.settings.trials import ChoiceSettings
+from affectssm.settings.biosignals import ChoiceSettings
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.timeline.segments import SegmentStore

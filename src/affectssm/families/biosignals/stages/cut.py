@@ -25,7 +25,7 @@ from affectssm.errors import DataError, UnexpectedError
 from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.families.biosignals.stages.filters import bridged, filtered, resampled
 from affectssm.families.biosignals.stages.format import SCHEMA
-from affectssm.settings.trials import EpochSettings
+from affectssm.settings.biosignals import EpochSettings
 from affectssm.store import layout
 from affectssm.store.atomic import staged
 from affectssm.store.boundary import boundary

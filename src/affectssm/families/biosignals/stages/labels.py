@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 
 if TYPE_CHECKING:
     from affectssm.timeline.segments import SegmentIndex

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from affectssm.families.biosignals.stages.format import EPOCHS
 from affectssm.families.biosignals.stages.labels import rated
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.timeline.segments import SegmentIndex, SegmentStore
 from affectssm.training.folds import Fold
 from affectssm.training.segments import folds_of_part

@@ -24,7 +24,7 @@ from affectssm.families.biosignals.stages.labels import classes, rated
 from affectssm.families.biosignals.stages.segments import open_store, rated_folds
 from affectssm.models.build import parameter_count, segment_model
 from affectssm.models.segments import classification_loss
-from affectssm.settings.trials import TrialTrainingSettings
+from affectssm.settings.biosignals import TrialTrainingSettings
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.segments import ChannelScaler, SegmentIndex, SegmentStore

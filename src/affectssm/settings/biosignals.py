@@ -1,4 +1,4 @@
-"""Settings of trials of bio-signals: how they are cut and parted, what is trained, what goes missing, what chooses."""
+"""Settings of trials of bio-signals: how they are cut and parted, what is trained, what chooses."""
 
 from __future__ import annotations
 
