@@ -9,7 +9,6 @@ from statistics import median
 from typing import TYPE_CHECKING, TypeVar
 
 from affectssm.corpora.annotations import LABEL_ACTIONS, count_lines, read_engagement
-from affectssm.corpora.layout import EXTRAS
 from affectssm.corpora.manifest import LABEL_HZ, is_test_split
 from affectssm.corpora.people import Measured, Person
 from affectssm.corpora.spans import TOLERANCE
@@ -32,6 +31,19 @@ DIMS = {
     "clip": (512,),
     "openface2": (714, 673),
     "openpose": (139, 350),
+}
+# streams that are shipped and not used: dimensions they are known with (MPIIGI's dino has 2304)
+EXTRAS = {
+    "gemaps": (58,),
+    "soundnet": (256,),
+    "xlm_roberta_embeddings": (768,),
+    "openface3": (21,),
+    "kinect2.skeleton": (350,),
+    "kinect2.au": (17,),
+    "dino": (768,),
+    "swin": (768,),
+    "videomae": (1408,),
+    "imagebind": (1024,),
 }
 LOW_RATE = 0.5  # share of 25 Hz below which a stream is one of another rate, not one that lacks its tail
 TAIL_S, TAIL_SHARE = 0.2, 0.05  # what a stream's end may be off by and still fit a duration
