@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from affectssm.corpora.absent import note_absent, note_listing
+from affectssm.corpora.annotations import Reader
 from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.complete import LABELS, Look, Whole, copies_of
 from affectssm.corpora.listing import Entry, Listing, check_root, own_text, walk
@@ -23,6 +24,7 @@ from affectssm.store.faults import FaultLog
 from affectssm.store.ids import EXPECTED, is_id
 from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.kinds import KINDS, STREAM_KINDS
+from affectssm.vocabulary.targets import load
 
 
 def discover(
@@ -210,7 +212,7 @@ def _session_rows(
     """Measure the people of a session; those of whom nothing but a label can be used are left out."""
     rows: list[StreamRow] = []
     for person in people:
-        _measure(person, log)
+        _measure(person, load(CORPORA[spec.corpus].labels), log)
         if not set(person.measured) - {"annotation"}:
             log.add(
                 "missing_stream",
@@ -255,11 +257,11 @@ def _session_rows(
     return rows
 
 
-def _measure(person: Person, log: FaultLog) -> None:
+def _measure(person: Person, labels: Reader, log: FaultLog) -> None:
     """Measure a participant; where the files together do what no reader foresaw, nothing of it can be used."""
     try:
         with boundary(f"{person.recording}/{person.participant}"):
-            Measurer(person, log).measure()
+            Measurer(person, labels, log).measure()
     except DataError as error:
         person.measured = {}
         log.add(

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, TypeVar
 
-from affectssm.corpora.annotations import LABEL_ACTIONS, count_lines, read_engagement
+from affectssm.corpora.annotations import LABEL_ACTIONS, Reader, count_frames, read_engagement
 from affectssm.corpora.manifest import LABEL_HZ, is_test_split
 from affectssm.corpora.people import Measured, Person
 from affectssm.corpora.spans import TOLERANCE
@@ -51,10 +51,16 @@ EXPECTED_LABEL = "a number in [0, 1] on every line, in UTF-8"
 
 
 class Measurer:
-    """Measures one participant; every fault goes to the log with the participant's name on it."""
+    """Measures one participant; every fault goes to the log with the participant's name on it.
 
-    def __init__(self, person: Person, log: FaultLog) -> None:
-        self.person, self.log = person, log
+    Args:
+        person: the participant.
+        labels: how the corpus writes its labels down.
+        log: where the faults go.
+    """
+
+    def __init__(self, person: Person, labels: Reader, log: FaultLog) -> None:
+        self.person, self.labels, self.log = person, labels, log
 
     def measure(self) -> None:
         """Fill the participant's `measured`, without the sources that cannot be used."""
@@ -99,8 +105,10 @@ class Measurer:
         if source is None:
             return None
         # a test label is only counted: its values are the evaluation's business
-        reader = _count_label if is_test_split(self.person.split) else _look_at_label
-        found = self._read("annotation", "unreadable_file", reader, "quarantined")
+        look = _count_label if is_test_split(self.person.split) else _look_at_label
+        found = self._read(
+            "annotation", "unreadable_file", lambda path: look(path, self.labels), "quarantined"
+        )
         if found is None:
             return None
         rows, problems, usable = found
@@ -258,14 +266,14 @@ class Measurer:
             self.fault("label_rows_differ", "annotation", f"{label.frames} rows", fitting, "truncated")
 
 
-def _look_at_label(path: Path) -> tuple[int, list[tuple[str, str]], bool]:
+def _look_at_label(path: Path, read: Reader) -> tuple[int, list[tuple[str, str]], bool]:
     """Rows of a label, what is odd about it, and whether any of it is valid."""
-    engagement = read_engagement(path)
+    engagement = read_engagement(path, read)
     return len(engagement.value), engagement.problems, bool(engagement.valid.any())
 
 
-def _count_label(path: Path) -> tuple[int, list[tuple[str, str]], bool]:
-    rows = count_lines(path)
+def _count_label(path: Path, read: Reader) -> tuple[int, list[tuple[str, str]], bool]:
+    rows = count_frames(path, read)
     return rows, [], rows > 0
 
 
