@@ -68,6 +68,8 @@ NEW = {"discovery fresh", "feature fresh", "train_biosignals fresh", "table fres
 MADE_BY = {
     "corpora.discover": ["discovery *"],
     "corpora.noxi": ["discovery noxi", "discovery noxi_add"],
+    "corpora.specification": ["discovery noxi*", "discovery mpiigi"],
+    "corpora.annotations": ["discovery noxi*", "discovery mpiigi", "feature engagement*"],
     "corpora.deap": ["discovery deap"],
     "corpora.demo.write": ["demo demo*"],
     "corpora.demo.physio": ["demo physio*"],

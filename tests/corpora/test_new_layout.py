@@ -5,8 +5,11 @@ The module and the line of the vocabulary are those of the page.
 
 from __future__ import annotations
 
+import importlib
+import re
 import shutil
 import textwrap
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -15,7 +18,9 @@ import pytest
 
 from affectssm.corpora.complete import check_complete
 from affectssm.corpora.discover import discover_corpus
+from affectssm.corpora.listing import walk
 from affectssm.corpora.manifest import Manifest
+from affectssm.corpora.sessions import find_sessions
 from affectssm.errors import DataError
 from affectssm.features.extract import Shard, extract_shard
 from affectssm.settings.config import CorpusSettings
@@ -151,6 +156,30 @@ def test_labels_of_its_test_part_may_lie_below_a_root_of_their_own(tmp_path: Pat
     manifest = discovered(root, tmp_path / "out", truth)
     assert codes(manifest) == ["ground_truth_unmatched"]
     assert {row.base for row in pick(manifest, recording="dyad_012", kind="annotation")} == {"ground_truth"}
+
+
+def test_roles_may_stand_elsewhere_in_the_names_of_files(tmp_path: Path) -> None:
+    dyads = importlib.import_module("fieldlab.dyads").DYADS
+    other = replace(
+        dyads, file=re.compile(r"(?P<name>cam|mic)_(?P<role>\w+)\..+"), media={"mic": "audio", "cam": "video"},
+        label="labels/{split}/{session}-{role}.csv",
+    )  # fmt: skip
+    for name in ("cam_left.mkv", "cam_left.mp4", "mic_left.wav", "cam_dog.mkv", "left.wav"):
+        (tmp_path / "training/dyad_001").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "training/dyad_001" / name).touch()
+    for split in ("training", "testing"):
+        label(tmp_path / "labels" / split / "dyad_001-left.csv")
+    found = find_sessions(
+        walk(tmp_path, (".mkv", ".mp4", ".wav", ".csv"), split_folder=other.split_folder), other
+    )
+    (session,) = found.sessions.values()
+    assert {key: [entry.parts[-1] for entry in files] for key, files in session.files.items()} == {
+        ("left", "video"): ["cam_left.mkv", "cam_left.mp4"],
+        ("left", "audio"): ["mic_left.wav"],
+        ("left", "annotation"): ["dyad_001-left.csv"],
+    }
+    assert session.unknown == {"dog": ["cam_dog.mkv"]}
+    assert [entry.rel for entry in found.loose] == ["labels/testing/dyad_001-left.csv"]
 
 
 def test_a_part_of_it_is_refused_and_the_whole_named(tmp_path: Path, root: Path) -> None:

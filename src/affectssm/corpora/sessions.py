@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
 
 from affectssm.corpora.listing import Entry, Listing
 from affectssm.corpora.specification import Specification
@@ -97,11 +96,10 @@ def find_sessions(
             else:
                 _file(session, entry, corpus)
     _add_labels(found, labels, corpus, found.splits if splits is None else splits)
-    suffixes = list(dict.fromkeys(PurePath(f"x.{name}").suffix for name in corpus.media))
     for session in found.sessions.values():
         for (_, kind), entries in session.files.items():
             if kind == "video":
-                entries.sort(key=lambda entry: suffixes.index(PurePath(entry.rel).suffix.lower()))
+                entries.sort(key=lambda entry: corpus.preference(entry.parts[-1]))
     found.sessions = {key: found.sessions[key] for key in sorted(found.sessions)}
     found.strays = _strays(listing, found.sessions, corpus)
     return found

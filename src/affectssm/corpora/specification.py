@@ -32,7 +32,7 @@ class Specification:
             corpus that shares the root's sessions.
         splits: the splits of this corpus.
         pattern: how a session of it looks, for messages.
-        media: a file's name without its role, in small letters -> ``audio`` or ``video``.
+        media: a file's name without its role, in small letters -> ``audio`` or ``video``, preferred formats first.
         label: a label's name without its role, if it lies with the session's files; else the end of its path with
             ``{session}``, ``{role}`` and, where sessions of several splits have the same name, ``{split}``. How it is
             read stands in :mod:`affectssm.vocabulary.corpora`.
@@ -89,6 +89,11 @@ class Specification:
         """Divide the name of a file in a session's folder; a file of nobody has the role ""."""
         match = self.file.fullmatch(file)
         return (match["role"], match["name"]) if match else ("", file)
+
+    def preference(self, file: str) -> int:
+        """Return the place of a medium's format among those of the corpus; the first is preferred."""
+        formats = list(dict.fromkeys(name.rpartition(".")[2] for name in self.media))
+        return formats.index(self.role_and_name(file)[1].lower().rpartition(".")[2])
 
     def stream_kind(self, name: str) -> str | None:
         """Return the kind of a stream's header by its name without the role, ``extra/<name>`` if it is not used."""
