@@ -46,13 +46,8 @@ DECLARED = {
     "vocabulary/tables.py": [
         ('    "noxi_controls": ', '    "fresh": "affectssm.tables.fresh_table:page",\n')
     ],
-    "settings/config.py": [
-        (
-            "    mpiigi: CorpusSettings",
-            '    fresh: CorpusSettings = Field(CorpusSettings(root="none"), description="x")\n',
-        )
-    ],
-    "settings/trials.py": [
+    "families/dialogue/catalogue.py": [('"mpiigi")  # of dialogues', '"fresh", ')],
+    "families/biosignals/settings.py": [
         (
             "    tsception: ",
             '    fresh: TSceptionSettings = Field(default_factory=TSceptionSettings, description="x")\n',
@@ -104,6 +99,7 @@ MADE_BY = {
     "store.parquet": [],
     "commands": [],
     "families.dialogue.family": [],
+    "families.dialogue.settings": [],
     "families.biosignals.jobs": [],
 }  # fmt: skip
 

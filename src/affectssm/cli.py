@@ -22,7 +22,6 @@ from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
-from affectssm.vocabulary.features import GROUPS
 
 # More than Python's 700: to import the large libraries makes some hundred thousand objects that all stay.
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
@@ -164,7 +163,10 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     )
     add("--windows", type=Path, required=True, help="a window index (results/windows/{task}/{part}.parquet)")
     _features(add)
-    add("--source", choices=tuple(GROUPS), required=True)
+    _family(add)
+    add("--source", required=True, help="whose features, of groups")
+    text = "{groups: {source: {modality group: [feature]}}} as in the section dialogue; its defaults where not given"
+    add("--settings", type=_json, default={}, help=text)
     add("--format", choices=("parquet", "hdf5"), required=True)
     _out(add)
 

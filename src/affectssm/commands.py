@@ -19,7 +19,7 @@ def demo(given: Namespace) -> None:
 
 def discover(given: Namespace) -> None:
     from affectssm.corpora.discover import discover_corpus
-    from affectssm.settings.config import settings_class
+    from affectssm.settings.corpora import settings_class
     from affectssm.settings.load import validate
 
     root, truth = _places(given)
@@ -100,20 +100,25 @@ def place(given: Namespace) -> None:
 
 
 def export(given: Namespace) -> None:
+    from affectssm.families.dialogue.settings import GroupSettings, features_of
+    from affectssm.settings.load import validate
     from affectssm.timeline.export import export
+    from affectssm.vocabulary.targets import named
 
-    export(given.windows, given.features, given.source, given.format, given.out)
+    groups = validate(GroupSettings, given.settings, "--settings").groups
+    features = features_of(named(groups, given.source, "source"))
+    export(given.windows, given.features, features, given.format, given.out)
 
 
 def config(given: Namespace) -> None:
-    from affectssm.families.configuration import load_config
+    from affectssm.families.configuration import default, load_config
     from affectssm.settings import docs, load
 
     if given.write:
-        for path in docs.write_generated():
+        for path in docs.write_generated(default()):
             print(f"wrote {path}")
     elif given.check:
-        docs.check_generated()
+        docs.check_generated(default())
     else:
         from affectssm.corpora.roots import look_at_roots
 

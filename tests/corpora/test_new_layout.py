@@ -12,6 +12,7 @@ import textwrap
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.sessions import find_sessions
 from affectssm.errors import DataError
 from affectssm.features.extract import Shard, extract_shard
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import PlaceSettings, settings_class
 from affectssm.store.code import reachable
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader, Track
@@ -35,7 +36,6 @@ from tests.corpora.trees import codes, mp4, one, pick, wav
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/add_a_corpus.md"
 SECONDS = 2
-SETTINGS = CorpusSettings(root="unused", shards=1)
 SESSIONS = {"training/dyad_001": "train", "validation/dyad_002": "val", "testing/dyad_012": "test"}
 
 
@@ -76,8 +76,12 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def discovered(root: Path, out: Path, truth: Path | None = None, settings=SETTINGS) -> Manifest:
-    return discover_corpus("dyads", root, truth, settings, out)
+def settings(**given: Any) -> PlaceSettings:
+    return settings_class("dyads")(shards=1, **given)
+
+
+def discovered(root: Path, out: Path, truth: Path | None = None, **given: Any) -> Manifest:
+    return discover_corpus("dyads", root, truth, settings(**given), out)
 
 
 def extracted(feature: str, root: Path, out: Path) -> dict[tuple[str, str], Track]:
@@ -90,6 +94,7 @@ def extracted(feature: str, root: Path, out: Path) -> dict[tuple[str, str], Trac
 def test_it_is_found_whole_and_without_a_fault(tmp_path: Path, root: Path) -> None:
     manifest = discovered(root, tmp_path / "out")
     assert not manifest.faults.rows
+    assert settings().root == corpora.NO_CORPUS  # unless a lab says where it is
     assert {row.recording: row.split for row in manifest.rows} == {
         Path(session).name: split for session, split in SESSIONS.items()
     }
@@ -98,7 +103,7 @@ def test_it_is_found_whole_and_without_a_fault(tmp_path: Path, root: Path) -> No
     assert (row.path, row.rate, row.frames) == ("labels/dyad_012/right.csv", 25.0, 25 * SECONDS)
     row = one(manifest, recording="dyad_001", participant="left", kind="video")
     assert (row.path, row.frames) == ("training/dyad_001/left.mkv", 25 * SECONDS)
-    held = check_complete("dyads", root, SETTINGS).counts
+    held = check_complete("dyads", root, settings()).counts
     assert held == {"train": 1, "val": 1, "test": 1, "labels": 4}
 
 
@@ -187,8 +192,8 @@ def test_a_part_of_it_is_refused_and_the_whole_named(tmp_path: Path, root: Path)
         discovered(root / "training", tmp_path / "out")
     assert f"did you mean {root}?" in caught.value.remedy
     shutil.rmtree(root / "testing")
-    lacking = SETTINGS.model_copy(update={"lacks": ("test",)})
-    assert "test" not in {row.split for row in discovered(root, tmp_path / "out", settings=lacking).rows}
+    manifest = discovered(root, tmp_path / "out", lacks=("test",))
+    assert {row.split for row in manifest.rows} == {"train", "val"}
 
 
 def test_how_its_labels_are_read_counts_for_its_own_labels_alone() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from affectssm.errors import ConfigError
 from affectssm.models.da_mamba import DAMamba
-from affectssm.settings.config import DAMambaSettings
+from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.dialogue import DialogueBatch
 from tests.models.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 

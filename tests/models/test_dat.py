@@ -10,7 +10,7 @@ from torch import Tensor
 
 from affectssm.errors import ConfigError
 from affectssm.models.baselines.dat import DAT, CueProjections, TransformerLayer
-from affectssm.settings.config import DATSettings
+from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.dialogue import DialogueBatch
 from tests.models.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 

@@ -18,7 +18,7 @@ from affectssm.corpora.sessions import Found, Session, find_sessions
 from affectssm.corpora.spans import note_spans
 from affectssm.corpora.specification import Specification
 from affectssm.errors import DataError
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import CorpusSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 from affectssm.store.ids import EXPECTED, is_id

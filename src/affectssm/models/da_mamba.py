@@ -29,7 +29,7 @@ from affectssm.models.attention import Attention, clock_code
 from affectssm.models.cues import GroupEncoder, group_dims
 from affectssm.models.hybrid import HybridBlock
 from affectssm.models.output import DialogueOutput
-from affectssm.settings.config import DAMambaSettings
+from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.dialogue import MAX_PARTNERS, DialogueBatch
 
 

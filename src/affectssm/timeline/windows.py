@@ -153,5 +153,5 @@ def _nobody(manifests: Mapping[str, Path], kinds: Sequence[str]) -> DataError:
         ", ".join(str(path) for path in manifests.values()),
         "no participant of a training split has all that is needed",
         f"{', '.join(kinds)} and annotation of one at least",
-        "look into the fault table beside the manifest; without raw media set features.sources: [multimediate]",
+        "look into the fault table beside the manifest; without raw media set dialogue.sources: [multimediate]",
     )

@@ -68,7 +68,7 @@ def fit(settings: Mapping[str, Any], windows: Path, features: Sequence[Path], ou
     )  # fmt: skip
     training = Training(Dialogues(model, scaler, settings), recipe, settings["seed"])
     learned, selecting = _learned(settings, train, select, features)
-    with scans_of(recipe, "experiments") as ran:
+    with scans_of(recipe, "dialogue") as ran:
         state = ResumeState(resume_folder(out_dir), card["id"], ran)
         training.run(learned, selecting, state)
     if not training.best:

@@ -34,7 +34,7 @@ def train(recipe: Mapping[str, Any], windows: int) -> set[str]:
     task.to(device)
     training = Training(task, recipe["training"], recipe["seed"])
     batch = random_windows(recipe, windows).to(device)
-    with scans_of(recipe["training"], "experiments") as ran:
+    with scans_of(recipe["training"], "dialogue") as ran:
         for _ in range(STEPS):
             training.learn(batch)
     return ran

@@ -56,7 +56,7 @@ def predict(
             f"{settings['experiment']} seed {settings['seed']}",
             "name the run's own folder",
         )
-    with scans_of(settings["training"], "experiments") as ran:
+    with scans_of(settings["training"], "dialogue") as ran:
         tables = [
             predict_windows(load_model(run_dir, prefix), settings, index, features)
             for index, prefix in asked_of(config, windows)

@@ -3,18 +3,18 @@ import sys
 
 import pytest
 
+from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.experiments import (
     Experiment,
     evaluation_settings,
     run_settings,
     training_modules,
 )
-from affectssm.settings.config import Config
 from affectssm.store.code import reachable
 
 
 def config(**given):
-    return Config.model_validate(given)
+    return load_config(given)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,7 @@ def test_a_run_is_told_what_its_variant_changes_and_nothing_of_the_tables():
     assert changed == {"partner_fusion"} and full["seed"] == 2
     other = config(
         tables={"allow_incomplete": True},
-        evaluation={"scorer": "official"},
-        experiments={"seeds": [7, 8], "ablation_seeds": [2]},
+        dialogue={"scorer": "official", "seeds": [7, 8], "ablation_seeds": [2]},
     )
     assert run_settings(other, Experiment("da_mamba"), 2) == full
 
