@@ -6,14 +6,14 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from window_world import build, card, regular, write_shard
+from window_world import FRAMES, build, card, regular, write_shard
 
 from affectssm.errors import DataError
 from affectssm.store.card import read_card
 from affectssm.store.ids import id_of
 from affectssm.store.shards import ShardReader
 from affectssm.timeline.export import export
-from affectssm.timeline.index import LENGTH, Target, write_index
+from affectssm.timeline.index import Target, write_index
 from affectssm.timeline.loader import WindowDataset
 from affectssm.vocabulary.features import GROUPS
 
@@ -129,7 +129,7 @@ def test_odd_ids_stay_below_the_folder(lab, tmp_path, monkeypatch, kind):
         write_shard(folder / feature / "s00.h5", tracks)
     monkeypatch.setitem(GROUPS, "test", {"audio": ["voice"]})
     targets = [Target("mosei", "train", "main", "s00", name, "-rf", 30, 30, ()) for name in names]
-    write_index(tmp_path / "w.parquet", targets, card(clock_hz=25, length=LENGTH))
+    write_index(tmp_path / "w.parquet", targets, FRAMES, card(**FRAMES.told(25)))
     files = export(tmp_path / "w.parquet", [folder], "test", kind, tmp_path / "out")
     assert [id_of(file.parent.name) for file in files] == names
     assert {id_of(file.stem) for file in files} == {"-rf"}

@@ -17,8 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from affectssm.errors import DataError
-from affectssm.evaluation.cells import NO_SCORE, Score, summarise
-from affectssm.evaluation.intervals import jackknife_interval, mean_without
+from affectssm.evaluation.intervals import NO_SCORE, Score, jackknife_interval, mean_without, summarise
 from affectssm.evaluation.trial_reading import NOT_TESTED, PLAIN, RIGHT, Cell, Outcome, Truth
 
 Array = NDArray[np.float64]

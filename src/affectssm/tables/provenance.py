@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from affectssm.tables.measured import Measured
-
 _OF_A_CARD = ("id", "stage", "code", "settings", "inputs", "packages", "python", "host", "written", "wall_s")
-
-
-def origins(rows: Sequence[Measured]) -> list[dict[str, Any]]:
-    """Where each measured row comes from, for ``{table}.provenance.json``."""
-    return [_of_row(measured) for measured in rows]
 
 
 class _Named(Protocol):
@@ -20,8 +13,8 @@ class _Named(Protocol):
     def name(self) -> str: ...
 
 
-class OfTrials(Protocol):
-    """The metrics of an experiment on trials: its name and the card of their file."""
+class Scored(Protocol):
+    """The metrics of an experiment: its name and the card of their file."""
 
     @property
     def experiment(self) -> _Named: ...
@@ -30,7 +23,12 @@ class OfTrials(Protocol):
     def card(self) -> Mapping[str, Any]: ...
 
 
-def trial_origins(rows: Sequence[OfTrials]) -> list[dict[str, Any]]:
+def origins(rows: Sequence[Scored]) -> list[dict[str, Any]]:
+    """Where each measured row comes from, for ``{table}.provenance.json``."""
+    return [_of_row(measured) for measured in rows]
+
+
+def trial_origins(rows: Sequence[Scored]) -> list[dict[str, Any]]:
     """The same for experiments on trials: their runs are parts, and what was answered carries the card of the run."""
     return [
         {
@@ -50,7 +48,7 @@ def _of_part(card: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"training": _core(training)} if training else {})
 
 
-def _of_row(measured: Measured) -> dict[str, Any]:
+def _of_row(measured: Scored) -> dict[str, Any]:
     runs = measured.card["extra"]["runs"]
     return {
         "experiment": measured.experiment.name,

@@ -68,13 +68,15 @@ def test_an_evaluation_is_told_its_seeds_and_cells():
 
 def test_editing_the_catalogue_or_the_tables_retrains_nothing():
     code = reachable(*training_modules(Experiment("da_mamba")))
-    assert "affectssm.models.da_mamba" in code and "affectssm.training.losses" in code
+    assert (
+        "affectssm.families.dialogue.stages.models.da_mamba" in code and "affectssm.training.losses" in code
+    )
     assert not {
         name
         for name in code
         if name.startswith("affectssm.tables") or name.endswith(("experiments", "catalogue"))
     }
-    assert "affectssm.models.baselines.dat" not in code
+    assert "affectssm.families.dialogue.stages.models.dat" not in code
 
 
 def test_the_catalogue_is_light():

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.corpora.manifest import read_manifest
-from affectssm.evaluation.cells import CELLS, empty_reason, gaps
-from affectssm.evaluation.reading import expected_of
+from affectssm.families.dialogue.stages.cells import CELLS, empty_reason, gaps
+from affectssm.families.dialogue.stages.frames import FRAMES
+from affectssm.families.dialogue.stages.reading import expected_of
 from affectssm.timeline.windows import find_targets
 
 
@@ -26,7 +27,9 @@ def missing(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Iterator[
     rows = [row for path in manifests for row in read_manifest(path)]
     labelled = {(row.corpus, row.recording, row.participant) for row in rows if row.kind == "annotation"}
     for source in dict.fromkeys(source for source, _, _ in settings["experiments"]):
-        targets, left_out = find_targets(rows, settings["kinds"][source], settings["clock_hz"])
+        targets, left_out = find_targets(
+            rows, settings["kinds"][source], settings["clock_hz"], FRAMES.label_hz
+        )
         reasons = {(one.corpus, one.split, one.recording, one.participant): one.reason for one in left_out}
         expected = expected_of(manifests, reasons)
         wanted = {
