@@ -22,6 +22,7 @@ from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
+from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import GROUPS
 
 # More than Python's 700: to import the large libraries makes some hundred thousand objects that all stay.
@@ -124,18 +125,14 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add = command("demo", commands.demo, "write small corpora in the owners' formats, with planted truth")
-    add(
-        "edition",
-        help="demo, demo-tiny, demo-withheld or demo-tiny-withheld (dialogues); physio, physio-tiny or "
-        "physio-original (bio-signals)",
-    )
+    add("edition", help=f"one of {', '.join(DEMOS)}, or of a family that is named")
     _family(add)
     _out(add)
 
     add = command(
         "discover", commands.discover, "write the manifest, the fault table and the shard index of a corpus"
     )
-    add("corpus", help="noxi, noxi_add, mpiigi, deap or mahnob")
+    add("corpus", help=f"one of {', '.join(CORPORA)}, or of a family that is named")
     _family(add)
     _places(add)
     add("--settings", type=_json, default={}, help="corpora.<corpus> of the configuration, as JSON")

@@ -1,6 +1,6 @@
 """95 % intervals over independent units: the jackknife's standard error and Student's t.
 
-The independent unit is a recording (two people of one dialogue are not independent, frames even less) or a subject.
+The independent unit is a recording (two people of one conversation are not independent, frames even less) or a subject.
 Every unit is left out in turn, for every seed of the experiment at once; the mean over seeds is taken inside. With n
 units and the statistic theta_(i) without unit i,
 

@@ -1,6 +1,6 @@
-"""What goes into a model of dialogues.
+"""What goes into a model that answers for every frame of a target participant.
 
-B windows, L frames on the clock, P seats for partners (0 to 3, padded), D_f the dimension of feature f.
+B windows, L frames on the clock, P seats for partners (none or more, padded), D_f the dimension of feature f.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-MAX_PARTNERS = 3  # MPIIGroupInteraction seats four
 
 
 @dataclass

@@ -54,8 +54,9 @@ def _row(one: Measured, full: Measured, inputs: Inputs) -> dict[str, str]:
     row = measured_row(one, inputs, (METRIC,)) | {"setting": SETTINGS[experiment.variant]}
     if experiment.variant:
         row["drop"] = number(drop(full, one, METRIC).mean)
-    if experiment.variant == "no_partner" and inputs.oracle is not None and row["data"] == "demo":
-        row["planted_drop"] = number(planted_drop(inputs.oracle, experiment.split))
+    oracle = (inputs.oracle or {}).get("noxi")
+    if experiment.variant == "no_partner" and oracle is not None and row["data"] == "demo":
+        row["planted_drop"] = number(planted_drop(oracle, experiment.split))
     return row
 
 
