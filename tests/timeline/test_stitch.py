@@ -9,7 +9,7 @@ from window_world import FRAMES, build
 
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
-from affectssm.timeline.index import Frames
+from affectssm.timeline.frames import Frames
 from affectssm.timeline.loader import WindowDataset, in_order
 from affectssm.timeline.stitch import Stitcher, prediction_schema
 

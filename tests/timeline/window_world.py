@@ -10,7 +10,8 @@ import numpy as np
 from affectssm.store.card import make_card
 from affectssm.store.shards import ResumableShard, Track
 from affectssm.timeline.clock import ratio
-from affectssm.timeline.index import Frames, Target, WindowIndex, read_windows, write_index
+from affectssm.timeline.frames import Frames
+from affectssm.timeline.index import Target, WindowIndex, read_windows, write_index
 
 FRAMES = Frames("engagement", ("engagement",), label_hz=25, context=32, centre=32)
 

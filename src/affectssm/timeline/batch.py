@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 from torch.utils.data._utils.collate import default_collate_fn_map  # where torch's documentation adds types
 
-from affectssm.timeline.frames import FrameBatch
+from affectssm.timeline.frame_batch import FrameBatch
 from affectssm.timeline.scaler import Scaler
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from affectssm.timeline.batch import NativeBatch
-from affectssm.timeline.frames import FrameBatch
+from affectssm.timeline.frame_batch import FrameBatch
 from affectssm.timeline.loader import WindowDataset
 from affectssm.timeline.streamed import streamed
 

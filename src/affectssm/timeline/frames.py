@@ -1,58 +1,48 @@
-"""What goes into a model that answers for every frame of a target participant.
-
-B windows, L frames on the clock, P seats for partners (none or more, padded), D_f the dimension of feature f.
-"""
+"""What a task with a label per frame decides: its labels, and the windows of frames that models see."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 
-@dataclass
-class FrameBatch:
-    """B windows of a target participant and of the partners in the same recording.
+@dataclass(frozen=True)
+class Frames:
+    """A task with labels per frame: what its labels are, and the windows of clock frames that models see.
 
-    Features are standardised with the training part's statistics; an invalid frame (no face, stream too
-    short, outside the recording) is zero and marked invalid. A seat without a partner is zero, invalid and
-    not present.
+    A window is ``context`` frames, ``centre`` predicted ones and ``context`` frames again, every ``centre`` frames. The
+    first begins ``context`` frames before the recording, and one of N frames has ceil(N / centre): the centres cover
+    every frame exactly once. Frames outside the recording are masked.
+
+    Attributes:
+        label: the feature that holds the labels, but for those of test parts.
+        columns: of that feature, by name.
+        label_hz: its rows a second.
+        context, centre: clock frames; ``centre`` is a whole number of label frames at any clock.
     """
 
-    target: dict[str, Tensor]  # feature -> (B, L, D_f) float32
-    target_valid: dict[str, Tensor]  # feature -> (B, L) bool
-    partners: dict[str, Tensor]  # feature -> (B, P, L, D_f) float32
-    partners_valid: dict[str, Tensor]  # feature -> (B, P, L) bool
-    partner_present: Tensor  # (B, P) bool
-    frame_valid: Tensor  # (B, L) bool: inside the recording
-
-    def to(self, device: torch.device | str) -> FrameBatch:
-        """The same batch on another device."""
-
-        def move(features: dict[str, Tensor]) -> dict[str, Tensor]:
-            return {name: tensor.to(device, non_blocking=True) for name, tensor in features.items()}
-
-        return FrameBatch(
-            move(self.target),
-            move(self.target_valid),
-            move(self.partners),
-            move(self.partners_valid),
-            self.partner_present.to(device, non_blocking=True),
-            self.frame_valid.to(device, non_blocking=True),
-        )
-
-    @property
-    def size(self) -> int:
-        """B."""
-        return self.frame_valid.shape[0]
+    label: str
+    columns: tuple[str, ...]
+    label_hz: int
+    context: int
+    centre: int
 
     @property
     def length(self) -> int:
-        """L."""
-        return self.frame_valid.shape[1]
+        """Clock frames in a window."""
+        return self.context + self.centre + self.context
 
     @property
-    def seats(self) -> int:
-        """P."""
-        return self.partner_present.shape[1]
+    def middle(self) -> slice:
+        """Where the predicted frames lie in a window."""
+        return slice(self.context, self.context + self.centre)
+
+    def starts(self, frames: int) -> np.ndarray:
+        """First clock frames of the windows of a recording of N clock frames: (ceil(N / centre),) int32."""
+        return self.centre * np.arange(-(-frames // self.centre), dtype=np.int32) - self.context
+
+    def told(self, clock_hz: int) -> dict[str, Any]:
+        """Return what the card of an index says, so that whoever reads it knows its windows."""
+        return {"clock_hz": clock_hz, "length": self.length, "frames": asdict(self)}

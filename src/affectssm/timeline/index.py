@@ -1,4 +1,4 @@
-"""The window index: which windows there are, of whom, and who else was in the room; and what a window is.
+"""The window index: which windows there are, of whom, and who else was in the room.
 
 A window is (recording, participant, start, length) on the clock. Its frames are stored nowhere: they are
 gathered from the feature files when a batch is made. In memory an index is two integers a window and one
@@ -8,7 +8,7 @@ gathered from the feature files when a batch is made. In memory an index is two 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from affectssm.errors import DataError
 from affectssm.store.arrow import column, numbers
 from affectssm.store.parquet import read_parquet_card
 from affectssm.timeline.clock import ratio
+from affectssm.timeline.frames import Frames
 from affectssm.timeline.streamed import streamed
 
 _APPEND_ROWS = 1 << 17
@@ -51,46 +52,6 @@ _OF_A_TARGET = (
     "clock_frames",
     "label_frames",
 )
-
-
-@dataclass(frozen=True)
-class Frames:
-    """A task with labels per frame: what its labels are, and the windows of clock frames that models see.
-
-    A window is ``context`` frames, ``centre`` predicted ones and ``context`` frames again, every ``centre`` frames. The
-    first begins ``context`` frames before the recording, and one of N frames has ceil(N / centre): the centres cover
-    every frame exactly once. Frames outside the recording are masked.
-
-    Attributes:
-        label: the feature that holds the labels, but for those of test parts.
-        columns: of that feature, by name.
-        label_hz: its rows a second.
-        context, centre: clock frames; ``centre`` is a whole number of label frames at any clock.
-    """
-
-    label: str
-    columns: tuple[str, ...]
-    label_hz: int
-    context: int
-    centre: int
-
-    @property
-    def length(self) -> int:
-        """Clock frames in a window."""
-        return self.context + self.centre + self.context
-
-    @property
-    def middle(self) -> slice:
-        """Where the predicted frames lie in a window."""
-        return slice(self.context, self.context + self.centre)
-
-    def starts(self, frames: int) -> np.ndarray:
-        """First clock frames of the windows of a recording of N clock frames: (ceil(N / centre),) int32."""
-        return self.centre * np.arange(-(-frames // self.centre), dtype=np.int32) - self.context
-
-    def told(self, clock_hz: int) -> dict[str, Any]:
-        """Return what the card of an index says, so that whoever reads it knows its windows."""
-        return {"clock_hz": clock_hz, "length": self.length, "frames": asdict(self)}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from torch import Tensor
 from affectssm.store.arrow import column
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.clock import clock_times, to_labels
-from affectssm.timeline.index import Frames, WindowIndex
+from affectssm.timeline.frames import Frames
+from affectssm.timeline.index import WindowIndex
 
 _OF_A_TARGET = ("corpus", "split", "recording", "participant")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from affectssm.timeline.frames import FrameBatch
+from affectssm.timeline.frame_batch import FrameBatch
 
 DIMS = {"voice": 5, "words": 3, "face": 4, "flow": 2}
 GROUPS = {"audio": ["voice", "words"], "visual": ["face", "flow"]}

@@ -10,7 +10,7 @@ import torch
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.da_mamba import DAMamba
 from affectssm.settings.config import DAMambaSettings
-from affectssm.timeline.frames import FrameBatch
+from affectssm.timeline.frame_batch import FrameBatch
 from tests.families.dialogue.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 
 SMALL = {"d_model": 8, "d_state": 2, "expand": 1, "ffn": 2, "blocks": 1, "heads": 2, "dropout": 0.0}

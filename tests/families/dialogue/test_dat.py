@@ -11,7 +11,7 @@ from torch import Tensor
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.dat import DAT, CueProjections, TransformerLayer
 from affectssm.settings.config import DATSettings
-from affectssm.timeline.frames import FrameBatch
+from affectssm.timeline.frame_batch import FrameBatch
 from tests.families.dialogue.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 
 SMALL = {"d_model": 8, "heads": 2, "dim_head": 4, "dim_head_cross": 4, "dropout": 0.0}

@@ -4,6 +4,6 @@ This is the geometry of the released DAT code, which DA-Mamba shares; unlike the
 masked, not counted as zeros.
 """
 
-from affectssm.timeline.index import Frames
+from affectssm.timeline.frames import Frames
 
 FRAMES = Frames("engagement", ("engagement",), label_hz=25, context=32, centre=32)

@@ -14,7 +14,7 @@ from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.settings.config import TrainingSettings
 from affectssm.timeline.batch import NativeBatch
-from affectssm.timeline.frames import FrameBatch
+from affectssm.timeline.frame_batch import FrameBatch
 from affectssm.timeline.scaler import Scaler
 from affectssm.training.agreement import ccc as ccc_of_frames
 from affectssm.training.losses import (

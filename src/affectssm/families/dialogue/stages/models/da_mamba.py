@@ -30,7 +30,7 @@ from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.attention import Attention, clock_code
 from affectssm.models.hybrid import HybridBlock
 from affectssm.settings.config import DAMambaSettings
-from affectssm.timeline.frames import FrameBatch
+from affectssm.timeline.frame_batch import FrameBatch
 
 MAX_PARTNERS = 3  # MPIIGroupInteraction seats four
 

@@ -39,7 +39,7 @@ from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.cues import group_dims
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.settings.config import DATSettings
-from affectssm.timeline.frames import FrameBatch
+from affectssm.timeline.frame_batch import FrameBatch
 
 
 class TransformerLayer(nn.Module):
