@@ -1,16 +1,21 @@
+import json
 import subprocess
 import sys
 
 import pytest
 
+from affectssm.families.base import answer
 from affectssm.families.dialogue.experiments import (
     Experiment,
     evaluation_settings,
     run_settings,
     training_modules,
 )
+from affectssm.families.dialogue.run_settings import RunSettings
+from affectssm.plan.plan import Plan
 from affectssm.settings.config import Config
 from affectssm.store.code import reachable
+from affectssm.vocabulary.targets import load
 
 
 def config(**given):
@@ -83,3 +88,24 @@ def test_the_catalogue_is_light():
     heavy = "{'torch', 'transformers', 'cv2', 'matplotlib'}"
     line = f"import affectssm.families.dialogue.experiments, sys; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", line], check=True)
+
+
+def test_every_job_is_told_what_its_model_knows_and_writes_it_as_it_was_told():
+    plan = Plan({"experiments": {"adapt_mpiigi": True}})
+    family = next(job.family for job in plan.jobs if job.family.name == "dialogue")
+    experiment = next(name for name in family.experiments if "adapt_mpiigi" in name)
+    known = {"experiment": experiment, "task": family.task(experiment), "seed": "1", "seeds": [1, 2]}
+    for step in family.steps:
+        told = answer([family], step.settings, known)
+        assert load(step.model).model_validate(json.loads(json.dumps(told))).told() == json.loads(
+            json.dumps(told)
+        )
+
+
+def test_how_a_run_is_computed_stands_in_its_card():
+    told = run_settings(config(), Experiment("dat"), 2)
+    run = RunSettings.model_validate(told).computed({"workers": 3})
+    assert run.told() == told | {
+        "groups": run.told()["groups"],
+        "training": told["training"] | {"workers": 3},
+    }

@@ -11,7 +11,6 @@ from affectssm.settings.config import (
     DATSettings,
     Evaluation,
     Memory,
-    Source,
     TrainingSettings,
 )
 
@@ -42,7 +41,7 @@ class RunSettings(Told):
     experiment: str
     model: str
     variant: str
-    source: Source
+    source: str
     selection: Literal["val", "holdout"]
     fold: str
     seed: int
@@ -74,7 +73,7 @@ class EvaluationSettings(Told, Evaluation):
     experiment: str
     split: Literal["test", "val"]
     cells: tuple[str, ...]
-    source: Source
+    source: str
     seeds: tuple[int, ...]
 
 
