@@ -78,6 +78,7 @@ MADE_BY = {
     "families.dialogue.stages.windows": ["*_windows_dialogue"],
     "families.dialogue.stages.frames": [
         "*_windows_dialogue", "check dialogue", "train_dialogue *", "predict_dialogue *", "memory_dialogue",
+        "evaluate_dialogue *",
     ],
     "timeline.epochs": ["segments_biosignals"],
     "families.dialogue.stages.train": ["train_dialogue *"],

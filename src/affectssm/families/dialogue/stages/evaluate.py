@@ -13,16 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from affectssm.errors import DataError
-from affectssm.evaluation.intervals import NO_SCORE, Score, summarise
-from affectssm.families.dialogue.run_settings import EvaluationSettings
-from affectssm.families.dialogue.stages.cells import (
-    CELLS,
-    METRICS,
-    Cell,
-    score_cell,
-    score_global,
-)
-from affectssm.families.dialogue.stages.reading import (
+from affectssm.evaluation.frame_reading import (
     Part,
     Run,
     files_of_labels,
@@ -30,6 +21,11 @@ from affectssm.families.dialogue.stages.reading import (
     read_labels,
     read_run,
 )
+from affectssm.evaluation.frame_scores import METRICS, Cell, score_cell, score_global
+from affectssm.evaluation.intervals import NO_SCORE, Score, summarise
+from affectssm.families.dialogue.run_settings import EvaluationSettings
+from affectssm.families.dialogue.stages.cells import CELLS
+from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
 
@@ -55,6 +51,7 @@ SCHEMA = pa.schema(
     ]
 )
 GLOBAL = "global"
+LABELS = (FRAMES.label, "engagement_test")
 
 
 def evaluate(
@@ -81,7 +78,7 @@ def evaluate(
     """
     runs = _ordered(settings, [read_run(path) for path in predictions], out)
     expected = read_expected(manifests, missing)
-    label_files = files_of_labels(features, expected.shards)
+    label_files = files_of_labels(features, LABELS, expected.shards)
     truth = read_labels(label_files)
     wanted: dict[str, Part] = {name: CELLS[settings.split][name] for name in settings.cells}
     cells = {
@@ -91,6 +88,7 @@ def evaluate(
             truth.get(part[0], {}),
             runs,
             settings.scorer,
+            FRAMES.label_hz,  # a second
         )
         for name, part in wanted.items()
     }

@@ -19,11 +19,12 @@ from torch import Tensor
 from affectssm.errors import DataError
 from affectssm.families.dialogue.run_settings import RunSettings
 from affectssm.families.dialogue.stages.build import load_model
-from affectssm.families.dialogue.stages.data import content_of, labelled_sessions, open_windows
+from affectssm.families.dialogue.stages.data import labelled_sessions
 from affectssm.families.dialogue.stages.task import Dialogues
 from affectssm.store.card import make_card
 from affectssm.store.ids import file_name
 from affectssm.timeline.index import WindowIndex
+from affectssm.training.frames import content_of, labelled_windows
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState
 from affectssm.training.run_files import (
@@ -60,7 +61,7 @@ def fine_tune(settings: RunSettings, windows: Path, features: Sequence[Path], ou
             windows, f"labelled MPIIGI sessions: {sessions}", "two at least", "switch adapt_mpiigi off"
         )
     base = base_run(settings, out_dir)
-    content, made_of = content_of(settings, [index], features)
+    content, made_of = content_of(settings.features, [index], features)
     card = make_card(
         "training/adapt",
         training_modules(settings.model, settings.variant),
@@ -109,5 +110,5 @@ def _tune(
     recipe = settings.with_recipe(steps=steps, steps_per_epoch=steps, warmup_steps=warmup).training
     task = Dialogues(model, scaler, recipe, settings.groups, index.per_label)
     training = Training(task, recipe.model_dump(), settings.seed)
-    training.run(open_windows(settings, index, features, config["feature_dims"]), None, state)
+    training.run(labelled_windows(index, settings.features, features, config["feature_dims"]), None, state)
     return training.average.weights(model), training.history

@@ -1,6 +1,6 @@
 """What the tables of dialogues will miss, as far as the manifests tell.
 
-The evaluation finds the same gaps after days of work (cells.gaps, shared with it). What only the values of test labels
+The evaluation finds the same gaps after days of work (``gaps``, shared with it). What only the values of test labels
 show, a track without a single number, is not known here: the evaluation alone opens them.
 """
 
@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.corpora.manifest import read_manifest
-from affectssm.families.dialogue.stages.cells import CELLS, empty_reason, gaps
+from affectssm.evaluation.frame_reading import expected_of
+from affectssm.evaluation.frame_scores import empty_reason, gaps
+from affectssm.families.dialogue.stages.cells import CELLS
 from affectssm.families.dialogue.stages.frames import FRAMES
-from affectssm.families.dialogue.stages.reading import expected_of
 from affectssm.timeline.windows import find_targets
 
 

@@ -6,31 +6,27 @@ A stage of its own: a new test session is predicted without training again. Labe
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import torch
-from torch import nn
 
 from affectssm.errors import DataError
 from affectssm.families.dialogue.run_settings import RunSettings
 from affectssm.families.dialogue.stages.build import load_model
-from affectssm.families.dialogue.stages.data import labelled_sessions, open_windows
+from affectssm.families.dialogue.stages.data import labelled_sessions
 from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.index import WindowIndex, read_windows
-from affectssm.timeline.loader import in_order, make_loader
-from affectssm.timeline.scaler import Scaler
-from affectssm.timeline.stitch import Stitcher, prediction_schema
+from affectssm.timeline.stitch import prediction_schema
+from affectssm.training.frames import labelled_windows, predict_windows
 from affectssm.training.run_files import CHECKPOINT, read_config
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.vocabulary.stages import prediction_modules
 
-log = logging.getLogger(__name__)
 PARTS = ("val", "test")  # window files; test holds all that neither trains nor selects
 
 
@@ -68,7 +64,7 @@ def predict(
         )
     with scans_of(settings.training.model_dump(), "experiments") as ran:
         tables = [
-            predict_windows(load_model(run, prefix), settings, index, features)
+            _answers(run, prefix, settings, index, features)
             for index, prefix in asked_of(config, windows)
             if len(index)
         ]
@@ -89,26 +85,13 @@ def asked_of(config: Mapping[str, Any], windows: Path) -> Iterator[tuple[WindowI
             yield read_windows(windows / f"{part}.parquet").select(lambda t: every or t.split == "val"), ""
 
 
-def predict_windows(
-    trained: tuple[nn.Module, Scaler, Mapping[str, Any]],
-    settings: RunSettings,
-    index: WindowIndex,
-    features: Sequence[Path],
+def _answers(
+    run: Path, prefix: str, settings: RunSettings, index: WindowIndex, features: Sequence[Path]
 ) -> pa.Table:
-    """Predict every label frame of an index once; rows as of ``prediction_schema``."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model, scaler, config = trained
-    model, scaler = model.to(device), scaler.to(device)
-    dataset = open_windows(settings, index, features, config["feature_dims"])
-    batches = in_order(len(dataset), settings.training.batch)
-    stitcher = Stitcher(index)
-    with torch.inference_mode():
-        for number, batch in enumerate(make_loader(dataset, batches, settings.training.workers), start=1):
-            moved = batch.to(device)
-            stitcher.add(moved, model(moved.interpolate(scaler)).prediction)
-            if number % 50 == 0 or number == len(batches):
-                log.info("batch %d/%d", number, len(batches))
-    return stitcher.table()
+    """Predict the windows of an index with a run's weights of a prefix."""
+    model, scaler, config = load_model(run, prefix)
+    windows = labelled_windows(index, settings.features, features, config["feature_dims"])
+    return predict_windows(model, scaler, windows, settings.training.batch, settings.training.workers)
 
 
 def write_predictions(

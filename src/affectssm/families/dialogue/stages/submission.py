@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectssm.errors import DataError
+from affectssm.evaluation.frame_reading import Part, Run, Seat, read_run
 from affectssm.families.dialogue.run_settings import SubmissionSettings
-from affectssm.families.dialogue.stages.reading import Part, Run, Seat, read_run
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
 from affectssm.store.ids import file_name

@@ -13,11 +13,12 @@ from affectssm.errors import DataError
 from affectssm.families.dialogue.run_settings import RunSettings
 from affectssm.families.dialogue.stages.build import build_model
 from affectssm.families.dialogue.stages.control import ExchangedLabels, Learned
-from affectssm.families.dialogue.stages.data import content_of, open_windows, training_indexes
+from affectssm.families.dialogue.stages.data import training_indexes
 from affectssm.families.dialogue.stages.task import Dialogues
 from affectssm.models.build import parameter_count
 from affectssm.store.card import make_card
 from affectssm.timeline.loader import WindowDataset
+from affectssm.training.frames import content_of, labelled_windows
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState
 from affectssm.training.run_files import (
@@ -58,7 +59,7 @@ def fit(settings: RunSettings, windows: Path, features: Sequence[Path], out_dir:
     recipe, seed = settings.training.model_dump(), settings.seed
     torch.set_num_threads(settings.training.threads)
     train_index, select_index = training_indexes(settings, windows)
-    content, made_of = content_of(settings, (train_index, select_index), features)
+    content, made_of = content_of(settings.features, (train_index, select_index), features)
     card = make_card(
         "training/fit",
         training_modules(settings.model, settings.variant),
@@ -67,9 +68,9 @@ def fit(settings: RunSettings, windows: Path, features: Sequence[Path], out_dir:
         content=content,
         features=made_of,
     )
-    learnt = open_windows(settings, train_index, features)
+    learnt = labelled_windows(train_index, settings.features, features)
     dims, scaler = learnt.dims, learnt.scaler()
-    select = open_windows(settings, select_index, features, dims)
+    select = labelled_windows(select_index, settings.features, features, dims)
     torch.manual_seed(seed)
     model = build_model(settings.model, settings.model_settings, dims, settings.groups)
     log.info(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,12 @@ from affectssm.store.shards import ShardReader
 
 Seat = tuple[str, str]  # recording, participant
 Part = tuple[str, str]  # corpus, split
-LABEL_FEATURES = ("engagement", "engagement_test")
 NO_FILE = "no file that can be used"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A participant's labels at 25 Hz: value (T,) and valid (T,)."""
+    """A participant's labels by label frame: value (T,) and valid (T,)."""
 
     value: NDArray[np.float64]
     valid: NDArray[np.bool_]
@@ -80,14 +79,17 @@ def _by_seat(
         yield (key[0], key[1], key[2], key[3]), frames[rows], values[rows]
 
 
-def files_of_labels(folders: Iterable[Path], shards: Mapping[str, Iterable[str]]) -> list[Path]:
-    """The label files, of test and other parts, of all corpora.
+def files_of_labels(
+    folders: Iterable[Path], features: Sequence[str], shards: Mapping[str, Iterable[str]]
+) -> list[Path]:
+    """The label files of all corpora.
 
     Args:
         folders: ``results/features/{corpus}-{edition}`` of each corpus.
+        features: that hold labels: of test parts and of others.
         shards: of each corpus.
     """
-    found = layout.tracks(folders, LABEL_FEATURES, shards)
+    found = layout.tracks(folders, features, shards)
     return [path for features in found.values() for paths in features.values() for path in paths]
 
 
