@@ -1,12 +1,12 @@
 # make demo    the built-in demo corpora, all the way to the printed table
 # make test    lint, type check and tests
-# Both create .venv when it is missing or the lock has changed. Also: bench, environment, lint, lock, clean.
+# Both create .venv when it is missing or the lock has changed. Also: bench, docs, environment, lint, lock, clean.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
 LINTERS := mypy snakemake-lint snakefmt ruff-format ruff-check lint-imports
-.PHONY: demo test lint $(LINTERS) bench environment lock clean
+.PHONY: demo test lint $(LINTERS) bench docs environment lock clean
 
 # Cores of the demo's workflow, processes of the tests.
 CORES ?= all
@@ -56,6 +56,12 @@ bench: $(STAMP)
 	python benchmarks/full_size.py
 	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi
 
+# The book as web pages; what makes them has an environment of its own, for it wants other versions.
+docs: $(STAMP)
+	test -x .venv-docs/bin/mkdocs || { python -m venv .venv-docs && .venv-docs/bin/pip install --quiet "mkdocs-material>=9.8,<10"; }
+	.venv-docs/bin/mkdocs build --strict --quiet --config-file envs/docs.yml
+	@echo "site/index.html"
+
 environment: $(STAMP)
 
 $(STAMP): envs/requirements.lock envs/overrides.txt envs/install.sh pyproject.toml
@@ -71,5 +77,5 @@ lock: $(STAMP)
 	bash envs/lock.sh .venv/bin/python
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@echo "results/ and .snakemake (what made them) are kept: remove it yourself if you want it computed again"

@@ -50,12 +50,12 @@ FLOAT = 4
 
 def segments(corpus: str, config: Config) -> int:
     """Segments a trial."""
-    return int(SECONDS[corpus] / config.physiology.epochs.length_s)
+    return int(SECONDS[corpus] / config.biosignals.epochs.length_s)
 
 
 def channels(corpus: str, config: Config) -> dict[str, int]:
     """Channels of every modality that models see."""
-    return {name: len(LEADS[corpus][name]) for name in getattr(config.physiology.modalities, corpus)}
+    return {name: len(LEADS[corpus][name]) for name in getattr(config.biosignals.modalities, corpus)}
 
 
 # -- jobs ----------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def signals(shape: Mapping[str, int], count: int) -> dict[str, Tensor]:
 
 def step_seconds(model: str, shape: Mapping[str, int], config: Config, rounds: int) -> float:
     """Seconds of a training step on a whole batch."""
-    asked = config.physiology
+    asked = config.biosignals
     built = signal_model(model, getattr(asked, model), shape, 128.0, 512)
     optimiser = torch.optim.Adam(built.parameters(), lr=asked.training.learning_rate)
     given, labels = signals(shape, asked.training.batch), torch.arange(asked.training.batch) % 2
@@ -124,7 +124,7 @@ def step_seconds(model: str, shape: Mapping[str, int], config: Config, rounds: i
 
 def stream_seconds(corpus: str, config: Config, rounds: int) -> float:
     """Seconds that all methods take for one fold, pattern and ratio."""
-    asked, shape = config.physiology, channels(corpus, config)
+    asked, shape = config.biosignals, channels(corpus, config)
     count = TRIALS[corpus] // asked.protocol.folds * segments(corpus, config)
     given, size = signals(shape, count), asked.adaptation.batch
     names = [str(number) for number in range(count)]
@@ -141,7 +141,7 @@ def stream_seconds(corpus: str, config: Config, rounds: int) -> float:
 
 def hours(config: Config, rounds: int) -> dict[str, float]:
     """What -> core hours over both corpora."""
-    asked, found = config.physiology, {}
+    asked, found = config.biosignals, {}
     runs = {corpus: SUBJECTS[corpus] * len(DIMENSIONS) * len(asked.seeds) for corpus in SUBJECTS}
     for model in asked.models:
         total = 0.0
@@ -162,7 +162,7 @@ def hours(config: Config, rounds: int) -> dict[str, float]:
 def disk(config: Config) -> dict[str, float]:
     """What -> bytes over both corpora."""
     asked, found = (
-        config.physiology,
+        config.biosignals,
         dict.fromkeys(("signals", "epochs", "masks", "checkpoints", "answers"), 0.0),
     )
     for corpus in SUBJECTS:
@@ -203,7 +203,7 @@ def page(
     config: Config, planned: Mapping[str, int], spent: Mapping[str, float], held: Mapping[str, float]
 ) -> str:
     """The page."""
-    asked = config.physiology
+    asked = config.biosignals
     trained = sum(SUBJECTS.values()) * len(DIMENSIONS) * asked.protocol.folds * len(asked.seeds)
     lines = [
         "# The full-size plan of the tables of bio-signals",

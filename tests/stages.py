@@ -32,7 +32,7 @@ def stages() -> dict[str, tuple[str, ...]]:
     with ExitStack() as kept:
         for module in ASKING:  # a plan that says modules where the plan says their hash
             kept.enter_context(patch(f"{module}.code_hash", lambda *modules: modules))
-        return _asked(Plan({"experiments": {"adapt_mpiigi": True}}))  # all variants of training
+        return _asked(Plan({"dialogue": {"adapt_mpiigi": True}}))  # all variants of training
 
 
 def _asked(plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -7,9 +7,8 @@ import pytest
 import yaml
 
 from affectssm.errors import ConfigError
-from affectssm.families.configuration import load_config
+from affectssm.families.configuration import default, load_config
 from affectssm.settings.base import describe, fields, is_section
-from affectssm.settings.config import Config
 from affectssm.settings.docs import (
     check_generated,
     config_yaml,
@@ -20,7 +19,6 @@ from affectssm.settings.docs import (
     scale_values,
     write_generated,
 )
-from affectssm.settings.presets import SCALES
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -33,46 +31,49 @@ def leaves(tree: dict, above: tuple = ()) -> set[tuple]:
     return found
 
 
-VALUES = {key for key, field in fields(Config) if not is_section(field.annotation)}
+MODEL = default()
+SCALES = MODEL.presets
+VALUES = {key for key, field in fields(MODEL) if not is_section(field.annotation)}
 
 
 def test_the_committed_files_are_those_of_the_model():
-    difference = drift(REPOSITORY)
+    difference = drift(MODEL, REPOSITORY)
     assert not difference, f"run `affectssm config --write`:\n{difference}"
 
 
 def test_drift_shows_what_differs_and_writing_mends_it(tmp_path):
     (tmp_path / "Snakefile").touch()
-    write_generated(tmp_path)
+    write_generated(MODEL, tmp_path)
     path = tmp_path / "config.yaml"
     path.write_text(path.read_text().replace("clock_hz: 100", "clock_hz: 25"))
-    assert "-  clock_hz: 25" in drift(tmp_path)
-    assert "+  clock_hz: 100" in drift(tmp_path)
+    assert "-  clock_hz: 25" in drift(MODEL, tmp_path)
+    assert "+  clock_hz: 100" in drift(MODEL, tmp_path)
     with pytest.raises(ConfigError, match="clock_hz: 25"):
-        check_generated(tmp_path)
-    assert write_generated(tmp_path) == [path]
-    assert drift(tmp_path) == ""
-    assert write_generated(tmp_path) == []
-    check_generated(tmp_path)
+        check_generated(MODEL, tmp_path)
+    assert write_generated(MODEL, tmp_path) == [path]
+    assert drift(MODEL, tmp_path) == ""
+    assert write_generated(MODEL, tmp_path) == []
+    check_generated(MODEL, tmp_path)
 
 
 def test_generated_files_are_written_into_the_repository_only(tmp_path):
     with pytest.raises(ConfigError, match="Snakefile"):
-        write_generated(tmp_path)
+        write_generated(MODEL, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_config_yaml_is_the_default_with_every_key_explained():
-    given = yaml.safe_load(config_yaml())
-    assert load_config(given) == Config()
-    assert leaves(given) == VALUES
-    body = [line for line in config_yaml().splitlines() if not line.startswith("#")]
+    given = yaml.safe_load(config_yaml(MODEL))
+    assert load_config(given) == MODEL()
+    assert set(given["dialogue"].pop("groups")) == set(MODEL().dialogue.groups)
+    assert leaves(given) == VALUES - {("dialogue", "groups")}
+    body = [line for line in config_yaml(MODEL).splitlines() if not line.startswith("#")]
     assert all(len(line.split("  # ")[1]) > 1 for line in body)
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_config_yaml_leaves_the_scales_keys_to_the_scale(scale):
-    given = yaml.safe_load(config_yaml()) | {"scale": scale}
+    given = yaml.safe_load(config_yaml(MODEL)) | {"scale": scale}
     assert load_config(given) == load_config({"scale": scale})
 
 
@@ -80,21 +81,21 @@ def test_every_scale_decides_the_same_keys_and_they_exist():
     decided = [leaves(preset) for preset in SCALES.values()]
     assert decided[0] == decided[1] == decided[2]
     assert decided[0] <= VALUES
-    assert all(len(scale_values(key)) == 3 for key in decided[0])
+    assert all(len(scale_values(key, SCALES)) == 3 for key in decided[0])
 
 
 @pytest.mark.parametrize("key", sorted(VALUES), ids=".".join)
 def test_every_option_has_a_meaning_and_words_for_its_values(key):
-    field = dict(fields(Config))[key]
+    field = dict(fields(MODEL))[key]
     assert field.description
     assert describe(field)
-    assert f"| `{'.'.join(key)}` |" in option_reference()
+    assert f"| `{'.'.join(key)}` |" in option_reference(MODEL)
 
 
 def test_the_schema_accepts_what_the_model_accepts():
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(json_schema()))
+    validator = jsonschema.Draft202012Validator(yaml.safe_load(json_schema(MODEL)))
     validator.check_schema(validator.schema)
-    for given in ({}, yaml.safe_load(config_yaml()), {"scale": "tiny", "corpora": None}):
+    for given in ({}, yaml.safe_load(config_yaml(MODEL)), {"scale": "tiny", "corpora": None}):
         assert validator.is_valid(given)
         load_config(given)
     for wrong in ({"corpra": {}}, {"scale": "tinny"}, {"corpora": {"noxi": {"root": None}}}, {"tables": 3}):
@@ -102,7 +103,7 @@ def test_the_schema_accepts_what_the_model_accepts():
 
 
 def test_generated_files_end_in_one_newline_and_name_their_maker():
-    for name, content in generated_files().items():
+    for name, content in generated_files(MODEL).items():
         assert content.endswith("\n")
         assert not content.endswith("\n\n")
         assert name.endswith(".json") or "affectssm config --write" in content

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from affectssm.plan.plan import Plan
+from docs.draw_jobs import PAGE, edges_of
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted((REPOSITORY / "docs").glob("*.md"))
 PATH = re.compile(r"`((?:src|tests|workflow|benchmarks|envs|profiles)/[\w./-]+)`")
@@ -27,6 +30,12 @@ def test_every_path_and_subcommand_exists(document):
         )
         known = set(re.findall(r"^    ([a-z-]+) ", run.stdout.decode(), re.M))
         assert set(commands) <= known
+
+
+def test_the_drawing_of_jobs_has_rules_that_there_are():
+    rules = {rule for edge in edges_of(PAGE.read_text(encoding="utf-8")) for rule in edge}
+    text = "".join(path.read_text() for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
+    assert rules <= {job.rule for job in Plan({}).jobs} | set(re.findall(r"\w+", text))
 
 
 def test_the_rooms_are_listed_in_the_order_that_is_checked():

@@ -46,13 +46,8 @@ DECLARED = {
     "vocabulary/tables.py": [
         ('    "noxi_controls": ', '    "fresh": "affectssm.tables.fresh_table:page",\n')
     ],
-    "settings/config.py": [
-        (
-            "    mpiigi: CorpusSettings",
-            '    fresh: CorpusSettings = Field(CorpusSettings(root="none"), description="x")\n',
-        )
-    ],
-    "settings/trials.py": [
+    "families/dialogue/catalogue.py": [('"mpiigi")  # of dialogues', '"fresh", ')],
+    "families/biosignals/settings.py": [
         (
             "    tsception: ",
             '    fresh: TSceptionSettings = Field(default_factory=TSceptionSettings, description="x")\n',
@@ -108,6 +103,7 @@ MADE_BY = {
     "commands": [],
     "families.dialogue.family": [],
     "families.dialogue.run_settings": [],
+    "families.dialogue.settings": [],
     "families.biosignals.jobs": [],
 }  # fmt: skip
 

@@ -8,8 +8,10 @@ from typing import get_args
 import pytest
 
 from affectssm.errors import ConfigError
-from affectssm.settings.config import Corpora, Experiments
-from affectssm.settings.trials import Modality, Physiology
+from affectssm.families.biosignals.settings import BiosignalsSettings
+from affectssm.families.configuration import default
+from affectssm.families.dialogue.settings import DialogueSettings
+from affectssm.settings.trials import Modality
 from affectssm.store.code import code_hash
 from affectssm.vocabulary import corpora, features, kinds, methods, models, stages, tables
 from affectssm.vocabulary.targets import load
@@ -79,13 +81,14 @@ def choices(section, key):
 
 
 def test_the_settings_offer_what_there_is():
-    assert set(Corpora.model_fields) == set(corpora.CORPORA)
+    sections = default().model_fields["corpora"].annotation.model_fields
+    assert set(sections) == set(corpora.CORPORA)
     for name, corpus in corpora.CORPORA.items():
-        assert Corpora.model_fields[name].annotation is load(corpus.settings)
+        assert sections[name].annotation is load(corpus.settings)
         assert set(corpus.demos.values()) <= set(corpora.DEMOS)
-    assert choices(Experiments, "models") == tuple(models.DIALOGUE_MODELS)
-    assert choices(Physiology, "models") == tuple(models.SIGNAL_MODELS)
-    assert choices(Physiology, "methods") == tuple(methods.METHODS)
+    assert choices(DialogueSettings, "models") == tuple(models.DIALOGUE_MODELS)
+    assert choices(BiosignalsSettings, "models") == tuple(models.SIGNAL_MODELS)
+    assert choices(BiosignalsSettings, "methods") == tuple(methods.METHODS)
     assert get_args(Modality) == kinds.SIGNAL_KINDS
 
 

@@ -23,7 +23,6 @@ from affectssm import commands
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
-from affectssm.vocabulary.features import GROUPS
 
 # More than Python's 700: to import the large libraries makes some hundred thousand objects that all stay.
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
@@ -161,7 +160,8 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     )
     add("--windows", type=Path, required=True, help="a window index (results/windows/{task}/{part}.parquet)")
     _features(add)
-    add("--source", choices=tuple(GROUPS), required=True)
+    _family(add)
+    add("--names", nargs="+", required=True, metavar="FEATURE", help="the features to write")
     add("--format", choices=("parquet", "hdf5"), required=True)
     _out(add)
 

@@ -19,7 +19,7 @@ def demo(given: Namespace) -> None:
 
 def discover(given: Namespace) -> None:
     from affectssm.corpora.discover import discover_corpus
-    from affectssm.settings.config import settings_class
+    from affectssm.settings.corpora import settings_class
     from affectssm.settings.load import validate
 
     root, truth = _places(given)
@@ -101,19 +101,20 @@ def place(given: Namespace) -> None:
 
 def export(given: Namespace) -> None:
     from affectssm.timeline.export import export
+    from affectssm.vocabulary.features import spec
 
-    export(given.windows, given.features, given.source, given.format, given.out)
+    export(given.windows, given.features, [spec(name).name for name in given.names], given.format, given.out)
 
 
 def config(given: Namespace) -> None:
-    from affectssm.families.configuration import load_config
+    from affectssm.families.configuration import default, load_config
     from affectssm.settings import docs, load
 
     if given.write:
-        for path in docs.write_generated():
+        for path in docs.write_generated(default()):
             print(f"wrote {path}")
     elif given.check:
-        docs.check_generated()
+        docs.check_generated(default())
     else:
         from affectssm.corpora.roots import look_at_roots
 

@@ -289,7 +289,7 @@ def test_a_scan_backend_that_cannot_run_is_named_by_its_own_key(tmp_path):
     world.settings["training"] = {**world.settings["training"], "scan_backend": "mamba_ssm"}
     with pytest.raises(ConfigError, match=r"'mamba_ssm' cannot run here: .*cpu") as error:
         adapt(world)
-    assert error.value.where == "physiology.training.scan_backend"
+    assert error.value.where == "biosignals.training.scan_backend"
 
 
 def test_what_was_kept_for_other_settings_is_not_taken_up(tmp_path, monkeypatch):

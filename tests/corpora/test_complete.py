@@ -14,7 +14,7 @@ from affectssm.corpora.listing import Listing, walk
 from affectssm.corpora.roots import look_at_roots
 from affectssm.errors import DataError
 from affectssm.families.configuration import load_config
-from affectssm.settings.config import settings_class
+from affectssm.settings.corpora import settings_class
 from affectssm.vocabulary.corpora import CORPORA
 from tests.corpora.test_deap import table
 from tests.corpora.trees import MM25, dyad, label, streams

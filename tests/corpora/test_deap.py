@@ -14,7 +14,7 @@ from affectssm.corpora.demo.pickle2 import dumps_dat, dumps_that_runs
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.signals import EEG
 from affectssm.errors import ConfigError, DataError
-from affectssm.settings.config import DeapSettings
+from affectssm.settings.corpora import DeapSettings
 from affectssm.store.faults import FaultLog
 from tests.corpora.trees import codes
 

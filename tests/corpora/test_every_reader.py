@@ -23,7 +23,7 @@ from affectssm.corpora.manifest import Manifest, StreamRow
 from affectssm.errors import DataError
 from affectssm.features import extract
 from affectssm.features.extract import Shard, extract_shard
-from affectssm.settings.config import settings_class
+from affectssm.settings.corpora import settings_class
 from affectssm.settings.features import completed
 from affectssm.store.boundary import RAISE
 from affectssm.store.faults import Fault, read_faults

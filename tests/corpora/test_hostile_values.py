@@ -14,7 +14,7 @@ from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
 from affectssm.errors import DataError
 from affectssm.features.extract import Shard, extract_shard
-from affectssm.settings.config import CorpusSettings, DeapSettings
+from affectssm.settings.corpora import CorpusSettings, DeapSettings
 from affectssm.settings.trials import EpochSettings
 from affectssm.store.boundary import RAISE
 from affectssm.store.faults import Fault, read_faults

@@ -12,7 +12,7 @@ from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.signals import EEG
 from affectssm.errors import DataError
-from affectssm.settings.config import TrialCorpusSettings
+from affectssm.settings.corpora import TrialCorpusSettings
 from tests.corpora.trees import codes
 
 RATE = 16  # Hz; small files

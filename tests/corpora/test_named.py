@@ -14,7 +14,7 @@ from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import StreamRow
 from affectssm.corpora.named import check_held, write_held
 from affectssm.errors import DataError
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import CorpusSettings
 from affectssm.store import layout
 from affectssm.store.card import read_card
 from tests.corpora.trees import SETTINGS, dyad

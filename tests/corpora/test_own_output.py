@@ -15,7 +15,7 @@ from affectssm.corpora.listing import listing_fingerprint, walk
 from affectssm.errors import ConfigError, DataError
 from affectssm.families.configuration import load_config
 from affectssm.plan.plan import Plan
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import CorpusSettings
 from affectssm.store import own
 from affectssm.vocabulary.corpora import CORPORA
 from tests.corpora.trees import MM24, codes, dyad, pick
@@ -61,10 +61,10 @@ def test_a_results_folder_is_left_out_also_where_it_is_linked_and_renamed(tmp_pa
 
 def test_the_plan_marks_the_results_folder(tmp_path: Path) -> None:
     results = tmp_path / "results"
-    Plan({}, str(results)).features.write_computing()
+    Plan({}, str(results)).write_computing()
     assert own.is_own(results)
     text = (results / own.MARK).read_text()
-    Plan({}, str(results)).features.write_computing()
+    Plan({}, str(results)).write_computing()
     assert (results / own.MARK).read_text() == text
 
 

@@ -20,7 +20,7 @@ from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
 from affectssm.errors import ConfigError, DataError
 from affectssm.features.extract import Shard, extract_shard
-from affectssm.settings.config import settings_class
+from affectssm.settings.corpora import settings_class
 from affectssm.store.faults import read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader

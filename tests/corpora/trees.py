@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from affectssm.corpora.manifest import Manifest, StreamRow
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import CorpusSettings
 
 MM24 = {
     "audio.egemapsv2": 88,

@@ -8,14 +8,14 @@ import pytest
 
 from affectssm.errors import ConfigError
 from affectssm.families.biosignals import catalogue as trial_catalogue
+from affectssm.families.configuration import load_config
 from affectssm.families.dialogue import catalogue
 from affectssm.families.dialogue.catalogue import TABLES, experiments_of, table_settings
 from affectssm.plan.plan import Plan
-from affectssm.settings.config import Config
 
 
 def config(**given):
-    return Config.model_validate(given)
+    return load_config(given)
 
 
 def withheld():
@@ -29,7 +29,7 @@ def test_the_main_table_has_each_model_on_each_source():
 
 
 def test_withheld_labels_and_the_switch_add_validation_rows():
-    for given in (withheld(), config(experiments={"validation_rows": True})):
+    for given in (withheld(), config(dialogue={"validation_rows": True})):
         found = experiments_of("noxi_ccc", given)
         assert [e.split for e in found] == ["test"] * 4 + ["val"] * 4
     assert catalogue.test_labels_withheld(withheld()) and not catalogue.test_labels_withheld(config())
@@ -45,7 +45,7 @@ def test_comparisons_follow_the_labels(table):
 
 
 def test_adaptation_is_a_row_of_its_own():
-    found = experiments_of("noxi_ccc", config(experiments={"adapt_mpiigi": True}))[-1]
+    found = experiments_of("noxi_ccc", config(dialogue={"adapt_mpiigi": True}))[-1]
     assert found.name == "da_mamba+adapt_mpiigi-multimediate"
     assert (found.split, found.cells, found.base.name) == ("val", ("mpiigi",), "da_mamba-multimediate")
 
@@ -54,7 +54,7 @@ def test_the_ablation_has_one_source_and_settles_for_the_one_there_is():
     found = experiments_of("damamba_ablation", config())
     assert [e.variant for e in found] == ["", "no_modality", "no_partner", "no_fusion", "transformer"]
     assert {e.source for e in found} == {"multimediate"}
-    only = config(features={"sources": ["extracted"]})
+    only = config(dialogue={"sources": ["extracted"]})
     assert {e.source for e in experiments_of("damamba_ablation", only)} == {"extracted"}
 
 
@@ -103,7 +103,7 @@ def test_a_table_is_told_of_its_own_corpora_alone():
 
 
 def test_the_switches_are_those_of_the_runs_also_where_the_user_turned_one():
-    given = config(experiments={"da_mamba": {"partner_fusion": False}})
+    given = config(dialogue={"da_mamba": {"partner_fusion": False}})
     told = table_settings(given, "damamba_ablation")["switches"]
     assert told["da_mamba-multimediate"]["partner_fusion"] is False
     turned = told["da_mamba+transformer-multimediate"]

@@ -136,6 +136,10 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
             "family theirlab, step train(.|\n)*it asks for hash_of_it",
         ),
         (
+            "from minilab.family import Clips\nclass FAMILY(Clips):\n    name = 'features'",
+            "it is called features, as a section that all share",
+        ),
+        (
             "from minilab.family import Clips\nclass FAMILY(Clips):\n    name = 'other'",
             "family theirlab(.|\n)*it brings a corpus mini, which minilab has",
         ),
@@ -183,7 +187,7 @@ def test_a_killed_run_goes_on_with_the_next_resample(tmp_path, monkeypatch):
 
     from affectssm.corpora.discover import discover_corpus
     from affectssm.features.extract import Shard, extract_shard
-    from affectssm.settings.config import settings_class
+    from affectssm.settings.corpora import settings_class
     from affectssm.training.run_files import CHECKPOINT, read_tensors
 
     demo.write_demo("mini-demo", tmp_path / "demo")

@@ -8,10 +8,9 @@ import sys
 import pytest
 
 from affectssm.errors import ConfigError
-from affectssm.settings.config import Features
-from affectssm.settings.features import settings_of
+from affectssm.settings.features import Features, settings_of
 from affectssm.store.code import code_hash
-from affectssm.vocabulary.features import FEATURES, GROUPS, spec
+from affectssm.vocabulary.features import FEATURES, spec
 from affectssm.vocabulary.stages import feature_modules
 
 
@@ -22,13 +21,6 @@ def test_reading_the_list_imports_nothing_heavy() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
-
-
-def test_groups_name_known_features_once() -> None:
-    for groups in GROUPS.values():
-        named = [feature for group in groups.values() for feature in group]
-        assert len(set(named)) == len(named)
-        assert set(named) <= set(FEATURES)
 
 
 @pytest.mark.parametrize("feature", FEATURES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from affectssm.settings.base import Strict
-from affectssm.settings.config import PlaceSettings
+from affectssm.settings.corpora import PlaceSettings
 from affectssm.vocabulary.corpora import NO_CORPUS
 
 

@@ -48,5 +48,5 @@ def test_a_question_nobody_answers_names_itself():
 
 
 def test_an_experiment_of_no_table_is_refused_with_what_there_is():
-    with pytest.raises(ConfigError, match="experiments and features"):
+    with pytest.raises(ConfigError, match="set dialogue so that"):
         Plan({}).families["dialogue"].experiment("da_mamba-extractd-demo")

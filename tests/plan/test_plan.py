@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from affectssm.errors import ConfigError
+from affectssm.families.dialogue.settings import GROUPS, features_of
 from affectssm.plan.plan import Plan
 from affectssm.tables.fault_tables import fault_tables
-from affectssm.vocabulary.features import GROUPS, kinds_of
+from affectssm.vocabulary.features import kinds_of
 from affectssm.vocabulary.kinds import STREAM_KINDS
 
 SHARDS = {
@@ -49,9 +50,35 @@ def test_a_shard_without_the_stream_gets_no_job_and_labels_always_one(plan, feat
     assert faults[1:] == [file.with_suffix(".faults.parquet") for file in files]
 
 
-@pytest.mark.parametrize("source", GROUPS)
-def test_who_is_predicted_has_every_stream_that_a_feature_of_the_source_is_made_of(source):
-    assert kinds_of(source) == {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}[source]
+@pytest.mark.parametrize(
+    ("source", "kinds"), {"extracted": ("audio", "video"), "multimediate": STREAM_KINDS}.items()
+)
+def test_who_is_predicted_has_every_stream_that_a_feature_of_the_source_is_made_of(source, kinds):
+    assert kinds_of(features_of(GROUPS[source])) == kinds
+
+
+def test_a_source_of_a_labs_own_has_its_windows_features_and_rows(tmp_path):
+    own = {"groups": {"face": {"visual": ["clip_face"]}}, "sources": ["face"], "ablation_source": "face"}
+    dialogue = Plan({"dialogue": own}, str(tmp_path)).families["dialogue"]
+    assert dialogue.tasks == ("engagement-face-demo",)
+    assert dialogue.training_window_settings(dialogue.tasks[0])["kinds"] == ["video"]
+    assert dialogue.run_settings("da_mamba-face-demo", "1")["groups"] == {"visual": ("clip_face",)}
+    assert dialogue.features_behind("noxi_ccc") == [
+        "clip_face",
+        "engagement",
+        "engagement_test",
+        "face_track",
+    ]
+    told = dialogue.table_settings("noxi_ccc")["described"]
+    assert [one["features"] for one in told.values()] == [["clip_face"], ["clip_face"]]
+
+
+def test_a_family_that_is_left_out_has_no_jobs_tables_or_computing(tmp_path):
+    plan = Plan({"families": ["biosignals"]}, str(tmp_path))
+    assert plan.places.all == ("deap", "mahnob") and list(plan.families) == ["biosignals"]
+    assert all(job.rule.endswith("_biosignals") for job in plan.jobs)
+    plan.write_computing()
+    assert "workers" not in json.loads((tmp_path / "computing.json").read_text())
 
 
 def test_a_withheld_demo_has_no_test_labels():
@@ -107,8 +134,8 @@ def test_a_check_is_another_one_when_it_asks_something_else(tmp_path):
     def name(**changes):
         return Plan(LAB | changes, str(tmp_path)).check_of("noxi")
 
-    assert name() == name(experiments={"seeds": [7]}) == name(physiology={"seeds": [9]})
-    others = [name(features={"sources": ["multimediate"]}), name(tables={"allow_incomplete": True})]
+    assert name() == name(dialogue={"seeds": [7]}) == name(biosignals={"seeds": [9]})
+    others = [name(dialogue={"sources": ["multimediate"]}), name(tables={"allow_incomplete": True})]
     assert len({name(), *others, Plan({}, str(tmp_path)).check_of("noxi")}) == 4
     assert Plan(LAB).check_of("mpiigi") == name() != Plan(LAB).check_of("mahnob")
 

@@ -1,4 +1,4 @@
-"""The physiology tables: published beside measured, nothing passed off, every number traceable."""
+"""The tables of bio-signals: published beside measured, nothing passed off, every number traceable."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from trial_world import (
 
 from affectssm.evaluation.trials import evaluate_adaptation, evaluate_trials
 from affectssm.families.biosignals.catalogue import table_settings
-from affectssm.settings.config import Config
+from affectssm.families.configuration import load_config
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
@@ -43,7 +43,7 @@ ORACLE = {
 
 def told(table: str, **changes: Any) -> dict[str, Any]:
     """What the catalogue tells the builder of a table."""
-    config = Config.model_validate({"physiology": {"missing": {"ratios": RATIOS, "control": False}}})
+    config = load_config({"biosignals": {"missing": {"ratios": RATIOS, "control": False}}})
     own = table_settings(config, table)
     return own | {"edition": "demo physio", "seeds": list(SEEDS)} | changes
 

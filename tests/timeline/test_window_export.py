@@ -1,5 +1,6 @@
 """Exported windows equal the loader's batches bit for bit, in both formats."""
 
+import json
 import shutil
 
 import h5py
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from window_world import FRAMES, build, card, regular, write_shard
 
+from affectssm.cli import main
 from affectssm.errors import DataError
 from affectssm.store.card import read_card
 from affectssm.store.ids import id_of
@@ -15,7 +17,7 @@ from affectssm.store.shards import ShardReader
 from affectssm.timeline.export import export
 from affectssm.timeline.index import Target, write_index
 from affectssm.timeline.loader import WindowDataset
-from affectssm.vocabulary.features import GROUPS
+from affectssm.vocabulary.features import FEATURES, Spec
 
 NAMES = {"voice": "audio", "face": "visual", "flow": "visual"}
 
@@ -33,12 +35,6 @@ def lab(tmp_path_factory):
             (folder / feature).symlink_to(root / feature / corpus)
         folders.append(folder)
     return world, folders
-
-
-@pytest.fixture(autouse=True)
-def source(monkeypatch):
-    groups = {"audio": ["voice"], "visual": ["face", "flow"]}
-    monkeypatch.setitem(GROUPS, "test", groups)
 
 
 def batches(world):
@@ -60,7 +56,7 @@ def same(stored, tensor):
 
 def test_parquet(lab, tmp_path):
     world, folders = lab
-    files = export(world.path, folders, "test", "parquet", tmp_path)
+    files = export(world.path, folders, list(NAMES), "parquet", tmp_path)
     assert str(files[-1].relative_to(tmp_path)) == "mpiigi/026/subjectPos4.parquet"
     assert len(files) == len(world.index.targets)
     for file, windows in zip(files, batches(world).values(), strict=True):
@@ -92,7 +88,7 @@ def test_parquet(lab, tmp_path):
 
 def test_hdf5(lab, tmp_path):
     world, folders = lab
-    files = export(world.path, folders, "test", "hdf5", tmp_path)
+    files = export(world.path, folders, list(NAMES), "hdf5", tmp_path)
     for file, windows in zip(files, batches(world).values(), strict=True):
         with h5py.File(file) as data:
             assert data["target/voice"].chunks == (1, 96, 6)
@@ -114,23 +110,22 @@ def test_hdf5(lab, tmp_path):
 def test_files_carry_cards_and_nothing_else_is_left(lab, tmp_path):
     world, folders = lab
     for kind in ("parquet", "hdf5"):
-        for file in export(world.path, folders, "test", kind, tmp_path):
+        for file in export(world.path, folders, list(NAMES), kind, tmp_path):
             assert read_card(file)["settings"]["format"] == kind
     assert sum(path.is_file() for path in tmp_path.rglob("*")) == 2 * len(world.index.targets)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "hdf5"])
-def test_odd_ids_stay_below_the_folder(lab, tmp_path, monkeypatch, kind):
+def test_odd_ids_stay_below_the_folder(lab, tmp_path, kind):
     """Ids come from the index; the files of the world serve for any."""
     names = ["-3g5yACwYnA", "vid$_$1", ".hidden", "a b", "ü", "x;y"]
     tracks = {(name, "-rf"): regular(30, 2, 25.0, number) for number, name in enumerate(names)}
     folder = tmp_path / "mosei-demo"
     for feature in ("voice", "engagement"):
         write_shard(folder / feature / "s00.h5", tracks)
-    monkeypatch.setitem(GROUPS, "test", {"audio": ["voice"]})
     targets = [Target("mosei", "train", "main", "s00", name, "-rf", 30, 30, ()) for name in names]
     write_index(tmp_path / "w.parquet", targets, FRAMES, card(**FRAMES.told(25)))
-    files = export(tmp_path / "w.parquet", [folder], "test", kind, tmp_path / "out")
+    files = export(tmp_path / "w.parquet", [folder], ["voice"], kind, tmp_path / "out")
     assert [id_of(file.parent.name) for file in files] == names
     assert {id_of(file.stem) for file in files} == {"-rf"}
     assert sorted(files) == sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
@@ -141,14 +136,14 @@ def test_odd_ids_stay_below_the_folder(lab, tmp_path, monkeypatch, kind):
 def test_missing_features_are_refused(lab, tmp_path):
     world, folders = lab
     with pytest.raises(DataError, match="no folder of"):
-        export(world.path, folders[:1], "test", "parquet", tmp_path)
+        export(world.path, folders[:1], list(NAMES), "parquet", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_export_says_how_far_it_is_and_what_is_gone(lab, tmp_path, caplog):
     world, folders = lab
     with caplog.at_level("INFO"):
-        export(world.path, folders, "test", "hdf5", tmp_path / "out")
+        export(world.path, folders, list(NAMES), "hdf5", tmp_path / "out")
     lines = [record.getMessage() for record in caplog.records if " of " in record.getMessage()]
     count = len(world.index.targets)
     assert (
@@ -161,6 +156,22 @@ def test_export_says_how_far_it_is_and_what_is_gone(lab, tmp_path, caplog):
         moved.append(copied)
     shutil.rmtree(moved[0] / "face")
     with pytest.raises(DataError, match="feature files are not there") as caught:
-        export(world.path, moved, "test", "hdf5", tmp_path / "again")
+        export(world.path, moved, list(NAMES), "hdf5", tmp_path / "again")
     assert f"snakemake --cores 8 {moved[0]}/face/s00.h5 {moved[0]}/face/s01.h5" in caught.value.remedy
     assert not (tmp_path / "again").exists()
+
+
+def test_the_command_writes_the_features_it_is_told_of_and_refuses_others(lab, tmp_path, monkeypatch, capsys):
+    world, folders = lab
+
+    def run(*names):
+        given = ["--windows", str(world.path), "--features", *map(str, folders), "--out", str(tmp_path)]
+        return main(["export", *given, "--format", "parquet", "--names", *names])
+
+    assert run("voice", "flow") == 1
+    assert "one of face_track, wav2vec2, " in capsys.readouterr().err
+    for name in NAMES:
+        monkeypatch.setitem(FEATURES, name, Spec(name, "lab:Extractor", "audio"))
+    assert run("voice", "flow") == 0
+    (card,) = {json.dumps(read_card(path)["settings"]) for path in tmp_path.rglob("*.parquet")}
+    assert json.loads(card)["features"] == ["voice", "flow"]

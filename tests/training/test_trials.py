@@ -138,7 +138,7 @@ def test_a_scan_backend_that_cannot_run_is_named_by_its_own_key(epochs, tmp_path
     asked = run_settings(training={**RECIPE, "scan_backend": "mamba_ssm"})
     with pytest.raises(ConfigError, match=r"'mamba_ssm' cannot run here: .*cpu") as error:
         fit_trials(asked, epochs[1:], "s01", tmp_path / "5")
-    assert error.value.where == "physiology.training.scan_backend"
+    assert error.value.where == "biosignals.training.scan_backend"
 
 
 def test_what_was_kept_under_other_settings_is_not_taken_up(epochs, tmp_path, monkeypatch):

@@ -26,8 +26,12 @@ def lab(road, tmp_path_factory) -> tuple[Workplace, Path]:
     (root / "card.json").unlink()  # by which it would be known as the demo's data
     settings = {
         "scale": "tiny",
-        "features": {"sources": ["multimediate"]},
-        "experiments": {"models": ["da_mamba"], "adapt_mpiigi": True, "adapt_steps": 2},
+        "dialogue": {
+            "sources": ["multimediate"],
+            "models": ["da_mamba"],
+            "adapt_mpiigi": True,
+            "adapt_steps": 2,
+        },
         "corpora": {
             "noxi": {"root": str(root / "noxi"), "shards": 3, "edition": "lab1"},
             "noxi_add": {"root": str(root / "noxi"), "shards": 1, "edition": "lab1"},

@@ -23,8 +23,8 @@ def lab(copy) -> Workplace:
         name: {"root": str(root / folder), "shards": 1, "ground_truth": str(root / "ground_truth")}
         for name, folder in (("noxi", "noxi"), ("noxi_add", "noxi"), ("mpiigi", "mpiigi"))
     }
-    sources = {"sources": ["multimediate"]}
-    settings = {"scale": "tiny", "features": sources, "experiments": {"models": ["da_mamba"]}, "corpora": own}
+    dialogue = {"sources": ["multimediate"], "models": ["da_mamba"]}
+    settings = {"scale": "tiny", "dialogue": dialogue, "corpora": own}
     (copy.folder / "lab.yaml").write_text(yaml.safe_dump(settings))
     settings["tables"] = {"allow_incomplete": True}
     (copy.folder / "incomplete.yaml").write_text(yaml.safe_dump(settings))

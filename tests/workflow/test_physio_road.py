@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from docs.draw_jobs import PAGE, edges_of
 from tests.workflow.workplace import Workplace, rules
 
 pytestmark = pytest.mark.workflow
@@ -43,6 +44,11 @@ def test_both_tables_hold_published_and_measured_rows(gone):
         for ending in (".md", ".png", ".provenance.json", ".faults.csv"):
             assert (gone.folder / table.replace(".csv", ending)).stat().st_size
         assert {row["source"] for row in rows(gone, table)} == {"published", "measured"}
+
+
+def test_the_page_of_jobs_draws_what_the_rules_say(gone):
+    said = gone.snakemake(MISSING, "--rulegraph", "mermaid-js")
+    assert edges_of(said) and edges_of(said) <= edges_of(PAGE.read_text(encoding="utf-8"))
 
 
 def test_what_is_wrong_with_the_files_is_listed_and_stops_nothing(gone):

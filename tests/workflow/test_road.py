@@ -17,6 +17,7 @@ import pytest
 
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
+from docs.draw_jobs import PAGE, edges_of
 from tests.workflow.workplace import TABLE, Workplace
 
 pytestmark = pytest.mark.workflow
@@ -52,6 +53,11 @@ def test_what_lies_beside_the_table(road):
     assert (road.folder / "results/tables/noxi_ccc.png").read_bytes().startswith(b"\x89PNG")
     faults = list(csv.DictReader(road.read("results/tables/noxi_ccc.faults.csv").splitlines()))
     assert {"corpus", "recording", "code", "found", "expected", "action"} <= set(faults[0])
+
+
+def test_the_page_of_jobs_draws_what_the_rules_say(road):
+    said = road.snakemake(TABLE, "--rulegraph", "mermaid-js")
+    assert edges_of(said) and edges_of(said) <= edges_of(PAGE.read_text(encoding="utf-8"))
 
 
 def test_a_logged_line_runs_by_itself(road, tmp_path):
@@ -127,9 +133,9 @@ def kill_when(place: Workplace, happened) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("experiments: {trainings: {}}", "training"),
+        ("dialogue: {trainings: {}}", "training"),
         ("scale: tini", "tiny"),
-        ("timeline: {clock_hz: 50}", "100"),
+        ("dialogue: {clock_hz: 50}", "100"),
     ],
 )
 def test_a_wrong_configuration_is_one_clear_error(road, tmp_path, text, says):

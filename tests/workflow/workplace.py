@@ -62,8 +62,7 @@ class Workplace:
         """Write the configuration of a lab that holds NoXi as raw media, and nothing else; return the file's name."""
         settings = {
             "scale": "tiny",
-            "features": {"sources": ["extracted"]},
-            "experiments": {"models": ["da_mamba"]},
+            "dialogue": {"sources": ["extracted"], "models": ["da_mamba"]},
             "corpora": {
                 "noxi": {"root": str(root), "ground_truth": str(truth), "shards": 1},
                 "noxi_add": {"root": "none"},

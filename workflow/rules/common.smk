@@ -12,7 +12,7 @@ from affectssm.vocabulary.corpora import DEMOS
 
 with said_last(WorkflowError):
     plan = Plan(config)
-    plan.features.write_computing()
+    plan.write_computing()
     if workflow.is_main_process:
         for notice in plan.places.notices():
             print(notice, file=sys.stderr)

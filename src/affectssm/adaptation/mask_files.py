@@ -35,7 +35,7 @@ def shapes_of(store: EpochStore, modalities: Sequence[str]) -> Shapes:
             store.files[0],
             f"no {', '.join(lacking)}",
             f"epochs of {', '.join(modalities)}",
-            "mend physiology.modalities",
+            "mend biosignals.modalities",
         )
     return {name: store.shapes[name][0] for name in modalities}, store.shapes[modalities[0]][1]
 

@@ -17,7 +17,7 @@ from affectssm.corpora.layout import Layout, find_sessions
 from affectssm.corpora.listing import Entry, Listing, is_named, is_session_folder, walk
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
-from affectssm.settings.config import PlaceSettings
+from affectssm.settings.corpora import PlaceSettings
 from affectssm.store.own import is_own
 from affectssm.vocabulary.corpora import CORPORA
 

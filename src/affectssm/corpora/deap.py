@@ -17,7 +17,7 @@ from affectssm.corpora.listing import Entry, Listing, check_root, walk
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.trials import Trial, first_of, manifest_of, note_strays
 from affectssm.errors import ConfigError, DataError, UnexpectedError
-from affectssm.settings.config import DeapSettings
+from affectssm.settings.corpora import DeapSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 from affectssm.vocabulary.corpora import CORPORA

@@ -18,7 +18,7 @@ from affectssm.vocabulary.stages import discovery_modules
 
 if TYPE_CHECKING:
     from affectssm.corpora.manifest import Manifest
-    from affectssm.settings.config import PlaceSettings
+    from affectssm.settings.corpora import PlaceSettings
 
 __all__ = [
     "discover_corpus",

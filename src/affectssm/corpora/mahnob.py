@@ -21,7 +21,7 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.media.biosignals import SignalFile
 from affectssm.media.session_xml import SessionXml, read_session_xml
 from affectssm.media.text import number, quoted
-from affectssm.settings.config import TrialCorpusSettings
+from affectssm.settings.corpora import TrialCorpusSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import Action, FaultLog
 from affectssm.store.ids import is_id

@@ -8,7 +8,7 @@ from affectssm.corpora import multimediate
 from affectssm.corpora.complete import Whole, whole_dialogues
 from affectssm.corpora.layout import Layout
 from affectssm.corpora.manifest import Manifest
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import CorpusSettings
 
 LAYOUT = Layout(
     corpus="mpiigi",

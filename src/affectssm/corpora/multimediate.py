@@ -15,7 +15,7 @@ from affectssm.corpora.people import Person, Source
 from affectssm.corpora.seats import Labels, language_of, note_session, seat
 from affectssm.corpora.spans import note_spans
 from affectssm.errors import DataError
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import CorpusSettings
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 from affectssm.store.ids import EXPECTED, is_id

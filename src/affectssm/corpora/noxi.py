@@ -8,7 +8,7 @@ from affectssm.corpora import multimediate
 from affectssm.corpora.complete import Whole, whole_dialogues
 from affectssm.corpora.layout import Layout
 from affectssm.corpora.manifest import Manifest
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import CorpusSettings
 
 # the 2023 edition calls test-base `test`
 FAMILY = {

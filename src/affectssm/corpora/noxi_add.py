@@ -9,7 +9,7 @@ from affectssm.corpora.complete import Whole, whole_dialogues
 from affectssm.corpora.layout import Layout
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.noxi import FAMILY
-from affectssm.settings.config import CorpusSettings
+from affectssm.settings.corpora import CorpusSettings
 
 LAYOUT = Layout(
     corpus="noxi_add",

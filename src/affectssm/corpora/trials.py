@@ -11,7 +11,7 @@ from affectssm.corpora.listing import Entry, Listing, own_text
 from affectssm.corpora.manifest import Manifest, StreamRow, shard_of
 from affectssm.corpora.signals import RATINGS
 from affectssm.errors import DataError
-from affectssm.settings.config import TrialCorpusSettings
+from affectssm.settings.corpora import TrialCorpusSettings
 from affectssm.store.faults import FaultLog
 from affectssm.store.ids import is_id
 from affectssm.vocabulary.kinds import KINDS

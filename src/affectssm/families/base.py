@@ -44,8 +44,8 @@ class Family(ABC, Generic[E]):
         foresees: ``module:function`` that names what its tables will miss, given what they expect (``expected``) and
             the manifests.
         word: how the configuration and command lines name it: its name or, of one from outside, its module.
-        settings, presets: of one from outside, the section of the configuration of its name, and scale -> what the
-            scale decides, of the whole configuration.
+        settings: the section of the configuration of its name, if it has one.
+        presets: scale -> what the scale decides, of the whole configuration.
         extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
             writes the demo, and code of a fault -> what it is.
 
@@ -73,6 +73,19 @@ class Family(ABC, Generic[E]):
         self.results = places.results
         self.wait: Wait = lambda corpora: None
         """Makes the workflow wait for the manifests of corpora, and for the check of what the tables will miss."""
+
+    @staticmethod
+    def check(config: Config) -> None:
+        """Look at the whole configuration.
+
+        Raises:
+            ValueError: ``expected; found; remedy`` for what this family cannot do with.
+        """
+
+    @property
+    def computing(self) -> Mapping[str, Any]:
+        """How its jobs compute, for ``results/computing.json``: what decides no result."""
+        return {}
 
     # -- corpora and editions ----------------------------------------------------------------------------------
 

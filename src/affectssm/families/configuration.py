@@ -1,9 +1,9 @@
-"""The configuration of some families: what all have in common, and a section of each one from outside."""
+"""The configuration of some families: what all have in common, and the corpora and the section of each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from affectssm.families import OWN
 from affectssm.families.base import Family
 from affectssm.families.registry import find_all, installed
 from affectssm.settings.base import Strict
-from affectssm.settings.config import Config, Corpora, settings_class
+from affectssm.settings.config import Config
+from affectssm.settings.corpora import Corpora, settings_class
 from affectssm.settings.load import overlay, read_all, validate
 from affectssm.vocabulary.corpora import CORPORA
 
@@ -26,7 +27,18 @@ def load_config(source: Mapping[str, Any] | str | Path | Sequence[str | Path] = 
             be had.
     """
     given, origin = read_all(source)
-    return validate(configuration(tuple(families_of(given))), given, origin)
+    families = families_of(given)
+    return validate(configuration(tuple(families)), _without_others(given, families), origin)
+
+
+def _without_others(given: Mapping[str, Any], families: Sequence[type[Family]]) -> dict[str, Any]:
+    """Return what is given without what config.yaml says of families of this package that are left out."""
+    others = [family for family in find_all(OWN) if family not in families]
+    kept = {key: value for key, value in given.items() if key not in {one.name for one in others}}
+    if isinstance(corpora := given.get("corpora"), Mapping):
+        left_out = {name for one in others for name in one.corpora}
+        kept["corpora"] = {name: value for name, value in corpora.items() if name not in left_out}
+    return kept
 
 
 def families_of(given: Mapping[str, Any]) -> list[type[Family]]:
@@ -43,24 +55,26 @@ def families_of(given: Mapping[str, Any]) -> list[type[Family]]:
 
 @cache
 def configuration(families: tuple[type[Family], ...]) -> type[Config]:
-    """Return the model of a configuration with some families."""
-    outside = [family for family in families if family.settings is not None]
-    if not outside:
-        return Config
-    corpora = {
-        name: _section(settings_class(name), CORPORA[name].title) for one in outside for name in one.corpora
-    }
-    composed = create_model("Corpora", __base__=Corpora, **corpora)  # type: ignore[call-overload]
-    sections = {one.name: _section(one.settings, one.__doc__ or one.name) for one in outside if one.settings}
-    found = create_model(
-        "Config", __base__=Config, corpora=_section(composed, "where the corpora lie"), **sections
-    )  # type: ignore[call-overload]
-    presets: Mapping[str, Any] = Config.presets
-    for family in outside:
-        presets = overlay(presets, family.presets)
-    found.presets = presets
+    """Return the model of a configuration with some families: each one's corpora, its section, scales and check."""
+    corpora = {name: _section(settings_class(name), _title(name)) for one in families for name in one.corpora}
+    composed = create_model("Corpora", __base__=Corpora, __doc__=Corpora.__doc__, **corpora)  # type: ignore[call-overload]
+    sections = {one.name: _section(one.settings, one.__doc__ or one.name) for one in families if one.settings}
+    sections["corpora"] = _section(composed, "where the corpora lie")
+    found = create_model("Config", __base__=Config, __doc__=Config.__doc__, **sections)  # type: ignore[call-overload]
+    found.presets = reduce(overlay, (family.presets for family in families), Config.presets)
+    found.checks = tuple(family.check for family in families)
     return found
 
 
+def default() -> type[Config]:
+    """Return the model of the configuration with the families of this package alone."""
+    return configuration(tuple(find_all(OWN)))
+
+
+def _title(corpus: str) -> str:
+    folder = CORPORA[corpus].folder
+    return CORPORA[corpus].title + (f" (in the root of {CORPORA[folder].title})" if folder else "")
+
+
 def _section(settings: type[Strict], description: str) -> tuple[type[Strict], Any]:
-    return settings, Field(description=description.splitlines()[0])
+    return settings, Field(description=description.splitlines()[0].rstrip("."))

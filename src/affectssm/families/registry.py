@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from affectssm.errors import ConfigError, listed
 from affectssm.families import OWN
 from affectssm.families.base import Family
+from affectssm.settings.config import Config
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.faults import CODES
 from affectssm.vocabulary.features import FEATURES
@@ -97,6 +98,11 @@ def _check(word: str, found: object) -> None:
     if lacking:
         raise ConfigError(
             f"family {word}", f"a description without {', '.join(lacking)}", "all of them", "see docs/add_a_family.md"
+        )  # fmt: skip
+    if found.name in Config.model_fields:
+        raise ConfigError(
+            f"family {word}", f"it is called {found.name}, as a section that all share", "another name",
+            "rename it",
         )  # fmt: skip
     _check_steps(word, found)
 

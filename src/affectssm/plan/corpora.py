@@ -10,7 +10,8 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from affectssm.plan.text import shell_words, short_hash
-from affectssm.settings.config import Config, PlaceSettings
+from affectssm.settings.config import Config
+from affectssm.settings.corpora import PlaceSettings
 from affectssm.settings.load import slice_json
 from affectssm.store import layout, own
 from affectssm.store.code import code_hash

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,16 @@ class FeaturePlan:
         settings = settings_of(feature, self.config.features)
         return json.dumps(decisive(settings), sort_keys=True)
 
-    def write_computing(self) -> None:
-        """Mark the results folder; write how things are computed (batches, weights, workers), and where corpora lie.
+    def write_computing(self, beside: Mapping[str, Any]) -> None:
+        """Mark the results folder; write how things are computed (batches, weights), and where corpora lie.
 
         The rules name these files but do not depend on them: a change of them reruns nothing.
+
+        Args:
+            beside: how else things are computed, as families say.
         """
         self.places.write_places()
-        how: dict[str, Any] = {"workers": self.config.experiments.training.workers}
+        how = dict(beside)
         for feature in self.network_features:
             settings = settings_of(feature, self.config.features)
             how[feature] = {name: settings[name] for name in NOT_THE_RESULT if name in settings}

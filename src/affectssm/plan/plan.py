@@ -119,6 +119,11 @@ class Plan:
             return self.owners[known["corpus"]]
         return None
 
+    def write_computing(self) -> None:
+        """Write how things are computed: of features and of what families say, see :class:`FeaturePlan`."""
+        said = [family.computing for family in self.families.values()]
+        self.features.write_computing({name: value for one in said for name, value in one.items()})
+
     # -- the look at all manifests that comes before anything is extracted or trained --------------------------
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -32,6 +32,9 @@ class Strict(BaseModel):
         if isinstance(value, tuple) and len(set(value)) < len(value):
             raise ValueError("a list that names each value once")
         return value
+
+
+Section = TypeVar("Section", bound=Strict)
 
 
 def is_section(annotation: Any) -> TypeGuard[type[Strict]]:
@@ -71,6 +74,24 @@ def with_defaults(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, 
     return merged
 
 
+def fill(given: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
+    """Return ``given`` with every absent or null key taken from ``preset``, recursively."""
+    filled = dict(given)
+    for key, value in preset.items():
+        if isinstance(value, dict):
+            inner = filled.get(key)
+            if inner is None or isinstance(inner, dict):
+                filled[key] = fill(inner or {}, value)
+        elif filled.get(key) is None:
+            filled[key] = value
+    return filled
+
+
+def at_scale(section: type[Section], preset: dict[str, Any]) -> Section:
+    """Return a section as a scale has it: what the scale decides, and its own defaults."""
+    return section.model_validate(with_defaults(preset, default_tree(section)))
+
+
 def dotted(key: Key) -> str:
     """Return ``("a", "b", 0)`` as ``a.b[0]``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
@@ -108,7 +129,7 @@ def _literals(annotation: Any) -> list[Any]:
 
 def describe(field: FieldInfo, item: bool = False) -> str:
     """Return what a field (or an item of its list) takes, in words: ``a whole number, at least 1``."""
-    if item:
+    if item and get_origin(field.annotation) is tuple:
         return _type_words(get_args(field.annotation)[0])
     limits = [text for constraint in field.metadata for text in _limits(constraint)]
     return ", ".join([_type_words(field.annotation), *limits])
@@ -123,6 +144,8 @@ def _type_words(annotation: Any) -> str:
         return f"one of {', '.join(map(str, inside))}"
     if origin is tuple:
         return f"a list of: {_type_words(inside[0])}"
+    if origin is dict:
+        return f"a section whose keys ({_type_words(inside[0])}) hold {_type_words(inside[1])}"
     if origin is Annotated:
         limits = [text for item in inside[1:] for text in _limits(item)]
         return ", ".join([_type_words(inside[0]), *limits])

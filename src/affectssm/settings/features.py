@@ -1,13 +1,124 @@
-"""What an extractor is told of the configuration, and which of it decides a feature's values."""
+"""The section of features: what extractors are told, and which of it decides a feature's values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
 
 from affectssm.errors import ConfigError
-from affectssm.settings.config import Config, Features
+from affectssm.settings.base import Strict, at_scale
 from affectssm.vocabulary.features import spec
+
+Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
+
+
+class FaceSettings(Strict):
+    """Face tracking (MediaPipe short-range detection and mesh)."""
+
+    min_confidence: float = Field(0.5, ge=0, le=1, description="confidence from which a detection is a face")
+    zoom: int = Field(
+        ge=1,
+        le=8,
+        description="look for faces in squares of 1/zoom of the height; 1 misses faces under a fifth of it, as of "
+        "distant cameras",
+    )
+
+
+class SpeechEncoderSettings(Strict):
+    """A frozen speech encoder run over overlapping chunks."""
+
+    model: str = Field(description="Hugging Face model id")
+    revision: Revision = Field("", description="40-character commit; empty: recorded by the first real load")
+    chunk_s: float = Field(20.0, gt=0, description="seconds a forward pass sees")
+    overlap_s: float = Field(1.5, ge=0, description="seconds on each side that are computed and dropped")
+    batch: int = Field(8, ge=1, description="chunks in a forward pass")
+    int8: bool = Field(False, description="int8 linear layers on CPUs (about 1.5 times faster, cosine 0.999)")
+
+
+class ClipSettings(Strict):
+    """CLIP image embeddings of the tracked face region."""
+
+    model: str = Field("ViT-B-32", description="open-clip architecture")
+    pretrained: str = Field("openai", description="name of the pretrained weights, for the record")
+    revision: Revision = Field("", description="40-character commit; empty: recorded by the first real load")
+    fps: float = Field(gt=0, description="pictures a second to encode; at most the video's own rate")
+    batch: int = Field(32, ge=1, description="pictures in a forward pass")
+    int8: bool = Field(False, description="int8 linear layers on CPUs (about twice as fast, cosine 0.9998)")
+    margin: float = Field(0.25, ge=0, le=2, description="face box enlarged by this share on each side")
+
+
+class FlowSettings(Strict):
+    """Dense optical flow between successive face crops."""
+
+    size: int = Field(112, ge=32, le=512, description="face crop in pixels (square)")
+    grid: int = Field(4, ge=1, le=16, description="cells a side the flow is pooled to (optical_flow only)")
+    method: Literal["dis_fast", "dis_medium", "farneback"] = Field("dis_medium", description="flow algorithm")
+    margin: float = Field(0.25, ge=0, le=2, description="face box enlarged by this share on each side")
+
+
+class Features(Strict):
+    """Extractors."""
+
+    weights: Literal["pretrained", "random"] = Field(
+        description="encoder weights; random (seeded) is for the demo"
+    )
+    size: Literal["full", "small"] = Field(description="encoder size; small only with random weights")
+    threads: int = Field(
+        1, ge=1, description="CPU threads of a network extractor (sums may differ in the last digits)"
+    )
+    weights_dir: str = Field("weights", description="folder with pretrained weights, one folder a model")
+    face_track: FaceSettings = Field(
+        description="face tracking, shared; a track is one person's: who is seen first, unless another is seen three "
+        "times as long"
+    )
+    wav2vec2: SpeechEncoderSettings = Field(
+        default_factory=lambda: SpeechEncoderSettings(model="facebook/wav2vec2-base-960h"),
+        description="wav2vec 2.0 speech embeddings",
+    )
+    speech_emotion: SpeechEncoderSettings = Field(
+        default_factory=lambda: SpeechEncoderSettings(
+            model="audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"
+        ),
+        description="speech encoder tuned for emotion (CC BY-NC-SA 4.0: non-commercial)",
+    )
+    clip_face: ClipSettings = Field(description="CLIP embeddings of the face region")
+    optical_flow: FlowSettings = Field(
+        default_factory=FlowSettings, description="dense flow on the face crop, pooled to a grid"
+    )
+    landmark_flow: FlowSettings = Field(
+        default_factory=FlowSettings, description="flow magnitude at the landmarks"
+    )
+
+    @model_validator(mode="after")
+    def _small_is_random(self) -> Features:
+        if self.size == "small" and self.weights == "pretrained":
+            raise ValueError("weights: random with size: small; weights is pretrained")
+        return self
+
+
+_SMALL: dict[str, Any] = {
+    "weights": "random",
+    "size": "small",
+    "clip_face": {"fps": 5.0},
+    "face_track": {"zoom": 1},
+    "optical_flow": {"method": "dis_fast"},  # a quarter of the time of dis_medium
+    "landmark_flow": {"method": "dis_fast"},
+}
+SCALES: dict[str, dict[str, Any]] = {
+    "paper": {
+        "weights": "pretrained",
+        "size": "full",
+        "clip_face": {"fps": 25.0},
+        "face_track": {"zoom": 4},
+        "optical_flow": {"method": "dis_medium"},
+        "landmark_flow": {"method": "dis_medium"},
+    },
+    "demo": _SMALL,
+    "tiny": _SMALL,
+}
+"""Scale -> what it decides of the section."""
 
 
 def settings_of(feature: str, features: Features) -> dict[str, Any]:
@@ -35,7 +146,7 @@ def completed(feature: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: for a key the feature does not have.
     """
-    known = settings_of(feature, Config.model_validate({}).features)
+    known = settings_of(feature, at_scale(Features, SCALES["demo"]))
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ConfigError(

@@ -18,9 +18,16 @@ from affectssm.settings.config import Config
 
 Section = TypeVar("Section", bound=Strict)
 SIBLINGS, OTHERS = 16, 4  # keys that an error names
-_NO_RESAMPLES = "remove the line: intervals are computed without resampling now"
-REMOVED = {"evaluation.bootstrap": _NO_RESAMPLES, "evaluation.bootstrap_seed": _NO_RESAMPLES}
-"""Keys that earlier versions had -> what to do about them."""
+REMOVED = {
+    "experiments": "it is dialogue now",
+    "timeline": "timeline.clock_hz is dialogue.clock_hz now",
+    "evaluation": "evaluation.scorer is dialogue.scorer now; remove bootstrap and bootstrap_seed: intervals are "
+    "computed without resampling",
+    "memory": "it is dialogue.memory now",
+    "features.sources": "it is dialogue.sources now",
+    "physiology": "it is biosignals now",
+}
+"""Keys that earlier versions had -> what became of them."""
 
 
 def read_all(source: Mapping[str, Any] | str | Path | Sequence[str | Path]) -> tuple[dict[str, Any], str]:
@@ -139,7 +146,7 @@ def _explain(section: type[Strict], error: ValidationError, origin: str) -> Conf
     """
     findings = sorted(error.errors(include_url=False), key=lambda item: item["type"] == "missing")
     first, others = findings[0], findings[1:]
-    key = first["loc"]
+    key = tuple(part for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
         found, expected, remedy = _unknown(section, key)
     elif first["type"] == "invalid_key":
@@ -147,23 +154,30 @@ def _explain(section: type[Strict], error: ValidationError, origin: str) -> Conf
     else:
         found, expected, remedy = _wrong(section, key, first)
     named = {
-        dotted(item["loc"]): _nearest(section, item["loc"]) if item["type"] == "extra_forbidden" else ""
+        dotted(item["loc"]): _meant(section, item["loc"]) if item["type"] == "extra_forbidden" else ""
         for item in others
         if item["type"] != "missing" or first["type"] == "missing"
     }
     if named:
-        meant = [f"{name} (did you mean {near}?)" if near else name for name, near in named.items()]
+        meant = [f"{name} ({words})" if words else name for name, words in named.items()]
         remedy += f"; then look at {listed(meant, OTHERS)}"
     return ConfigError(f"{origin}: {dotted(key)}" if key else origin, found, expected, remedy)
 
 
 def _unknown(section: type[Strict], key: Key) -> tuple[str, str, str]:
     """Explain an unknown key by the keys of its level, and by the nearest known one or what became of it."""
+    remedy = _meant(section, key) or "remove the key"
     if issubclass(section, Config) and dotted(key) in REMOVED:
-        return "a key that there is no more", "a file without it", REMOVED[dotted(key)]
-    nearest = _nearest(section, key)
-    remedy = f"did you mean {nearest}?" if nearest else "remove the key"
+        return "a key that there is no more", "a file without it", remedy
     return f"the unknown key {str(key[-1])!r}", f"one of {listed(_level(section, key), SIBLINGS)}", remedy
+
+
+def _meant(section: type[Strict], key: Key) -> str:
+    """What became of an unknown key, or the known one that it is most like, in words; "" where there is none."""
+    if issubclass(section, Config) and dotted(key) in REMOVED:
+        return REMOVED[dotted(key)]
+    nearest = _nearest(section, key)
+    return f"did you mean {nearest}?" if nearest else ""
 
 
 def _nearest(section: type[Strict], key: Key) -> str:

@@ -1,19 +1,12 @@
-"""Settings of the road of bio-signals: epochs, how trials are parted, what is trained, what goes missing and adapts."""
+"""Settings of trials of bio-signals: how they are cut and parted, what is trained, what goes missing, what chooses."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.settings.base import Strict
-from affectssm.settings.signal_models import (
-    BiMambaTTASettings,
-    LGGNetSettings,
-    MambaFormerSettings,
-    TSceptionSettings,
-)
 
 Modality = Literal["eeg", "eog", "emg", "ecg", "gsr"]
 Modalities = Annotated[tuple[Modality, ...], Field(min_length=1)]
@@ -107,54 +100,3 @@ class ChoiceSettings(Strict):
     ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         (0.2, 0.4, 0.6, 0.8), min_length=1, description="ratios of missing modalities they are tried at"
     )
-
-
-class Physiology(Strict):
-    """DEAP and MAHNOB-HCI to BiMamba-TTA's tables."""
-
-    modalities: ModalitySettings = Field(
-        default_factory=ModalitySettings, description="which modalities models see"
-    )
-    epochs: EpochSettings = Field(default_factory=EpochSettings, description="how trials are cut")
-    protocol: ProtocolSettings = Field(
-        default_factory=ProtocolSettings, description="folds, and what counts as high"
-    )
-    models: tuple[Literal["bimamba_tta", "tsception", "lggnet", "mambaformer"], ...] = Field(
-        ("bimamba_tta", "tsception", "lggnet", "mambaformer"),
-        min_length=1,
-        description="measured rows of bimtta_accuracy",
-    )
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (1, 2, 3, 4, 5), min_length=1, description="one run each; a cell is their mean"
-    )
-    control_seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (1, 2, 3, 4, 5),
-        min_length=1,
-        description="runs of bimtta_controls: one exchange of labels may agree with the truth by luck",
-    )
-    training: TrialTrainingSettings = Field(
-        default_factory=TrialTrainingSettings, description="the recipe of all models"
-    )
-    bimamba_tta: BiMambaTTASettings = Field(default_factory=BiMambaTTASettings, description="BiMamba-TTA")
-    tsception: TSceptionSettings = Field(default_factory=TSceptionSettings, description="TSception")
-    lggnet: LGGNetSettings = Field(default_factory=LGGNetSettings, description="LGGNet")
-    mambaformer: MambaFormerSettings = Field(default_factory=MambaFormerSettings, description="MambaFormer")
-    missing: MissingSettings = Field(
-        default_factory=MissingSettings, description="what goes missing from test segments"
-    )
-    methods: tuple[Literal["none", "tent", "eata", "read", "tltta", "bim_tta"], ...] = Field(
-        ("none", "tent", "eata", "read", "tltta", "bim_tta"),
-        description="measured rows of bimtta_missing; none is what the others are compared with",
-    )
-    adaptation: AdaptationSettings = Field(
-        default_factory=AdaptationSettings, description="test-time adaptation"
-    )
-    choice: ChoiceSettings = Field(
-        default_factory=ChoiceSettings, description="how its learning rates and thresholds are chosen"
-    )
-
-    @model_validator(mode="after")
-    def _compared_with_none(self) -> Physiology:
-        if "none" not in self.methods:
-            raise ValueError("methods with none, which the others are compared with; it is left out")
-        return self

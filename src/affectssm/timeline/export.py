@@ -34,13 +34,15 @@ SUFFIXES = {"parquet": ".parquet", "hdf5": ".h5"}
 log = logging.getLogger(__name__)
 
 
-def export(windows: Path, folders: Sequence[Path], source: str, format: str, out: Path) -> list[Path]:
+def export(
+    windows: Path, folders: Sequence[Path], features: Sequence[str], format: str, out: Path
+) -> list[Path]:
     """Write ``{corpus}/{recording}/{participant}.parquet`` (or .h5) for each target of a window index.
 
     Args:
         windows: the window index.
         folders: ``results/features/{corpus}-{edition}`` of each corpus.
-        source: extracted or multimediate.
+        features: to write, by name.
         format: parquet or hdf5.
         out: folder of the files.
 
@@ -50,10 +52,15 @@ def export(windows: Path, folders: Sequence[Path], source: str, format: str, out
     Raises:
         DataError: if a feature file is missing, or a file cannot be written.
     """
-    dataset = open_windows(windows, folders, source, cache_bytes=0)
+    dataset = open_windows(windows, folders, features, cache_bytes=0)
     index = dataset.index
     seats = max((len(target.partners) for target in index.targets), default=0)
-    settings = {"source": source, "clock_hz": index.clock_hz, "length": index.length, "format": format}
+    settings = {
+        "features": list(features),
+        "clock_hz": index.clock_hz,
+        "length": index.length,
+        "format": format,
+    }
     card = make_card("export", ["affectssm.timeline.export"], settings, [windows, *dataset.paths])
     order = np.argsort(index.target, kind="stable")
     ends = np.searchsorted(index.target[order], np.arange(len(index.targets)), side="right")

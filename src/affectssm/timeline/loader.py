@@ -19,7 +19,6 @@ from affectssm.timeline.index import WindowIndex, read_windows
 from affectssm.timeline.scaler import Scaler
 from affectssm.timeline.sources import CachedFeature, Source, StoredFeature, cache_bytes
 from affectssm.timeline.tracks import Key, TrackFiles, files_by_corpus
-from affectssm.vocabulary.features import GROUPS
 
 Shards = Mapping[str, Sequence[Path]]  # corpus -> files
 CACHE_BYTES = 2 << 30
@@ -164,27 +163,28 @@ def _columns(label: np.ndarray) -> np.ndarray:
 
 
 def open_windows(
-    windows: Path | str, folders: Iterable[Path | str], source: str, cache_bytes: int = CACHE_BYTES
+    windows: Path | str,
+    folders: Iterable[Path | str],
+    features: Iterable[str],
+    cache_bytes: int = CACHE_BYTES,
 ) -> WindowDataset:
-    """Return the windows of an index file with the features of a source and their labels, without those of test parts.
+    """Return the windows of an index file with some features and their labels, without those of test parts.
 
     Args:
         windows: ``results/windows/{task}/{part}.parquet``.
         folders: ``results/features/{corpus}-{edition}`` of each corpus.
-        source: extracted or multimediate.
+        features: their names.
         cache_bytes: as of :class:`WindowDataset`.
 
     Raises:
         DataError: if a feature file is missing.
     """
     index, places = read_windows(windows), [Path(folder) for folder in folders]
-    names = [name for group in GROUPS[source].values() for name in group]
-    features = {name: files_by_corpus(places, name, index) for name in names}
-    labels = files_by_corpus(
-        places, index.frames.label, index.select(lambda target: not is_test_split(target.split))
-    )
-    _require_files([path for one in (*features.values(), labels) for own in one.values() for path in own])
-    return WindowDataset(index, features, labels, cache_bytes=cache_bytes)
+    read = {name: files_by_corpus(places, name, index) for name in features}
+    open_splits = index.select(lambda target: not is_test_split(target.split))
+    labels = files_by_corpus(places, index.frames.label, open_splits)
+    _require_files([path for one in (*read.values(), labels) for own in one.values() for path in own])
+    return WindowDataset(index, read, labels, cache_bytes=cache_bytes)
 
 
 def _require_files(paths: Sequence[Path]) -> None:

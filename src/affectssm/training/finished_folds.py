@@ -82,7 +82,7 @@ class FinishedFolds(Generic[Kept]):
         """
         fold = self._found(number)
         if fold is None:
-            with scans_of(recipe, "physiology") as ran:
+            with scans_of(recipe, "biosignals") as ran:
                 fold = compute()
             self.ran |= ran
             self.files.write(self._paths(number), fold, with_backends(self.card, ran))

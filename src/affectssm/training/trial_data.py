@@ -39,7 +39,7 @@ class TrialData:
                 store.files[0].parent,
                 f"no {', '.join(lacking)}",
                 f"epochs of {', '.join(modalities)}",
-                "mend physiology.modalities",
+                "mend biosignals.modalities",
             )
         self.store, self.modalities, self.scaler = store, tuple(modalities), scaler
 

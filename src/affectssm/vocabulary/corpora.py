@@ -33,7 +33,7 @@ class Corpus:
 
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
-_SETTINGS = "affectssm.settings.config"
+_SETTINGS = "affectssm.settings.corpora"
 _DIALOGUES = (".stream", ".stream~", ".annotation.csv", ".wav", *VIDEOS)
 _SIGNALS = (".dat", ".bdf", "session.xml", "participant_ratings.csv", *VIDEOS)
 

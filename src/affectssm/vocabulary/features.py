@@ -51,15 +51,6 @@ _SPECS = (
 )
 FEATURES: dict[str, Spec] = {spec.name: spec for spec in _SPECS}
 
-GROUPS: dict[str, dict[str, list[str]]] = {
-    "extracted": {
-        "audio": ["wav2vec2", "speech_emotion"],
-        "visual": ["clip_face", "optical_flow", "landmark_flow"],
-    },
-    "multimediate": {"audio": ["egemapsv2", "w2vbert2"], "visual": ["clip", "openface2", "openpose"]},
-}
-"""Source -> modality group -> features, in the order models see them."""
-
 
 def spec(feature: str) -> Spec:
     """Return a feature's entry.
@@ -84,6 +75,6 @@ def in_shard(feature: str, kinds: Iterable[str]) -> bool:
     return spec(feature).kind in {*LABEL_KINDS, *kinds}
 
 
-def kinds_of(source: str) -> tuple[str, ...]:
-    """Return the kinds of manifest rows that the features of a source are made of."""
-    return tuple(dict.fromkeys(spec(name).kind for names in GROUPS[source].values() for name in names))
+def kinds_of(features: Iterable[str]) -> tuple[str, ...]:
+    """Return the kinds of manifest rows that some features are made of."""
+    return tuple(dict.fromkeys(spec(name).kind for name in features))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.run_settings import RunSettings
 from affectssm.families.dialogue.stages.frames import FRAMES as WINDOWS
-from affectssm.settings.config import Config
 from affectssm.store.card import make_card
 from affectssm.store.shards import ResumableShard, Track
 from affectssm.timeline.index import Target, write_index
@@ -104,7 +104,7 @@ def run_settings(
     model: str = "da_mamba", variant: str = "", selection: str = "val", **training
 ) -> RunSettings:
     """Settings of a run of eight steps in four epochs."""
-    tiny = Config.model_validate({"scale": "tiny"}).experiments
+    tiny = load_config({"scale": "tiny"}).dialogue
     own = getattr(tiny, model).model_dump() | {"dropout": 0.2}
     recipe = {
         "learning_rate": 3e-3, "weight_decay": 0.01, "batch": 4, "steps": 8, "steps_per_epoch": 2, "warmup_steps": 2,

@@ -4,7 +4,7 @@ import csv
 import statistics
 
 import pytest
-from test_tables import built, metrics_of
+from test_tables_dialogue import built, metrics_of
 
 from affectssm.families.dialogue.stages.tables.damamba_ablation import COLUMNS, SETTINGS, SWITCHES
 from affectssm.families.dialogue.stages.tables.noxi_ccc import METRICS
@@ -96,7 +96,7 @@ def test_a_drop_is_paired_by_seed(tmp_path, metrics):
 
 @pytest.mark.usefixtures("rendered")
 def test_without_all_corpora_the_drop_is_that_of_noxi(tmp_path):
-    from test_tables import write_labels
+    from test_tables_dialogue import write_labels
 
     labels = write_labels(tmp_path, splits=("test-base", "val"))
     metrics = [metrics_of(tmp_path, name, labels=labels, noise=NOISE[v]) for v, name in NAMES.items()]

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from affectssm.errors import ConfigError
+from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.stages.build import build_model
 from affectssm.models.build import parameter_count
-from affectssm.settings.config import Config
 
 EXTRACTED = {
     "wav2vec2": 768,
@@ -27,7 +27,7 @@ SOURCES = {"extracted": EXTRACTED, "multimediate": MULTIMEDIATE}
 def paper_parameters(name: str, dims: dict[str, int]) -> int:
     """Parameters of a model at paper scale; no weight is allocated."""
     with torch.device("meta"):
-        settings = getattr(Config(scale="paper").experiments, name)
+        settings = getattr(load_config({"scale": "paper"}).dialogue, name)
         return parameter_count(build_model(name, settings, dims, groups(dims)))
 
 
@@ -46,7 +46,7 @@ def test_dat_at_paper_scale_has_the_released_codes_66_8_million_parameters():
 
 
 def test_settings_may_be_given_as_a_dict_and_are_checked():
-    settings = Config(scale="tiny").experiments.da_mamba.model_dump()
+    settings = load_config({"scale": "tiny"}).dialogue.da_mamba.model_dump()
     assert parameter_count(build_model("da_mamba", settings, {"a": 3}, {"audio": ["a"], "visual": []}))
     with pytest.raises(ValueError, match="blcoks"):
         build_model("da_mamba", settings | {"blcoks": 2}, {"a": 3}, {"audio": ["a"], "visual": []})

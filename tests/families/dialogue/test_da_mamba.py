@@ -9,7 +9,7 @@ import torch
 
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.da_mamba import DAMamba
-from affectssm.settings.config import DAMambaSettings
+from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.frame_batch import FrameBatch
 from tests.families.dialogue.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 

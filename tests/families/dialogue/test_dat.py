@@ -10,7 +10,7 @@ from torch import Tensor
 
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.dat import DAT, CueProjections, TransformerLayer
-from affectssm.settings.config import DATSettings
+from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.frame_batch import FrameBatch
 from tests.families.dialogue.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from affectssm.families.base import answer
+from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.experiments import (
     Experiment,
     evaluation_settings,
@@ -13,13 +14,12 @@ from affectssm.families.dialogue.experiments import (
 )
 from affectssm.families.dialogue.run_settings import RunSettings
 from affectssm.plan.plan import Plan
-from affectssm.settings.config import Config
 from affectssm.store.code import reachable
 from affectssm.vocabulary.targets import load
 
 
 def config(**given):
-    return Config.model_validate(given)
+    return load_config(given)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,7 @@ def test_a_run_is_told_what_its_variant_changes_and_nothing_of_the_tables():
     assert changed == {"partner_fusion"} and full["seed"] == 2
     other = config(
         tables={"allow_incomplete": True},
-        evaluation={"scorer": "official"},
-        experiments={"seeds": [7, 8], "ablation_seeds": [2]},
+        dialogue={"scorer": "official", "seeds": [7, 8], "ablation_seeds": [2]},
     )
     assert run_settings(other, Experiment("da_mamba"), 2) == full
 
@@ -91,7 +90,7 @@ def test_the_catalogue_is_light():
 
 
 def test_every_job_is_told_what_its_model_knows_and_writes_it_as_it_was_told():
-    plan = Plan({"experiments": {"adapt_mpiigi": True}})
+    plan = Plan({"dialogue": {"adapt_mpiigi": True}})
     family = next(job.family for job in plan.jobs if job.family.name == "dialogue")
     experiment = next(name for name in family.experiments if "adapt_mpiigi" in name)
     known = {"experiment": experiment, "task": family.task(experiment), "seed": "1", "seeds": [1, 2]}

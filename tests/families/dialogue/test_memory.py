@@ -12,6 +12,7 @@ import pytest
 
 from affectssm.corpora.measure import DIMS
 from affectssm.errors import DataError
+from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.catalogue import STREAM_DIMS, memory_settings
 from affectssm.families.dialogue.run_settings import MemorySettings
 from affectssm.families.dialogue.stages import memory
@@ -19,7 +20,6 @@ from affectssm.families.dialogue.stages.memory import Steps, measure, read_outco
 from affectssm.families.dialogue.stages.memory_step import recipe_of
 from affectssm.families.dialogue.stages.memory_work import SEATS, build, random_windows
 from affectssm.models.build import parameter_count
-from affectssm.settings.config import Config
 from affectssm.store.code import reachable
 from affectssm.vocabulary.stages import memory_modules
 from tests.families.dialogue.long_step import begin_a_long_step
@@ -29,7 +29,7 @@ FACTS = {"model": "dat", "length": 96, "parameters": 7}
 
 
 def settings(**given):
-    return memory_settings(Config.model_validate({"memory": {"device": "cpu", "scale": "tiny"} | given}))
+    return memory_settings(load_config({"dialogue": {"memory": {"device": "cpu", "scale": "tiny"} | given}}))
 
 
 @pytest.fixture(scope="module")
@@ -185,10 +185,10 @@ def test_a_wrong_setting_is_no_memory_problem(measured_there):
 
 
 def test_sizes_are_the_users_where_the_scale_is():
-    own = {"scale": "demo", "experiments": {"da_mamba": {"d_model": 48}}, "memory": {"scale": "auto"}}
-    sizes = memory_settings(Config.model_validate(own))["sizes"]
+    own = {"scale": "demo", "dialogue": {"da_mamba": {"d_model": 48}, "memory": {"scale": "auto"}}}
+    sizes = memory_settings(load_config(own))["sizes"]
     assert sizes["demo"]["da_mamba"]["d_model"] == 48
-    assert sizes["paper"] == memory_settings(Config.model_validate({"scale": "paper"}))["sizes"]["paper"]
+    assert sizes["paper"] == memory_settings(load_config({"scale": "paper"}))["sizes"]["paper"]
     assert sizes["paper"]["training"]["batch"] == 128
     assert "workers" not in sizes["demo"]["training"]
 

@@ -225,5 +225,5 @@ def test_a_state_without_names_of_scan_backends_is_gone_on_from(task, tmp_path, 
 def test_a_scan_backend_that_cannot_run_is_named_with_the_reason(task, tmp_path):
     with pytest.raises(ConfigError, match=r"'mamba_ssm' cannot run here: .*cpu") as error:
         fit(run_settings(scan_backend="mamba_ssm"), *task, tmp_path / "1")
-    assert error.value.where == "experiments.training.scan_backend" and "auto" in error.value.remedy
+    assert error.value.where == "dialogue.training.scan_backend" and "auto" in error.value.remedy
     assert not (tmp_path / "1" / "checkpoint.safetensors").exists()

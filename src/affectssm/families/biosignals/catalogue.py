@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from affectssm.families.biosignals.experiments import CORPORA, TrialExperiment
+from affectssm.families.biosignals.settings import own
 from affectssm.settings.config import Config
 from affectssm.tables.published import published_hash
 from affectssm.timeline.dimensions import DIMENSIONS
@@ -32,7 +33,7 @@ def experiments_of(table: str, config: Config) -> list[TrialExperiment]:
     Raises:
         ConfigError: for an unknown table.
     """
-    models = named(_MODELS, table, "table") or tuple((model, "") for model in config.physiology.models)
+    models = named(_MODELS, table, "table") or tuple((model, "") for model in own(config).models)
     return [
         TrialExperiment(model, corpus, dimension, variant)
         for model, variant in models
@@ -44,12 +45,12 @@ def experiments_of(table: str, config: Config) -> list[TrialExperiment]:
 
 def seeds_of(table: str, config: Config) -> tuple[int, ...]:
     """The seeds whose runs a table averages."""
-    return config.physiology.control_seeds if table == CONTROLS else config.physiology.seeds
+    return own(config).control_seeds if table == CONTROLS else own(config).seeds
 
 
 def table_settings(config: Config, table: str) -> dict[str, Any]:
     """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
-    asked = config.physiology.model_dump(mode="json")
+    asked = own(config).model_dump(mode="json")
     held = [name for name in CORPORA if getattr(config.corpora, name).root != NO_CORPUS]
     experiments = experiments_of(table, config)
     models = {experiment.model for experiment in experiments}
@@ -59,7 +60,7 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "experiments": [experiment.name for experiment in experiments],
         "described": {experiment.name: described(experiment) for experiment in experiments},
         "titles": {model: TITLES[model] for model in sorted(models)}
-        | {method: METHOD_TITLES[method] for method in config.physiology.methods},
+        | {method: METHOD_TITLES[method] for method in own(config).methods},
         "sizes": {model: list(SIZES[model]) for model in sorted(models)},
         "demo": [corpus for corpus in held if getattr(config.corpora, corpus).root in PHYSIO_EDITIONS],
         "seeds": list(seeds_of(table, config)),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from affectssm.families.biosignals.settings import own
 from affectssm.settings.config import Config
 
 CORPORA = ("deap", "mahnob")
@@ -43,7 +44,7 @@ class TrialExperiment:
 
 def run_settings(config: Config, experiment: TrialExperiment, seed: int) -> dict[str, Any]:
     """What the runs of a part are told: everything that decides their result, and nothing else."""
-    asked = config.physiology
+    asked = own(config)
     return {
         "experiment": experiment.name,
         "model": experiment.model,
@@ -61,7 +62,7 @@ def run_settings(config: Config, experiment: TrialExperiment, seed: int) -> dict
 
 def adaptation_settings(config: Config, corpus: str) -> dict[str, Any]:
     """What adaptation on a corpus is told beside its runs: methods, streams, patterns and how to choose."""
-    asked = config.physiology
+    asked = own(config)
     return {
         "methods": list(asked.methods),
         "adaptation": asked.adaptation.model_dump(mode="json"),
@@ -78,5 +79,5 @@ def evaluation_settings(config: Config, experiment: TrialExperiment, seeds: Sequ
         "corpus": experiment.corpus,
         "dimension": experiment.dimension,
         "seeds": list(seeds),
-        "protocol": config.physiology.protocol.model_dump(mode="json"),
+        "protocol": own(config).protocol.model_dump(mode="json"),
     }

@@ -10,6 +10,7 @@ from affectssm.families.base import Family
 from affectssm.families.biosignals import catalogue, experiments
 from affectssm.families.biosignals.catalogue import ADAPTED_MODEL
 from affectssm.families.biosignals.experiments import TrialExperiment
+from affectssm.families.biosignals.settings import PRESETS, BiosignalsSettings, own
 from affectssm.families.biosignals.steps import STEPS
 from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.vocabulary import stages
@@ -25,10 +26,17 @@ class Biosignals(Family[TrialExperiment]):
     name = "biosignals"
     corpora: ClassVar = {name: CORPORA[name] for name in experiments.CORPORA}
     tables: ClassVar = {name: PAGES[name] for name in catalogue.TABLES}
-    sections = "corpora and physiology.models"
+    settings = BiosignalsSettings
+    presets = PRESETS
+    sections = "corpora and biosignals.models"
     steps = STEPS
     foresees = "affectssm.families.biosignals.stages.foreseen:missing"
     word = name
+
+    @property
+    def own(self) -> BiosignalsSettings:
+        """The section of this family."""
+        return own(self.config)
 
     @cached_property
     def experiments(self) -> dict[str, TrialExperiment]:
@@ -48,7 +56,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def expected(self) -> dict[str, Any]:
         """Return what the tables expect of the corpora."""
-        asked = self.config.physiology.model_dump(mode="json", include={"modalities", "protocol"})
+        asked = self.own.model_dump(mode="json", include={"modalities", "protocol"})
         return asked | {"modalities": {name: asked["modalities"][name] for name in self.held}}
 
     # -- epochs ------------------------------------------------------------------------------------------------
@@ -67,7 +75,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def epoch_settings(self) -> dict[str, Any]:
         """Return how trials are cut."""
-        return self.config.physiology.epochs.model_dump(mode="json")
+        return self.own.epochs.model_dump(mode="json")
 
     def epoch_code(self) -> str:
         """Return the hash of the code that cuts trials."""
@@ -93,7 +101,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def parts(self, corpus: str) -> list[str]:
         """Return what the jobs of an experiment train: shards, or the folds of the pooled protocol."""
-        protocol = self.config.physiology.protocol
+        protocol = self.own.protocol
         if protocol.protocol == "pooled":
             return [f"f{number:02d}" for number in range(protocol.folds)]
         return self.places.shards(corpus)
@@ -101,7 +109,7 @@ class Biosignals(Family[TrialExperiment]):
     def epochs_of_part(self, corpus: str, part: str) -> list[str]:
         """Return the epochs that a part's folds read: within subjects those of its shard, else all."""
         self.wait([corpus])
-        within = self.config.physiology.protocol.protocol == "within"
+        within = self.own.protocol.protocol == "within"
         return self._epochs(corpus, [part] if within else self.places.shards(corpus))
 
     def tested_shards(self, corpus: str, part: str) -> list[str]:
@@ -115,7 +123,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def threads(self) -> int:
         """Return the CPU threads of a run."""
-        return self.config.physiology.training.threads
+        return self.own.training.threads
 
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
@@ -132,7 +140,7 @@ class Biosignals(Family[TrialExperiment]):
     @property
     def mask_names(self) -> list[str]:
         """The masks of a shard and seed: ``{pattern}-{ratio}``."""
-        asked = self.config.physiology.missing
+        asked = self.own.missing
         return [f"{pattern}-{ratio:g}" for pattern in asked.patterns for ratio in asked.ratios]
 
     def mask_files(self) -> list[str]:
@@ -157,7 +165,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def choosing_checkpoints(self, corpus: str) -> list[str]:
         """Return the checkpoints of the runs that choose: those of the first seed, over both dimensions."""
-        first = self.config.physiology.seeds[:1]
+        first = self.own.seeds[:1]
         found = [TrialExperiment(ADAPTED_MODEL, corpus, dimension) for dimension in DIMENSIONS]
         return [f"{run}/checkpoint.safetensors" for one in found for run in self.runs(self._full(one), first)]
 
@@ -171,11 +179,11 @@ class Biosignals(Family[TrialExperiment]):
 
     def adaptation_code(self) -> str:
         """Return the hash of the code that adapts."""
-        return self.code(*stages.adaptation_modules(ADAPTED_MODEL, self.config.physiology.methods))
+        return self.code(*stages.adaptation_modules(ADAPTED_MODEL, self.own.methods))
 
     def choice_code(self) -> str:
         """Return the hash of the code that chooses."""
-        return self.code(*stages.choice_modules([ADAPTED_MODEL], self.config.physiology.methods))
+        return self.code(*stages.choice_modules([ADAPTED_MODEL], self.own.methods))
 
     def mask_code(self) -> str:
         """Return the hash of the code that draws masks."""

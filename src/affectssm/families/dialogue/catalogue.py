@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from affectssm.families.dialogue.experiments import MODELS, Experiment, model_settings
+from affectssm.families.dialogue.settings import GROUPS, PRESETS, DialogueSettings, features_of, own
+from affectssm.settings.base import at_scale
 from affectssm.settings.config import Config, Scale
 from affectssm.tables.published import published_hash
 from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS
-from affectssm.vocabulary.features import GROUPS
 from affectssm.vocabulary.models import TITLES
 from affectssm.vocabulary.targets import named
 
@@ -22,23 +23,24 @@ ABLATION = ("", "no_modality", "no_partner", "no_fusion", "transformer")
 
 
 def _noxi_ccc(config: Config) -> list[Experiment]:
-    models, sources = config.experiments.models, config.features.sources
+    asked = own(config)
+    models, sources = asked.models, asked.sources
     found = [Experiment(model, "", source) for model in models for source in sources]
-    if config.experiments.validation_rows or test_labels_withheld(config):
+    if asked.validation_rows or test_labels_withheld(config):
         found += [Experiment(model, "", source, "holdout") for model in models for source in sources]
-    adapts = config.experiments.adapt_mpiigi and config.corpora.mpiigi.root != NO_CORPUS
+    adapts = asked.adapt_mpiigi and vars(config.corpora)["mpiigi"].root != NO_CORPUS
     if adapts and "da_mamba" in models:
         found += [Experiment("da_mamba", "adapt_mpiigi", source) for source in sources]
     return found
 
 
 def _noxi_controls(config: Config) -> list[Experiment]:
-    sources, selection = config.features.sources, _selection(config)
+    sources, selection = own(config).sources, _selection(config)
     return [Experiment("da_mamba", variant, source, selection) for source in sources for variant in CONTROLS]
 
 
 def _damamba_ablation(config: Config) -> list[Experiment]:
-    asked, sources = config.experiments.ablation_source, config.features.sources
+    asked, sources = own(config).ablation_source, own(config).sources
     source = asked if asked in sources else sources[0]
     return [Experiment("da_mamba", variant, source, _selection(config)) for variant in ABLATION]
 
@@ -65,7 +67,7 @@ def experiments_of(table: str, config: Config) -> list[Experiment]:
 
 def seeds_of(table: str, config: Config) -> tuple[int, ...]:
     """The seeds of a table's experiments: the ablation compares in pairs and has more of its own."""
-    return config.experiments.ablation_seeds if table == "damamba_ablation" else config.experiments.seeds
+    return own(config).ablation_seeds if table == "damamba_ablation" else own(config).seeds
 
 
 def _selection(config: Config) -> str:
@@ -90,11 +92,11 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "table": table,
         "scale": config.scale,
         "experiments": [e.name for e in experiments],
-        "described": {e.name: described(e) for e in experiments},
+        "described": {e.name: described(e, config) for e in experiments},
         "titles": {model: TITLES[model] for model in MODELS},
         "weights": config.features.weights,
         "demo": sorted(name for name in CORPORA if getattr(config.corpora, name).root in DEMO_EDITIONS),
-        "d_model": {model: getattr(config.experiments, model).d_model for model in MODELS},
+        "d_model": {model: getattr(own(config), model).d_model for model in MODELS},
         "switches": {e.name: _switches(config, e) for e in experiments if e.model == "da_mamba"},
         "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
@@ -102,9 +104,8 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
     }
 
 
-def described(experiment: Experiment) -> dict[str, Any]:
+def described(experiment: Experiment, config: Config) -> dict[str, Any]:
     """What a table is told of one of its experiments."""
-    groups = GROUPS[experiment.source]
     return {
         "model": experiment.model,
         "variant": experiment.variant,
@@ -112,7 +113,7 @@ def described(experiment: Experiment) -> dict[str, Any]:
         "selection": experiment.selection,
         "split": experiment.split,
         "cells": list(experiment.cells),
-        "features": [feature for group in groups.values() for feature in group],
+        "features": features_of(own(config).groups[experiment.source]),
     }
 
 
@@ -132,12 +133,12 @@ def memory_settings(config: Config) -> dict[str, Any]:
 
     Where that is the scale of the configuration the sizes are the user's, else those of the scale.
     """
-    asked = config.memory
+    asked = own(config).memory
     scales: tuple[Scale, ...] = ("paper", "demo") if asked.scale == "auto" else (asked.scale,)
     return {
         **asked.model_dump(mode="json"),
         "models": list(MODELS),
-        "clock_hz": config.timeline.clock_hz,
+        "clock_hz": own(config).clock_hz,
         "groups": GROUPS["multimediate"],
         "feature_dims": STREAM_DIMS,
         "sizes": {scale: _sizes(config, scale) for scale in scales},
@@ -145,7 +146,7 @@ def memory_settings(config: Config) -> dict[str, Any]:
 
 
 def _sizes(config: Config, scale: Scale) -> dict[str, Any]:
-    own = config if scale == config.scale else Config.model_validate({"scale": scale})
-    sizes = own.experiments.model_dump(include={*MODELS, "training"})
+    its_own = at_scale(DialogueSettings, PRESETS[scale]["dialogue"])
+    sizes = (own(config) if scale == config.scale else its_own).model_dump(include={*MODELS, "training"})
     del sizes["training"]["workers"]  # how, not what
     return sizes

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from affectssm.families.dialogue.settings import own
 from affectssm.settings.config import Config
 from affectssm.vocabulary import stages
-from affectssm.vocabulary.features import GROUPS
 from affectssm.vocabulary.models import DIALOGUE_MODELS
 
 MODELS = tuple(DIALOGUE_MODELS)
@@ -38,7 +38,7 @@ class Experiment:
     Attributes:
         model: a name of the vocabulary's models of dialogues.
         variant: a key of VARIANTS; "" is the model as configured.
-        source: extracted or multimediate.
+        source: of features, a key of dialogue.groups.
         selection: ``val`` (NoXi's validation part selects the epoch, test parts are reported) or ``holdout``
             (held-out training sessions select it, so that the validation part can be reported).
     """
@@ -79,11 +79,12 @@ class Experiment:
 
 def model_settings(config: Config, experiment: Experiment) -> dict[str, Any]:
     """Sizes and switches of the model as this experiment has them."""
-    return getattr(config.experiments, experiment.model).model_dump() | VARIANTS[experiment.variant]
+    return getattr(own(config), experiment.model).model_dump() | VARIANTS[experiment.variant]
 
 
 def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str, Any]:
     """What one run is told: everything that decides its result, and nothing else."""
+    asked = own(config)
     settings: dict[str, Any] = {
         "experiment": experiment.name,
         "model": experiment.model,
@@ -92,14 +93,14 @@ def run_settings(config: Config, experiment: Experiment, seed: int) -> dict[str,
         "selection": experiment.selection,
         "fold": experiment.fold,
         "seed": seed,
-        "clock_hz": config.timeline.clock_hz,
-        "groups": GROUPS[experiment.source],
+        "clock_hz": asked.clock_hz,
+        "groups": asked.groups[experiment.source],
         "model_settings": model_settings(config, experiment),
-        "training": config.experiments.training.model_dump(exclude={"workers"}),  # how, not what
+        "training": asked.training.model_dump(exclude={"workers"}),  # how, not what
     }
     if experiment.variant == "adapt_mpiigi":
         base = experiment.base
-        settings |= {"adapt_steps": config.experiments.adapt_steps, "base": base.name, "base_fold": base.fold}
+        settings |= {"adapt_steps": asked.adapt_steps, "base": base.name, "base_fold": base.fold}
     return settings
 
 
@@ -121,5 +122,5 @@ def evaluation_settings(config: Config, experiment: Experiment, seeds: Sequence[
         "cells": list(experiment.cells),
         "source": experiment.source,
         "seeds": list(seeds),
-        **config.evaluation.model_dump(),
+        "scorer": own(config).scorer,
     }

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 from affectssm.families.base import Family
 from affectssm.families.dialogue import catalogue, experiments
 from affectssm.families.dialogue.experiments import Experiment
+from affectssm.families.dialogue.settings import PRESETS, DialogueSettings, features_of, own
 from affectssm.families.dialogue.steps import STEPS
 from affectssm.plan.machine import local_gpus
 from affectssm.plan.text import short_hash
-from affectssm.vocabulary.corpora import CORPORA
-from affectssm.vocabulary.features import GROUPS, kinds_of
+from affectssm.settings.config import Config
+from affectssm.vocabulary.corpora import CORPORA, NO_CORPUS
+from affectssm.vocabulary.features import kinds_of
 from affectssm.vocabulary.stages import memory_modules
 from affectssm.vocabulary.tables import PAGES
 
@@ -28,10 +30,38 @@ class Dialogue(Family[Experiment]):
     name = "dialogue"
     corpora: ClassVar = {name: CORPORA[name] for name in catalogue.CORPORA}
     tables: ClassVar = {name: PAGES[name] for name in catalogue.TABLES}
-    sections = "experiments and features.sources"
+    settings = DialogueSettings
+    presets = PRESETS
+    sections = name
     steps = STEPS
     foresees = "affectssm.families.dialogue.stages.foreseen:missing"
     word = name
+
+    @staticmethod
+    def check(config: Config) -> None:
+        """Models learn from a whole NoXi.
+
+        Raises:
+            ValueError: when it is not held, or lacks more than test parts.
+        """
+        noxi = vars(config.corpora)["noxi"]
+        if noxi.root == NO_CORPUS:
+            raise ValueError("corpora.noxi.root cannot be none: the models of these tables learn from NoXi")
+        if learned := [part for part in noxi.lacks if not part.startswith("test")]:
+            raise ValueError(
+                "corpora.noxi.lacks of test parts alone: models learn from the others; it has "
+                f"{', '.join(learned)}"
+            )
+
+    @property
+    def own(self) -> DialogueSettings:
+        """The section of this family."""
+        return own(self.config)
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """Processes that read batches."""
+        return {"workers": self.own.training.workers}
 
     @cached_property
     def experiments(self) -> dict[str, Experiment]:
@@ -49,8 +79,8 @@ class Dialogue(Family[Experiment]):
         """Return what the tables expect of the corpora."""
         asked = {(one.source, one.split, one.cells) for one in self.experiments.values()}
         return {
-            "kinds": {source: kinds_of(source) for source in sorted({source for source, _, _ in asked})},
-            "clock_hz": self.config.timeline.clock_hz,
+            "kinds": {source: self._kinds(source) for source in sorted({source for source, _, _ in asked})},
+            "clock_hz": self.own.clock_hz,
             "experiments": sorted([source, split, list(cells)] for source, split, cells in asked),
         }
 
@@ -73,9 +103,12 @@ class Dialogue(Family[Experiment]):
         """Return what is told of the windows that are predicted."""
         return self._window_settings(task, "prediction")
 
+    def _kinds(self, source: str) -> tuple[str, ...]:
+        return kinds_of(features_of(self.own.groups[source]))
+
     def _window_settings(self, task: str, part: str) -> dict[str, Any]:
-        kinds = list(kinds_of(task.split("-")[1]))
-        return {"part": part, "kinds": kinds, "clock_hz": self.config.timeline.clock_hz}
+        kinds = list(self._kinds(task.split("-")[1]))
+        return {"part": part, "kinds": kinds, "clock_hz": self.own.clock_hz}
 
     def training_manifests(self) -> list[str]:
         """Return the manifests of the corpora whose recordings are learnt from."""
@@ -159,7 +192,7 @@ class Dialogue(Family[Experiment]):
 
     def threads(self) -> int:
         """Return the CPU threads of a run."""
-        return self.config.experiments.training.threads
+        return self.own.training.threads
 
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
@@ -184,8 +217,7 @@ class Dialogue(Family[Experiment]):
 
     def features_of(self, experiment: str) -> list[str]:
         """Return the features an experiment reads, audio before visual."""
-        groups = GROUPS[self.experiment(experiment).source]
-        return [feature for group in groups.values() for feature in group]
+        return features_of(self.own.groups[self.experiment(experiment).source])
 
     # -- evaluation --------------------------------------------------------------------------------------------
 
@@ -197,7 +229,7 @@ class Dialogue(Family[Experiment]):
     def submitted_predictions(self, experiment: str) -> list[str]:
         """Return the predictions that a submission holds."""
         self.wait(self.held)  # so that Snakemake looks at the job again after the manifests
-        return self.predictions_of(experiment, self.config.experiments.seeds)
+        return self.predictions_of(experiment, self.own.seeds)
 
     def submission_settings(self, experiment: str) -> dict[str, Any]:
         """Return what a submission is told."""
@@ -224,7 +256,7 @@ class Dialogue(Family[Experiment]):
 
     def memory_mb(self) -> int:
         """Return the memory that the measurement itself may take, in MB."""
-        return 4000 + round(1000 * self.config.memory.limit_gb)
+        return 4000 + round(1000 * self.own.memory.limit_gb)
 
     def memory_code(self) -> str:
         """Return the hash of the code that decides what a training step is measured to take."""

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from affectssm.families.dialogue import settings
 from affectssm.settings.base import Strict
-from affectssm.settings.config import (
-    DAMambaSettings,
-    DATSettings,
-    Evaluation,
-    Memory,
-    TrainingSettings,
-)
+from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
 
 Groups = dict[str, tuple[str, ...]]
 """Modality group -> features, in the order models see them."""
@@ -67,7 +62,7 @@ class RunSettings(Told):
         return self.model_copy(update={"training": self.training.model_copy(update=changed)})
 
 
-class EvaluationSettings(Told, Evaluation):
+class EvaluationSettings(Told):
     """An evaluation of an experiment over some seeds: the split that is reported, the columns of the table."""
 
     experiment: str
@@ -75,6 +70,7 @@ class EvaluationSettings(Told, Evaluation):
     cells: tuple[str, ...]
     source: str
     seeds: tuple[int, ...]
+    scorer: Literal["by_frame", "official"]
 
 
 class SubmissionSettings(Told):
@@ -91,7 +87,7 @@ class Sizes(Told):
     training: TrainingSettings
 
 
-class MemorySettings(Told, Memory):
+class MemorySettings(Told, settings.MemorySettings):
     """The memory measurement: models, windows, and the sizes of every scale that may have to be taken."""
 
     models: tuple[str, ...]

@@ -41,5 +41,5 @@ def _require_modalities(path: Path, rows: Sequence[StreamRow], wanted: Sequence[
             path.parent,
             f"no trial with {', '.join(lacking)}",
             f"trials with {', '.join(wanted)}",
-            f"mend physiology.modalities.{corpus_of(path.parent)}, or the files (faults.parquet says what is wrong)",
+            f"mend biosignals.modalities.{corpus_of(path.parent)}, or the files (faults.parquet says what is wrong)",
         )

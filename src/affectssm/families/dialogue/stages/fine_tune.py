@@ -77,7 +77,7 @@ def fine_tune(settings: RunSettings, windows: Path, features: Sequence[Path], ou
     for number, session in enumerate(sessions):
         log.info("fold %d/%d: without session %s", number + 1, len(sessions), session)
         others = index.select(lambda target, out=session: target.recording != out)  # type: ignore[misc]
-        with scans_of(settings.training.model_dump(), "experiments") as ran:
+        with scans_of(settings.training.model_dump(), "dialogue") as ran:
             folder = resume_folder(out_dir) / file_name(session, "session")
             state = ResumeState(folder, f"{card['id']}-{session}", ran)
             own, rows = _tune(settings, base, others, features, state)

@@ -32,7 +32,7 @@ from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.families.dialogue.stages.memory import ENDED
 from affectssm.families.dialogue.stages.memory_work import SEATS, Recipe, build, train
 from affectssm.models.build import parameter_count
-from affectssm.settings.config import DATSettings
+from affectssm.settings.dialogues import DATSettings
 from affectssm.ssm.installed import trouble_with
 from affectssm.timeline.clock import ratio
 

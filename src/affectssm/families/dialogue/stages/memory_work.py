@@ -10,7 +10,7 @@ import torch
 from affectssm.families.dialogue.stages.build import build_model
 from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.families.dialogue.stages.task import Dialogues
-from affectssm.settings.config import DAMambaSettings, DATSettings, TrainingSettings
+from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.scaler import Scaler
 from affectssm.training.loop import Training
@@ -51,7 +51,7 @@ def train(recipe: Recipe, windows: int) -> set[str]:
     task.to(device)
     training = Training(task, own, SEED)
     batch = random_windows(recipe, windows).to(device)
-    with scans_of(own, "experiments") as ran:
+    with scans_of(own, "dialogue") as ran:
         for _ in range(STEPS):
             training.learn(batch)
     return ran

@@ -62,7 +62,7 @@ def predict(
             f"{settings.experiment} seed {settings.seed}",
             "name the run's own folder",
         )
-    with scans_of(settings.training.model_dump(), "experiments") as ran:
+    with scans_of(settings.training.model_dump(), "dialogue") as ran:
         tables = [
             _answers(run, prefix, settings, index, features)
             for index, prefix in asked_of(config, windows)

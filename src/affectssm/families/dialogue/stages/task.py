@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.families.dialogue.stages.models.output import FrameOutput
-from affectssm.settings.config import TrainingSettings
+from affectssm.settings.dialogues import TrainingSettings
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.frame_batch import FrameBatch
 from affectssm.timeline.scaler import Scaler

@@ -80,7 +80,7 @@ def fit(settings: RunSettings, windows: Path, features: Sequence[Path], out_dir:
     task = Dialogues(model, scaler, settings.training, settings.groups, learnt.index.per_label)
     training = Training(task, recipe, seed)
     learned, selecting = _learned(settings, learnt, select)
-    with scans_of(recipe, "experiments") as ran:
+    with scans_of(recipe, "dialogue") as ran:
         state = ResumeState(resume_folder(out_dir), card["id"], ran)
         training.run(learned, selecting, state)
     if not training.best:

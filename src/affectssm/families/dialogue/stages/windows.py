@@ -56,5 +56,5 @@ def _nobody(manifests: Sequence[Path], kinds: Sequence[str]) -> DataError:
         ", ".join(map(str, manifests)),
         "no participant of a training split has all that is needed",
         f"{', '.join(kinds)} and annotation of one at least",
-        "look into the fault table beside the manifest; without raw media set features.sources: [multimediate]",
+        "look into the fault table beside the manifest; without raw media set dialogue.sources: [multimediate]",
     )

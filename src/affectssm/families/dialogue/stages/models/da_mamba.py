@@ -26,10 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.families.dialogue.stages.models.cues import GroupEncoder, group_dims
+from affectssm.families.dialogue.stages.models.hybrid import HybridBlock
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.attention import Attention, clock_code
-from affectssm.models.hybrid import HybridBlock
-from affectssm.settings.config import DAMambaSettings
+from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.frame_batch import FrameBatch
 
 MAX_PARTNERS = 3  # MPIIGroupInteraction seats four

@@ -38,7 +38,7 @@ from torch.nn import functional
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.cues import group_dims
 from affectssm.families.dialogue.stages.models.output import FrameOutput
-from affectssm.settings.config import DATSettings
+from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.frame_batch import FrameBatch
 
 
@@ -213,10 +213,10 @@ class DAT(nn.Module):
         """
         if batch.length > self.positions:
             raise ConfigError(
-                "experiments.dat.positions",
+                "dialogue.dat.positions",
                 f"a window of {batch.length} frames",
                 f"at most {self.positions}, the learned positions",
-                "raise experiments.dat.positions and train again",
+                "raise dialogue.dat.positions and train again",
             )
         target = self.target(batch.target, batch.target_valid, batch.frame_valid)
         mask = batch.frame_valid.unsqueeze(1) & batch.partner_present.unsqueeze(-1)  # (B, P, L)

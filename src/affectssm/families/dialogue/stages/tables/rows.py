@@ -10,6 +10,7 @@ from affectssm.families.dialogue.stages.tables.measured import Measured, Told, m
 from affectssm.store.faults import Fault
 from affectssm.tables.page import Inputs
 from affectssm.tables.rows import gap_notes, has_interval, method_notes, no_interval, scale_note, score_cells
+from affectssm.vocabulary.kinds import STREAM_KINDS
 
 ADAPTED = ", adapted to MPIIGI"
 SELECTION = {
@@ -50,9 +51,10 @@ def data_of(measured: Measured, settings: Mapping[str, Any]) -> str:
 
 def weights_of(measured: Measured, settings: Mapping[str, Any]) -> str:
     """Of the encoders behind the features; owners' streams come from pretrained ones, the demo's do not."""
-    if measured.experiment.source == "extracted":
-        return settings["weights"]
-    return "random" if data_of(measured, settings) == "demo" else "pretrained"
+    read, demo = set(measured.experiment.features), data_of(measured, settings) == "demo"
+    simulated = demo and bool(read & set(STREAM_KINDS))
+    computed = bool(read - set(STREAM_KINDS))
+    return "random" if simulated or (computed and settings["weights"] == "random") else "pretrained"
 
 
 def notes(
@@ -64,7 +66,7 @@ def notes(
         scale_note(measured.corpora, settings, weights_of(measured, settings)),
         f"d={settings['d_model'][experiment.model]}",
     ]
-    if data_of(measured, settings) == "demo" and experiment.source == "multimediate":
+    if data_of(measured, settings) == "demo" and set(experiment.features) & set(STREAM_KINDS):
         found.append("streams simulated")
     found.append(SELECTION[experiment.variant if experiment.variant in SELECTION else experiment.selection])
     for name in metrics:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.models.attention import Attention
-from affectssm.settings.config import DAMambaSettings
+from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.ssm.mamba import BiMamba
 
 

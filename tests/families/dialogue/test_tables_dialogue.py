@@ -5,6 +5,7 @@ import pytest
 from scored_world import settings, write_labels, write_manifests, write_missing, write_predictions
 
 from affectssm.errors import ConfigError, DataError
+from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.catalogue import described
 from affectssm.families.dialogue.experiments import Experiment
 from affectssm.families.dialogue.stages.evaluate import evaluate
@@ -68,7 +69,9 @@ def corpora(tmp_path):
 
 def built(tmp_path, metrics, table="noxi_ccc", out="tables", **shape):
     told = SHAPED | shape
-    told |= {"described": {name: described(experiment_of(name)) for name in told["experiments"]}}
+    told |= {
+        "described": {name: described(experiment_of(name), load_config()) for name in told["experiments"]}
+    }
     path = build_table(table, told, metrics, corpora(tmp_path), ["wav2vec2"], tmp_path / out)
     return list(csv.DictReader(path.read_text().splitlines()))
 

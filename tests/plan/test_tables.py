@@ -1,0 +1,41 @@
+"""Which files a table has, what its command is told, and what a mistyped name is answered."""
+
+import json
+import shlex
+
+import pytest
+
+from affectssm.plan.plan import Plan
+from affectssm.plan.tables import said_of_times
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return Plan({}, str(tmp_path / "results"))
+
+
+def test_a_mistyped_table_is_told_the_nearest(plan):
+    error = plan.tables.no_such_table("noxi_cc")
+    assert "ask for results/tables/noxi_ccc.csv" in str(error) and "bimtta_missing" in str(error)
+
+
+def test_a_table_is_told_its_corpora_features_edition_and_settings(plan):
+    for table, owner in plan.tables.owners.items():
+        words = shlex.split(plan.tables.table_arguments(table))
+        settings = json.loads(words[words.index("--settings") + 1])
+        assert settings["table"] == table and settings["edition"].startswith("demo")
+        folders = words[words.index("--corpora") + 1 : words.index("--fault-features")]
+        assert [folder.rpartition("/")[2] for folder in folders] == [
+            plan.places.name(corpus) for corpus in owner.corpora_behind(table)
+        ]
+
+
+def test_each_edition_keeps_its_files_apart(plan, tmp_path):
+    other = Plan({"corpora": {"noxi": {"shards": 3, "root": "/data"}}}, str(tmp_path / "results"))
+    files = [one.tables.files("noxi_ccc") for one in (plan, other)]
+    assert not set(files[0].values()) & set(files[1].values())
+    assert plan.tables.files("bimtta_missing") == other.tables.files("bimtta_missing")
+
+
+def test_jobs_that_run_for_times_alone_are_counted():
+    assert said_of_times(1).startswith("1 job runs again") and said_of_times(2).startswith("2 jobs run again")
