@@ -28,8 +28,8 @@ from torch import Tensor
 from affectssm.adaptation.build import build_method
 from affectssm.adaptation.missing import draw
 from affectssm.adaptation.stream import run_stream
+from affectssm.corpora.channels import LEADS
 from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
-from affectssm.corpora.signals import LEADS
 from affectssm.families.configuration import load_config
 from affectssm.models.build import signal_model
 from affectssm.models.signals import classification_loss

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from affectssm.store.code import ROOT
+from affectssm.vocabulary.corpora import CORPORA
 from tests import stages
 
 NEW_MODULES = {
@@ -46,7 +47,7 @@ DECLARED = {
     "vocabulary/tables.py": [
         ('    "noxi_controls": ', '    "fresh": "affectssm.tables.fresh_table:page",\n')
     ],
-    "families/dialogue/catalogue.py": [('"mpiigi")  # of dialogues', '"fresh", ')],
+    "families/dialogue/catalogue.py": [('"noxi_add", "mpiigi"', '"fresh", ')],
     "families/biosignals/settings.py": [
         (
             "    tsception: ",
@@ -59,10 +60,13 @@ NEW = {"discovery fresh", "feature fresh", "train_biosignals fresh", "table fres
     f"{step}_biosignals fresh" for step in ("train", "evaluate", "adapt", "evaluate_adaptation")
 }
 
+DIALOGUES = [f"discovery {name}" for name, corpus in CORPORA.items() if corpus.labels]
 # module -> the stages that an edit of it runs again
 MADE_BY = {
     "corpora.discover": ["discovery *"],
     "corpora.noxi": ["discovery noxi", "discovery noxi_add"],
+    "corpora.specification": DIALOGUES,
+    "corpora.annotations": [*DIALOGUES, "feature engagement*"],
     "corpora.deap": ["discovery deap"],
     "corpora.demo.write": ["demo demo*"],
     "corpora.demo.physio": ["demo physio*"],

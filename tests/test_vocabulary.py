@@ -23,6 +23,7 @@ TARGETS = [
     *methods.METHODS.values(),
     *tables.PAGES.values(),
     *(spec.target for spec in features.FEATURES.values()),
+    *filter(None, (corpus.labels for corpus in corpora.CORPORA.values())),
 ]
 
 

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affectssm.corpora.annotations import count_lines, read_engagement, read_language, read_segments
+from affectssm.corpora.annotations import (
+    count_frames,
+    read_engagement,
+    read_language,
+    read_segments,
+    time_and_value,
+)
 from affectssm.errors import DataError
 
 
@@ -67,7 +73,7 @@ def test_length_and_valid_values_survive_any_mixture(tmp_path_factory, tokens):
     found = read_engagement(path)
     good = [isinstance(token, float) and 0 <= token <= 1 for token in tokens]
     assert found.valid.tolist() == good
-    assert count_lines(path) == len(tokens)
+    assert count_frames(path) == len(tokens)
     np.testing.assert_allclose(
         found.value, [t if g else 0 for t, g in zip(tokens, good, strict=True)], atol=1e-6
     )
@@ -94,7 +100,7 @@ def test_decimal_commas_tabs_and_encodings_are_read(tmp_path, encoding, end, res
     assert found.valid.tolist() == [True, True, False, True, False, True]
     np.testing.assert_array_equal(found.value, np.float32([0.25, 1, 0, 0.5, 0, 0]))
     assert ("wide_text" in dict(found.problems)) == encoding.startswith(("utf-16", "utf-32"))
-    assert count_lines(tmp_path / "expert.engagement.annotation.csv") == 6
+    assert count_frames(tmp_path / "expert.engagement.annotation.csv") == 6
 
 
 def test_commas_beside_points_are_never_guessed_about(tmp_path):
@@ -126,3 +132,46 @@ def test_transcripts_with_commas_and_tabs(tmp_path, encoding, mark):
     ]  # fmt: skip
     quote = ascii(mark.join(lines[2]))
     assert dict(problems)["segment_unparsable"] == f"1 of 3 lines, first at line 3: {quote}"
+
+
+def timed(tmp_path, lines):
+    path = tmp_path / "left.csv"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    found = read_engagement(path, time_and_value)
+    assert count_frames(path, time_and_value) == len(found.value) == len(found.valid)
+    return found
+
+
+@pytest.mark.parametrize("hz", [1, 10, 25, 60])
+def test_values_with_times_come_to_the_label_clock(tmp_path, hz):
+    moments = np.arange(4 * hz) / hz
+    found = timed(tmp_path, [f"{time:.6f};{0.1 + 0.2 * time:.6f}" for time in moments])
+    frames = (np.arange(100) + 0.5) / 25
+    assert found.valid.all() and not found.problems
+    np.testing.assert_allclose(found.value, 0.1 + 0.2 * np.minimum(frames, moments[-1]), atol=1e-5)
+
+
+def test_what_lies_beside_a_value_or_a_time_that_is_none_is_invalid(tmp_path):
+    lines = [f"{place / 10};0.5;x" for place in range(40)]
+    lines[10], lines[20:25] = "1.0;nan", ["no time;0.5"] * 5
+    found = timed(tmp_path, ["time;engagement", *lines])
+    frames = (np.arange(100) + 0.5) / 25
+    np.testing.assert_array_equal(
+        found.valid, ~(((frames > 0.9) & (frames < 1.1)) | ((frames > 1.9) & (frames < 2.5)))
+    )
+    text = dict(found.problems)["label_not_a_number"]
+    assert "without a time: 6 of 41 lines, first at line 1" in text and "nan: 1 of 41" in text
+
+
+@pytest.mark.parametrize("lines", [[], ["0.5"], ["-1;0.5", "1e9;0.5"], ["x;1", ";1"], ["0;high"]])
+def test_lines_of_another_form_are_no_label_with_times(tmp_path, lines):
+    found = timed(tmp_path, lines)
+    assert not found.valid.any() and "label_empty" in dict(found.problems)
+
+
+def test_times_and_values_may_have_decimal_commas_and_times_must_rise(tmp_path):
+    found = timed(tmp_path, ["0,0;0,25", "0,1;0,75", "0,1;0,5", "0,05;0,5", "0,2;1"])
+    np.testing.assert_allclose(
+        found.value, [0.35, 0.55, 0.75, 0.85, 0.95, 1, 1, 1][: len(found.value)], atol=1e-6
+    )
+    assert "without a time: 2 of 5" in dict(found.problems)["label_not_a_number"]

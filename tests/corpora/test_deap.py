@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from affectssm.corpora import deap
+from affectssm.corpora.channels import EEG
 from affectssm.corpora.deap_ratings import note_ratings, read_ratings
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.demo.pickle2 import dumps_dat, dumps_that_runs
 from affectssm.corpora.manifest import Manifest
-from affectssm.corpora.signals import EEG
 from affectssm.errors import ConfigError, DataError
 from affectssm.settings.corpora import DeapSettings
 from affectssm.store.faults import FaultLog

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from affectssm.corpora.demo import face, layout, speech, streams, texts, truth
+from affectssm.corpora.demo import dialogue_sessions, face, speech, streams, texts, truth
 from affectssm.corpora.demo.session import write_seat, write_surroundings
 from affectssm.corpora.demo.world import PAD, PER_LABEL, at_labels
 from affectssm.corpora.demo.write import write_demo
@@ -34,8 +34,8 @@ def tiny(tmp_path_factory) -> Path:
 def bad(tmp_path_factory) -> Path:
     """NoXi's train folder with the short recordings that hold the destructive specimens."""
     out = tmp_path_factory.mktemp("bad")
-    for session in layout.sessions("demo"):
-        if session.seconds == layout.SHORT_S:
+    for session in dialogue_sessions.sessions("demo"):
+        if session.seconds == dialogue_sessions.SHORT_S:
             world = truth.session_world(session)
             write_surroundings(session, out)
             for seat in session.seats:
@@ -118,28 +118,28 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     assert (out / "truth").is_dir()
 
 
-@pytest.mark.parametrize("edition", layout.EDITIONS)
+@pytest.mark.parametrize("edition", dialogue_sessions.EDITIONS)
 def test_every_specimen_of_an_edition_has_a_known_code(edition):
-    found = list(layout.specimens(edition))
+    found = list(dialogue_sessions.specimens(edition))
     assert len({(row.corpus, row.recording, row.participant, row.kind) for row in found}) == len(found)
     assert {row.code for row in found} - {""} <= set(CODES)
 
 
 def test_the_demo_holds_every_kind_of_specimen_and_no_destructive_one_outside_train():
-    rows = list(layout.specimens("demo"))
-    assert {row.kind for row in rows} == set(layout.KINDS)
+    rows = list(dialogue_sessions.specimens("demo"))
+    assert {row.kind for row in rows} == set(dialogue_sessions.KINDS)
     harmless = {"w2vbert2_rate", "empty_seat", "parallel_tree", "visual_only", "scene_stream", "dino_2304"}
     assert {row.kind for row in rows if row.split != "train"} <= harmless
 
 
 def test_the_table_of_specimens_is_written(tiny):
     with (tiny / "truth" / "specimens.csv").open(encoding="utf-8") as file:
-        rows = [layout.Specimen(**row) for row in csv.DictReader(file)]
-    assert rows == list(layout.specimens("demo-tiny"))
+        rows = [dialogue_sessions.Specimen(**row) for row in csv.DictReader(file)]
+    assert rows == list(dialogue_sessions.specimens("demo-tiny"))
 
 
 def test_labels_are_the_worlds_apart_from_the_planted_lines(tiny):
-    session = layout.sessions("demo-tiny")[0]
+    session = dialogue_sessions.sessions("demo-tiny")[0]
     expected = truth.session_world(session).engagement["expert"]
     path = tiny / "noxi" / "train" / "001" / "expert.engagement.annotation.csv"
     lines = path.read_text("latin-1").split("\n")[:-1]
@@ -153,13 +153,13 @@ def test_labels_are_the_worlds_apart_from_the_planted_lines(tiny):
 
 def test_the_face_is_found_in_the_coded_video(tiny):
     pictures = _pictures(tiny / "noxi" / "val" / "005" / "novice.video.mp4")
-    assert len(pictures) == round(layout.TINY_S * 25)
+    assert len(pictures) == round(dialogue_sessions.TINY_S * 25)
     assert pictures[0].shape == (face.SIZE, face.SIZE, 3)
     assert _share_with_a_face(pictures[::10]) == 1
 
 
 def test_optical_flow_follows_zv():
-    session = layout.sessions("demo")[0]
+    session = dialogue_sessions.sessions("demo")[0]
     zv = truth.session_world(session).zv["expert"][: PAD + 6 * 100]
     moves = face.motion(session.key, "expert", zv)
     grey = [
@@ -183,7 +183,7 @@ def test_a_latent_at_its_lower_end_is_a_head_at_rest():
 
 
 def test_the_energy_of_speech_follows_za():
-    session = layout.sessions("demo")[0]
+    session = dialogue_sessions.sessions("demo")[0]
     za = truth.session_world(session).za["novice"]
     sound = speech.synthesise(session.key, "novice", za).astype(float)
     energy = np.log(np.mean(sound.reshape(-1, 640) ** 2, axis=1) + 1)
@@ -197,7 +197,7 @@ def test_streams_have_the_dimensions_and_carry_the_latents(tiny):
     rows = table[(table.corpus == "noxi") & (table.recording == "005") & (table.participant == "expert")]
     folder = tiny / "noxi" / "val" / "005"
     for feature, dim in streams.DIMS.items():
-        path = folder / f"expert.{layout.NAMES_24[feature]}.stream~"
+        path = folder / f"expert.{dialogue_sessions.NAMES_24[feature]}.stream~"
         values = np.fromfile(path, "<f4").reshape(-1, dim)
         assert len(values) == len(rows)
         assert np.isfinite(values).all()

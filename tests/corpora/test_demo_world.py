@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from affectssm.corpora.demo import layout, truth, world
+from affectssm.corpora.demo import dialogue_sessions, truth, world
 
 
 @pytest.fixture(scope="module")
 def worlds():
-    return {session.key: truth.session_world(session) for session in layout.sessions("demo")}
+    return {session.key: truth.session_world(session) for session in dialogue_sessions.sessions("demo")}
 
 
 @pytest.fixture(scope="module")
 def planted(worlds):
-    return truth.planted(layout.sessions("demo"), worlds)
+    return truth.planted(dialogue_sessions.sessions("demo"), worlds)
 
 
 def test_engagement_follows_the_law_with_the_partners_lag(worlds):
@@ -40,7 +40,7 @@ def test_group_members_hear_the_mean_of_the_others(worlds):
 
 
 def test_latents_are_independent_smooth_and_bounded(worlds):
-    for session in layout.sessions("demo"):
+    for session in dialogue_sessions.sessions("demo"):
         if session.seconds < world.DECORRELATE_FROM_S:
             continue
         drawn = worlds[session.key]

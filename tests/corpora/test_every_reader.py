@@ -310,7 +310,7 @@ READERS = {
         "measure.read_engagement", "measure.read_header", "measure.body_rows", "seats.read_language",
         "seats.read_lines", "measure.decide_rate", "probe",
     ),
-    "noxi_add": ("measure.count_lines",),
+    "noxi_add": ("measure.count_frames",),
     "mpiigi": ("measure.read_header",),
     "deap": ("deap_preprocessed.read_dat", "deap.read_ratings", "deap_preprocessed._videos"),
     "deap-original": ("recorded.SignalFile", "deap_original.checked_kinds", "deap.read_ratings"),

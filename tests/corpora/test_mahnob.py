@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from affectssm.corpora import mahnob
+from affectssm.corpora.channels import EEG
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.manifest import Manifest
-from affectssm.corpora.signals import EEG
 from affectssm.errors import DataError
 from affectssm.settings.corpora import TrialCorpusSettings
 from tests.corpora.trees import codes

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from affectssm.corpora.demo import physio_layout
+from affectssm.corpora.demo import physio_subjects
 from affectssm.corpora.demo.physio import write_physio_demo
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
@@ -198,7 +198,7 @@ def test_recorded_signals_are_bipolar_and_in_ohm(demos: Path) -> None:
 def test_electrodes_come_in_one_order_whatever_the_files(demos: Path) -> None:
     import mne
 
-    from affectssm.corpora.signals import EEG
+    from affectssm.corpora.channels import EEG
 
     edition = demos / "physio-original"
     manifest = found_in(edition, "deap")
@@ -272,4 +272,4 @@ def test_the_second_visit_is_weaker_for_every_subject_of_deap_and_mahnob_has_non
 def test_no_edition_of_that_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="physio-original"):
         write_physio_demo("physio-big", tmp_path / "x")
-    assert set(physio_layout.EDITIONS) == {"physio", "physio-tiny", "physio-original"}
+    assert set(physio_subjects.EDITIONS) == {"physio", "physio-tiny", "physio-original"}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from affectssm.cli import main
+from affectssm.corpora.channels import EEG
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.manifest import read_manifest
-from affectssm.corpora.signals import EEG
 from affectssm.store.faults import Fault, read_faults
 from affectssm.store.shards import ShardReader
 from tests.media.odd_sounds import RATE, encoded, joined, noise, wav

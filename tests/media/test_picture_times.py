@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from affectssm.media.audio import AudioReader
 from affectssm.media.probe import probe
-from affectssm.media.spacing import are_neighbours, holes
+from affectssm.media.spacing import are_neighbours, gather, holes
 from affectssm.media.times import nominal_rate, without_strays
 from affectssm.media.video import VideoReader
-from affectssm.timeline.clock import clock_times, gather
+from affectssm.timeline.clock import clock_times
 from tests.media.odd_videos import (
     brightness,
     encoded,

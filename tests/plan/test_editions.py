@@ -6,6 +6,7 @@ import hashlib
 import json
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
 from affectssm.plan.plan import Plan
 from affectssm.store import layout
+from affectssm.vocabulary.corpora import CORPORA
 from tests.corpora.trees import dyad
 
 NAMED = {"root": "/data/NoXi", "shards": 4, "edition": "lab1"}
@@ -100,6 +102,13 @@ def test_tasks_and_tables_carry_the_name_and_the_shards() -> None:
     assert edition(whole(deap=NAMED, mahnob=NAMED), "biosignals") == "lab1-4"
     assert edition(whole(deap=NAMED, mahnob={"root": "none"}), "biosignals") == "lab1-4-0"
     assert edition(made) != edition(whole(noxi=NAMED)) != edition(whole())
+
+
+def test_a_corpus_without_a_demo_is_part_of_a_name_where_it_is_held_alone(monkeypatch) -> None:
+    monkeypatch.setitem(CORPORA, "mpiigi", replace(CORPORA["mpiigi"], demos={}))
+    held = {"noxi": NAMED, "noxi_add": NAMED | {"shards": 1}}
+    assert edition(whole(**held, mpiigi={"root": "none"})) == "lab1-4-1"
+    assert edition(whole(**held, mpiigi=NAMED)) == "lab1-4-1-mpiigi4"
 
 
 @pytest.mark.parametrize(

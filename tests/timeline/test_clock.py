@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affectssm.timeline.clock import clock_times, gather, ratio, to_labels
+from affectssm.media.spacing import gather
+from affectssm.timeline.clock import clock_times, ratio, to_labels
 
 
 def interpolated(value, index, phase):

@@ -14,10 +14,11 @@ import pytest
 
 from affectssm.corpora.demo.face import SIZE, Motion, render
 from affectssm.media.probe import probe
+from affectssm.media.spacing import gather
 from affectssm.store.faults import read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
-from affectssm.timeline.clock import clock_times, gather
+from affectssm.timeline.clock import clock_times
 from tests.corpora.trees import label, wav
 from tests.media.odd_videos import write_video
 from tests.workflow.workplace import REPOSITORY, TABLE, Workplace

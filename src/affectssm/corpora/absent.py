@@ -6,6 +6,7 @@ Said once where a whole corpus lacks it.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from affectssm.corpora.listing import Listing
 from affectssm.corpora.manifest import is_test_split
@@ -28,13 +29,17 @@ def note_listing(listing: Listing, log: FaultLog) -> None:
         )  # fmt: skip
 
 
-def note_absent(people: list[Person], log: FaultLog) -> None:
-    """Report labels, streams and media that are not there; files that cannot be used have had their row."""
+def note_absent(people: list[Person], kinds: Iterable[str], log: FaultLog) -> None:
+    """Report labels, and streams and media of some kinds, that are not there.
+
+    Files that cannot be used have had their row.
+    """
     _note_labels(people, log)
-    for kind in STREAM_KINDS:
-        _note_kind(kind, "missing_stream", "a stream of the multimediate set", people, log)
-    for kind in ("video", "audio"):
-        _note_kind(kind, "no_raw_media", f"raw {kind}, for the extracted features", people, log)
+    for kind in kinds:
+        if kind in STREAM_KINDS:
+            _note_kind(kind, "missing_stream", "a stream of the multimediate set", people, log)
+        else:
+            _note_kind(kind, "no_raw_media", f"raw {kind}, for the extracted features", people, log)
     for kind, sibling in _SIBLINGS.items():
         shipped = any(sibling in person.sources for person in people)
         if shipped and not any(kind in person.sources for person in people):

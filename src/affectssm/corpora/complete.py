@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections import Counter, deque
+import re
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from affectssm.corpora.layout import Layout, find_sessions
-from affectssm.corpora.listing import Entry, Listing, is_named, is_session_folder, walk
+from affectssm.corpora.listing import SPLIT_FOLDER, Entry, Listing, is_named, is_session_folder, walk
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
 from affectssm.settings.corpora import PlaceSettings
@@ -47,24 +47,18 @@ class Whole:
         title: the owner's name for it.
         units: part -> what is counted, in words; all of them are needed.
         look: finds them in a listing.
+        split_folder: names of the folders whose folders are sessions.
     """
 
     title: str
     units: Mapping[str, str]
     look: Callable[[Listing], Look]
+    split_folder: re.Pattern[str] = SPLIT_FOLDER
 
 
 def whole(corpus: str, settings: PlaceSettings) -> Whole:
     """Return what a corpus is made of, as its module says it."""
     return importlib.import_module(CORPORA[corpus].reader).whole(settings)
-
-
-def whole_dialogues(layout: Layout) -> Whole:
-    """Return what a corpus of dialogues is made of: the sessions of its splits, and labels."""
-    units = dict.fromkeys(layout.splits, "sessions")
-    if not all(map(is_test_split, layout.splits)):
-        units[LABELS] = "files"
-    return Whole(layout.title, units, lambda listing: _look_at_dialogues(listing, layout))
 
 
 def check_complete(
@@ -81,7 +75,8 @@ def check_complete(
     made_of = whole(corpus, settings)
     if not root.is_dir():
         return Look({})
-    look = made_of.look(walk(root, CORPORA[corpus].files, skip=ground_truth))
+    files = CORPORA[corpus].files
+    look = made_of.look(walk(root, files, skip=ground_truth, split_folder=made_of.split_folder))
     if look.copies:
         raise DataError(
             root,
@@ -138,7 +133,7 @@ def _better(corpus: str, root: Path, look: Look, settings: PlaceSettings) -> tup
     best: tuple[Path, Look] | None = None
     most = len(look.counts)
     for folder in list(root.absolute().parents)[:-1][:LEVELS_ABOVE]:  # never all that the machine has
-        listing = _glimpse(folder, files)
+        listing = _glimpse(folder, files, made_of.split_folder)
         inside = root.absolute().relative_to(folder).parts
         found = made_of.look(listing)
         ours = any(entry.parts[: len(inside)] == inside for entry in listing.files)
@@ -149,9 +144,9 @@ def _better(corpus: str, root: Path, look: Look, settings: PlaceSettings) -> tup
     return best
 
 
-def _glimpse(root: Path, files: tuple[str, ...]) -> Listing:
+def _glimpse(root: Path, files: tuple[str, ...], split_folder: re.Pattern[str] = SPLIT_FOLDER) -> Listing:
     """List a folder from the top down until FOLDERS_ABOVE were entered; sizes and times are not asked for."""
-    listing = Listing(root, files)
+    listing = Listing(root, files, split_folder)
     waiting: deque[tuple[str, ...]] = deque([()])
     entered = 0
     while waiting and entered < FOLDERS_ABOVE:
@@ -170,27 +165,12 @@ def _glimpse(root: Path, files: tuple[str, ...]) -> Listing:
             if entry.name.startswith(".") or not entry.name.isprintable():
                 continue
             if entry.is_dir(follow_symlinks=False):
-                if is_session_folder(inner, root.name):
+                if is_session_folder(inner, listing):
                     listing.sessions.append(inner)
                 waiting.append(inner)
             elif is_named(entry.name, files):
                 listing.files.append(Entry(inner, 0, 0))
     return listing
-
-
-def _look_at_dialogues(listing: Listing, layout: Layout) -> Look:
-    counts: Counter[str] = Counter()
-    files: dict[tuple[str, ...], list[Entry]] = {}
-    for session in find_sessions(listing, layout).sessions.values():
-        if not session.holds_data or session.split not in layout.splits:
-            continue
-        counts[session.split] += 1
-        for (role, kind), entries in session.files.items():
-            if role:
-                files[session.split, session.recording, role, kind] = entries
-            if role and kind == "annotation" and not is_test_split(session.split):
-                counts[LABELS] += 1
-    return Look(counts, copies_of(listing.root, files.values(), levels=2))
 
 
 def copies_of(root: Path, files: Iterable[list[Entry]], levels: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from affectssm.corpora.complete import RATINGS, SIGNALS, Look, Whole, copies_of
 from affectssm.corpora.deap_ratings import RatingsTable, note_ratings, read_ratings
 from affectssm.corpora.listing import Entry, Listing, check_root, walk
 from affectssm.corpora.manifest import Manifest
-from affectssm.corpora.trials import Trial, first_of, manifest_of, note_strays
+from affectssm.corpora.trial_manifest import Trial, first_of, manifest_of, note_strays
 from affectssm.errors import ConfigError, DataError, UnexpectedError
 from affectssm.settings.corpora import DeapSettings
 from affectssm.store.boundary import boundary

@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 from affectssm.corpora.alignment import align
+from affectssm.corpora.channels import STATUS_MASK, is_conductance
 from affectssm.corpora.deap_ratings import RatedTrial, RatingsTable
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.recorded import checked_file, checked_kinds
-from affectssm.corpora.signals import STATUS_MASK, is_conductance
-from affectssm.corpora.trials import Trial
+from affectssm.corpora.trial_manifest import Trial
 from affectssm.errors import DataError
 from affectssm.media.biosignals import SignalFile
 from affectssm.store.boundary import boundary

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from affectssm.corpora.channels import COLUMNS, PREPROCESSED, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, SCALE
 from affectssm.corpora.deap_ratings import RatingsTable
 from affectssm.corpora.listing import Entry
-from affectssm.corpora.signals import COLUMNS, PREPROCESSED, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, SCALE
-from affectssm.corpora.trials import Trial
+from affectssm.corpora.trial_manifest import Trial
 from affectssm.errors import DataError
 from affectssm.media.pickles import read_pickle
 from affectssm.media.probe import MediaError

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from affectssm.corpora.signals import SCALE
+from affectssm.corpora.channels import SCALE
 from affectssm.media.probe import MediaError
 from affectssm.media.text import number, quoted, read_text
 from affectssm.store.faults import FaultLog

@@ -53,6 +53,7 @@ class Listing:
 
     root: Path
     names: tuple[str, ...]
+    split_folder: re.Pattern[str] = SPLIT_FOLDER
     strays: bool = False
     files: list[Entry] = field(default_factory=list)
     sessions: list[tuple[str, ...]] = field(default_factory=list)
@@ -77,7 +78,13 @@ def check_root(root: Path, what: str) -> None:
     )
 
 
-def walk(root: Path, names: tuple[str, ...], skip: Path | None = None, strays: bool = False) -> Listing:
+def walk(
+    root: Path,
+    names: tuple[str, ...],
+    skip: Path | None = None,
+    strays: bool = False,
+    split_folder: re.Pattern[str] = SPLIT_FOLDER,
+) -> Listing:
     """List the files of a root whose names end in one of `names`, in either case, once and in sorted order.
 
     With `strays` all other files are listed, too.
@@ -85,7 +92,7 @@ def walk(root: Path, names: tuple[str, ...], skip: Path | None = None, strays: b
     Folders below a session folder are not entered, nor hidden ones, nor `skip` (the ground-truth root, where
     it lies inside).
     """
-    listing = Listing(root, names, strays)
+    listing = Listing(root, names, split_folder, strays)
     barred = {_identity(skip)} if skip is not None and skip.is_dir() else set()
     _walk(listing, root, (), barred | {_identity(root)})
     return listing
@@ -158,12 +165,10 @@ def _enter(
     hidden = entry.name.startswith(".") and not entry.name.startswith("..")
     if hidden or len(parts) >= MAX_DEPTH:
         return
-    if is_named(entry.name, listing.names) and not is_session_folder((*parts, entry.name), listing.root.name):
+    if is_named(entry.name, listing.names) and not is_session_folder((*parts, entry.name), listing):
         _add(listing, entry, parts)  # a folder under a file's name
         return
-    if is_session_folder(parts, listing.root.name) and any(
-        file.parts[:-1] == parts for file in listing.files
-    ):
+    if is_session_folder(parts, listing) and any(file.parts[:-1] == parts for file in listing.files):
         return
     identity = _identity(entry)
     if identity in barred:
@@ -172,7 +177,7 @@ def _enter(
     if is_own(entry.path):
         listing.own.append("/".join(inner))
         return
-    if is_session_folder(inner, listing.root.name):
+    if is_session_folder(inner, listing):
         listing.sessions.append(inner)
     _walk(listing, Path(entry.path), inner, barred | {identity})
 
@@ -187,12 +192,12 @@ def own_text(listing: Listing) -> str:
     return f"; left out because affectssm wrote it: {', '.join(listing.own[:3])}" if listing.own else ""
 
 
-def is_session_folder(parts: tuple[str, ...], root_name: str) -> bool:
+def is_session_folder(parts: tuple[str, ...], listing: Listing) -> bool:
     """Whether a folder lies right below a split folder and is not one itself (a parallel tree of MPIIGI)."""
     if not parts:
         return False
-    above = parts[-2] if len(parts) > 1 else root_name
-    return bool(SPLIT_FOLDER.fullmatch(above)) and not SPLIT_FOLDER.fullmatch(parts[-1])
+    above = parts[-2] if len(parts) > 1 else listing.root.name
+    return bool(listing.split_folder.fullmatch(above)) and not listing.split_folder.fullmatch(parts[-1])
 
 
 def _identity(folder: Path | os.DirEntry[str]) -> tuple[int, int]:

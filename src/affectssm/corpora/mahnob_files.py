@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from affectssm.corpora.listing import Entry, Listing
-from affectssm.corpora.trials import note_strays
+from affectssm.corpora.trial_manifest import note_strays
 from affectssm.store.faults import FaultLog
 
 _FOLDER = re.compile(r"\d{1,5}")

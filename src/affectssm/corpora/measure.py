@@ -8,8 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, TypeVar
 
-from affectssm.corpora.annotations import LABEL_ACTIONS, count_lines, read_engagement
-from affectssm.corpora.layout import EXTRAS
+from affectssm.corpora.annotations import LABEL_ACTIONS, Reader, count_frames, read_engagement
 from affectssm.corpora.manifest import LABEL_HZ, is_test_split
 from affectssm.corpora.people import Measured, Person
 from affectssm.corpora.spans import TOLERANCE
@@ -33,16 +32,35 @@ DIMS = {
     "openface2": (714, 673),
     "openpose": (139, 350),
 }
+# streams that are shipped and not used: dimensions they are known with (MPIIGI's dino has 2304)
+EXTRAS = {
+    "gemaps": (58,),
+    "soundnet": (256,),
+    "xlm_roberta_embeddings": (768,),
+    "openface3": (21,),
+    "kinect2.skeleton": (350,),
+    "kinect2.au": (17,),
+    "dino": (768,),
+    "swin": (768,),
+    "videomae": (1408,),
+    "imagebind": (1024,),
+}
 LOW_RATE = 0.5  # share of 25 Hz below which a stream is one of another rate, not one that lacks its tail
 TAIL_S, TAIL_SHARE = 0.2, 0.05  # what a stream's end may be off by and still fit a duration
 EXPECTED_LABEL = "a number in [0, 1] on every line, in UTF-8"
 
 
 class Measurer:
-    """Measures one participant; every fault goes to the log with the participant's name on it."""
+    """Measures one participant; every fault goes to the log with the participant's name on it.
 
-    def __init__(self, person: Person, log: FaultLog) -> None:
-        self.person, self.log = person, log
+    Args:
+        person: the participant.
+        labels: how the corpus writes its labels down.
+        log: where the faults go.
+    """
+
+    def __init__(self, person: Person, labels: Reader, log: FaultLog) -> None:
+        self.person, self.labels, self.log = person, labels, log
 
     def measure(self) -> None:
         """Fill the participant's `measured`, without the sources that cannot be used."""
@@ -87,8 +105,10 @@ class Measurer:
         if source is None:
             return None
         # a test label is only counted: its values are the evaluation's business
-        reader = _count_label if is_test_split(self.person.split) else _look_at_label
-        found = self._read("annotation", "unreadable_file", reader, "quarantined")
+        look = _count_label if is_test_split(self.person.split) else _look_at_label
+        found = self._read(
+            "annotation", "unreadable_file", lambda path: look(path, self.labels), "quarantined"
+        )
         if found is None:
             return None
         rows, problems, usable = found
@@ -246,14 +266,14 @@ class Measurer:
             self.fault("label_rows_differ", "annotation", f"{label.frames} rows", fitting, "truncated")
 
 
-def _look_at_label(path: Path) -> tuple[int, list[tuple[str, str]], bool]:
+def _look_at_label(path: Path, read: Reader) -> tuple[int, list[tuple[str, str]], bool]:
     """Rows of a label, what is odd about it, and whether any of it is valid."""
-    engagement = read_engagement(path)
+    engagement = read_engagement(path, read)
     return len(engagement.value), engagement.problems, bool(engagement.valid.any())
 
 
-def _count_label(path: Path) -> tuple[int, list[tuple[str, str]], bool]:
-    rows = count_lines(path)
+def _count_label(path: Path, read: Reader) -> tuple[int, list[tuple[str, str]], bool]:
+    rows = count_frames(path, read)
     return rows, [], rows > 0
 
 

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
-from affectssm.corpora import multimediate
-from affectssm.corpora.complete import Whole, whole_dialogues
-from affectssm.corpora.layout import Layout
-from affectssm.corpora.manifest import Manifest
-from affectssm.settings.corpora import CorpusSettings
+from affectssm.corpora import dialogues
+from affectssm.corpora.multimediate import multimediate
 
 # the 2023 edition calls test-base `test`
-FAMILY = {
+FOLDERS = {
     "train": "train",
     "val": "val",
     "test-base": "test-base",
     "test": "test-base",
     "test-additional": "test-additional",
 }
-LAYOUT = Layout(
+NOXI = multimediate(
     corpus="noxi",
     title="NoXi",
     roles=("expert", "novice"),
-    open_seats=False,
-    family=FAMILY,
+    folders=FOLDERS,
     splits=("train", "val", "test-base"),
     pattern="**/{train,val,test-base,test}/<session>/{expert,novice}.{*.stream,audio.wav,video.mp4}",
 )
-
-
-def discover(root: Path, ground_truth: Path | None, settings: CorpusSettings) -> Manifest:
-    """Find the sessions of NoXi below `root`; see `multimediate.discover`."""
-    return multimediate.discover(LAYOUT, root, ground_truth, settings)
-
-
-def whole(settings: CorpusSettings) -> Whole:
-    """Return what NoXi is made of."""
-    return whole_dialogues(LAYOUT)
+discover, whole = partial(dialogues.discover, NOXI), partial(dialogues.whole, NOXI)

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
-from affectssm.corpora import multimediate
-from affectssm.corpora.complete import Whole, whole_dialogues
-from affectssm.corpora.layout import Layout
-from affectssm.corpora.manifest import Manifest
-from affectssm.corpora.noxi import FAMILY
-from affectssm.settings.corpora import CorpusSettings
+from affectssm.corpora import dialogues
+from affectssm.corpora.multimediate import multimediate
+from affectssm.corpora.noxi import FOLDERS
 
-LAYOUT = Layout(
+NOXI_ADD = multimediate(
     corpus="noxi_add",
     title="NoXi-Add",
     roles=("expert", "novice"),
-    open_seats=False,
-    family=FAMILY,
+    folders=FOLDERS,
     splits=("test-additional",),
     pattern="**/test-additional/<session>/{expert,novice}.{*.stream,audio.wav,video.mp4}",
 )
-
-
-def discover(root: Path, ground_truth: Path | None, settings: CorpusSettings) -> Manifest:
-    """Find the sessions of NoXi-Add below NoXi's `root`; see `multimediate.discover`."""
-    return multimediate.discover(LAYOUT, root, ground_truth, settings)
-
-
-def whole(settings: CorpusSettings) -> Whole:
-    """Return what NoXi-Add is made of."""
-    return whole_dialogues(LAYOUT)
+discover, whole = partial(dialogues.discover, NOXI_ADD), partial(dialogues.whole, NOXI_ADD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affectssm.corpora.signals import LEADS, electrodes
+from affectssm.corpora.channels import LEADS, electrodes
 from affectssm.errors import DataError
 from affectssm.media.biosignals import SignalFile
 from affectssm.media.probe import MediaError

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from affectssm.corpora.annotations import read_language, read_lines
-from affectssm.corpora.layout import Found, Layout, Session, stream_name
 from affectssm.corpora.manifest import is_test_split
 from affectssm.corpora.people import Person, Source
+from affectssm.corpora.sessions import Found, Session
+from affectssm.corpora.specification import Specification
 from affectssm.errors import DataError
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
@@ -17,11 +18,11 @@ Labels = dict[tuple[str, str, str], Source]
 
 
 def seat(
-    session: Session, layout: Layout, root: Path, found: Found, labels: Labels, log: FaultLog
+    session: Session, corpus: Specification, root: Path, found: Found, labels: Labels, log: FaultLog
 ) -> list[Person]:
     """Participants of a session in seat order, with their files; `labels` come from the ground truth."""
     people, empty = [], []
-    for role in layout.roles:
+    for role in corpus.roles:
         sources = _sources(session, role, root, found, log)
         if sources:
             label = labels.get((session.split, session.recording, role))
@@ -30,7 +31,7 @@ def seat(
                     _note_duplicate(session, role, "annotation", [sources["annotation"], label], label, log)
                 sources["annotation"] = label
             people.append(Person(session.split, session.recording, role, sources))
-        elif layout.open_seats:
+        elif corpus.open_seats:
             empty.append(role)
     for role in empty:
         log.add(
@@ -41,12 +42,12 @@ def seat(
             expected="a participant, or nobody",
             action="ignored",
         )
-    if layout.open_seats:
+    if corpus.open_seats:
         people = _without_empty_chairs(people, log)
     return people
 
 
-def note_session(session: Session, root: Path, log: FaultLog) -> None:
+def note_session(session: Session, corpus: Specification, root: Path, log: FaultLog) -> None:
     """Report files of unknown roles, bodies without headers, and trees that are put together."""
     recording = session.recording
     for role, names in sorted(session.unknown.items()):
@@ -56,7 +57,7 @@ def note_session(session: Session, root: Path, log: FaultLog) -> None:
                 "unknown_role",
                 recording=recording,
                 participant=role,
-                stream=stream_name(rest) or rest,
+                stream=corpus.stream_kind(rest) or rest,
                 found=name,
                 expected="a file of a participant",
                 action="ignored",

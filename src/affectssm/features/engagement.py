@@ -14,6 +14,8 @@ from affectssm.corpora.annotations import LABEL_ACTIONS, read_engagement
 from affectssm.corpora.manifest import LABEL_HZ, StreamRow
 from affectssm.features.base import Extractor, Source
 from affectssm.store.shards import Track
+from affectssm.vocabulary.corpora import CORPORA
+from affectssm.vocabulary.targets import load
 
 
 class Labels(Extractor):
@@ -29,7 +31,7 @@ class Labels(Extractor):
         return not row.split.startswith("test")
 
     def extract(self, source: Source) -> Iterator[Track]:
-        labels = read_engagement(source.path)
+        labels = read_engagement(source.path, load(CORPORA[source.row.corpus].labels))
         time = (np.arange(len(labels.value)) + 0.5) / LABEL_HZ
         yield Track(
             np.where(labels.valid, labels.value, 0).astype(np.float32)[:, None], time, labels.valid, LABEL_HZ

@@ -109,7 +109,8 @@ def extract_shard(
 
         torch.set_num_threads(settings.get("threads", 1))
     extractor = make(feature, dict(settings))
-    card = make_card(f"features/{feature}", feature_modules(feature), decisive(settings), **extractor.card())
+    modules = feature_modules(feature, {row.corpus for rows in recordings.values() for row in rows})
+    card = make_card(f"features/{feature}", modules, decisive(settings), **extractor.card())
     reader = ShardReader(faces) if faces is not None and spec.needs_faces else None
     try:
         with ResumableShard(out, card) as result, FinishedElsewhere(result) as elsewhere:

@@ -1,8 +1,8 @@
 """``eeg``, ``eog``, ``emg``, ``ecg``, ``gsr`` and ``ratings``: the trials of DEAP and MAHNOB-HCI as tracks.
 
-Signals come at the file's rate, as it has them, in microvolts and Ohm (:mod:`affectssm.corpora.signals`): a row is a
+Signals come at the file's rate, as it has them, in microvolts and Ohm (:mod:`affectssm.corpora.channels`): a row is a
 sample, at the seconds since the stimulus began, so that the baseline lies before 0. ``ratings`` is one row of
-:data:`affectssm.corpora.signals.RATINGS` from 1 to 9, 0 where there is none; it is valid where valence or arousal is
+:data:`affectssm.corpora.channels.RATINGS` from 1 to 9, 0 where there is none; it is valid where valence or arousal is
 known.
 """
 
@@ -14,10 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.deap_preprocessed import read_dat
-from affectssm.corpora.deap_ratings import RatingsTable, read_ratings
-from affectssm.corpora.manifest import StreamRow
-from affectssm.corpora.signals import (
+from affectssm.corpora.channels import (
     COLUMNS,
     LEADS,
     PREPROCESSED_HZ,
@@ -29,6 +26,9 @@ from affectssm.corpora.signals import (
     is_conductance,
     resistance,
 )
+from affectssm.corpora.deap_preprocessed import read_dat
+from affectssm.corpora.deap_ratings import RatingsTable, read_ratings
+from affectssm.corpora.manifest import StreamRow
 from affectssm.features.base import Extractor, Source
 from affectssm.media.biosignals import SignalFile
 from affectssm.media.probe import MediaError

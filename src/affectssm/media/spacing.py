@@ -49,3 +49,40 @@ def holes(time: np.ndarray, period: float) -> np.ndarray:
     padded = np.concatenate([[0.0], gap, [0.0]])
     open_ = ~are_neighbours(padded[:-2], gap, padded[2:], period)
     return np.stack([time[:-1][open_] + period / 2, time[1:][open_] - period / 2], axis=1)
+
+
+def gather(
+    time: np.ndarray, valid: np.ndarray, times: np.ndarray, period: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Say between which native rows each frame of a clock lies.
+
+    The value of a frame is ``(1 - phase) * value[index] + phase * value[min(index + 1, T - 1)]``. A frame between two
+    rows is valid if both are and they are neighbours; a frame on a row needs that row
+    alone. Before the first and after the last row that row is held, for one native period at most.
+
+    Args:
+        time: (T,) float64, increasing: the rows' centres in seconds; any spacing.
+        valid: (T,) bool.
+        times: (L,) float64: the frames' centres in seconds.
+        period: nominal seconds between two rows.
+
+    Returns:
+        index (L,) int64 in [0, T-1], phase (L,) float32 in [0, 1), valid (L,) bool. Without rows all frames are invalid
+        and the index is 0.
+    """
+    rows, frames = len(time), len(times)
+    if rows == 0:
+        return np.zeros(frames, np.int64), np.zeros(frames, np.float32), np.zeros(frames, bool)
+    slack = SLACK * period
+    # the slack puts a frame that lies on a row, but for rounding, to that row and not to the one before
+    index = np.clip(np.searchsorted(time, times + slack, side="right") - 1, 0, rows - 1)
+    after = np.minimum(index + 1, rows - 1)
+    distance = times - time[index]
+    gap = time[after] - time[index]
+    gap_before = time[index] - time[np.maximum(index - 1, 0)]
+    gap_after = time[np.minimum(after + 1, rows - 1)] - time[after]
+    between = (distance > slack) & (gap > 0)
+    phase = np.where(between, distance / np.where(gap > 0, gap, 1.0), 0.0)
+    held = np.abs(distance) <= period + slack
+    whole = valid[after] & are_neighbours(gap_before, gap, gap_after, period)
+    return index, phase.astype(np.float32), valid[index] & np.where(between, whole, held)

@@ -92,13 +92,18 @@ class CorpusPlan:
 
         Shards, and corpora that are not held, are part of a name's joint edition: what is made of features must have
         another path wherever theirs do, or else Snakemake, which does not know yet what lies behind a manifest to be
-        made, finds nothing to do.
+        made, finds nothing to do. A corpus without a demo is part of it where it is held alone: to add one makes
+        nothing again.
         """
         held = self.held(family)
         names = {self.settings_of(corpus).edition for corpus in held}
         if len(names) == 1 and None not in names:
-            shards = [str(self.settings_of(corpus).shards) if corpus in held else "0" for corpus in family]
-            return "-".join([*map(str, names), *(shards[:1] if len(set(shards)) == 1 else shards)])
+            shards = {
+                corpus: str(self.settings_of(corpus).shards) if corpus in held else "0" for corpus in family
+            }
+            always = [shards[corpus] for corpus in family if CORPORA[corpus].demos]
+            added = [f"{corpus}{shards[corpus]}" for corpus in held if not CORPORA[corpus].demos]
+            return "-".join([*map(str, names), *(always[:1] if len(set(always)) == 1 else always), *added])
         editions = [self.edition(corpus) for corpus in held]
         return editions[0] if len(set(editions)) == 1 else short_hash(editions)[:8]
 

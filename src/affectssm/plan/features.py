@@ -59,9 +59,9 @@ class FeaturePlan:
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)
 
-    def feature_code(self, feature: str) -> str:
-        """Return the hash of the code that makes a feature."""
-        return code_hash(*stages.feature_modules(feature))
+    def feature_code(self, feature: str, corpus: str = "") -> str:
+        """Return the hash of the code that makes a feature, of a corpus."""
+        return code_hash(*stages.feature_modules(feature, [corpus] if corpus else []))
 
     def needs_faces(self, feature: str) -> bool:
         """Whether a feature reads the face track."""

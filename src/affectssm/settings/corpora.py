@@ -87,6 +87,12 @@ class CorpusSettings(PlaceSettings):
     )
 
 
+class FolderSettings(CorpusSettings):
+    """Where one corpus of dialogues lies of which there is no demo."""
+
+    root: Folder = Field(NO_CORPUS, description=f"folder of the corpus, or {NO_CORPUS} (you do not hold it)")
+
+
 class TrialCorpusSettings(PlaceSettings):
     """Where one corpus of trials of bio-signals lies."""
 

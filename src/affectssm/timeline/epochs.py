@@ -19,8 +19,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from affectssm.corpora.channels import RATINGS
 from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest
-from affectssm.corpora.signals import RATINGS
 from affectssm.errors import DataError, UnexpectedError
 from affectssm.settings.trials import EpochSettings
 from affectssm.store import layout

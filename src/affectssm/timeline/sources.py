@@ -14,7 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from affectssm.timeline.clock import clock_times, gather
+from affectssm.media.spacing import gather
+from affectssm.timeline.clock import clock_times
 from affectssm.timeline.tracks import Key, TrackFiles
 
 TIMES_BYTES = 256 << 20  # row times kept in memory by a StoredFeature

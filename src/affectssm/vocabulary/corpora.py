@@ -22,6 +22,8 @@ class Corpus:
         files: how the names of its files end, in small letters; what else lies below a root counts for nothing.
         demos: what the root says -> the edition that is made here.
         folder: where it lies below a demo's folder; its own name where empty.
+        labels: of a corpus with labels over time, ``module:function`` that reads a file of them as
+            :class:`affectssm.corpora.annotations.Marks`.
     """
 
     title: str
@@ -30,17 +32,19 @@ class Corpus:
     files: tuple[str, ...]
     demos: Mapping[str, str]
     folder: str = ""
+    labels: str = ""
 
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
 _SETTINGS = "affectssm.settings.corpora"
 _DIALOGUES = (".stream", ".stream~", ".annotation.csv", ".wav", *VIDEOS)
+_VALUE_A_LINE = "affectssm.corpora.annotations:value_a_line"
 _SIGNALS = (".dat", ".bdf", "session.xml", "participant_ratings.csv", *VIDEOS)
 
 
 def _dialogues(title: str, reader: str, folder: str = "") -> Corpus:
     demos = {name: name for name in DEMO_EDITIONS}
-    return Corpus(title, reader, f"{_SETTINGS}:CorpusSettings", _DIALOGUES, demos, folder)
+    return Corpus(title, reader, f"{_SETTINGS}:CorpusSettings", _DIALOGUES, demos, folder, _VALUE_A_LINE)
 
 
 CORPORA: dict[str, Corpus] = {

@@ -27,12 +27,15 @@ def demo_modules(edition: str) -> tuple[str, ...]:
 
 def discovery_modules(corpus: str) -> tuple[str, ...]:
     """Of what is found of a corpus."""
-    return "affectssm.corpora.discover", named(CORPORA, corpus, "corpus").reader
+    found = named(CORPORA, corpus, "corpus")
+    return "affectssm.corpora.discover", *filter(None, (found.reader, found.labels))
 
 
-def feature_modules(feature: str) -> tuple[str, ...]:
-    """Of a feature's values."""
-    return spec(feature).target, "affectssm.features.extract"
+def feature_modules(feature: str, corpora: Iterable[str] = ()) -> tuple[str, ...]:
+    """Of a feature's values; those of labels follow how some corpora write theirs down."""
+    found = spec(feature)
+    readers = {CORPORA[corpus].labels for corpus in corpora} if found.kind == "annotation" else set()
+    return found.target, "affectssm.features.extract", *sorted(readers)
 
 
 def check_modules(foresees: str) -> tuple[str, ...]:

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
+from affectssm.corpora.channels import (
+    EEG,
+    PREPROCESSED,
+    PREPROCESSED_HZ,
+    PREPROCESSED_SAMPLES,
+    is_conductance,
+)
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
-from affectssm.corpora.demo.physio_layout import DeapSubject
+from affectssm.corpora.demo.physio_subjects import DeapSubject
 from affectssm.corpora.demo.physio_world import Synthesiser, TrialTruth, quadrants_of, truth_of
 from affectssm.corpora.demo.pickle2 import dumps_dat, dumps_that_runs
 from affectssm.corpora.demo.seeds import generator
-from affectssm.corpora.signals import EEG, PREPROCESSED, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, is_conductance
 
 BASELINE_S, STIMULUS_S = 3.0, 60.0
 RATE = 512

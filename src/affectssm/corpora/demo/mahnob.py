@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from affectssm.corpora.channels import EEG
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
-from affectssm.corpora.demo.physio_layout import Layout, MahnobTrial
+from affectssm.corpora.demo.physio_subjects import Layout, MahnobTrial
 from affectssm.corpora.demo.physio_world import Synthesiser, TrialTruth, quadrants_of, truth_of
 from affectssm.corpora.demo.seeds import generator
-from affectssm.corpora.signals import EEG
 
 RATE = 256
 AROUND_S = 30.0  # before the stimulus

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from affectssm.corpora.demo import deap, mahnob, physio_layout, physio_oracle
-from affectssm.corpora.demo.physio_layout import Layout
+from affectssm.corpora.demo import deap, mahnob, physio_oracle, physio_subjects
+from affectssm.corpora.demo.physio_subjects import Layout
 from affectssm.corpora.demo.physio_world import (
     AROUSAL_FAST,
     AROUSAL_SKIN,
@@ -47,7 +47,7 @@ def write_physio_demo(edition: str, out: Path) -> None:
         ConfigError: if there is no such edition.
         DataError: if ``out`` holds something else, or cannot be written.
     """
-    found = physio_layout.layout(edition)
+    found = physio_subjects.layout(edition)
     with written_whole(Path(out), CONTENT) as folder:
         _write_deap(found, folder / "deap")
         if found.mahnob:
@@ -123,5 +123,5 @@ def _write_truth(found: Layout, folder: Path) -> dict[str, Any]:
     with (folder / "specimens.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["corpus", "participant", "recording", "kind", "code"])
-        writer.writerows(physio_layout.specimens(found))
+        writer.writerows(physio_subjects.specimens(found))
     return oracle

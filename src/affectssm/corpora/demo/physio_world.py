@@ -32,8 +32,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from affectssm.corpora.channels import EEG
 from affectssm.corpora.demo.seeds import generator
-from affectssm.corpora.signals import EEG
 
 SEGMENT_S = 4.0
 BANDS = {"theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0), "gamma": (30.0, 45.0)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from affectssm.corpora.demo import face, media, speech, ssi, streams, texts
-from affectssm.corpora.demo.layout import NOT_A_SESSION, Session
+from affectssm.corpora.demo.dialogue_sessions import NOT_A_SESSION, Session
 from affectssm.corpora.demo.world import LABEL_HZ, World, at_labels
 
 SHORT_BODY_BYTES = 20 * 88 * ssi.ELEMENT_BYTES + 10  # twenty rows and a piece of one

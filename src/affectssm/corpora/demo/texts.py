@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.demo.layout import Session
+from affectssm.corpora.demo.dialogue_sessions import Session
 from affectssm.corpora.demo.seeds import generator
 from affectssm.corpora.demo.world import LABEL_HZ
 

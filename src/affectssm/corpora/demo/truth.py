@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from affectssm.corpora.demo import layout
-from affectssm.corpora.demo.layout import Session
+from affectssm.corpora.demo.dialogue_sessions import Session, Specimen, specimens
 from affectssm.corpora.demo.world import (
     GRID_HZ,
     LABEL_HZ,
@@ -59,10 +58,10 @@ def write_truth(
     write_parquet(folder / "latents.parquet", table, SCHEMA, {})  # card.json speaks for all files
     write_json(folder / "oracle.json", planted(recordings, worlds))
     with (folder / "specimens.csv").open("w", newline="", encoding="utf-8") as file:
-        names = [field.name for field in dataclasses.fields(layout.Specimen)]
+        names = [field.name for field in dataclasses.fields(Specimen)]
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(dataclasses.asdict(specimen) for specimen in layout.specimens(edition))
+        writer.writerows(dataclasses.asdict(specimen) for specimen in specimens(edition))
 
 
 def planted(recordings: tuple[Session, ...], worlds: dict[str, World]) -> dict:

@@ -11,8 +11,8 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from affectssm.corpora.demo import layout, texts, truth
-from affectssm.corpora.demo.layout import Session
+from affectssm.corpora.demo import dialogue_sessions, texts, truth
+from affectssm.corpora.demo.dialogue_sessions import Session
 from affectssm.corpora.demo.whole import written_whole
 from affectssm.corpora.demo.world import World
 from affectssm.store.atomic import write_json
@@ -34,7 +34,7 @@ def write_demo(edition: str, out: Path) -> None:
         ConfigError: if there is no such edition.
         DataError: if ``out`` holds something else, or cannot be written.
     """
-    recordings = layout.sessions(edition)
+    recordings = dialogue_sessions.sessions(edition)
     with written_whole(Path(out), CONTENT) as folder:
         _write_all(edition, recordings, folder)
 
@@ -49,7 +49,7 @@ def _write_all(edition: str, recordings: tuple[Session, ...], out: Path) -> None
             if kind == "visual_only":
                 write_empty_seat(session, participant, out)
     _write_seats(recordings, worlds, out)
-    if not layout.withheld(edition):
+    if not dialogue_sessions.withheld(edition):
         _write_test_labels(recordings, worlds, out / "ground_truth")
     truth.write_truth(edition, recordings, worlds, out / "truth")
     written = sorted(path for path in out.rglob("*") if path.is_file())

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from affectssm.corpora.absent import note_listing
+from affectssm.corpora.channels import RATINGS
 from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.listing import Entry, Listing, own_text
 from affectssm.corpora.manifest import Manifest, StreamRow, shard_of
-from affectssm.corpora.signals import RATINGS
 from affectssm.errors import DataError
 from affectssm.settings.corpora import TrialCorpusSettings
 from affectssm.store.faults import FaultLog
