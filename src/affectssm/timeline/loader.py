@@ -163,28 +163,30 @@ def _columns(label: np.ndarray) -> np.ndarray:
 
 
 def open_windows(
-    windows: Path | str,
+    windows: WindowIndex | Path | str,
     folders: Iterable[Path | str],
     features: Iterable[str],
+    dims: Mapping[str, int] | None = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> WindowDataset:
-    """Return the windows of an index file with some features and their labels, without those of test parts.
+    """Return windows with some features and their labels, never those of test parts.
 
     Args:
-        windows: ``results/windows/{task}/{part}.parquet``.
+        windows: an index, or its file, ``results/windows/{task}/{part}.parquet``.
         folders: ``results/features/{corpus}-{edition}`` of each corpus.
         features: their names.
-        cache_bytes: as of :class:`WindowDataset`.
+        dims, cache_bytes: as of :class:`WindowDataset`.
 
     Raises:
         DataError: if a feature file is missing.
     """
-    index, places = read_windows(windows), [Path(folder) for folder in folders]
+    index = windows if isinstance(windows, WindowIndex) else read_windows(windows)
+    places = [Path(folder) for folder in folders]
     read = {name: files_by_corpus(places, name, index) for name in features}
     open_splits = index.select(lambda target: not is_test_split(target.split))
     labels = files_by_corpus(places, index.frames.label, open_splits)
     _require_files([path for one in (*read.values(), labels) for own in one.values() for path in own])
-    return WindowDataset(index, read, labels, cache_bytes=cache_bytes)
+    return WindowDataset(index, read, labels, dims, cache_bytes)
 
 
 def _require_files(paths: Sequence[Path]) -> None:

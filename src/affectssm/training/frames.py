@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +20,6 @@ from affectssm.timeline.stitch import Stitcher
 from affectssm.timeline.tracks import files_by_corpus
 
 log = logging.getLogger(__name__)
-
-
-def labelled_windows(
-    index: WindowIndex,
-    features: Sequence[str],
-    folders: Sequence[Path],
-    dims: Mapping[str, int] | None = None,
-) -> WindowDataset:
-    """Return the windows of an index with some features and the labels of their task, never those of test parts.
-
-    Args:
-        index: the windows.
-        features: that are read.
-        folders: ``results/features/{corpus}-{edition}`` of each corpus.
-        dims: columns of each feature where the windows themselves may have none of it.
-
-    Raises:
-        DataError: as :class:`WindowDataset`.
-    """
-    read = {name: files_by_corpus(folders, name, index) for name in features}
-    labels = files_by_corpus(folders, index.frames.label, index)
-    return WindowDataset(index, read, labels=labels, dims=dims)
 
 
 def content_of(

@@ -6,7 +6,7 @@ from affectssm.errors import DataError
 from affectssm.families.dialogue.stages.control import ExchangedLabels, donors, fitted, note_neighbours
 from affectssm.families.dialogue.stages.data import training_indexes
 from affectssm.timeline.index import Target
-from affectssm.training.frames import labelled_windows
+from affectssm.timeline.loader import open_windows
 
 
 def targets(sizes):
@@ -57,7 +57,7 @@ def test_a_control_of_one_participant_is_refused_before_the_first_batch(tmp_path
     windows, features = write_task(tmp_path)
     index, _ = training_indexes(run_settings(), windows)
     only = index.select(lambda target: target == index.targets[0])
-    alone = labelled_windows(only, run_settings().features, features)
+    alone = open_windows(only, features, run_settings().features)
     with pytest.raises(DataError, match="single participant"):
         ExchangedLabels(alone, seed=3)
 
@@ -71,7 +71,7 @@ def test_windows_carry_the_whole_track_of_their_donor(tmp_path):
     windows, features = write_task(tmp_path)
     settings = run_settings()
     index, _ = training_indexes(settings, windows)
-    plain = labelled_windows(index, settings.features, features)
+    plain = open_windows(index, features, settings.features)
     exchanged = ExchangedLabels(plain, seed=3)
     everything = np.arange(len(plain))
     batch, own = exchanged[everything], plain[everything]
@@ -87,7 +87,7 @@ def test_windows_carry_the_whole_track_of_their_donor(tmp_path):
 def test_an_exchange_is_redrawn_for_every_batch_or_holds_throughout(tmp_path):
     windows, features = write_task(tmp_path)
     index, _ = training_indexes(run_settings(), windows)
-    plain = labelled_windows(index, run_settings().features, features)
+    plain = open_windows(index, features, run_settings().features)
     batches = [range(start, start + 4) for start in range(20)]
     for part in (0, 1):  # donors, shifts
         redrawn = {tuple(ExchangedLabels(plain, 3, redraw=True).exchange(b)[part]) for b in batches}

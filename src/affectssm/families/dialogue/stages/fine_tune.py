@@ -24,7 +24,8 @@ from affectssm.families.dialogue.stages.task import Dialogues
 from affectssm.store.card import make_card
 from affectssm.store.ids import file_name
 from affectssm.timeline.index import WindowIndex
-from affectssm.training.frames import content_of, labelled_windows
+from affectssm.timeline.loader import open_windows
+from affectssm.training.frames import content_of
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState
 from affectssm.training.run_files import (
@@ -110,5 +111,5 @@ def _tune(
     recipe = settings.with_recipe(steps=steps, steps_per_epoch=steps, warmup_steps=warmup).training
     task = Dialogues(model, scaler, recipe, settings.groups, index.per_label)
     training = Training(task, recipe.model_dump(), settings.seed)
-    training.run(labelled_windows(index, settings.features, features, config["feature_dims"]), None, state)
+    training.run(open_windows(index, features, settings.features, config["feature_dims"]), None, state)
     return training.average.weights(model), training.history

@@ -21,8 +21,9 @@ from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.index import WindowIndex, read_windows
+from affectssm.timeline.loader import open_windows
 from affectssm.timeline.stitch import prediction_schema
-from affectssm.training.frames import labelled_windows, predict_windows
+from affectssm.training.frames import predict_windows
 from affectssm.training.run_files import CHECKPOINT, read_config
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.vocabulary.stages import prediction_modules
@@ -90,7 +91,7 @@ def _answers(
 ) -> pa.Table:
     """Predict the windows of an index with a run's weights of a prefix."""
     model, scaler, config = load_model(run, prefix)
-    windows = labelled_windows(index, settings.features, features, config["feature_dims"])
+    windows = open_windows(index, features, settings.features, config["feature_dims"])
     return predict_windows(model, scaler, windows, settings.training.batch, settings.training.workers)
 
 

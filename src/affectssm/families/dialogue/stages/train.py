@@ -17,8 +17,8 @@ from affectssm.families.dialogue.stages.data import training_indexes
 from affectssm.families.dialogue.stages.task import Dialogues
 from affectssm.models.build import parameter_count
 from affectssm.store.card import make_card
-from affectssm.timeline.loader import WindowDataset
-from affectssm.training.frames import content_of, labelled_windows
+from affectssm.timeline.loader import WindowDataset, open_windows
+from affectssm.training.frames import content_of
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState
 from affectssm.training.run_files import (
@@ -68,9 +68,9 @@ def fit(settings: RunSettings, windows: Path, features: Sequence[Path], out_dir:
         content=content,
         features=made_of,
     )
-    learnt = labelled_windows(train_index, settings.features, features)
+    learnt = open_windows(train_index, features, settings.features)
     dims, scaler = learnt.dims, learnt.scaler()
-    select = labelled_windows(select_index, settings.features, features, dims)
+    select = open_windows(select_index, features, settings.features, dims)
     torch.manual_seed(seed)
     model = build_model(settings.model, settings.model_settings, dims, settings.groups)
     log.info(
