@@ -30,14 +30,14 @@ from affectssm.adaptation.missing import draw
 from affectssm.adaptation.stream import run_stream
 from affectssm.corpora.channels import LEADS
 from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
+from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.families.configuration import load_config
-from affectssm.models.build import signal_model
-from affectssm.models.signals import classification_loss
+from affectssm.models.build import segment_model
+from affectssm.models.segments import classification_loss
 from affectssm.plan.plan import Plan
 from affectssm.settings.config import Config
 from affectssm.store.card import make_card
 from affectssm.store.faults import write_faults
-from affectssm.timeline.dimensions import DIMENSIONS
 
 RESULT = RESULTS / "full_size.md"
 TABLES = ("results/tables/bimtta_accuracy.csv", "results/tables/bimtta_missing.csv")
@@ -110,7 +110,7 @@ def signals(shape: Mapping[str, int], count: int) -> dict[str, Tensor]:
 def step_seconds(model: str, shape: Mapping[str, int], config: Config, rounds: int) -> float:
     """Seconds of a training step on a whole batch."""
     asked = config.biosignals
-    built = signal_model(model, getattr(asked, model), shape, 128.0, 512)
+    built = segment_model(model, getattr(asked, model), shape, 128.0, 512)
     optimiser = torch.optim.Adam(built.parameters(), lr=asked.training.learning_rate)
     given, labels = signals(shape, asked.training.batch), torch.arange(asked.training.batch) % 2
 
@@ -132,7 +132,10 @@ def stream_seconds(corpus: str, config: Config, rounds: int) -> float:
     batches = [{name: x[at : at + size] for name, x in masked.items()} for at in range(0, count, size)]
     methods = [
         build_method(
-            name, signal_model("bimamba_tta", asked.bimamba_tta, shape, 128.0, 512), asked.adaptation, [given]
+            name,
+            segment_model("bimamba_tta", asked.bimamba_tta, shape, 128.0, 512),
+            asked.adaptation,
+            [given],
         )
         for name in asked.methods
     ]
@@ -175,7 +178,7 @@ def disk(config: Config) -> dict[str, float]:
         found["masks"] += count * len(asked.missing.ratios) * len(asked.seeds) * units / 8
         trained = SUBJECTS[corpus] * asked.protocol.folds * len(DIMENSIONS) * len(asked.seeds)
         for model in asked.models:
-            built = signal_model(model, getattr(asked, model), seen, 128.0, 512)
+            built = segment_model(model, getattr(asked, model), seen, 128.0, 512)
             size = sum(t.numel() * t.element_size() for t in built.state_dict().values())
             found["checkpoints"] += trained * (size + 2 * 8 * sum(seen.values()))
         streams = len(asked.missing.patterns) * len(asked.missing.ratios) * len(asked.methods)

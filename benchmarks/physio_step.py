@@ -18,9 +18,9 @@ from measuring import Work, interleaved
 from pages import RESULTS, parser, processor, versions
 from torch import Tensor, nn
 
-from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
+from affectssm.models.bimamba_tta import RELEASED, BiMambaTTA
 from affectssm.models.pooled_filters import FORMULATIONS, pooled_filters
-from affectssm.models.signals import classification_loss
+from affectssm.models.segments import classification_loss
 from affectssm.settings.signal_models import BiMambaTTASettings
 
 RESULT = RESULTS / "physio_step.md"
@@ -31,13 +31,13 @@ NAMES = {"auto": "folded", "plain": "plain"}
 def build(formulation: str, dropout: float = 0.5) -> BiMambaTTA:
     """The released configuration, the same weights whatever the formulation."""
     torch.manual_seed(0)
-    return BiMambaTTA(BiMambaTTASettings(dropout=dropout), DEAP, 128, 512, formulation=formulation)
+    return BiMambaTTA(BiMambaTTASettings(dropout=dropout), RELEASED, 128, 512, formulation=formulation)
 
 
 def data(batch: int) -> tuple[dict[str, Tensor], Tensor]:
     """Signals whose neighbours are alike, standardised, and labels."""
     rng = torch.Generator().manual_seed(1)
-    noise = {name: torch.randn(batch, count, 512, generator=rng) for name, count in DEAP.items()}
+    noise = {name: torch.randn(batch, count, 512, generator=rng) for name, count in RELEASED.items()}
     slow = {name: x + 0.2 * x.cumsum(-1) for name, x in noise.items()}
     signals = {name: (x - x.mean()) / x.std() for name, x in slow.items()}
     return signals, torch.randint(0, 2, (batch,), generator=rng)

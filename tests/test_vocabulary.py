@@ -11,7 +11,7 @@ from affectssm.errors import ConfigError
 from affectssm.families.biosignals.settings import BiosignalsSettings
 from affectssm.families.configuration import default
 from affectssm.families.dialogue.settings import DialogueSettings
-from affectssm.settings.trials import Modality
+from affectssm.settings.biosignals import Modality
 from affectssm.store.code import code_hash
 from affectssm.vocabulary import corpora, features, kinds, methods, models, stages, tables
 from affectssm.vocabulary.targets import load
@@ -19,7 +19,7 @@ from affectssm.vocabulary.targets import load
 TARGETS = [
     *corpora.DEMOS.values(),
     *models.DIALOGUE_MODELS.values(),
-    *models.SIGNAL_MODELS.values(),
+    *models.SEGMENT_MODELS.values(),
     *methods.METHODS.values(),
     *tables.PAGES.values(),
     *(spec.target for spec in features.FEATURES.values()),
@@ -46,7 +46,7 @@ def test_a_corpus_is_found_and_says_what_it_is_made_of(corpus):
         stages.feature_modules,
         stages.training_modules,
         stages.prediction_modules,
-        stages.trial_training_modules,
+        stages.segment_training_modules,
         stages.table_modules,
         lambda name: stages.memory_modules([name]),
         lambda name: stages.adaptation_modules("bimamba_tta", [name]),
@@ -64,7 +64,7 @@ def test_the_modules_of_something_unknown_are_refused_with_what_there_is(modules
         (corpora.DEMOS, "physio", stages.demo_modules),
         (models.DIALOGUE_MODELS, "dat", stages.training_modules),
         (models.DIALOGUE_MODELS, "dat", stages.prediction_modules),
-        (models.SIGNAL_MODELS, "lggnet", stages.trial_training_modules),
+        (models.SEGMENT_MODELS, "lggnet", stages.segment_training_modules),
         (methods.METHODS, "tent", lambda name: stages.adaptation_modules("lggnet", [name])),
         (tables.PAGES, "noxi_ccc", stages.table_modules),
     ],
@@ -88,12 +88,12 @@ def test_the_settings_offer_what_there_is():
         assert sections[name].annotation is load(corpus.settings)
         assert set(corpus.demos.values()) <= set(corpora.DEMOS)
     assert choices(DialogueSettings, "models") == tuple(models.DIALOGUE_MODELS)
-    assert choices(BiosignalsSettings, "models") == tuple(models.SIGNAL_MODELS)
+    assert choices(BiosignalsSettings, "models") == tuple(models.SEGMENT_MODELS)
     assert choices(BiosignalsSettings, "methods") == tuple(methods.METHODS)
     assert get_args(Modality) == kinds.SIGNAL_KINDS
 
 
 def test_all_that_a_table_names_has_a_title():
-    assert set(models.TITLES) == {*models.DIALOGUE_MODELS, *models.SIGNAL_MODELS}
-    assert set(models.SIZES) == set(models.SIGNAL_MODELS)
+    assert set(models.TITLES) == {*models.DIALOGUE_MODELS, *models.SEGMENT_MODELS}
+    assert set(models.SIZES) == set(models.SEGMENT_MODELS)
     assert set(methods.TITLES) == set(methods.METHODS)

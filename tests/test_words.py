@@ -10,10 +10,14 @@ from affectssm.store.code import ROOT
 
 # family -> its words
 WORDS = {
+    "biosignals": ("bio-?signals", "physio", "deap", "mahnob", "valence", "arousal"),
     "dialogue": ("dialogue", "noxi", "mpiigi", "engagement"),
 }
 OWN = ("families/", "corpora/", "vocabulary/", "settings/")
-ALSO = {"dialogue": ("features/engagement.py",)}
+ALSO = {
+    "biosignals": ("features/biosignals.py", "features/speech_emotion.py"),  # whose outputs are called so
+    "dialogue": ("features/engagement.py",),
+}
 
 
 @pytest.mark.parametrize("family", WORDS)

@@ -12,7 +12,7 @@ from affectssm.adaptation.build import build_method
 from affectssm.adaptation.monitor import collapse
 from affectssm.adaptation.stream import run_stream
 from affectssm.errors import ConfigError
-from affectssm.models.signals import SignalOutput
+from affectssm.models.segments import SegmentOutput
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.vocabulary.methods import METHODS
 from tests.models.physio import segments, small, trained
@@ -42,9 +42,9 @@ class Headless(nn.Module):
         )
         self.score = nn.Linear(6, 2)
 
-    def forward(self, signals) -> SignalOutput:
+    def forward(self, signals) -> SegmentOutput:
         x = self.two(self.one(signals["eeg"]).unsqueeze(1)).squeeze(1)
-        return SignalOutput(self.score(x.square().mean(2)))
+        return SegmentOutput(self.score(x.square().mean(2)))
 
 
 def test_an_unknown_method_is_refused_by_name():

@@ -10,7 +10,7 @@ import torch
 
 from affectssm.adaptation.missing import draw, read_masks, write_masks
 from affectssm.errors import ConfigError, DataError
-from affectssm.models.signals import there
+from affectssm.models.segments import there
 
 CHANNELS = {"eeg": 6, "eog": 2, "gsr": 1}
 IDS = [f"s01/{trial:02d}/{number}" for trial in range(40) for number in range(15)]

@@ -13,14 +13,14 @@ from affectssm.corpora.demo.pickle2 import dumps_dat
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
 from affectssm.errors import DataError
+from affectssm.families.biosignals.stages.cut import cut_shard
 from affectssm.features.extract import Shard, extract_shard
+from affectssm.settings.biosignals import EpochSettings
 from affectssm.settings.corpora import CorpusSettings, DeapSettings
-from affectssm.settings.trials import EpochSettings
 from affectssm.store.boundary import RAISE
 from affectssm.store.faults import Fault, read_faults
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
-from affectssm.timeline.epochs import write_epochs
 from tests.corpora import small_corpora, test_deap
 from tests.corpora.trees import SETTINGS, codes, dyad, one
 from tests.media.synthetic import regular, write_media
@@ -66,8 +66,8 @@ def test_a_sample_beyond_float32_is_masked_and_the_others_stay(tmp_path: Path, v
 
 def epochs(out: Path, name: str = "epochs") -> list[dict]:
     folder = out / name
-    write_epochs(
-        out / "manifest.parquet", out, "s00", EpochSettings(), folder / "s00.h5", folder / "s00.parquet",
+    cut_shard(
+        EpochSettings(), out / "manifest.parquet", out, "s00", folder / "s00.h5", folder / "s00.parquet",
         folder / "s00.faults.parquet",
     )  # fmt: skip
     with h5py.File(folder / "s00.h5") as file:
@@ -93,8 +93,8 @@ def test_epochs_that_another_rate_drives_beyond_float32_are_not_there(tmp_path: 
     }  # finite, until it is resampled
     out = deap_tracks(tmp_path, s01=edge, s02={})
     folder = out / "epochs"
-    write_epochs(
-        out / "manifest.parquet", out, "s00", EpochSettings(rate_hz=100.0), folder / "s00.h5",
+    cut_shard(
+        EpochSettings(rate_hz=100.0), out / "manifest.parquet", out, "s00", folder / "s00.h5",
         folder / "s00.parquet", folder / "s00.faults.parquet",
     )  # fmt: skip
     with h5py.File(folder / "s00.h5") as file:
@@ -105,7 +105,7 @@ def test_epochs_that_another_rate_drives_beyond_float32_are_not_there(tmp_path: 
 
 
 def test_a_trial_that_cannot_be_cut_costs_its_modality(tmp_path: Path, monkeypatch) -> None:
-    from affectssm.timeline import epochs as stage
+    from affectssm.families.biosignals.stages import cut as stage
 
     out = deap_tracks(tmp_path, s01={}, s02={})
     cut = stage.cut
@@ -134,16 +134,16 @@ def test_a_trial_that_cannot_be_cut_costs_its_modality(tmp_path: Path, monkeypat
 
 
 def test_a_trial_whose_ratings_are_lost_keeps_its_epochs(tmp_path: Path, monkeypatch) -> None:
-    from affectssm.features import physio
+    from affectssm.features import biosignals
 
-    works = physio._ratings
+    works = biosignals._ratings
 
     def failing(row, path):
         if row.recording == "s01_v01":
             raise ZeroDivisionError("planted here")
         return works(row, path)
 
-    monkeypatch.setattr(physio, "_ratings", failing)
+    monkeypatch.setattr(biosignals, "_ratings", failing)
     monkeypatch.setenv(RAISE, "0")
     index = epochs(deap_tracks(tmp_path, s01={}, s02={}))
     assert {(row["subject"], np.isnan(row["valence"])) for row in index} == {("s01", True), ("s02", False)}

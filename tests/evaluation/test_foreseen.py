@@ -11,7 +11,7 @@ from affectssm.errors import DataError
 from affectssm.evaluation.foreseen import check_complete
 from affectssm.families.dialogue.stages.evaluate import evaluate
 from affectssm.families.registry import find
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.store.card import make_card
 from affectssm.store.parquet import read_parquet
 from affectssm.timeline.windows import find_targets

@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 
 from affectssm.errors import ConfigError
-from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
-from affectssm.models.signals import SignalOutput, classification_loss
+from affectssm.models.bimamba_tta import RELEASED, BiMambaTTA
+from affectssm.models.segments import SegmentOutput, classification_loss
 from affectssm.settings.signal_models import BiMambaTTASettings
 from tests.models.physio import CHANNELS, RATE, SMALL, planted, segments, small
 
 
 def released(**changes) -> BiMambaTTA:
-    return BiMambaTTA(BiMambaTTASettings(**changes), DEAP, rate=128, samples=512)
+    return BiMambaTTA(BiMambaTTASettings(**changes), RELEASED, rate=128, samples=512)
 
 
 def count(model: torch.nn.Module) -> int:
@@ -33,12 +33,12 @@ def test_the_released_configuration_has_exactly_the_papers_parameters():
 
 
 def test_kernels_and_means_scale_with_the_sampling_rate():
-    slow, fast = released(), BiMambaTTA(BiMambaTTASettings(), DEAP, rate=256, samples=1024)
+    slow, fast = released(), BiMambaTTA(BiMambaTTASettings(), RELEASED, rate=256, samples=1024)
     assert [conv.kernel_size[1] for conv in fast.roles()["first_conv"]] == [128, 64, 32] * 3
     first = sum(conv.weight.numel() for conv in slow.roles()["first_conv"])
     assert count(fast) == count(slow) + first
     with torch.no_grad():
-        assert fast(segments(2, DEAP, 1024)).logits.shape == (2, 2)
+        assert fast(segments(2, RELEASED, 1024)).logits.shape == (2, 2)
 
 
 @pytest.mark.parametrize("rate", [30, 36, 50])  # kernels of even and odd length, a remainder or none
@@ -132,13 +132,13 @@ def test_the_loss_is_the_likelihood_of_all_heads():
         p = logits.exp() / logits.exp().sum(1, keepdim=True)
         return -p[range(4), labels].log().mean()
 
-    out = SignalOutput(joint, {"a": one, "b": two})
+    out = SegmentOutput(joint, {"a": one, "b": two})
     expected = nll(joint) + 0.3 * nll(one) + 0.2 * nll(two)
     torch.testing.assert_close(classification_loss(out, labels, {"a": 0.3, "b": 0.2}), expected)
     torch.testing.assert_close(
         classification_loss(out, labels, 0.5), nll(joint) + 0.5 * (nll(one) + nll(two))
     )
-    torch.testing.assert_close(classification_loss(SignalOutput(joint), labels, 0.5), nll(joint))
+    torch.testing.assert_close(classification_loss(SegmentOutput(joint), labels, 0.5), nll(joint))
 
 
 def test_what_cannot_be_built_is_refused_with_a_reason():
@@ -147,9 +147,9 @@ def test_what_cannot_be_built_is_refused_with_a_reason():
     with pytest.raises(ConfigError, match="at least one"):
         small({})
     with pytest.raises(ConfigError, match="encoder of eeg"):
-        BiMambaTTA(BiMambaTTASettings(), DEAP, rate=128, samples=30)
+        BiMambaTTA(BiMambaTTASettings(), RELEASED, rate=128, samples=30)
     with pytest.raises(ConfigError, match="0 samples at 4 Hz"):
-        BiMambaTTA(BiMambaTTASettings(), DEAP, rate=4, samples=60)
+        BiMambaTTA(BiMambaTTASettings(), RELEASED, rate=4, samples=60)
 
 
 def test_learns_what_the_halves_of_the_head_do():

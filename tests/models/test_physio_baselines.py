@@ -14,10 +14,10 @@ from affectssm.errors import ConfigError
 from affectssm.models.baselines.lggnet import LGGNet, default_areas
 from affectssm.models.baselines.mambaformer import MambaFormer
 from affectssm.models.baselines.tsception import TSception
-from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
-from affectssm.models.build import signal_model
-from affectssm.models.signals import classification_loss
-from affectssm.vocabulary.models import SIGNAL_MODELS
+from affectssm.models.bimamba_tta import RELEASED, BiMambaTTA
+from affectssm.models.build import segment_model
+from affectssm.models.segments import classification_loss
+from affectssm.vocabulary.models import SEGMENT_MODELS
 from tests.models.physio import CHANNELS, RATE, SAMPLES, planted, segments
 
 SMALL = {
@@ -43,19 +43,19 @@ def count(model: nn.Module) -> int:
     ("cls", "parameters"), [(TSception, 14_813), (LGGNet, 765_702), (MambaFormer, 141_250)]
 )
 def test_sizes_in_deaps_configuration(cls, parameters):
-    built = cls(cls.Settings(), DEAP, 128, 512)
+    built = cls(cls.Settings(), RELEASED, 128, 512)
     assert count(built) == parameters
     print(cls.__name__, parameters)
     with torch.no_grad():
-        assert built(segments(2, DEAP, 512)).logits.shape == (2, 2)
+        assert built(segments(2, RELEASED, 512)).logits.shape == (2, 2)
 
 
 def test_models_are_built_by_name():
-    for name, cls in zip(SIGNAL_MODELS, (BiMambaTTA, TSception, LGGNet, MambaFormer), strict=True):
-        built = signal_model(name, {}, {"eeg": 4}, 128, 512, classes=3)
+    for name, cls in zip(SEGMENT_MODELS, (BiMambaTTA, TSception, LGGNet, MambaFormer), strict=True):
+        built = segment_model(name, {}, {"eeg": 4}, 128, 512, classes=3)
         assert type(built) is cls and built.eval()(segments(2, {"eeg": 4}, 512)).logits.shape == (2, 3)
     with pytest.raises(ConfigError, match=r"vsgt[\s\S]*bimamba_tta, tsception, lggnet, mambaformer"):
-        signal_model("vsgt", {}, DEAP, 128, 512)
+        segment_model("vsgt", {}, RELEASED, 128, 512)
 
 
 def test_the_sizes_are_the_layers_by_hand():
@@ -109,7 +109,7 @@ def test_the_shortest_segment_that_is_taken_is_answered(cls):
 
 
 def test_lggnets_areas_are_the_rows_of_the_head():
-    areas = default_areas(DEAP)
+    areas = default_areas(RELEASED)
     assert sorted(map(len, areas)) == sorted([2, 2, 5, 4, 3, 2, 4, 5, 2, 3, 2, 2])
     assert [0, 16] in areas and [7, 25] in areas and [13, 14, 31] in areas  # Fp, T, O
     assert areas[-2:] == [[32, 33], [34, 35]]
@@ -199,8 +199,8 @@ def assert_alike(found, expected, tolerance):
 @pytest.mark.parametrize(
     ("channels", "rate", "samples", "dtype", "tolerance"),
     [
-        (DEAP, 128, 512, torch.float32, 1e-5),
-        (DEAP, 128, 512, torch.float64, 1e-10),
+        (RELEASED, 128, 512, torch.float32, 1e-5),
+        (RELEASED, 128, 512, torch.float64, 1e-10),
         ({"eeg": 5, "gsr": 1, "eog": 2}, 36, 131, torch.float64, 1e-10),  # whose means do not come out even
     ],
     ids=["single", "double", "uneven"],

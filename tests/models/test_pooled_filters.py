@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from affectssm.models import filter_bank, windows
-from affectssm.models.bimamba_tta import DEAP, BiMambaTTA
+from affectssm.models.bimamba_tta import RELEASED, BiMambaTTA
 from affectssm.models.pooled_filters import pooled_filters
-from affectssm.models.signals import classification_loss
+from affectssm.models.segments import classification_loss
 from affectssm.settings.signal_models import BiMambaTTASettings
 from tests.models.physio import segments
 
@@ -113,10 +113,10 @@ def test_a_small_difference_between_large_lags_is_seen_in_float32():
 
 def test_a_training_step_of_the_released_configuration_equals_the_plain_one():
     torch.manual_seed(0)
-    built = BiMambaTTA(BiMambaTTASettings(dropout=0.0), DEAP, 128, 512)
-    other = BiMambaTTA(BiMambaTTASettings(dropout=0.0), DEAP, 128, 512, formulation="plain")
+    built = BiMambaTTA(BiMambaTTASettings(dropout=0.0), RELEASED, 128, 512)
+    other = BiMambaTTA(BiMambaTTASettings(dropout=0.0), RELEASED, 128, 512, formulation="plain")
     other.load_state_dict(built.state_dict())
-    x, labels = segments(6, DEAP, 512), torch.tensor([0, 1, 1, 0, 1, 0])
+    x, labels = segments(6, RELEASED, 512), torch.tensor([0, 1, 1, 0, 1, 0])
     found, expected = built(x), other(x)
     for out in (found, expected):
         classification_loss(out, labels, 0.3).backward()

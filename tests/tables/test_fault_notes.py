@@ -50,6 +50,6 @@ def test_the_faults_of_cutting_belong_to_tables_of_trials(tmp_path: Path) -> Non
         "corpora/deap-x/faults.parquet",
         "features/deap-x/eeg/s00.faults.parquet",
         "features/deap-x/ratings/s00.faults.parquet",
-        "epochs/deap-x/s00.faults.parquet",
+        "segments/deap-x/s00.faults.parquet",
     ]
-    assert not any("epochs" in str(path) for path in fault_tables([folder], ["wav2vec2", "engagement"]))
+    assert not any("segments" in str(path) for path in fault_tables([folder], ["wav2vec2", "engagement"]))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affectssm.settings.trials import ProtocolSettings
-from affectssm.training.folds import Fold, Trial, folds, high
+from affectssm.families.biosignals.stages.labels import high
+from affectssm.settings.biosignals import ProtocolSettings
+from affectssm.training.folds import Fold, Item, folds
 
 # few names, so that subjects of several corpora and trials of several subjects are called alike
 corpora, subjects = st.sampled_from(["deap", "mahnob"]), st.sampled_from(["1", "2", "s-1", "1-2"])
@@ -25,7 +26,7 @@ settings = st.builds(
 
 
 @given(trials, settings, st.randoms())
-def test_no_trial_is_ever_on_both_sides(named: list[Trial], given_settings: ProtocolSettings, random) -> None:
+def test_no_trial_is_ever_on_both_sides(named: list[Item], given_settings: ProtocolSettings, random) -> None:
     # every trial has several epochs, which a table holds in any order
     epochs = [trial for trial in named for _ in range(3)]
     random.shuffle(epochs)
@@ -45,7 +46,7 @@ def test_no_trial_is_ever_on_both_sides(named: list[Trial], given_settings: Prot
 
 
 @given(trials, settings)
-def test_what_a_protocol_trains_on(named: list[Trial], given_settings: ProtocolSettings) -> None:
+def test_what_a_protocol_trains_on(named: list[Item], given_settings: ProtocolSettings) -> None:
     found = folds(named, given_settings)
     members = Counter(trial[:2] for trial in set(named))
     tested = {trial for fold in found for trial in fold.test}
@@ -66,7 +67,7 @@ def test_what_a_protocol_trains_on(named: list[Trial], given_settings: ProtocolS
         assert all(count == min(given_settings.folds, members[who]) for who, count in per_subject.items())
 
 
-def subject(name: str, count: int) -> list[Trial]:
+def subject(name: str, count: int) -> list[Item]:
     return [("deap", name, f"{name}_v{number:02d}") for number in range(1, count + 1)]
 
 

@@ -54,9 +54,9 @@ def test_training_on_trials_loads_no_idle_library(task):
     call = """
 import numpy, torch
 from affectssm.store.faults import write_faults
-from affectssm.training import trials
+from affectssm.families.biosignals.stages import train
 layer = torch.nn.Linear(2, 2)
-optimiser = trials.Adam(layer.parameters(), 0.1)
+optimiser = train.Adam(layer.parameters(), 0.1)
 layer(torch.ones(1, 2)).sum().backward()
 optimiser.step()
 write_faults(root / "faults.parquet", [], {})

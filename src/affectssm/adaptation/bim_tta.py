@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
-from affectssm.models.signals import SignalOutput, Signals
+from affectssm.models.segments import SegmentOutput, Segments
 from affectssm.settings.adaptation import BiMTTASettings
 
 
@@ -79,7 +79,7 @@ class BiMTTA(Method):
         parts = [*roles["first_conv"], *roles["fusion_in"], *selection.norms(self.model)]
         return selection.parameters(self.model, parts)
 
-    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+    def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         left = torch.ones(len(output.logits), dtype=torch.bool, device=output.logits.device)
         updates, used = 0, 0
         for round_ in range(1, self.settings.bim_tta.iterations + 1):
@@ -88,15 +88,15 @@ class BiMTTA(Method):
             if not chosen.any():
                 continue  # neither the model nor what is left has changed, nor would its answer
             left &= ~chosen
-            made = self.step(self.loss(self.model(_rows(signals, chosen))))
+            made = self.step(self.loss(self.model(_rows(segments, chosen))))
             updates, used = updates + made, used + made * int(chosen.sum())
             if not left.any():
                 break
             with torch.no_grad():
-                output = self.model(_rows(signals, left))
+                output = self.model(_rows(segments, left))
         return updates, used
 
-    def loss(self, output: SignalOutput) -> Tensor:
+    def loss(self, output: SegmentOutput) -> Tensor:
         """Mean over the samples of alpha (Ent + lambda L_mis), alpha with its gradient.
 
         L_mis is a sample's own (``mutual_form`` "sample": the paper's text) or the mean of all ("batch": the code).
@@ -111,7 +111,7 @@ class BiMTTA(Method):
         return (weights * (entropies + own.mutual_weight * shared)).mean()
 
     @torch.no_grad()
-    def _filter(self, output: SignalOutput, round_: int) -> Tensor:
+    def _filter(self, output: SegmentOutput, round_: int) -> Tensor:
         """Which samples pass in a round, by the answer to them of the model as it is now."""
         own = self.settings.bim_tta
         alone = {name: losses.entropy_of(x.softmax(dim=1)) for name, x in output.modalities.items()}
@@ -120,5 +120,5 @@ class BiMTTA(Method):
         return two_level(joint, list(alone.values()), [own.mu.of(name) for name in alone], spread)
 
 
-def _rows(signals: Signals, chosen: Tensor) -> Signals:
-    return {name: x[chosen] for name, x in signals.items()}
+def _rows(segments: Segments, chosen: Tensor) -> Segments:
+    return {name: x[chosen] for name, x in segments.items()}

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from torch import nn
 
 from affectssm.adaptation.method import Method
-from affectssm.models.signals import Signals
+from affectssm.models.segments import Segments
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.vocabulary.methods import METHODS
 from affectssm.vocabulary.targets import load_from
 
 
 def build_method(
-    name: str, model: nn.Module, settings: AdaptationSettings, source: Iterable[Signals] | None = None
+    name: str, model: nn.Module, settings: AdaptationSettings, source: Iterable[Segments] | None = None
 ) -> Method:
     """A method that has taken hold of a trained model.
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
 from affectssm.errors import ConfigError
-from affectssm.models.signals import SignalOutput, Signals
+from affectssm.models.segments import SegmentOutput, Segments
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.training.optimisers import SGD
 
@@ -30,7 +30,7 @@ class EATA(Method):
     needs = ("norms",)
 
     def __init__(
-        self, model: nn.Module, settings: AdaptationSettings, source: Iterable[Signals] | None = None
+        self, model: nn.Module, settings: AdaptationSettings, source: Iterable[Segments] | None = None
     ) -> None:
         super().__init__(model, settings)
         self.average: Tensor | None = None  # (N,) prediction
@@ -49,7 +49,7 @@ class EATA(Method):
     def collect(self) -> selection.Parameters:
         return selection.parameters(self.model, selection.norms(self.model))
 
-    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+    def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         margin = self.settings.eata.entropy_margin * math.log(output.logits.shape[1])
         entropies = losses.entropy(output.logits)
         kept = self._kept(entropies.detach() < margin, output.logits.detach().softmax(dim=1))
@@ -86,11 +86,11 @@ class EATA(Method):
         terms = [(f * (now[name] - self.anchors[name]) ** 2).sum() for name, f in self.fisher.items()]
         return self.settings.eata.fisher_weight * torch.stack(terms).sum() if terms else 0.0
 
-    def _information(self, source: Iterable[Signals]) -> dict[str, Tensor]:
+    def _information(self, source: Iterable[Segments]) -> dict[str, Tensor]:
         """Mean over source batches of the squared gradient of the batch's mean loss."""
         found, batches = {name: torch.zeros_like(p) for name, p in self.collect().items()}, 0
-        for signals in self._pieces(source):
-            logits = self.model(signals).logits
+        for segments in self._pieces(source):
+            logits = self.model(segments).logits
             loss = functional.cross_entropy(logits, logits.detach().argmax(dim=1))
             gradients = torch.autograd.grad(loss, list(self.collect().values()))
             for name, gradient in zip(found, gradients, strict=True):
@@ -99,13 +99,13 @@ class EATA(Method):
         super().reset()  # BatchNorms on batch statistics have counted these batches
         return {name: total / max(batches, 1) for name, total in found.items()}
 
-    def _pieces(self, source: Iterable[Signals]) -> Iterator[Signals]:
+    def _pieces(self, source: Iterable[Segments]) -> Iterator[Segments]:
         """The first ``fisher_samples`` segments, no more than ``fisher_batch`` at a time."""
         left, size = self.settings.eata.fisher_samples, self.settings.eata.fisher_batch
-        for signals in source:
-            count = min(left, len(next(iter(signals.values()))))
+        for segments in source:
+            count = min(left, len(next(iter(segments.values()))))
             for begin in range(0, count, size):
-                yield {name: x[begin : min(begin + size, count)] for name, x in signals.items()}
+                yield {name: x[begin : min(begin + size, count)] for name, x in segments.items()}
             left -= count
             if not left:
                 return

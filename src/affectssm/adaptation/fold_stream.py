@@ -13,21 +13,13 @@ from torch import Tensor
 from affectssm.adaptation.build import build_method
 from affectssm.adaptation.method import Method
 from affectssm.adaptation.missing import Masks
-from affectssm.errors import DataError
-from affectssm.models.signals import Signals
+from affectssm.models.segments import Segments
 from affectssm.settings.adaptation import AdaptationSettings
-from affectssm.settings.trials import ProtocolSettings
-from affectssm.timeline.epoch_store import EpochStore
+from affectssm.timeline.segments import SegmentStore
+from affectssm.training.fold_runs import FoldRuns
 from affectssm.training.folds import Fold
 from affectssm.training.seeds import mixed
-from affectssm.training.trial_data import (
-    TrialData,
-    folds_of_part,
-    segment_ids,
-    test_numbers,
-    train_numbers,
-)
-from affectssm.training.trial_runs import TrialRuns
+from affectssm.training.segments import SegmentData, rows_learnt, rows_tested, segment_ids
 
 TEST, SOURCE = 0, 1  # what an order is drawn for
 
@@ -37,39 +29,39 @@ class FoldStream:
 
     Args:
         runs: of the part.
-        store: its epochs.
+        store: its segments.
         fold: one of its folds.
-        subjects: (corpus, subject) whose segments are streamed; None: all that the fold tests.
+        groups: (corpus, group) whose segments are streamed; None: all that the fold tests.
 
     Attributes:
-        numbers: (n,) epochs in the order of the stream, which depends on (seed, fold) alone.
+        rows: (n,) segments in the order of the stream, which depends on (seed, fold) alone.
         segments: their ids.
     """
 
     def __init__(
         self,
-        runs: TrialRuns,
-        store: EpochStore,
+        runs: FoldRuns,
+        store: SegmentStore,
         fold: Fold,
-        subjects: Collection[tuple[str, str]] | None = None,
+        groups: Collection[tuple[str, str]] | None = None,
     ) -> None:
         self.runs, self.store, self.fold = runs, store, fold
-        self.data = TrialData(store, runs.settings["modalities"], runs.scaler(fold.name))
+        self.data = SegmentData(store, runs.settings["modalities"], runs.scaler(fold.name))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        drawn = self._drawn(test_numbers(store.index, fold), TEST)
-        kept = [subjects is None or store.index.key[number][:2] in subjects for number in drawn]
-        self.numbers = drawn[np.array(kept, bool)]
-        self.segments = segment_ids(store.index, self.numbers)
-        self._signals = self._moved(self.data.signals(self.numbers))
+        drawn = self._drawn(rows_tested(store.index, fold), TEST)
+        kept = [groups is None or store.index.key[row][:2] in groups for row in drawn]
+        self.rows = drawn[np.array(kept, bool)]
+        self.segments = segment_ids(store.index, self.rows)
+        self._values = self._moved(self.data.values(self.rows))
 
     @property
     def keys(self) -> list[tuple[str, str, str]]:
-        """(corpus, subject, trial) of every segment."""
-        return [self.store.index.key[number] for number in self.numbers]
+        """(corpus, group, item) of every segment."""
+        return [self.store.index.key[row] for row in self.rows]
 
-    def batches(self, masks: Masks | None, size: int) -> list[Signals]:
+    def batches(self, masks: Masks | None, size: int) -> list[Segments]:
         """Return the stream with what the masks take away (None: nothing), ``size`` segments a batch."""
-        masked = masks.apply(self._signals, self.segments) if masks else self._signals
+        masked = masks.apply(self._values, self.segments) if masks else self._values
         return [
             {name: x[at : at + size] for name, x in masked.items()}
             for at in range(0, len(self.segments), size)
@@ -80,19 +72,19 @@ class FoldStream:
         model = self.runs.model(self.fold.name).to(self.device)
         return build_method(name, model, settings, self._source(settings))
 
-    def _source(self, settings: AdaptationSettings) -> Iterator[Signals]:
+    def _source(self, settings: AdaptationSettings) -> Iterator[Segments]:
         """Batches of training segments, nothing missing: as many as the Fisher information asks for."""
         own = settings.eata
-        numbers = self._drawn(train_numbers(self.store.index, self.fold), SOURCE)[: own.fisher_samples]
-        for at in range(0, len(numbers), own.fisher_batch):
-            yield self._moved(self.data.signals(numbers[at : at + own.fisher_batch]))
+        rows = self._drawn(rows_learnt(self.store.index, self.fold), SOURCE)[: own.fisher_samples]
+        for at in range(0, len(rows), own.fisher_batch):
+            yield self._moved(self.data.values(rows[at : at + own.fisher_batch]))
 
-    def _drawn(self, numbers: np.ndarray, purpose: int) -> np.ndarray:
+    def _drawn(self, rows: np.ndarray, purpose: int) -> np.ndarray:
         seed = mixed(self.runs.settings["seed"], zlib.crc32(self.fold.name.encode()), purpose)
-        return np.random.default_rng(seed).permutation(numbers)
+        return np.random.default_rng(seed).permutation(rows)
 
-    def _moved(self, signals: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: x.to(self.device) for name, x in signals.items()}
+    def _moved(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: x.to(self.device) for name, x in values.items()}
 
 
 def tuned(
@@ -110,23 +102,3 @@ def tuned(
         return settings
     own = {**getattr(settings, method).model_dump(), **found}
     return AdaptationSettings.model_validate({**settings.model_dump(), method: own})
-
-
-def folds_of_runs(runs: TrialRuns, store: EpochStore) -> list[Fold]:
-    """Return the folds of finished runs, in the order in which they were trained.
-
-    Raises:
-        DataError: if the epochs do not give one of them.
-    """
-    settings, part = runs.settings, runs.folder.absolute().parent.name
-    protocol = ProtocolSettings.model_validate(settings["protocol"])
-    found = {fold.name: fold for fold in folds_of_part(store.index, protocol, part, settings["dimension"])}
-    lacking = [name for name in runs.names if name not in found]
-    if lacking:
-        raise DataError(
-            runs.folder,
-            f"fold {lacking[0]}, which these epochs do not give",
-            "the runs' epochs",
-            "train again",
-        )
-    return [found[name] for name in runs.names]

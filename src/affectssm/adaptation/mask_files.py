@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from affectssm.adaptation.missing import Masks, draw, mask_settings, read_masks, write_masks
 from affectssm.errors import DataError
-from affectssm.settings.trials import MissingSettings
-from affectssm.timeline.epoch_store import EpochStore
-from affectssm.training.trial_data import open_store, segment_ids
+from affectssm.settings.segments import MissingSettings
+from affectssm.timeline.segments import SegmentStore
+from affectssm.training.segments import segment_ids
 
 Shapes = tuple[dict[str, int], int]
 """Channels C of every modality, in the model's order, and samples L a segment."""
@@ -23,48 +22,29 @@ def mask_file(folder: Path, pattern: str, ratio: float) -> Path:
     return folder / f"{pattern}-{ratio:g}.parquet"
 
 
-def shapes_of(store: EpochStore, modalities: Sequence[str]) -> Shapes:
-    """Return what masks of these modalities are drawn for.
-
-    Raises:
-        DataError: if the epochs lack a modality.
-    """
-    lacking = [name for name in modalities if name not in store.shapes]
-    if lacking:
-        raise DataError(
-            store.files[0],
-            f"no {', '.join(lacking)}",
-            f"epochs of {', '.join(modalities)}",
-            "mend biosignals.modalities",
-        )
-    return {name: store.shapes[name][0] for name in modalities}, store.shapes[modalities[0]][1]
-
-
 def write_mask_files(
-    epochs: Sequence[Path], seed: int, missing: Mapping[str, Any], modalities: Sequence[str], out_dir: Path
+    store: SegmentStore, seed: int, missing: MissingSettings, modalities: Sequence[str], out_dir: Path
 ) -> None:
-    """Draw the masks of all epochs of a shard, rated or not, in the order of its index.
+    """Draw the masks of all segments of a store, labelled or not, in the order of its index.
 
-    One pattern and ratio is held at a time (by samples 44 MB for four subjects of DEAP).
+    One pattern and ratio is held at a time (by samples 44 MB for four people of 40 minutes each).
 
     Args:
-        epochs: the shard's ``.h5``, its index beside it.
+        store: of a shard's segments.
         seed: of the draw, the run's.
-        missing: MissingSettings: patterns and ratios.
+        missing: patterns and ratios.
         modalities: those the model sees, in its order.
-        out_dir: ``results/masks/{corpus}-{edition}/{shard}/{seed}``; gets ``{pattern}-{ratio}.parquet``.
+        out_dir: gets ``{pattern}-{ratio}.parquet``.
 
     Raises:
-        DataError: if the epochs lack a modality.
+        DataError: if the segments lack a modality.
     """
-    asked = MissingSettings.model_validate(missing)
-    store = open_store(epochs)
-    channels, samples = shapes_of(store, modalities)
+    channels, samples = store.shapes_of(modalities)
     segments = segment_ids(store.index, np.arange(len(store.index)))
-    for pattern in asked.patterns:
-        for ratio in asked.ratios:
+    for pattern in missing.patterns:
+        for ratio in missing.ratios:
             masks = draw(segments, channels, samples, ratio, seed, pattern)
-            write_masks(mask_file(out_dir, pattern, ratio), masks, ratio, seed, epochs)
+            write_masks(mask_file(out_dir, pattern, ratio), masks, ratio, seed, store.files)
 
 
 class SavedMasks:

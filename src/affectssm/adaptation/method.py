@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.adaptation import selection
-from affectssm.models.signals import SignalOutput, Signals
+from affectssm.models.segments import SegmentOutput, Segments
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.training.optimisers import Adam, Optimiser
 
@@ -50,7 +50,7 @@ class Method:
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
-        self, model: nn.Module, settings: AdaptationSettings, source: Iterable[Signals] | None = None
+        self, model: nn.Module, settings: AdaptationSettings, source: Iterable[Segments] | None = None
     ) -> None:
         self.model, self.settings = model, settings
         self.check(model)
@@ -83,19 +83,19 @@ class Method:
         """The parameters the method changes, by name."""
         return {}
 
-    def adapt(self, signals: Signals) -> Adapted:
+    def adapt(self, segments: Segments) -> Adapted:
         """Answer a batch, learn from it, answer it again."""
         if self.settings.episodic:
             self.reset()
         self._refused = 0
         with torch.enable_grad():
-            output = self.model(signals)
-            updates, used = self.update(signals, output)
+            output = self.model(segments)
+            updates, used = self.update(segments, output)
         before = output.probabilities
-        after = self._predict(signals) if updates else before
+        after = self._predict(segments) if updates else before
         return Adapted(before, after, updates, used, self._refused)
 
-    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+    def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         """Learn from a batch and its answer; return the optimiser steps made and the segments used."""
         return 0, 0
 
@@ -130,9 +130,9 @@ class Method:
         self._refused += not made
         return int(made)
 
-    def _predict(self, signals: Signals) -> Tensor:
+    def _predict(self, segments: Segments) -> Tensor:
         with torch.no_grad():
-            return self.model(signals).probabilities
+            return self.model(segments).probabilities
 
     def _optimiser(self, parameters: list[nn.Parameter]) -> Optimiser | None:
         own: Any = getattr(self.settings, self.name, None)

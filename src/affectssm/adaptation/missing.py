@@ -29,7 +29,7 @@ from affectssm.store.parquet import read_parquet, read_parquet_card, write_parqu
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from affectssm.models.signals import Signals
+    from affectssm.models.segments import Segments
 
 Unit = Literal["modality", "channel", "sample"]
 # A bit a unit, eight to a byte (numpy.packbits): as a list of flags, 5 MB of samples' masks take 400 MB to write.
@@ -59,8 +59,8 @@ class Masks:
     def _rows(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self.segments)}
 
-    def apply(self, signals: Signals, segments: Sequence[str]) -> dict[str, Tensor]:
-        """The signals (B, C_m, L) of these segments with zeros where something is missing.
+    def apply(self, values: Segments, segments: Sequence[str]) -> dict[str, Tensor]:
+        """The values (B, C_m, L) of these segments with zeros where something is missing.
 
         Raises:
             DataError: for a segment without a mask.
@@ -80,7 +80,7 @@ class Masks:
         parts = kept.split(units_by_modality(self.unit, self.channels, self.samples), dim=1)
         return {
             name: x.masked_fill(~self._shaped(part, name).to(x.device), 0)
-            for (name, x), part in zip(_ordered(signals, self.channels), parts, strict=True)
+            for (name, x), part in zip(_ordered(values, self.channels), parts, strict=True)
         }
 
     def _shaped(self, part: Tensor, modality: str) -> Tensor:
@@ -89,8 +89,8 @@ class Masks:
         return part.unsqueeze(2)
 
 
-def _ordered(signals: Signals, channels: Mapping[str, int]) -> list[tuple[str, Tensor]]:
-    return [(name, signals[name]) for name in channels]
+def _ordered(values: Segments, channels: Mapping[str, int]) -> list[tuple[str, Tensor]]:
+    return [(name, values[name]) for name in channels]
 
 
 def units_by_modality(unit: Unit, channels: Mapping[str, int], samples: int) -> list[int]:

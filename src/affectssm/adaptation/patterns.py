@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affectssm.settings.trials import MissingSettings
+from affectssm.settings.segments import MissingSettings
 
 NOTHING = "nothing"  # beside the patterns: the control
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
-from affectssm.models.signals import SignalOutput, Signals
+from affectssm.models.segments import SegmentOutput, Segments
 
 
 class READ(Method):
@@ -21,7 +21,7 @@ class READ(Method):
         roles = selection.roles(self.model)
         return selection.parameters(self.model, [*roles["fusion_in"], *roles["fusion_out"]])
 
-    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+    def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         own, logits = self.settings.read, output.logits
         loss = losses.confidence_aware(logits, own.log_gamma).mean()
         made = self.step(loss - own.balance_weight * losses.balance(logits))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from affectssm.adaptation.method import Method
 from affectssm.adaptation.monitor import Collapse, collapse
-from affectssm.models.signals import Signals
+from affectssm.models.segments import Segments
 
 
 @dataclass
@@ -25,14 +25,14 @@ class Streamed:
     collapse: Collapse
 
 
-def run_stream(method: Method, batches: Iterable[Signals]) -> Streamed:
+def run_stream(method: Method, batches: Iterable[Segments]) -> Streamed:
     """Adapt to batch after batch, from the trained model on; ``predict`` says which answer is scored.
 
     Raises:
         ValueError: for a stream without a batch.
     """
     method.reset()
-    steps = [method.adapt(signals) for signals in batches]
+    steps = [method.adapt(segments) for segments in batches]
     if not steps:
         raise ValueError("a stream needs at least one batch")
     scored = torch.cat([s.before if method.settings.predict == "pre" else s.after for s in steps])

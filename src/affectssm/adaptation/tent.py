@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
-from affectssm.models.signals import SignalOutput, Signals
+from affectssm.models.segments import SegmentOutput, Segments
 
 
 class Tent(Method):
@@ -20,6 +20,6 @@ class Tent(Method):
     def collect(self) -> selection.Parameters:
         return selection.parameters(self.model, selection.norms(self.model))
 
-    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+    def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         made = self.step(losses.entropy(output.logits).mean())
         return made, made * len(output.logits)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from affectssm.adaptation import losses, selection
 from affectssm.adaptation.method import Method
-from affectssm.models.signals import SignalOutput, Signals, there
+from affectssm.models.segments import SegmentOutput, Segments, there
 
 
 class TLTTA(Method):
@@ -39,18 +39,18 @@ class TLTTA(Method):
         parts = [module for role in ("intra_out", "fusion_in", "fusion_out") for module in roles[role]]
         return selection.parameters(self.model, [*selection.norms(self.model), *parts])
 
-    def update(self, signals: Signals, output: SignalOutput) -> tuple[int, int]:
+    def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         own, logits = self.settings.tltta, output.logits
-        made = self.step(self._entropy(signals, output) + own.diversity_weight * losses.diversity(logits))
+        made = self.step(self._entropy(segments, output) + own.diversity_weight * losses.diversity(logits))
         return made, made * len(logits)
 
-    def _entropy(self, signals: Signals, output: SignalOutput) -> Tensor:
+    def _entropy(self, segments: Segments, output: SegmentOutput) -> Tensor:
         """Level one: the mean weighted entropy."""
         own = self.settings.tltta
         normal = own.entropy_margin * math.log(output.logits.shape[1])
         if own.entropy_of == "joint":
             return losses.weighted_entropy(output.logits, normal).mean()
-        present = there(signals)
+        present = there(segments)
         return losses.mean_over_present(
             torch.stack([losses.weighted_entropy(x, normal) for x in output.modalities.values()]),
             torch.stack([present[name] for name in output.modalities]),

@@ -12,7 +12,7 @@ from affectssm.corpora.listing import Entry
 from affectssm.corpora.recorded import checked_file, checked_kinds
 from affectssm.corpora.trial_manifest import Trial
 from affectssm.errors import DataError
-from affectssm.media.biosignals import SignalFile
+from affectssm.media.edf import SignalFile
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 

@@ -14,12 +14,12 @@ from affectssm.corpora.channels import SCALE, STATUS_MASK
 from affectssm.corpora.complete import SIGNALS, Look, Whole, copies_of
 from affectssm.corpora.listing import Entry, Listing, check_root, walk
 from affectssm.corpora.mahnob_files import Session, session_of, signals_name, sort_sessions
+from affectssm.corpora.mahnob_session import SessionXml, read_session_xml
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.recorded import checked_file, checked_kinds
 from affectssm.corpora.trial_manifest import Trial, first_of, manifest_of
 from affectssm.errors import ConfigError, DataError
-from affectssm.media.biosignals import SignalFile
-from affectssm.media.session_xml import SessionXml, read_session_xml
+from affectssm.media.edf import SignalFile
 from affectssm.media.text import number, quoted
 from affectssm.settings.corpora import TrialCorpusSettings
 from affectssm.store.boundary import boundary

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from affectssm.corpora.channels import LEADS, electrodes
 from affectssm.errors import DataError
-from affectssm.media.biosignals import SignalFile
+from affectssm.media.edf import SignalFile
 from affectssm.media.probe import MediaError
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog

@@ -1,4 +1,4 @@
-"""BiMamba-TTA (Jia et al., NeurIPS 2025): a multimodal network of bidirectional Mambas for bio-signals.
+"""BiMamba-TTA (Jia et al., NeurIPS 2025): a multimodal network of bidirectional Mambas for segments of several signals.
 
     every modality: three-branch temporal encoder with a BiMamba over time -> (T_i, S); a head of its own
     the encoders' channels one below the other (sum of T_i, S) -> BiMamba over the channels -> head
@@ -9,8 +9,8 @@ directions inside the block, Mamba's discretisation), except that the released b
 holds the parameters of both: ``bidirectional: false`` is that behaviour, without the dead parameters. The heads give
 logits; the released ones give probabilities, on which a cross-entropy would be taken twice.
 
-Other modalities than DEAP's are new ones of the same kind; the order in which they are given is the order in which
-the inter-modal BiMamba meets them.
+Other modalities than the released ones are new ones of the same kind; the order in which they are given is the order in
+which the inter-modal BiMamba meets them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import cast
 import torch
 from torch import nn
 
-from affectssm.models.signals import SignalOutput, Signals, check_channels
+from affectssm.models.segments import SegmentOutput, Segments, check_channels
 from affectssm.models.temporal_encoder import Branch, TemporalEncoder
 from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
 
-DEAP = {"eeg": 32, "eog": 2, "emg": 2}  # channels in that configuration: 512 samples at 128 Hz
+RELEASED = {"eeg": 32, "eog": 2, "emg": 2}  # channels in the released configuration: 512 samples at 128 Hz
 
 
 class BiMambaTTA(nn.Module):
@@ -78,11 +78,11 @@ class BiMambaTTA(nn.Module):
         )
         self.head = head(width * steps, settings.dropout, classes)
 
-    def forward(self, signals: Signals) -> SignalOutput:
-        """Logits of B segments: signals (B, C_m, L) by modality -> (B, N), and every modality's own."""
-        features = {name: encoder(signals[name]) for name, encoder in self.encoders.items()}  # (B, T_i, S)
+    def forward(self, segments: Segments) -> SegmentOutput:
+        """Logits of B segments: their samples (B, C_m, L) by modality -> (B, N), and every modality's own."""
+        features = {name: encoder(segments[name]) for name, encoder in self.encoders.items()}  # (B, T_i, S)
         alone = {name: self.heads[name](h) for name, h in features.items()}
-        return SignalOutput(self.head(self.fusion(torch.cat(list(features.values()), dim=1))), alone)
+        return SegmentOutput(self.head(self.fusion(torch.cat(list(features.values()), dim=1))), alone)
 
     def roles(self) -> dict[str, list[nn.Module]]:
         """Role -> the modules that an adaptation method may ask for.

@@ -8,11 +8,11 @@ from typing import Any
 from torch import nn
 
 from affectssm.settings.base import Strict
-from affectssm.vocabulary.models import SIGNAL_MODELS
+from affectssm.vocabulary.models import SEGMENT_MODELS
 from affectssm.vocabulary.targets import load_from
 
 
-def signal_model(
+def segment_model(
     name: str,
     settings: Strict | Mapping[str, Any],
     channels: Mapping[str, int],
@@ -20,10 +20,10 @@ def signal_model(
     samples: int,
     classes: int = 2,
 ) -> nn.Module:
-    """Build a model of bio-signals with fresh weights, drawn from torch's global generator (seed it before).
+    """Build a model of labelled segments with fresh weights, drawn from torch's global generator (seed it before).
 
     Args:
-        name: a key of SIGNAL_MODELS.
+        name: a key of SEGMENT_MODELS.
         settings: the model's settings object, or its fields.
         channels: channels of every modality, in the model's order.
         rate: sampling rate in Hz.
@@ -31,9 +31,9 @@ def signal_model(
         classes: number of classes.
 
     Raises:
-        ConfigError: for an unknown name, or signals the model cannot be built for.
+        ConfigError: for an unknown name, or segments the model cannot be built for.
     """
-    cls = load_from(SIGNAL_MODELS, name, "model")
+    cls = load_from(SEGMENT_MODELS, name, "model")
     return cls(cls.Settings.model_validate(settings), channels, rate, samples, classes)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,11 +14,9 @@ from affectssm.settings.corpora import PlaceSettings
 from affectssm.settings.load import slice_json
 from affectssm.store import layout, own
 from affectssm.store.code import code_hash
-from affectssm.vocabulary.corpora import CORPORA, NO_CORPUS
+from affectssm.vocabulary.corpora import CORPORA, DEMOS, NO_CORPUS
 from affectssm.vocabulary.outside import brought_by
 from affectssm.vocabulary.stages import demo_modules, discovery_modules
-
-_MADE_HERE = re.compile(r"(demo|physio)[a-z-]*")
 
 
 class CorpusPlan:
@@ -38,7 +35,7 @@ class CorpusPlan:
         return getattr(self.config.corpora, corpus)
 
     def edition(self, corpus: str) -> str:
-        """Return ``demo...`` or ``physio...``, a lab's own name and its shards, or a fingerprint of root and settings.
+        """Return that of a demo, a lab's own name and its shards, or a fingerprint of root and settings.
 
         Another number of shards is another edition: its files lie beside the others, which it takes recordings from.
         """
@@ -227,7 +224,7 @@ class CorpusPlan:
             return
         settings = self.settings_of(corpus)
         others = sorted(path.parent.name for path in folder.glob(f"{corpus}-*/shards.json"))
-        others = [name for name in others if not _MADE_HERE.fullmatch(name.partition("-")[2])]
+        others = [name for name in others if name.partition("-")[2] not in DEMOS]
         if not others:
             return
         same = [name for name in others if name.rpartition("-")[0] == f"{corpus}-{settings.edition}"]

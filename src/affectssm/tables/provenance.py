@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 _OF_A_CARD = ("id", "stage", "code", "settings", "inputs", "packages", "python", "host", "written", "wall_s")
@@ -23,51 +23,36 @@ class Scored(Protocol):
     def card(self) -> Mapping[str, Any]: ...
 
 
-def origins(rows: Sequence[Scored]) -> list[dict[str, Any]]:
-    """Where each measured row comes from, for ``{table}.provenance.json``."""
-    return [_of_row(measured) for measured in rows]
-
-
-def trial_origins(rows: Sequence[Scored]) -> list[dict[str, Any]]:
-    """The same for experiments on trials: their runs are parts, and what was answered carries the card of the run."""
-    return [
-        {
-            "experiment": one.experiment.name,
-            "seeds": sorted({run["settings"]["seed"] for run in one.card["extra"]["runs"]}),
-            "evaluation": _core(one.card),
-            "runs": [_of_part(run) for run in one.card["extra"]["runs"]],
-        }
-        for one in rows
-    ]
-
-
-def _of_part(card: Mapping[str, Any]) -> dict[str, Any]:
-    """A part's answers, with the card of its training inside where that is another one (adaptation)."""
-    training = card["extra"].get("run")
-    found = {"part": card["extra"].get("part", ""), "seed": card["settings"]["seed"], "answers": _core(card)}
-    return found | ({"training": _core(training)} if training else {})
-
-
-def _of_row(measured: Scored) -> dict[str, Any]:
-    runs = measured.card["extra"]["runs"]
-    return {
-        "experiment": measured.experiment.name,
-        "seeds": [run["extra"]["seed"] for run in runs],
-        "evaluation": _core(measured.card),
-        "runs": [_of_run(run) for run in runs],
-    }
-
-
-def _of_run(prediction: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's prediction card, with the card of its training inside."""
+def of_prediction(prediction: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of a run by the card of its prediction, which has the card of its training inside."""
     training = prediction["extra"].get("run", {})
     return {
         "fold": prediction["extra"]["fold"],
         "seed": prediction["extra"]["seed"],
-        "prediction": _core(prediction),
-        "training": {**_core(training), "features": training.get("extra", {}).get("features", {})},
+        "prediction": core(prediction),
+        "training": {**core(training), "features": training.get("extra", {}).get("features", {})},
     }
 
 
-def _core(card: Mapping[str, Any]) -> dict[str, Any]:
+def origins(
+    rows: Sequence[Scored], of_run: Callable[[Mapping[str, Any]], dict[str, Any]] = of_prediction
+) -> list[dict[str, Any]]:
+    """Where each measured row comes from, for ``{table}.provenance.json``.
+
+    Args:
+        rows: the experiments of the rows.
+        of_run: card of what was scored -> what is told of its run, ``seed`` among it.
+    """
+    found = []
+    for one in rows:
+        runs = [of_run(card) for card in one.card["extra"]["runs"]]
+        seeds = [run["seed"] for run in runs]
+        found.append(
+            {"experiment": one.experiment.name, "seeds": seeds, "evaluation": core(one.card), "runs": runs}
+        )
+    return found
+
+
+def core(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of a card."""
     return {key: card[key] for key in _OF_A_CARD if key in card}

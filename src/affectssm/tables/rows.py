@@ -30,6 +30,15 @@ def score_cells(name: str, summary: Mapping[str, Any]) -> dict[str, str]:
     return {column: number(summary.get(key)) for column, key in zip(metric_columns(name), keys, strict=True)}
 
 
+def counts_of(summaries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The seeds and the units of a row, which count once a metric."""
+    return {
+        "n_seeds": str(max((summary["n_seeds"] for summary in summaries), default=0)),
+        "n_units": str(sum(summary["n_used"] for summary in summaries)),
+        "n_expected": str(sum(summary["n_expected"] for summary in summaries)),
+    }
+
+
 def scale_note(corpora: AbstractSet[str], settings: Mapping[str, Any], weights: str = "none") -> str:
     """A row's scale, and what else keeps it from speaking of the papers: random weights, demo data (of what)."""
     demo = sorted(corpora & set(settings["demo"]))

@@ -65,24 +65,25 @@ class FinishedFolds(Generic[Kept]):
         out: the file or folder that is made of them.
         card: what their files carry; its ``id`` says whether they are taken up.
         files: how a fold is kept.
+        section: of the configuration that the scan backends are from.
 
     Attributes:
         ran: names of the scan backends that have computed the folds that were kept or found.
     """
 
-    def __init__(self, out: Path, card: Mapping[str, Any], files: FoldFiles[Kept]) -> None:
-        self.folder, self.card, self.files = resume_folder(out), card, files
+    def __init__(self, out: Path, card: Mapping[str, Any], files: FoldFiles[Kept], section: str) -> None:
+        self.folder, self.card, self.files, self.section = resume_folder(out), card, files, section
         self.ran: set[str] = set()
 
-    def get(self, number: int, recipe: Mapping[str, Any], compute: Callable[[], Kept]) -> Kept:
-        """Return the n-th fold: as it was kept, or computed with the recipe's scans and kept.
+    def get(self, number: int, backend: str, compute: Callable[[], Kept]) -> Kept:
+        """Return the n-th fold: as it was kept, or computed with a scan backend and kept.
 
         Raises:
-            ConfigError: when the recipe's scan backend cannot run.
+            ConfigError: when the scan backend cannot run.
         """
         fold = self._found(number)
         if fold is None:
-            with scans_of(recipe, "biosignals") as ran:
+            with scans_of({"scan_backend": backend}, self.section) as ran:
                 fold = compute()
             self.ran |= ran
             self.files.write(self._paths(number), fold, with_backends(self.card, ran))

@@ -44,8 +44,8 @@ _SPECS = (
     Spec("optical_flow", f"{_HERE}.optical_flow:OpticalFlow", "video", needs_faces=True),
     Spec("landmark_flow", f"{_HERE}.landmark_flow:LandmarkFlow", "video", needs_faces=True),
     *(Spec(kind, f"{_HERE}.multimediate:Stream", kind) for kind in STREAM_KINDS),
-    *(Spec(kind, f"{_HERE}.physio:Signals", kind) for kind in SIGNAL_KINDS),
-    Spec("ratings", f"{_HERE}.physio:Ratings", "ratings"),
+    *(Spec(kind, f"{_HERE}.biosignals:Signals", kind) for kind in SIGNAL_KINDS),
+    Spec("ratings", f"{_HERE}.biosignals:Ratings", "ratings"),
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation", held_out=True),
 )

@@ -4,7 +4,7 @@ DIALOGUE_MODELS: dict[str, str] = {
     "da_mamba": "affectssm.families.dialogue.stages.models.da_mamba:DAMamba",
     "dat": "affectssm.families.dialogue.stages.models.dat:DAT",
 }
-SIGNAL_MODELS: dict[str, str] = {
+SEGMENT_MODELS: dict[str, str] = {
     "bimamba_tta": "affectssm.models.bimamba_tta:BiMambaTTA",
     "tsception": "affectssm.models.baselines.tsception:TSception",
     "lggnet": "affectssm.models.baselines.lggnet:LGGNet",

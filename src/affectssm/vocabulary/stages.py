@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.methods import METHODS
-from affectssm.vocabulary.models import DIALOGUE_MODELS, SIGNAL_MODELS
+from affectssm.vocabulary.models import DIALOGUE_MODELS, SEGMENT_MODELS
 from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import named
 
@@ -60,25 +60,29 @@ def memory_modules(models: Iterable[str]) -> tuple[str, ...]:
     return f"{_DIALOGUE}.memory", f"{_DIALOGUE}.memory_step", *found
 
 
-def trial_training_modules(model: str) -> tuple[str, ...]:
+def segment_training_modules(model: str) -> tuple[str, ...]:
     """Of what a run on trials learns and answers."""
-    return "affectssm.training.trials", named(SIGNAL_MODELS, model, "model")
+    return "affectssm.families.biosignals.stages.train", named(SEGMENT_MODELS, model, "model")
 
 
 def mask_modules() -> tuple[str, ...]:
     """Of the masks."""
-    return ("affectssm.adaptation.mask_files",)
+    return ("affectssm.families.biosignals.stages.masks",)
 
 
 def adaptation_modules(model: str, methods: Iterable[str]) -> tuple[str, ...]:
     """Of what some methods answer with a model."""
-    return "affectssm.adaptation.trials", *_methods(methods), named(SIGNAL_MODELS, model, "model")
+    return (
+        "affectssm.families.biosignals.stages.adapt",
+        *_methods(methods),
+        named(SEGMENT_MODELS, model, "model"),
+    )
 
 
 def choice_modules(models: Iterable[str], methods: Iterable[str]) -> tuple[str, ...]:
     """Of the constants of some methods that are chosen with runs of some models."""
-    found = (named(SIGNAL_MODELS, model, "model") for model in sorted(models))
-    return "affectssm.adaptation.choose", *_methods(methods), *found
+    found = (named(SEGMENT_MODELS, model, "model") for model in sorted(models))
+    return "affectssm.families.biosignals.stages.choose", *_methods(methods), *found
 
 
 def table_modules(table: str) -> tuple[str, ...]:

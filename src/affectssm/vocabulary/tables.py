@@ -5,7 +5,7 @@ PAGES: dict[str, str] = {
     "noxi_controls": "affectssm.families.dialogue.stages.tables.noxi_controls:page",
     "damamba_ablation": "affectssm.families.dialogue.stages.tables.damamba_ablation:page",
     "damamba_memory": "affectssm.families.dialogue.stages.tables.damamba_memory:page",
-    "bimtta_accuracy": "affectssm.tables.bimtta_accuracy:page",
-    "bimtta_missing": "affectssm.tables.bimtta_missing:page",
-    "bimtta_controls": "affectssm.tables.bimtta_controls:page",
+    "bimtta_accuracy": "affectssm.families.biosignals.stages.tables.accuracy:page",
+    "bimtta_missing": "affectssm.families.biosignals.stages.tables.missing:page",
+    "bimtta_controls": "affectssm.families.biosignals.stages.tables.controls:page",
 }

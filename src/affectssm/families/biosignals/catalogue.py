@@ -9,9 +9,9 @@ from typing import Any
 
 from affectssm.families.biosignals.experiments import CORPORA, TrialExperiment
 from affectssm.families.biosignals.settings import own
+from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.settings.config import Config
 from affectssm.tables.published import published_hash
-from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.vocabulary.corpora import NO_CORPUS, PHYSIO_EDITIONS
 from affectssm.vocabulary.methods import TITLES as METHOD_TITLES
 from affectssm.vocabulary.models import SIZES, TITLES

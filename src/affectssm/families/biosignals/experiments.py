@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from affectssm.families.biosignals.run_settings import ChoosingSettings, EvaluationSettings, RunSettings
 from affectssm.families.biosignals.settings import own
 from affectssm.settings.config import Config
 
@@ -42,42 +42,44 @@ class TrialExperiment:
         return self.model + (f"+{self.variant}" if self.variant else "") + f"-{self.target}"
 
 
-def run_settings(config: Config, experiment: TrialExperiment, seed: int) -> dict[str, Any]:
-    """What the runs of a part are told: everything that decides their result, and nothing else."""
+def run_settings(config: Config, experiment: TrialExperiment, seed: int) -> RunSettings:
+    """What the runs of a part are told."""
     asked = own(config)
-    return {
-        "experiment": experiment.name,
-        "model": experiment.model,
-        "variant": experiment.variant,
-        "corpus": experiment.corpus,
-        "dimension": experiment.dimension,
-        "seed": seed,
-        "modalities": list(getattr(asked.modalities, experiment.corpus)),
-        "rate_hz": asked.epochs.rate_hz,
-        "protocol": asked.protocol.model_dump(mode="json"),
-        "model_settings": getattr(asked, experiment.model).model_dump(mode="json"),
-        "training": asked.training.model_dump(mode="json"),
-    }
+    return RunSettings(
+        experiment=experiment.name,
+        model=experiment.model,
+        variant=experiment.variant,
+        corpus=experiment.corpus,
+        dimension=experiment.dimension,
+        seed=seed,
+        modalities=getattr(asked.modalities, experiment.corpus),
+        rate_hz=asked.epochs.rate_hz,
+        protocol=asked.protocol,
+        model_settings=getattr(asked, experiment.model),
+        training=asked.training,
+    )
 
 
-def adaptation_settings(config: Config, corpus: str) -> dict[str, Any]:
-    """What adaptation on a corpus is told beside its runs: methods, streams, patterns and how to choose."""
+def adaptation_settings(config: Config, corpus: str) -> ChoosingSettings:
+    """What adaptation on a corpus is told beside its runs."""
     asked = own(config)
-    return {
-        "methods": list(asked.methods),
-        "adaptation": asked.adaptation.model_dump(mode="json"),
-        "missing": asked.missing.model_dump(mode="json"),
-        "choice": asked.choice.model_dump(mode="json"),
-        "modalities": list(getattr(asked.modalities, corpus)),
-    }
+    return ChoosingSettings(
+        methods=asked.methods,
+        adaptation=asked.adaptation,
+        missing=asked.missing,
+        choice=asked.choice,
+        modalities=getattr(asked.modalities, corpus),
+    )
 
 
-def evaluation_settings(config: Config, experiment: TrialExperiment, seeds: Sequence[int]) -> dict[str, Any]:
+def evaluation_settings(
+    config: Config, experiment: TrialExperiment, seeds: Sequence[int]
+) -> EvaluationSettings:
     """What the evaluation of an experiment over some seeds is told."""
-    return {
-        "experiment": experiment.name,
-        "corpus": experiment.corpus,
-        "dimension": experiment.dimension,
-        "seeds": list(seeds),
-        "protocol": own(config).protocol.model_dump(mode="json"),
-    }
+    return EvaluationSettings(
+        experiment=experiment.name,
+        corpus=experiment.corpus,
+        dimension=experiment.dimension,
+        seeds=tuple(seeds),
+        protocol=own(config).protocol,
+    )

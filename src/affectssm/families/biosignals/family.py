@@ -1,4 +1,4 @@
-"""What the workflow has to know of bio-signals before anything runs: epochs, runs, masks, choices, metrics, tables."""
+"""What the workflow has to know of bio-signals before anything runs: segments, runs, masks, choices, tables."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from affectssm.families.biosignals import catalogue, experiments
 from affectssm.families.biosignals.catalogue import ADAPTED_MODEL
 from affectssm.families.biosignals.experiments import TrialExperiment
 from affectssm.families.biosignals.settings import PRESETS, BiosignalsSettings, own
+from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.families.biosignals.steps import STEPS
-from affectssm.timeline.dimensions import DIMENSIONS
 from affectssm.vocabulary import stages
 from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.features import in_shard
@@ -59,7 +59,7 @@ class Biosignals(Family[TrialExperiment]):
         asked = self.own.model_dump(mode="json", include={"modalities", "protocol"})
         return asked | {"modalities": {name: asked["modalities"][name] for name in self.held}}
 
-    # -- epochs ------------------------------------------------------------------------------------------------
+    # -- segments ----------------------------------------------------------------------------------------------
 
     def signal_tracks(self, corpus: str, shard: str) -> list[str]:
         """Return the feature files of a shard's trials: the modalities that are there, and the ratings."""
@@ -79,23 +79,23 @@ class Biosignals(Family[TrialExperiment]):
 
     def epoch_code(self) -> str:
         """Return the hash of the code that cuts trials."""
-        return self.code("affectssm.timeline.epochs")
+        return self.code("affectssm.families.biosignals.stages.cut")
 
     def shard_content(self, corpus: str, shard: str) -> str:
         """Return a word that changes with the streams of a shard."""
         return self.places.shard_content(corpus, shard)
 
-    def epochs_of_corpus(self, corpus: str) -> list[str]:
-        """Return the epochs of all shards of a corpus."""
+    def segments_of_corpus(self, corpus: str) -> list[str]:
+        """Return the segments of all shards of a corpus."""
         self.wait([corpus])
-        return self._epochs(corpus, self.places.shards(corpus))
+        return self._segments(corpus, self.places.shards(corpus))
 
-    def epochs_of_shard(self, corpus: str, shard: str) -> list[str]:
-        """Return the epochs of a shard."""
-        return self._epochs(corpus, [shard])
+    def segments_of_shard(self, corpus: str, shard: str) -> list[str]:
+        """Return the segments of a shard."""
+        return self._segments(corpus, [shard])
 
-    def _epochs(self, corpus: str, shards: Sequence[str]) -> list[str]:
-        return [f"{self.results}/epochs/{self.places.name(corpus)}/{shard}.h5" for shard in shards]
+    def _segments(self, corpus: str, shards: Sequence[str]) -> list[str]:
+        return [f"{self.results}/segments/{self.places.name(corpus)}/{shard}.h5" for shard in shards]
 
     # -- parts -------------------------------------------------------------------------------------------------
 
@@ -106,11 +106,11 @@ class Biosignals(Family[TrialExperiment]):
             return [f"f{number:02d}" for number in range(protocol.folds)]
         return self.places.shards(corpus)
 
-    def epochs_of_part(self, corpus: str, part: str) -> list[str]:
-        """Return the epochs that a part's folds read: within subjects those of its shard, else all."""
+    def segments_of_part(self, corpus: str, part: str) -> list[str]:
+        """Return the segments that a part's folds read: within subjects those of its shard, else all."""
         self.wait([corpus])
         within = self.own.protocol.protocol == "within"
-        return self._epochs(corpus, [part] if within else self.places.shards(corpus))
+        return self._segments(corpus, [part] if within else self.places.shards(corpus))
 
     def tested_shards(self, corpus: str, part: str) -> list[str]:
         """Return the shards a part's folds test: its own, or all where folds run across subjects."""
@@ -119,7 +119,9 @@ class Biosignals(Family[TrialExperiment]):
 
     def run_settings(self, experiment: str, seed: str) -> dict[str, Any]:
         """Return what the runs of a part are told."""
-        return experiments.run_settings(self.config, self.experiment(experiment), int(seed))
+        return experiments.run_settings(self.config, self.experiment(experiment), int(seed)).model_dump(
+            mode="json"
+        )
 
     def threads(self) -> int:
         """Return the CPU threads of a run."""
@@ -127,7 +129,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
-        return self.code(*stages.trial_training_modules(self.experiment(experiment).model))
+        return self.code(*stages.segment_training_modules(self.experiment(experiment).model))
 
     def runs(self, experiment: str, seeds: Sequence[int]) -> list[str]:
         """Return the folders of an experiment's runs over parts and seeds."""
@@ -171,7 +173,7 @@ class Biosignals(Family[TrialExperiment]):
 
     def adaptation_settings(self, corpus: str) -> dict[str, Any]:
         """Return what adaptation on a corpus is told beside its runs."""
-        return experiments.adaptation_settings(self.config, corpus)
+        return experiments.adaptation_settings(self.config, corpus).model_dump(mode="json")
 
     def adapted_run_settings(self, experiment: str, seed: str) -> dict[str, Any]:
         """Return what adapting a run is told: the run's own settings and those of adaptation."""
@@ -205,7 +207,8 @@ class Biosignals(Family[TrialExperiment]):
 
     def evaluation_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
         """Return what an evaluation over some seeds is told."""
-        return experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
+        found = experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
+        return found.model_dump(mode="json")
 
     # -- tables ------------------------------------------------------------------------------------------------
 

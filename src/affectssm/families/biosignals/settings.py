@@ -11,20 +11,20 @@ from pydantic import Field, model_validator
 
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.settings.base import Strict
+from affectssm.settings.biosignals import (
+    ChoiceSettings,
+    EpochSettings,
+    ModalitySettings,
+    ProtocolSettings,
+    TrialTrainingSettings,
+)
 from affectssm.settings.config import Config
+from affectssm.settings.segments import MissingSettings
 from affectssm.settings.signal_models import (
     BiMambaTTASettings,
     LGGNetSettings,
     MambaFormerSettings,
     TSceptionSettings,
-)
-from affectssm.settings.trials import (
-    ChoiceSettings,
-    EpochSettings,
-    MissingSettings,
-    ModalitySettings,
-    ProtocolSettings,
-    TrialTrainingSettings,
 )
 
 

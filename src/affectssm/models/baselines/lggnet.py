@@ -5,8 +5,8 @@
     global graph: areas are joined by how alike they are, times a learnt symmetric matrix -> graph layer -> logits
 
 The paper's general definition puts EEG channels of the same row of the 10-20 system into one area (Fp, AF, F, FC, C,
-CP, P, PO, O, T). That needs names: 32 EEG channels are taken to come in DEAP's order, as all corpora here are brought
-to it; another number is split into its two halves. Every other modality is an area of its own.
+CP, P, PO, O, T). That needs names: 32 EEG channels are taken to come in the order of ``ELECTRODES``, as all
+corpora here are brought to it; another number is split into its two halves. Every other modality is an area of its own.
 
 B segments, C channels of all modalities, G areas, L samples. Time comes first and segments last, as the filter bank
 leaves them, up to the areas.
@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from affectssm.errors import ConfigError
 from affectssm.models.filter_bank import SQUARE, Mean, filtered_steps
-from affectssm.models.signals import (
-    SignalOutput,
-    Signals,
+from affectssm.models.segments import (
+    SegmentOutput,
+    Segments,
     check_channels,
     in_samples,
     long_enough,
@@ -52,7 +52,7 @@ RIGHT = [
     "PO4",
     "O2",
 ]
-DEAP_ORDER = LEFT + RIGHT
+ELECTRODES = LEFT + RIGHT
 TINY = 1e-6  # inside the logarithm of a power
 
 
@@ -62,9 +62,9 @@ def default_areas(channels: Mapping[str, int]) -> list[list[int]]:
     first = 0
     for name, count in channels.items():
         numbers = range(first, first + count)
-        if name == "eeg" and count == len(DEAP_ORDER):
+        if name == "eeg" and count == len(ELECTRODES):
             rows: dict[str, list[int]] = {}
-            for number, label in zip(numbers, DEAP_ORDER, strict=True):
+            for number, label in zip(numbers, ELECTRODES, strict=True):
                 rows.setdefault(label.rstrip("0123456789z"), []).append(number)
             areas += rows.values()
         elif name == "eeg" and count > 1:
@@ -141,13 +141,13 @@ class LGGNet(nn.Module):
             nn.Flatten(), nn.Dropout(settings.dropout), nn.Linear(len(areas) * settings.graph, classes)
         )
 
-    def forward(self, signals: Signals) -> SignalOutput:
+    def forward(self, segments: Segments) -> SegmentOutput:
         """Logits of B segments."""
-        h = self.window_norm(self.powers(side_by_side(signals, self.channels)))  # (U, F, C, B)
+        h = self.window_norm(self.powers(side_by_side(segments, self.channels)))  # (U, F, C, B)
         h = self.local(self.mix_norm(self.mix(h)))  # (B, G, features)
         edges = self.edges(h)
         h = torch.relu(edges @ self.graph(self.area_norm(h)))
-        return SignalOutput(self.head(self.graph_norm(h)))
+        return SegmentOutput(self.head(self.graph_norm(h)))
 
     def powers(self, x: Tensor) -> Tensor:
         """Logs of the mean powers of the filters' outputs: (B, C, L) -> (U, F, C, B)."""

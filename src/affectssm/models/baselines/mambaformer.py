@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affectssm.models.signals import (
-    SignalOutput,
-    Signals,
+from affectssm.models.segments import (
+    SegmentOutput,
+    Segments,
     check_channels,
     in_samples,
     long_enough,
@@ -98,7 +98,7 @@ class MambaFormer(nn.Module):
         self.layers = nn.Sequential(*(Layer(settings) for _ in range(settings.layers)))
         self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(settings.d_model, classes))
 
-    def forward(self, signals: Signals) -> SignalOutput:
+    def forward(self, segments: Segments) -> SegmentOutput:
         """Logits of B segments."""
-        x = self.tokens(side_by_side(signals, self.channels)).transpose(1, 2)  # (B, T, d)
-        return SignalOutput(self.head(self.layers(self.first(x)).mean(dim=1)))
+        x = self.tokens(side_by_side(segments, self.channels)).transpose(1, 2)  # (B, T, d)
+        return SegmentOutput(self.head(self.layers(self.first(x)).mean(dim=1)))

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.models.filter_bank import Mean, filtered_steps, leaky_relu
-from affectssm.models.signals import (
-    SignalOutput,
-    Signals,
+from affectssm.models.segments import (
+    SegmentOutput,
+    Segments,
     check_channels,
     in_samples,
     long_enough,
@@ -90,14 +90,14 @@ class TSception(nn.Module):
             nn.Linear(settings.hidden, classes),
         )
 
-    def forward(self, signals: Signals) -> SignalOutput:
+    def forward(self, segments: Segments) -> SegmentOutput:
         """Logits of B segments."""
-        h = self.window_norm(self.over_time(side_by_side(signals, self.channels)))  # (U, T, C, B)
+        h = self.window_norm(self.over_time(side_by_side(segments, self.channels)))  # (U, T, C, B)
         parts = dict(zip(self.channels, h.split(list(self.channels.values()), dim=2), strict=True))
         rows = [self.whole(h), *(half(parts[name]) for name, half in self.halves.items())]
         h = self.join_norm(self.join(self.space_norm(torch.cat(rows, dim=2))))  # (steps, S, 1, B)
         pooled: Tensor = h.mean(dim=(0, 2)).mT
-        return SignalOutput(self.head(pooled))
+        return SegmentOutput(self.head(pooled))
 
     def over_time(self, x: Tensor) -> Tensor:
         """The windows' filters, LeakyReLU and means: (B, C, L) -> (U, T, C, B)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from affectssm.corpora.manifest import StreamRow, read_manifest
 from affectssm.errors import DataError
-from affectssm.settings.trials import ProtocolSettings
+from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.store.layout import corpus_of
 from affectssm.training.folds import folds
 

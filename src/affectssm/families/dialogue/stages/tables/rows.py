@@ -9,7 +9,15 @@ from typing import Any
 from affectssm.families.dialogue.stages.tables.measured import Measured, Told, missing_units
 from affectssm.store.faults import Fault
 from affectssm.tables.page import Inputs
-from affectssm.tables.rows import gap_notes, has_interval, method_notes, no_interval, scale_note, score_cells
+from affectssm.tables.rows import (
+    counts_of,
+    gap_notes,
+    has_interval,
+    method_notes,
+    no_interval,
+    scale_note,
+    score_cells,
+)
 from affectssm.vocabulary.kinds import STREAM_KINDS
 
 ADAPTED = ", adapted to MPIIGI"
@@ -36,10 +44,7 @@ def measured_row(
     }
     for name in metrics:
         row |= score_cells(name, measured.cells.get(name, {}))
-    own = [measured.cells[name] for name in experiment.cells if name in metrics]
-    row["n_seeds"] = str(max(cell["n_seeds"] for cell in own))
-    row["n_units"] = str(sum(cell["n_used"] for cell in own))
-    row["n_expected"] = str(sum(cell["n_expected"] for cell in own))
+    row |= counts_of([measured.cells[name] for name in experiment.cells if name in metrics])
     row["note"] = "; ".join([*remarks, *notes(measured, settings, metrics, inputs.faults)])
     return row
 

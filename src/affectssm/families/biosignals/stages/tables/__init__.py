@@ -1,0 +1,1 @@
+"""Code that makes the tables of bio-signals out of metrics."""

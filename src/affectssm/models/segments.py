@@ -1,0 +1,108 @@
+"""What goes into a model of labelled segments, what comes out, and what it is trained with.
+
+In: ``{modality: (B, C_m, L)}``, B segments of L samples, standardised a channel. Out: logits over N classes, and where
+the model has them, logits of every modality alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from affectssm.errors import ConfigError
+
+Segments = Mapping[str, Tensor]
+
+
+@dataclass
+class SegmentOutput:
+    """A model's answer."""
+
+    logits: Tensor  # (B, N)
+    modalities: dict[str, Tensor] = field(default_factory=dict)  # modality -> (B, N); empty: no such heads
+
+    @property
+    def probabilities(self) -> Tensor:
+        """Softmax (B, N) of the joint answer; undecided, 1/N each, where it is not finite.
+
+        A scan's output grows with a high power of its input, so values many times larger than those that were trained
+        on (an artefact, a drift) can leave float32. That costs the segment its answer, and no other one.
+        """
+        p = self.logits.detach().softmax(dim=1)
+        return torch.where(p.isfinite(), p, 1.0 / p.shape[1])
+
+
+def classification_loss(
+    output: SegmentOutput, labels: Tensor, auxiliary: float | Mapping[str, float] = 0.0
+) -> Tensor:
+    """L_task + sum_i alpha_i L_i: the mean negative log-likelihood of the joint and of every modality's prediction.
+
+    Args:
+        output: of a model.
+        labels: (B,) class numbers.
+        auxiliary: alpha, one for all modalities or by name.
+    """
+    loss = functional.cross_entropy(output.logits, labels)
+    for name, logits in output.modalities.items():
+        alpha = auxiliary[name] if isinstance(auxiliary, Mapping) else auxiliary
+        loss = loss + alpha * functional.cross_entropy(logits, labels)
+    return loss
+
+
+def check_channels(channels: Mapping[str, int]) -> None:
+    """Refuse a set of modalities no model can be built for.
+
+    Raises:
+        ConfigError: when there is none, or one has no channel.
+    """
+    if not channels or min(channels.values()) < 1:
+        raise ConfigError(
+            "modalities", str(dict(channels)), "at least one, each with a channel", "name the modalities"
+        )
+
+
+def in_samples(where: str, seconds: float, rate: float) -> int:
+    """A duration in samples, rounded down.
+
+    Raises:
+        ConfigError: when it is not one.
+    """
+    found = int(seconds * rate)
+    if found < 1:
+        raise ConfigError(
+            where,
+            f"{seconds:g} s, {found} samples at {rate:g} Hz",
+            "one sample at least",
+            "a longer duration or rate",
+        )
+    return found
+
+
+def long_enough(where: str, samples: int, needed: int) -> None:
+    """Refuse segments shorter than a model needs.
+
+    Raises:
+        ConfigError: naming both lengths.
+    """
+    if samples < needed:
+        raise ConfigError(
+            where, f"segments of {samples} samples", f"at least {needed}", "use longer segments"
+        )
+
+
+def there(segments: Segments) -> dict[str, Tensor]:
+    """Whether a segment has a modality, (B,) bool by modality: one that is missing is zero throughout.
+
+    That is how both a recording without it and a mask of missing data leave it; a standardised signal that was
+    recorded is not zero in every sample of every channel.
+    """
+    return {name: x.flatten(1).ne(0).any(dim=1) for name, x in segments.items()}
+
+
+def side_by_side(segments: Segments, channels: Mapping[str, int]) -> Tensor:
+    """All channels of all modalities in the model's order: (B, sum of C_m, L)."""
+    return torch.cat([segments[name] for name in channels], dim=1)
