@@ -8,7 +8,7 @@ from affectssm.families.dialogue.stages import fine_tune as tuning
 from affectssm.families.dialogue.stages.data import labelled_sessions
 from affectssm.families.dialogue.stages.fine_tune import fine_tune
 from affectssm.families.dialogue.stages.predict import predict
-from affectssm.families.dialogue.stages.train import fit
+from affectssm.families.dialogue.stages.train import fit, train
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.training.loop import Training
@@ -33,7 +33,7 @@ def base(tmp_path_factory):
 def test_each_labelled_session_is_predicted_by_weights_that_have_not_seen_it(base, tmp_path):
     task, runs = base
     out = runs / "da_mamba+adapt_mpiigi-multimediate-demo/loso/1"
-    fine_tune(settings(), *task, out)
+    train(settings(), *task, out, {})
     tensors = load_file(out / "checkpoint.safetensors")
     start = load_file(runs / "da_mamba-multimediate-demo/main/1/checkpoint.safetensors")
     name = next(n for n in start if n.startswith("model.") and n.endswith("weight")).removeprefix("model.")
