@@ -18,7 +18,7 @@ def scans_of(recipe: Mapping[str, Any], section: str) -> Iterator[set[str]]:
 
     Args:
         recipe: the ``training`` settings of a run.
-        section: of the configuration that the recipe is from.
+        section: of the configuration that the recipe is from, the name of a family.
 
     Returns:
         The names of the backends that have computed something inside; the set grows as they do.
