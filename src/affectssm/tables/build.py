@@ -70,9 +70,9 @@ def collect_faults(paths: Sequence[Path]) -> list[Fault]:
 
 
 def planted_oracle(corpora: Sequence[Path]) -> dict[str, Any] | None:
-    """What perfect readers of the demos' latents score, by corpus; None where no corpus is a demo's.
+    """What perfect readers of the demos' latents score, by corpus, and the ``law`` that was planted.
 
-    A demo's file has an entry a corpus, or speaks for all its corpora at once.
+    A demo's file has an entry a corpus, or speaks for all its corpora at once; None where no corpus is a demo's.
     """
     found: dict[str, Any] = {}
     for folder in corpora:
@@ -81,5 +81,5 @@ def planted_oracle(corpora: Sequence[Path]) -> dict[str, Any] | None:
         if not path.is_file():
             continue
         oracle = json.loads(path.read_text(encoding="utf-8"))
-        found[corpus] = oracle.get(corpus, oracle)
+        found[corpus] = {**oracle.get(corpus, oracle), "law": oracle.get("law", {})}
     return found or None

@@ -110,6 +110,9 @@ def adapted_metrics(
     return found
 
 
+LAW = {"visit_drift": {"deap": {"gain": 0.5}, "mahnob": {}}}
+
+
 def corpus_folders(folder: Path, corpora: Sequence[str] = CORPORA, oracle: bool = True) -> list[Path]:
     """Folders of corpora with one fault in the manifest of the first."""
     folders = [folder / "corpora" / f"{corpus}-physio" for corpus in corpora]
@@ -120,7 +123,7 @@ def corpus_folders(folder: Path, corpora: Sequence[str] = CORPORA, oracle: bool 
             log.add("signal_idle", action="masked", recording="s01_v01", participant="s01")
         log.write(own / "faults.parquet", make_card("x", ["affectssm.errors"], {}))
     if oracle:
-        write_json(folder / "demo/physio/truth/oracle.json", dict.fromkeys(CORPORA, ORACLE) | {"law": {}})
+        write_json(folder / "demo/physio/truth/oracle.json", dict.fromkeys(CORPORA, ORACLE) | {"law": LAW})
     return folders
 
 

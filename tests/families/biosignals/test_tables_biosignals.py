@@ -184,6 +184,11 @@ def test_missing_has_a_measured_row_a_pattern_and_method(missing: tuple[list[dic
     assert {(row["n_seeds"], row["n_units"], row["n_expected"]) for row in measured} == {("2", "12", "12")}
 
 
+def test_a_row_of_demos_says_which_drift_was_planted(missing: tuple[list[dict[str, str]], Path]) -> None:
+    for row in missing[0][5:]:
+        assert "planted in deap: drift between two visits; planted in mahnob: no drift" in row["note"]
+
+
 def test_improvements_are_the_means_over_the_ratios_and_none_has_its_accuracies(
     missing: tuple[list[dict[str, str]], Path], adapted: list[Path]
 ) -> None:

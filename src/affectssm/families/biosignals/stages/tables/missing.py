@@ -113,10 +113,14 @@ def _row(pattern: str, method: str, own: Mapping[str, Measured], inputs: Inputs)
 
 def _planted(corpora: set[str], inputs: Inputs) -> list[str]:
     """Of demos: which drift between a subject's visits, and which do not."""
-    drifts = (inputs.oracle or {}).get("law", {}).get("visit_drift", {})
-    demos = sorted(corpora & set(inputs.settings["demo"]) & drifts.keys())
+    drifts = {
+        corpus: oracle["law"]["visit_drift"][corpus]
+        for corpus, oracle in sorted((inputs.oracle or {}).items())
+        if "visit_drift" in oracle["law"]
+    }
     words = {True: "drift between two visits", False: "no drift between trials learnt from and tested"}
-    return [f"planted in {corpus}: {words[bool(drifts[corpus])]}" for corpus in demos]
+    demos = corpora & set(inputs.settings["demo"])
+    return [f"planted in {name}: {words[bool(drift)]}" for name, drift in drifts.items() if name in demos]
 
 
 def _by_ratio(target: str, one: Measured, settings: Mapping[str, Any]) -> Section:
