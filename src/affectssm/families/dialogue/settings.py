@@ -1,8 +1,8 @@
 """The section ``dialogue`` of the configuration, and what each scale decides of it and of the corpora of dialogues.
 
-``paper`` is what the papers state or, where they are silent, what stages/models/da_mamba.py derives; ``demo`` learns the
-planted truth of the demo corpora on two CPU cores in about a minute a run (the paper's recipe barely leaves its initial
-weights in so few steps); ``tiny`` only proves that every job runs, on the scans that need no compiling.
+``paper`` is what the papers state or, where they are silent, what stages/models/da_mamba.py derives; ``demo`` learns
+the planted truth of the demo corpora on two CPU cores in about a minute a run (the paper's recipe barely leaves its
+initial weights in so few steps); ``tiny`` only proves that every job runs, on the scans that need no compiling.
 """
 
 from __future__ import annotations
