@@ -158,10 +158,13 @@ class Clips(Family[Experiment]):
 
     # -- tables ------------------------------------------------------------------------------------------------
 
-    def metrics_of(self, table: str) -> list[str]:
-        """Return the metrics a table is made of."""
-        seeds = "-".join(map(str, self.own.seeds))
-        return [f"{self.results}/metrics/{name}/seeds-{seeds}.parquet" for name in self.experiments]
+    def experiments_of(self, table: str) -> list[str]:
+        """Return the full names of the experiments a table is made of."""
+        return list(self.experiments)
+
+    def seeds_of(self, table: str) -> Sequence[int]:
+        """Return the seeds whose runs a table averages."""
+        return self.own.seeds
 
     def features_behind(self, table: str) -> list[str]:
         """Return every feature that is computed for a table."""

@@ -43,6 +43,18 @@ def test_a_question_goes_to_the_family_of_what_is_named():
     assert plan.ask("predictions_of", seeds) == dialogue.predictions_of(spoken, [1, 2])
 
 
+def test_a_table_is_made_of_what_its_step_writes_over_its_experiments_and_seeds():
+    plan = Plan({"dialogue": {"seeds": [4, 7]}})
+    dialogue, biosignals = plan.families["dialogue"], plan.families["biosignals"]
+    names = dialogue.experiments_of("noxi_ccc")
+    assert dialogue.metrics_of("noxi_ccc") == [f"results/metrics/{name}/seeds-4-7.parquet" for name in names]
+    assert dialogue.metrics_of("damamba_memory") == [dialogue.memory_file()]
+    for table, start in (("bimtta_missing", "adapted-seeds-"), ("bimtta_accuracy", "seeds-")):
+        found = [path.split("/")[2:] for path in biosignals.metrics_of(table)]
+        assert [name for name, _ in found] == biosignals.experiments_of(table)
+        assert all(file.startswith(start) for _, file in found)
+
+
 def test_a_question_nobody_answers_names_itself():
     with pytest.raises(AttributeError, match="nobody answers weather"):
         Plan({}).ask("weather", {"table": "noxi_ccc"})

@@ -134,8 +134,25 @@ class Family(ABC, Generic[E]):
     # -- tables ------------------------------------------------------------------------------------------------
 
     @abstractmethod
+    def experiments_of(self, table: str) -> list[str]:
+        """Return the full names of the experiments a table is made of, in the order of its rows."""
+
+    @abstractmethod
+    def seeds_of(self, table: str) -> Sequence[int]:
+        """Return the seeds whose runs a table averages."""
+
     def metrics_of(self, table: str) -> list[str]:
-        """Return the metrics a table is made of, over its own seeds; for a measurement, its file."""
+        """Return the files a table is made of: what its step writes of its experiments over its seeds."""
+        named = [step for step in self.steps if table in step.tables]
+        step, *_ = named or [step for step in self.steps if step.name == "evaluate"]
+        pattern = next(iter(step.writes.values()))
+        if "/" not in pattern:
+            return [answer((self,), pattern, {})]
+        below, seeds = pattern.removeprefix("results/"), "-".join(map(str, self.seeds_of(table)))
+        return [
+            f"{self.results}/{below.format(experiment=name, seeds=seeds)}"
+            for name in self.experiments_of(table)
+        ]
 
     @abstractmethod
     def features_behind(self, table: str) -> list[str]:

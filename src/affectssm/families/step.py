@@ -46,6 +46,7 @@ class Step:
         words: wildcards that the command is given, by their names.
         code: question: hash of the code that decides what is written; the module of ``run`` alone where empty.
         content: question: what else makes a job run again.
+        tables: which are made of its first output; those that no step names, of the step ``evaluate``'s.
         command: the subcommand, where several steps share one; else the name.
         computing: whether the command is given ``results/computing.json``, which decides no result.
         threads, mem_mb, runtime: of a job (MB, minutes), or questions.
@@ -63,6 +64,7 @@ class Step:
     words: tuple[str, ...] = ()
     code: str = ""
     content: str = ""
+    tables: tuple[str, ...] = ()
     command: str = field(default="")
     computing: bool = False
     threads: int | str = 1

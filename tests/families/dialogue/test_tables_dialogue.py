@@ -9,7 +9,9 @@ from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.catalogue import described
 from affectssm.families.dialogue.experiments import Experiment
 from affectssm.families.dialogue.stages.evaluate import evaluate
+from affectssm.families.dialogue.stages.tables.measured import Measured, Told
 from affectssm.families.dialogue.stages.tables.noxi_ccc import COLUMNS, METRICS
+from affectssm.families.dialogue.stages.tables.rows import weights_of
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
@@ -151,6 +153,22 @@ def test_real_data_with_pretrained_weights_says_so(tmp_path, metrics):
     assert "demo" not in rows[11]["note"]
     partly = built(tmp_path, metrics, demo=["mpiigi"], weights="pretrained")
     assert partly[11]["data"] == "demo" and "(mpiigi)" in partly[11]["note"]
+
+
+@pytest.mark.parametrize(
+    ("features", "demo", "weights", "said"),
+    [
+        (("optical_flow",), True, "random", "none"),
+        (("optical_flow", "wav2vec2"), False, "random", "random"),
+        (("optical_flow", "wav2vec2"), True, "pretrained", "pretrained"),
+        (("clip", "optical_flow"), True, "pretrained", "random"),
+        (("clip", "optical_flow"), False, "random", "pretrained"),
+    ],
+)
+def test_weights_are_those_of_encoders(features, demo, weights, said):
+    told = described(experiment_of("dat-extracted"), load_config()) | {"features": features}
+    measured = Measured(Told("dat-extracted", **told), {}, {}, {})
+    assert weights_of(measured, {"demo": ["noxi"] if demo else [], "weights": weights}) == said
 
 
 @pytest.mark.usefixtures("rendered")

@@ -24,7 +24,6 @@ _MODELS: dict[str, tuple[tuple[str, str], ...]] = {
     CONTROLS: ((ADAPTED_MODEL, ""), (ADAPTED_MODEL, "shuffled_labels")),
 }
 TABLES = tuple(_MODELS)
-ADAPTED = ("bimtta_missing",)  # made of adapted predictions
 
 
 def experiments_of(table: str, config: Config) -> list[TrialExperiment]:

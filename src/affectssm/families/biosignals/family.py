@@ -212,14 +212,13 @@ class Biosignals(Family[TrialExperiment]):
 
     # -- tables ------------------------------------------------------------------------------------------------
 
-    def metrics_of(self, table: str) -> list[str]:
-        """Return the metrics that a table is made of."""
-        seeds = "-".join(map(str, catalogue.seeds_of(table, self.config)))
-        kind = "adapted-" if table in catalogue.ADAPTED else ""
-        return [
-            f"{self.results}/metrics/{self._full(experiment)}/{kind}seeds-{seeds}.parquet"
-            for experiment in catalogue.experiments_of(table, self.config)
-        ]
+    def experiments_of(self, table: str) -> list[str]:
+        """Return the full names of the experiments a table is made of."""
+        return [self._full(one) for one in catalogue.experiments_of(table, self.config)]
+
+    def seeds_of(self, table: str) -> tuple[int, ...]:
+        """Return the seeds whose runs a table averages."""
+        return catalogue.seeds_of(table, self.config)
 
     def features_behind(self, table: str) -> list[str]:
         """Return every feature that is computed for a table: of signals, those that a corpus has."""

@@ -128,5 +128,6 @@ STEPS = (
         writes={"out": "results/metrics/{experiment}/adapted-seeds-{seeds}.parquet"},
         settings="evaluation_settings",
         model=f"{_TOLD}:EvaluationSettings",
+        tables=("bimtta_missing",),
     ),
 )

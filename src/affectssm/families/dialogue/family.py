@@ -268,12 +268,9 @@ class Dialogue(Family[Experiment]):
         """Return the full names of the experiments a table is made of."""
         return [self._full(one) for one in catalogue.experiments_of(table, self.config)]
 
-    def metrics_of(self, table: str) -> list[str]:
-        """Return the metrics a table is made of, over its own seeds; for a measurement, its file."""
-        if table in catalogue.MEASUREMENTS:
-            return [self.memory_file()]
-        seeds = "-".join(map(str, catalogue.seeds_of(table, self.config)))
-        return [f"{self.results}/metrics/{name}/seeds-{seeds}.parquet" for name in self.experiments_of(table)]
+    def seeds_of(self, table: str) -> tuple[int, ...]:
+        """Return the seeds whose runs a table averages."""
+        return catalogue.seeds_of(table, self.config)
 
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside a table whose test labels are withheld."""

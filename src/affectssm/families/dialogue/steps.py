@@ -127,6 +127,7 @@ STEPS = (
         settings="memory_settings",
         model=f"{_SETTINGS}:MemorySettings",
         code="memory_code",
+        tables=("damamba_memory",),
         mem_mb="memory_mb",
         gpu=True,
     ),

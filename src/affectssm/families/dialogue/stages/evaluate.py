@@ -76,7 +76,7 @@ def evaluate(
     Raises:
         DataError: when a seed is missing, doubled or unknown.
     """
-    runs = _ordered(settings, [read_run(path) for path in predictions], out)
+    runs = ordered(settings, [read_run(path) for path in predictions], out)
     expected = read_expected(manifests, missing)
     label_files = files_of_labels(features, LABELS, expected.shards)
     truth = read_labels(label_files)
@@ -93,7 +93,7 @@ def evaluate(
         for name, part in wanted.items()
     }
     rows = [
-        row for name, cell in cells.items() for row in _cell_rows(settings, name, wanted[name], cell, runs)
+        row for name, cell in cells.items() for row in cell_rows(settings, name, wanted[name], cell, runs)
     ]
     rows += _global_rows(settings, cells, runs)
     card = make_card(
@@ -106,8 +106,12 @@ def evaluate(
     write_parquet(out, {name: [row[name] for row in rows] for name in SCHEMA.names}, SCHEMA, card)
 
 
-def _ordered(settings: EvaluationSettings, runs: list[Run], out: Path) -> list[Run]:
-    """The runs in the order of the configured seeds."""
+def ordered(settings: EvaluationSettings, runs: list[Run], out: Path) -> list[Run]:
+    """Return the runs in the order of the configured seeds.
+
+    Raises:
+        DataError: when a seed is missing, doubled or unknown; ``out`` is named.
+    """
     found = sorted(run.seed for run in runs)
     if found != sorted(settings.seeds):
         raise DataError(
@@ -119,9 +123,10 @@ def _ordered(settings: EvaluationSettings, runs: list[Run], out: Path) -> list[R
     return sorted(runs, key=lambda run: run.seed)
 
 
-def _cell_rows(
+def cell_rows(
     settings: EvaluationSettings, name: str, part: Part, cell: Cell, runs: Sequence[Run]
 ) -> list[dict[str, Any]]:
+    """Return the rows of a cell of this name: by metric one a seed, and their summary."""
     rows = []
     for metric in METRICS:
         per_seed = cell.values(metric) if not cell.reason else [float("nan")] * len(runs)

@@ -18,6 +18,7 @@ from affectssm.tables.rows import (
     scale_note,
     score_cells,
 )
+from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.kinds import STREAM_KINDS
 
 ADAPTED = ", adapted to MPIIGI"
@@ -56,10 +57,12 @@ def data_of(measured: Measured, settings: Mapping[str, Any]) -> str:
 
 def weights_of(measured: Measured, settings: Mapping[str, Any]) -> str:
     """Of the encoders behind the features; owners' streams come from pretrained ones, the demo's do not."""
-    read, demo = set(measured.experiment.features), data_of(measured, settings) == "demo"
-    simulated = demo and bool(read & set(STREAM_KINDS))
-    computed = bool(read - set(STREAM_KINDS))
-    return "random" if simulated or (computed and settings["weights"] == "random") else "pretrained"
+    read, demo = measured.experiment.features, data_of(measured, settings) == "demo"
+    streams, computed = not set(STREAM_KINDS).isdisjoint(read), any(spec(name).network for name in read)
+    if not (streams or computed):
+        return "none"
+    random = (streams and demo) or (computed and settings["weights"] == "random")
+    return "random" if random else "pretrained"
 
 
 def notes(
