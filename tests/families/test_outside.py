@@ -26,6 +26,12 @@ KNOWN = (
 )  # fmt: skip
 
 
+_WITH = "from minilab.family import Clips\nclass FAMILY(Clips):\n    {}"
+_WITH_STEP = "import dataclasses\n" + _WITH.format(
+    "steps = (dataclasses.replace(Clips.steps[0], {}), *Clips.steps[1:])"
+)
+
+
 @pytest.fixture(autouse=True)
 def lab(monkeypatch, tmp_path):
     """A folder on the path with a copy of minilab; what a test makes known is forgotten after it."""
@@ -135,6 +141,16 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
             """,
             "family theirlab, step train(.|\n)*it asks for hash_of_it",
         ),
+        (_WITH_STEP.format("run='minilab.train:fitt'"), "run of step train(.|\n)*no fitt in minilab.train, but fit"),
+        (_WITH_STEP.format("run='minilab.trian:fit'"), "no module minilab.trian"),
+        (_WITH_STEP.format("model='minilab.settings:RunSetting'"), "model of step train(.|\n)*but RunSettings"),
+        (_WITH_STEP.format("out=''"), "minilab.train:fit takes settings, .*out(.|\n)*checkpoint, config, labels"),
+        (_WITH_STEP.format("threads='cores'"), "it asks for cores"),
+        (_WITH.format("tables = {'mini_mae': 'minilab.tabel:page'}"), "table mini_mae(.|\n)*no module minilab.tabel"),
+        (_WITH.format("foresees = 'minilab.foreseen:nothing'"), "foresees(.|\n)*no nothing in minilab.foreseen"),
+        (_WITH.format("name = 'clips-of-mine'"), "the name 'clips-of-mine'"),
+        (_WITH.format("steps = Clips.steps[:1] * 2"), "the name 'train'"),
+        (_WITH.format("settings = dict"), "settings = <class 'dict'>"),
         (
             "from minilab.family import Clips\nclass FAMILY(Clips):\n    name = 'features'",
             "it is called features, as a section that all share",
