@@ -183,6 +183,15 @@ def test_what_is_no_family_is_refused_in_words(lab, text, words):
         Plan(theirlab(lab, text))
 
 
+def test_settings_that_a_step_s_model_refuses_are_refused_before_the_job_runs(lab):
+    text = _WITH.format("def run_settings(self, experiment: str): return {'riddge': 1.0}")
+    theirlab(lab, text)
+    plan = Plan({"families": ["dialogue", "theirlab"]})
+    train = next(job for job in plan.jobs if job.rule == "train_clips")
+    with pytest.raises(ConfigError, match=r"what run_settings says for train_clips(.|\n)*did you mean ridge"):
+        train.settings_words({"experiment": "ridge1-mini-demo", "part": "main", "seed": "1"})
+
+
 def test_a_family_that_is_nowhere_is_refused_by_the_workflow_and_the_command_line(capsys):
     for word in ("mylab.tasks", "dialogues", "../x", ""):
         with pytest.raises(ConfigError, match=f"family {word}(.|\n)*one of dialogue, biosignals"):
