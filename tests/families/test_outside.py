@@ -205,6 +205,12 @@ def test_a_family_that_is_nowhere_is_refused_by_the_workflow_and_the_command_lin
     assert "invalid choice: 'trian'" in capsys.readouterr().err
 
 
+def test_a_step_of_a_broken_family_is_answered_with_what_is_broken(lab, capsys):
+    theirlab(lab, "raise OSError('no licence')")
+    assert main(["fuse", "theirlab", "--out", "unused"]) == 1
+    assert "OSError: no licence" in capsys.readouterr().err
+
+
 def test_a_killed_run_goes_on_with_the_next_resample(tmp_path, monkeypatch):
     Plan(LAB)
     from minilab import demo, train
