@@ -298,5 +298,6 @@ def test_a_family_that_is_left_out_has_neither_section_nor_corpora():
 
 
 def test_models_of_dialogues_learn_from_noxi():
-    assert "noxi.root cannot be none" in str(refusal({"corpora": {"noxi": {"root": "none"}}}))
+    error = refusal({"corpora": {"noxi": {"root": "none"}}})
+    assert "corpora.noxi.root" in error.expected and error.found == "none"
     assert load_config({"families": ["biosignals"], "corpora": {"noxi": {"root": "none"}}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ def add_step_commands(subparsers: Any, named: Sequence[str], as_json: Json, as_j
         try:
             steps = _steps_of(word)
         except ConfigError:
-            if named[0] in commands:
+            if named[0] in commands or _is_there(word):
                 raise
-            continue  # no such command: that is said
+            continue  # neither a command nor a family: the first is said
         for name, own in _by_command(steps).items():
             if name not in commands:
                 text = own[0].summary
@@ -42,6 +43,14 @@ def add_step_commands(subparsers: Any, named: Sequence[str], as_json: Json, as_j
 
 def _from_outside(named: Sequence[str]) -> list[str]:
     return [word for word in named[1:2] if word not in OWN and not word.startswith("-")]
+
+
+def _is_there(word: str) -> bool:
+    """Whether there is a package or module that the word names."""
+    try:
+        return find_spec(word.partition(".")[0]) is not None
+    except ValueError:  # no name at all
+        return False
 
 
 def _steps_of(word: str) -> Sequence[Step]:

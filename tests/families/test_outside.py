@@ -26,6 +26,12 @@ KNOWN = (
 )  # fmt: skip
 
 
+_WITH = "from minilab.family import Clips\nclass FAMILY(Clips):\n    {}"
+_WITH_STEP = "import dataclasses\n" + _WITH.format(
+    "steps = (dataclasses.replace(Clips.steps[0], {}), *Clips.steps[1:])"
+)
+
+
 @pytest.fixture(autouse=True)
 def lab(monkeypatch, tmp_path):
     """A folder on the path with a copy of minilab; what a test makes known is forgotten after it."""
@@ -135,6 +141,16 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
             """,
             "family theirlab, step train(.|\n)*it asks for hash_of_it",
         ),
+        (_WITH_STEP.format("run='minilab.train:fitt'"), "run of step train(.|\n)*no fitt in minilab.train, but fit"),
+        (_WITH_STEP.format("run='minilab.trian:fit'"), "no module minilab.trian"),
+        (_WITH_STEP.format("model='minilab.settings:RunSetting'"), "model of step train(.|\n)*but RunSettings"),
+        (_WITH_STEP.format("out=''"), "minilab.train:fit takes settings, .*out(.|\n)*checkpoint, config, labels"),
+        (_WITH_STEP.format("threads='cores'"), "it asks for cores"),
+        (_WITH.format("tables = {'mini_mae': 'minilab.tabel:page'}"), "table mini_mae(.|\n)*no module minilab.tabel"),
+        (_WITH.format("foresees = 'minilab.foreseen:nothing'"), "foresees(.|\n)*no nothing in minilab.foreseen"),
+        (_WITH.format("name = 'clips-of-mine'"), "the name 'clips-of-mine'"),
+        (_WITH.format("steps = Clips.steps[:1] * 2"), "the name 'train'"),
+        (_WITH.format("settings = dict"), "settings = <class 'dict'>"),
         (
             "from minilab.family import Clips\nclass FAMILY(Clips):\n    name = 'features'",
             "it is called features, as a section that all share",
@@ -167,6 +183,15 @@ def test_what_is_no_family_is_refused_in_words(lab, text, words):
         Plan(theirlab(lab, text))
 
 
+def test_settings_that_a_step_s_model_refuses_are_refused_before_the_job_runs(lab):
+    text = _WITH.format("def run_settings(self, experiment: str): return {'riddge': 1.0}")
+    theirlab(lab, text)
+    plan = Plan({"families": ["dialogue", "theirlab"]})
+    train = next(job for job in plan.jobs if job.rule == "train_clips")
+    with pytest.raises(ConfigError, match=r"what run_settings says for train_clips(.|\n)*did you mean ridge"):
+        train.settings_words({"experiment": "ridge1-mini-demo", "part": "main", "seed": "1"})
+
+
 def test_a_family_that_is_nowhere_is_refused_by_the_workflow_and_the_command_line(capsys):
     for word in ("mylab.tasks", "dialogues", "../x", ""):
         with pytest.raises(ConfigError, match=f"family {word}(.|\n)*one of dialogue, biosignals"):
@@ -178,6 +203,12 @@ def test_a_family_that_is_nowhere_is_refused_by_the_workflow_and_the_command_lin
     with pytest.raises(SystemExit):
         main(["trian", "mylab.tasks"])
     assert "invalid choice: 'trian'" in capsys.readouterr().err
+
+
+def test_a_step_of_a_broken_family_is_answered_with_what_is_broken(lab, capsys):
+    theirlab(lab, "raise OSError('no licence')")
+    assert main(["fuse", "theirlab", "--out", "unused"]) == 1
+    assert "OSError: no licence" in capsys.readouterr().err
 
 
 def test_a_killed_run_goes_on_with_the_next_resample(tmp_path, monkeypatch):

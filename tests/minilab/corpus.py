@@ -30,7 +30,7 @@ def whole(settings: Any) -> Whole:
     return Whole(
         CORPORA["mini"].title,
         {"clips": "table", "vectors": "file"},
-        lambda listing: Look({Path(entry.rel).stem: 1 for entry in listing.files}),
+        lambda listing: Look({Path(entry.rel).stem: 1 for entry in listing.files if len(entry.parts) == 1}),
     )
 
 

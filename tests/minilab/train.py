@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from affectssm.store.card import make_card
-from affectssm.training.run_files import CHECKPOINT, read_tensors, resume_folder, write_config, write_tensors
+from affectssm.training.finished_folds import FinishedFolds
+from affectssm.training.fold_runs import Trained, TrainedFiles
+from affectssm.training.run_files import CHECKPOINT, write_config, write_tensors
 from minilab.clips import clips_of, means
 from minilab.settings import RunSettings
 
@@ -35,34 +37,21 @@ def fit(
     card = make_card(
         "minilab/train", ["minilab.train"], settings.model_dump(), inputs=[manifest], seed=settings.seed
     )
-    kept = resume_folder(out)
+    kept = FinishedFolds(out, card, TrainedFiles())
     members = []
     for number in range(settings.members):
-        members.append(_member(kept / f"{number}.safetensors", card, x, y, settings, number))
+        member = kept.get(number, partial(_member, x, y, settings, number))
+        members.append(member.tensors["weights"].numpy())
         log.info("resample %d/%d", number + 1, settings.members)
     write_config(out / "config.yaml", {**settings.model_dump(), "clips": len(clips)})
     write_tensors(out / CHECKPOINT, {"weights": torch.from_numpy(np.mean(members, axis=0))}, card)
-    for file in kept.glob("*.safetensors"):
-        file.unlink()
-    kept.rmdir()
+    kept.clear()
 
 
-def _member(
-    path: Path,
-    card: Mapping[str, Any],
-    x: np.ndarray,
-    y: np.ndarray,
-    settings: RunSettings,
-    number: int,
-) -> np.ndarray:
-    """One resample: as it was kept under this card, or computed and kept."""
-    from affectssm.store.card import read_card
-
-    if path.is_file() and (read_card(path) or {}).get("id") == card["id"]:
-        return read_tensors(path)["weights"].numpy()
+def _member(x: np.ndarray, y: np.ndarray, settings: RunSettings, number: int) -> Trained:
+    """One resample, as it is kept."""
     weights = solve(x, y, settings.ridge, np.random.default_rng([settings.seed, number]))
-    write_tensors(path, {"weights": torch.from_numpy(weights)}, card)
-    return weights
+    return Trained({"weights": torch.from_numpy(weights)}, np.empty(0), np.empty(0))
 
 
 def solve(x: np.ndarray, y: np.ndarray, ridge: float, rng: np.random.Generator) -> np.ndarray:

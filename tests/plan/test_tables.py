@@ -20,14 +20,18 @@ def test_a_mistyped_table_is_told_the_nearest(plan):
 
 
 def test_a_table_is_told_its_corpora_features_edition_and_settings(plan):
+    published = {}
     for table, owner in plan.tables.owners.items():
         words = shlex.split(plan.tables.table_arguments(table))
         settings = json.loads(words[words.index("--settings") + 1])
         assert settings["table"] == table and settings["edition"].startswith("demo")
+        published[table] = settings["published"]
         folders = words[words.index("--corpora") + 1 : words.index("--fault-features")]
         assert [folder.rpartition("/")[2] for folder in folders] == [
             plan.places.name(corpus) for corpus in owner.corpora_behind(table)
         ]
+    assert [table for table, found in published.items() if not found] == ["noxi_controls", "bimtta_controls"]
+    assert len(set(published.values())) == len(published) - 1
 
 
 def test_each_edition_keeps_its_files_apart(plan, tmp_path):

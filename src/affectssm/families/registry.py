@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 
 from affectssm.errors import ConfigError, listed
 from affectssm.families import OWN
 from affectssm.families.base import Family
-from affectssm.settings.config import Config
+from affectssm.families.whole import check
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.faults import CODES
 from affectssm.vocabulary.features import FEATURES
@@ -36,7 +35,7 @@ def find(word: str) -> type[Family]:
         found = _from_outside(word)
     except Exception as error:  # somebody else's module may raise anything while it is imported
         raise _not_importable(word, error) from error
-    _check(word, found)
+    check(word, found, ATTRIBUTE)
     found.word = word
     _enlist(found)
     return found
@@ -78,47 +77,6 @@ def _not_importable(word: str, error: Exception) -> ConfigError:
         if absent
         else "mend the module; python -c 'import ...' shows the whole error",
     )
-
-
-def _check(word: str, found: object) -> None:
-    """Refuse what is no whole description of a family.
-
-    Raises:
-        ConfigError: saying what is missing.
-    """
-    if not (isinstance(found, type) and issubclass(found, Family)):
-        raise ConfigError(
-            f"family {word}",
-            f"{ATTRIBUTE} = {found!r}",
-            "a subclass of affectssm.families.base.Family",
-            "see docs/add_a_family.md",
-        )
-    wanted = ("name", "corpora", "tables", "sections", "steps", "foresees")
-    lacking = [name for name in wanted if not hasattr(found, name)] + sorted(found.__abstractmethods__)
-    if lacking:
-        raise ConfigError(
-            f"family {word}", f"a description without {', '.join(lacking)}", "all of them", "see docs/add_a_family.md"
-        )  # fmt: skip
-    if found.name in Config.model_fields:
-        raise ConfigError(
-            f"family {word}", f"it is called {found.name}, as a section that all share", "another name",
-            "rename it",
-        )  # fmt: skip
-    _check_steps(word, found)
-
-
-def _check_steps(word: str, found: type[Family]) -> None:
-    for step in found.steps:
-        questions = [step.settings, step.code, step.content, *(one.files for one in step.reads.values())]
-        questions += [text for text in step.writes.values() if "/" not in text]
-        unknown = [name for name in questions if name and not inspect.isroutine(getattr(found, name, None))]
-        if unknown:
-            raise ConfigError(
-                f"family {word}, step {step.name}",
-                f"it asks for {', '.join(unknown)}, which the family does not have",
-                "methods of the family",
-                "add them, or mend the step",
-            )
 
 
 def find_all(words: Iterable[str]) -> list[type[Family]]:

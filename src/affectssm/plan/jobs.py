@@ -13,7 +13,9 @@ from affectssm.families.base import Family, answer
 from affectssm.families.step import Input, Step
 from affectssm.plan.machine import local_gpus
 from affectssm.plan.text import one_of, shell_words
+from affectssm.settings.load import validate
 from affectssm.store.code import code_hash
+from affectssm.vocabulary.targets import load
 
 COMPUTING = "results/computing.json"
 _WILDCARD = re.compile(r"{(\w+)}")
@@ -110,9 +112,15 @@ class Job:
         return shell_words(*words)
 
     def settings_words(self, wildcards: Mapping[str, str]) -> str:
-        """Return the options that say what a job is told."""
+        """Return the options that say what a job is told.
+
+        Raises:
+            ConfigError: when the step's settings model refuses it.
+        """
         words = [word for name in self.step.words for word in (f"--{name}", wildcards[name])]
         settings = self.ask(self.step.settings, wildcards)
+        if self.step.model:
+            validate(load(self.step.model), settings, f"what {self.step.settings} says for {self.rule}")
         return shell_words(*words, "--settings", json.dumps(settings, sort_keys=True))
 
     def code(self, wildcards: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from affectssm.plan.text import shell_words
 from affectssm.store.code import code_hash
 from affectssm.tables import standing
 from affectssm.tables.fault_tables import fault_tables
+from affectssm.tables.published import published_hash
 from affectssm.vocabulary.outside import brought_by
 from affectssm.vocabulary.stages import table_modules
 
@@ -96,6 +97,7 @@ class TablePlan:
         # a demo's folder given by its path is no owner's corpus
         given = set(self.places.demo_data) & set(owner.corpora_behind(table))
         settings |= {"demo": sorted({*settings["demo"], *given}), "edition": self.edition_text(table)}
+        settings |= {"published": published_hash(table)}
         behind = ("--fault-features", *owner.features_behind(table))
         told = ("--settings", json.dumps(settings, sort_keys=True))
         return shell_words(*brought_by("table", table), "--corpora", *self._corpora(table), *behind, *told)

@@ -204,7 +204,7 @@ def _wrong(section: type[Strict], key: Key, finding: Mapping[str, Any]) -> tuple
         return "nothing", expected, "give a value"
     if value is None:
         return "null: nothing after the colon", expected, "give a value or delete the line"
-    found = repr(value)
+    found = repr(value) if key else "the configuration as it stands"
     near = get_close_matches(str(value), choices(field), n=1)
     remedy = f"did you mean {near[0]}?" if near else "correct the value"
     if finding["type"] == "value_error":

@@ -1,19 +1,25 @@
-"""Published rows: published/{table}.csv, values as printed in the papers; a note names what other sources have."""
+"""Published rows: published/{table}.csv beside the module of a table's page, values as printed in the papers.
+
+A column is one of the table's; ``origin`` says where a row is printed, ``note`` what other sources have.
+"""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+
+from affectssm.vocabulary.tables import PAGES
+from affectssm.vocabulary.targets import named
 
 SHARED = {"source": "published", "data": "real", "weights": "pretrained", "split": "test"}
 
 
 def published_rows(table: str) -> list[dict[str, str]]:
     """The published rows of a table; ``note`` holds where a row is printed and what is to be known about it."""
-    text = resources.files("affectssm.tables").joinpath(f"published/{table}.csv").read_text(encoding="utf-8")
     rows = []
-    for found in csv.DictReader(text.splitlines()):
+    for found in csv.DictReader(_file(table).read_text(encoding="utf-8").splitlines()):
         note = "; ".join(part for part in (found.pop("origin"), found.pop("note")) if part)
         rows.append(SHARED | found | {"note": note})
     return rows
@@ -21,5 +27,10 @@ def published_rows(table: str) -> list[dict[str, str]]:
 
 def published_hash(table: str) -> str:
     """A hash of the published numbers, so that mending one rebuilds the table; "" where a table has none."""
-    file = resources.files("affectssm.tables").joinpath(f"published/{table}.csv")
+    file = _file(table)
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""
+
+
+def _file(table: str) -> Path:
+    page = find_spec(named(PAGES, table, "table").partition(":")[0])
+    return Path(str(page and page.origin)).parent / "published" / f"{table}.csv"

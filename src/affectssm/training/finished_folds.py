@@ -65,17 +65,17 @@ class FinishedFolds(Generic[Kept]):
         out: the file or folder that is made of them.
         card: what their files carry; its ``id`` says whether they are taken up.
         files: how a fold is kept.
-        section: of the configuration that the scan backends are from.
+        section: of the configuration that names the scan backend, where one does.
 
     Attributes:
         ran: names of the scan backends that have computed the folds that were kept or found.
     """
 
-    def __init__(self, out: Path, card: Mapping[str, Any], files: FoldFiles[Kept], section: str) -> None:
+    def __init__(self, out: Path, card: Mapping[str, Any], files: FoldFiles[Kept], section: str = "") -> None:
         self.folder, self.card, self.files, self.section = resume_folder(out), card, files, section
         self.ran: set[str] = set()
 
-    def get(self, number: int, backend: str, compute: Callable[[], Kept]) -> Kept:
+    def get(self, number: int, compute: Callable[[], Kept], backend: str = "auto") -> Kept:
         """Return the n-th fold: as it was kept, or computed with a scan backend and kept.
 
         Raises:

@@ -11,7 +11,6 @@ from affectssm.families.biosignals.experiments import CORPORA, TrialExperiment
 from affectssm.families.biosignals.settings import own
 from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.settings.config import Config
-from affectssm.tables.published import published_hash
 from affectssm.vocabulary.corpora import NO_CORPUS, PHYSIO_EDITIONS
 from affectssm.vocabulary.methods import TITLES as METHOD_TITLES
 from affectssm.vocabulary.models import SIZES, TITLES
@@ -64,7 +63,6 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "demo": [corpus for corpus in held if getattr(config.corpora, corpus).root in PHYSIO_EDITIONS],
         "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
-        "published": published_hash(table),
         "modalities": {name: asked["modalities"][name] for name in held},
         "model_settings": {model: asked[model] for model in sorted(models)},
         **{

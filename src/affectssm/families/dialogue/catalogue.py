@@ -12,7 +12,6 @@ from affectssm.families.dialogue.experiments import MODELS, Experiment, model_se
 from affectssm.families.dialogue.settings import GROUPS, PRESETS, DialogueSettings, features_of, own
 from affectssm.settings.base import at_scale
 from affectssm.settings.config import Config, Scale
-from affectssm.tables.published import published_hash
 from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS
 from affectssm.vocabulary.models import TITLES
 from affectssm.vocabulary.targets import named
@@ -100,7 +99,6 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "switches": {e.name: _switches(config, e) for e in experiments if e.model == "da_mamba"},
         "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
-        "published": published_hash(table),
     }
 
 

@@ -46,7 +46,10 @@ class Dialogue(Family[Experiment]):
         """
         noxi = vars(config.corpora)["noxi"]
         if noxi.root == NO_CORPUS:
-            raise ValueError("corpora.noxi.root cannot be none: the models of these tables learn from NoXi")
+            raise ValueError(
+                "corpora.noxi.root: a folder or a demo, since the models of these tables learn from NoXi; none; "
+                "leave dialogue out of families, or give its folder"
+            )
         if learned := [part for part in noxi.lacks if not part.startswith("test")]:
             raise ValueError(
                 "corpora.noxi.lacks of test parts alone: models learn from the others; it has "

@@ -99,7 +99,7 @@ def adapt(
 
     done: list[Sequence[pa.Table]] = [[ADAPTED.empty_table(), STREAMS.empty_table()]]
     for number, fold in enumerate(folds):
-        done.append(kept.get(number, settings.training.scan_backend, partial(one, fold)))
+        done.append(kept.get(number, partial(one, fold), settings.training.scan_backend))
         log.info(
             "fold %d/%d %s: %d streams, %d updates, %d collapsed",
             number + 1, len(folds), fold.name, *_summary(done[-1][1]),

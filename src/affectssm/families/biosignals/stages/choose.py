@@ -97,7 +97,7 @@ def choose(settings: ChoosingSettings, segments: Sequence[Path], runs: Sequence[
         recipe = told[own.folder].training
         torch.set_num_threads(recipe.threads)
         for fold in _folds(own, told[own.folder], store, subjects):
-            gains.add(kept.get(gains.folds, recipe.scan_backend, partial(gained, own, fold))[0])
+            gains.add(kept.get(gains.folds, partial(gained, own, fold), recipe.scan_backend)[0])
     found = _outcome(grids, gains, subjects)
     write_json(out, {"card": with_backends(card, kept.ran), **found})
     kept.clear()

@@ -77,7 +77,7 @@ def train(settings: RunSettings, segments: Sequence[Path], part: str, out: Path)
     kept = FinishedFolds(out, {"id": card["id"]}, TrainedFiles(), SECTION)
     trained = []
     for number, fold in enumerate(found):
-        done = kept.get(number, settings.training.scan_backend, partial(_fold, settings, store, fold))
+        done = kept.get(number, partial(_fold, settings, store, fold), settings.training.scan_backend)
         trained.append(done)
         log.info(
             "fold %d/%d %s loss %.4f accuracy %.3f in training",
