@@ -11,10 +11,12 @@ from affectssm.store.code import ROOT
 # family -> its words
 WORDS = {
     "biosignals": ("bio-?signals", "physio", "deap", "mahnob", "valence", "arousal"),
+    "dialogue": ("dialogue", "noxi", "mpiigi", "engagement"),
 }
 OWN = ("families/", "corpora/", "vocabulary/", "settings/")
 ALSO = {
     "biosignals": ("features/biosignals.py", "features/speech_emotion.py"),  # whose outputs are called so
+    "dialogue": ("features/engagement.py",),
 }
 
 

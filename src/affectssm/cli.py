@@ -161,9 +161,7 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add("--windows", type=Path, required=True, help="a window index (results/windows/{task}/{part}.parquet)")
     _features(add)
     _family(add)
-    add("--source", required=True, help="whose features, of groups")
-    text = "{groups: {source: {modality group: [feature]}}} as in the section dialogue; its defaults where not given"
-    add("--settings", type=_json, default={}, help=text)
+    add("--names", nargs="+", required=True, metavar="FEATURE", help="the features to write")
     add("--format", choices=("parquet", "hdf5"), required=True)
     _out(add)
 

@@ -100,14 +100,10 @@ def place(given: Namespace) -> None:
 
 
 def export(given: Namespace) -> None:
-    from affectssm.families.dialogue.settings import GroupSettings, features_of
-    from affectssm.settings.load import validate
     from affectssm.timeline.export import export
-    from affectssm.vocabulary.targets import named
+    from affectssm.vocabulary.features import spec
 
-    groups = validate(GroupSettings, given.settings, "--settings").groups
-    features = features_of(named(groups, given.source, "source"))
-    export(given.windows, given.features, features, given.format, given.out)
+    export(given.windows, given.features, [spec(name).name for name in given.names], given.format, given.out)
 
 
 def config(given: Namespace) -> None:

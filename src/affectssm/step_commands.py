@@ -94,21 +94,9 @@ def _run(step: Step, given: argparse.Namespace) -> None:
     Raises:
         ConfigError: for settings that are not those of the step.
     """
+    from affectssm.settings.load import validate
+
     beside = {
         name: value for name, value in vars(given).items() if name not in ("command", "family", "handler")
     }
-    load(step.run)(**beside | {"settings": _settings(step, given.settings)})
-
-
-def _settings(step: Step, given: dict[str, Any]) -> Any:
-    if step.model:
-        from affectssm.settings.load import validate
-
-        return validate(load(step.model), given, "--settings")
-    missing = [name for name in step.needs if name not in given]
-    if missing:
-        raise ConfigError(
-            "--settings", f"without {', '.join(missing)}", f"an object with {', '.join(step.needs)}",
-            "paste the line that Snakemake prints for this job (snakemake -n -p)",
-        )  # fmt: skip
-    return given
+    load(step.run)(**beside | {"settings": validate(load(step.model), given.settings, "--settings")})

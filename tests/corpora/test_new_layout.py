@@ -23,13 +23,14 @@ from affectssm.corpora.listing import walk
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.sessions import find_sessions
 from affectssm.errors import DataError
+from affectssm.families.dialogue.run_settings import WindowSettings
+from affectssm.families.dialogue.stages.windows import write_windows
 from affectssm.features.extract import Shard, extract_shard
 from affectssm.settings.corpora import PlaceSettings, settings_class
 from affectssm.store.code import reachable
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader, Track
 from affectssm.timeline.index import read_windows
-from affectssm.timeline.windows import write_windows
 from affectssm.vocabulary import corpora
 from affectssm.vocabulary.stages import discovery_modules, feature_modules
 from tests.corpora.trees import codes, mp4, one, pick, wav
@@ -124,7 +125,8 @@ def test_its_windows_are_learnt_from_and_predicted(tmp_path: Path, root: Path) -
     out = tmp_path / "out"
     discovered(root, out)
     for part in ("training", "prediction"):
-        write_windows("t", {"dyads": out / "manifest.parquet"}, ("audio", "video"), 25, part, out)
+        told = WindowSettings(part=part, kinds=("audio", "video"), clock_hz=25)
+        write_windows(told, [out / "manifest.parquet"], out)
     found = {name: read_windows(out / f"{name}.parquet").targets for name in ("train", "test")}
     assert {one.recording for one in found["train"]} == {"dyad_001"}
     assert {one.recording for one in found["test"]} == {"dyad_002", "dyad_012"}

@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
-from scored_world import (
+
+from affectssm.corpora.manifest import StreamRow, write_manifest
+from affectssm.errors import DataError
+from affectssm.evaluation.foreseen import check_complete
+from affectssm.families.dialogue.stages.evaluate import evaluate
+from affectssm.families.registry import find
+from affectssm.settings.biosignals import ProtocolSettings
+from affectssm.store.card import make_card
+from affectssm.store.parquet import read_parquet
+from affectssm.timeline.windows import find_targets
+from affectssm.vocabulary.kinds import STREAM_KINDS
+from tests.families.dialogue.scored_world import (
     FRAMES,
     MODULE,
     ROLES,
@@ -15,17 +26,6 @@ from scored_world import (
     write_missing,
     write_predictions,
 )
-
-from affectssm.corpora.manifest import StreamRow, write_manifest
-from affectssm.errors import DataError
-from affectssm.evaluation.evaluate import evaluate
-from affectssm.evaluation.foreseen import check_complete
-from affectssm.families.registry import find
-from affectssm.settings.biosignals import ProtocolSettings
-from affectssm.store.card import make_card
-from affectssm.store.parquet import read_parquet
-from affectssm.timeline.windows import find_targets
-from affectssm.vocabulary.kinds import STREAM_KINDS
 
 ASKED = {
     "clock_hz": 100,
@@ -77,7 +77,7 @@ def test_what_is_foreseen_is_what_the_evaluation_finds(tmp_path, without, seats)
     paths = manifests(tmp_path, without, seats)
     seen = check_complete(DIALOGUE, ASKED | {"allow_incomplete": True}, paths, tmp_path / "complete.json")
     rows = [StreamRow(**one) for path in paths for one in read_parquet(path).to_pylist()]
-    _, left_out = find_targets(rows, STREAM_KINDS, 100)
+    _, left_out = find_targets(rows, STREAM_KINDS, 100, 25)
     gone = [(one.corpus, one.split, one.recording, one.participant, one.reason) for one in left_out]
     unlabelled = [
         (recording, who, slice(None)) for recording, who, kind in without if kind in ("annotation", None)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,7 @@ from affectssm.evaluation.intervals import jackknife_interval, mean_without
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import read_parquet, write_parquet
 from minilab.clips import clips_of, means
+from minilab.settings import EvaluationSettings
 
 METRICS = pa.schema(
     [("experiment", pa.string()), ("level", pa.string()), ("metric", pa.string())]
@@ -22,7 +22,7 @@ METRICS = pa.schema(
 
 
 def evaluate(
-    settings: Mapping[str, Any],
+    settings: EvaluationSettings,
     predictions: Sequence[Path],
     labels: Sequence[Path],
     manifest: Path,
@@ -36,12 +36,12 @@ def evaluate(
     interval = jackknife_interval(value, [mean_without(errors, np.ones_like(errors))], (0.0, np.inf))
     runs = errors.mean(axis=1)
     row = {
-        "experiment": settings["experiment"], "level": "summary", "metric": "mae", "value": value,
+        "experiment": settings.experiment, "level": "summary", "metric": "mae", "value": value,
         "sd": float(runs.std(ddof=1)) if len(runs) > 1 else None, "low": interval.low, "high": interval.high,
         "n_seeds": len(runs), "n_used": len(clips), "n_expected": len(clips),
     }  # fmt: skip
     card = make_card(
-        "minilab/evaluate", ["minilab.evaluate"], settings, inputs=[*predictions, manifest],
+        "minilab/evaluate", ["minilab.evaluate"], settings.model_dump(mode="json"), inputs=[*predictions, manifest],
         runs=[read_card(path) for path in predictions],
     )  # fmt: skip
     write_parquet(out, {name: [row[name]] for name in METRICS.names}, METRICS, card)

@@ -101,7 +101,7 @@ class Clips(Family[Experiment]):
             },
             writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
             settings="evaluation_settings",
-            needs=("experiment", "seeds"),
+            model="minilab.settings:EvaluationSettings",
             content="content",
         ),
     )

@@ -30,3 +30,10 @@ class RunSettings(Strict):
     ridge: float = Field(gt=0)
     members: int = Field(ge=1)
     seed: int
+
+
+class EvaluationSettings(Strict):
+    """What an evaluation is told."""
+
+    experiment: str
+    seeds: tuple[int, ...]

@@ -25,6 +25,7 @@ STEP = Step(
     writes={"checkpoint": f"{RUN}/checkpoint.safetensors", "config": f"{RUN}/config.yaml"},
     out=RUN,
     settings="told",
+    model="affectssm.settings.base:Strict",
     words=("part",),
     computing=True,
     threads="cores",

@@ -14,7 +14,6 @@ def test_a_feature_file_and_its_faults_lie_together() -> None:
     assert file == folder / "wav2vec2" / "s03.h5"
     assert layout.faults_of(file) == folder / "wav2vec2" / "s03.faults.parquet"
     assert layout.corpus_of(folder) == "noxi_add"
-    assert layout.by_corpus([folder / "manifest.parquet"]) == {"noxi_add": folder / "manifest.parquet"}
 
 
 def test_tracks_are_those_of_the_shards_named() -> None:

@@ -1,14 +1,17 @@
 """Predictions come back to their label frames, each once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from window_world import FRAMES, build
 
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
-from affectssm.timeline.clock import ratio
+from affectssm.timeline.frames import Frames
 from affectssm.timeline.loader import WindowDataset, in_order
-from affectssm.timeline.stitch import PREDICTIONS, Stitcher
+from affectssm.timeline.stitch import Stitcher, prediction_schema
 
 
 def clock_position(dataset, batch):
@@ -26,7 +29,7 @@ def test_every_label_frame_gets_the_mean_of_its_clock_frames(world, tmp_path):
         batch = dataset[order[place]]
         stitcher.add(batch, clock_position(dataset, batch))
     table = stitcher.table()
-    step, at = ratio(world.index.clock_hz), 0
+    step, at = world.index.per_label, 0
     for number, target in enumerate(world.index.targets):
         rows = table.slice(at, target.label_frames).to_pydict()
         at += target.label_frames
@@ -41,7 +44,9 @@ def test_every_label_frame_gets_the_mean_of_its_clock_frames(world, tmp_path):
         np.testing.assert_array_equal(np.isnan(rows["target"]), ~label.valid)
         np.testing.assert_array_equal(np.array(rows["target"])[label.valid], label.value[label.valid, 0])
     assert at == len(table)
-    write_parquet(tmp_path / "predictions.parquet", table, PREDICTIONS, make_card("test", [], {}))
+    write_parquet(
+        tmp_path / "predictions.parquet", table, prediction_schema(FRAMES), make_card("test", [], {})
+    )
 
 
 def test_valid_says_whether_any_cue_was_there(world):
@@ -68,3 +73,36 @@ def test_gaps_and_repetitions_are_refused(world):
     stitcher.add(dataset[0], torch.zeros(1, 96))
     with pytest.raises(ValueError, match="exactly once"):
         stitcher.table()
+
+
+def test_several_label_columns_come_back_side_by_side(tmp_path):
+    world = build(tmp_path, own=replace(FRAMES, columns=("valence", "arousal")))
+    dataset = WindowDataset(world.index, world.features, world.labels)
+    batch = dataset[np.arange(len(dataset))]
+    assert batch.label.shape == (len(dataset), 8, 2) and batch.label_valid.shape == (len(dataset), 8)
+    stitcher = Stitcher(world.index)
+    position = clock_position(dataset, batch)
+    stitcher.add(batch, torch.stack([position, -position], -1))
+    rows = stitcher.table().to_pandas()
+    np.testing.assert_array_equal(rows["prediction.valence"], -rows["prediction.arousal"])
+    target = world.index.targets[0]
+    label = world.tracks["label"][target.corpus, target.recording, target.participant]
+    for column, name in enumerate(("target.valence", "target.arousal")):
+        own = rows[name][: target.label_frames].to_numpy()
+        np.testing.assert_array_equal(own[label.valid], label.value[label.valid, column])
+        assert np.isnan(own[~label.valid]).all()
+    track, valid = dataset.label_track(0)
+    np.testing.assert_array_equal(track[valid], label.value[label.valid])
+
+
+def test_windows_of_another_geometry_tile_the_recordings(tmp_path):
+    own = Frames("labels", ("valence",), label_hz=25, context=0, centre=300)
+    world = build(tmp_path, clock_hz=25, own=own)
+    dataset = WindowDataset(world.index, world.features, world.labels)
+    assert [len(own.starts(frames)) for frames in (1, 300, 301)] == [1, 1, 2]
+    stitcher = Stitcher(world.index)
+    for place in in_order(len(dataset), 3):
+        batch = dataset[place]
+        assert batch.label.shape == (len(place), 300)
+        stitcher.add(batch, batch.window.float()[:, None].expand(-1, 300))
+    assert len(stitcher.table()) == sum(target.label_frames for target in world.index.targets)

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from window_world import build, card, regular, write_shard
+from window_world import FRAMES, build, card, regular, write_shard
 
 from affectssm.cli import main
 from affectssm.errors import DataError
@@ -15,7 +15,7 @@ from affectssm.store.card import read_card
 from affectssm.store.ids import id_of
 from affectssm.store.shards import ShardReader
 from affectssm.timeline.export import export
-from affectssm.timeline.index import LENGTH, Target, write_index
+from affectssm.timeline.index import Target, write_index
 from affectssm.timeline.loader import WindowDataset
 from affectssm.vocabulary.features import FEATURES, Spec
 
@@ -124,7 +124,7 @@ def test_odd_ids_stay_below_the_folder(lab, tmp_path, kind):
     for feature in ("voice", "engagement"):
         write_shard(folder / feature / "s00.h5", tracks)
     targets = [Target("mosei", "train", "main", "s00", name, "-rf", 30, 30, ()) for name in names]
-    write_index(tmp_path / "w.parquet", targets, card(clock_hz=25, length=LENGTH))
+    write_index(tmp_path / "w.parquet", targets, FRAMES, card(**FRAMES.told(25)))
     files = export(tmp_path / "w.parquet", [folder], ["voice"], kind, tmp_path / "out")
     assert [id_of(file.parent.name) for file in files] == names
     assert {id_of(file.stem) for file in files} == {"-rf"}
@@ -161,21 +161,17 @@ def test_export_says_how_far_it_is_and_what_is_gone(lab, tmp_path, caplog):
     assert not (tmp_path / "again").exists()
 
 
-def test_the_command_writes_the_sources_it_is_told_of_and_refuses_others(lab, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_the_features_it_is_told_of_and_refuses_others(lab, tmp_path, monkeypatch, capsys):
     world, folders = lab
 
-    def run(source, **groups):
-        told = ["--settings", json.dumps({"groups": groups})] if groups else []
+    def run(*names):
         given = ["--windows", str(world.path), "--features", *map(str, folders), "--out", str(tmp_path)]
-        return main(["export", *given, "--source", source, "--format", "parquet", *told])
+        return main(["export", *given, "--format", "parquet", "--names", *names])
 
-    assert run("mine") == 1
-    assert "one of extracted, multimediate" in capsys.readouterr().err
-    assert run("mine", mine={"audio": ["voice"]}) == 1
-    assert "features of mine that there are (face_track, wav2vec2, " in capsys.readouterr().err
+    assert run("voice", "flow") == 1
+    assert "one of face_track, wav2vec2, " in capsys.readouterr().err
     for name in NAMES:
         monkeypatch.setitem(FEATURES, name, Spec(name, "lab:Extractor", "audio"))
-    assert run("extracted", mine={"audio": ["voice"]}) == 1
-    assert run("mine", mine={"audio": ["voice"], "visual": ["flow"]}) == 0
+    assert run("voice", "flow") == 0
     (card,) = {json.dumps(read_card(path)["settings"]) for path in tmp_path.rglob("*.parquet")}
     assert json.loads(card)["features"] == ["voice", "flow"]

@@ -12,10 +12,12 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset
 from window_world import build, regular, write_shard
 
 from affectssm.errors import DataError
-from affectssm.timeline.clock import clock_times, ratio
-from affectssm.timeline.index import CENTRE, CONTEXT, LENGTH
+from affectssm.timeline.clock import clock_times
 from affectssm.timeline.loader import WindowDataset, batch_indices, in_order, make_loader
 from affectssm.timeline.scaler import Scaler
+
+CONTEXT = CENTRE = 32
+LENGTH = 96
 
 
 def reference(track, clock_hz, start, frames):
@@ -82,7 +84,7 @@ def test_frames_are_those_of_the_reference(world, dataset):
 
 
 def test_labels_are_those_of_the_centre(world, dataset):
-    index, step = world.index, ratio(world.index.clock_hz)
+    index, step = world.index, world.index.per_label
     batch = dataset[np.arange(len(index))]
     assert batch.label.shape == (len(index), CENTRE // step)
     for b in range(len(index)):

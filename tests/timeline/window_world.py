@@ -10,7 +10,10 @@ import numpy as np
 from affectssm.store.card import make_card
 from affectssm.store.shards import ResumableShard, Track
 from affectssm.timeline.clock import ratio
-from affectssm.timeline.index import LENGTH, Target, WindowIndex, read_windows, write_index
+from affectssm.timeline.frames import Frames
+from affectssm.timeline.index import Target, WindowIndex, read_windows, write_index
+
+FRAMES = Frames("engagement", ("engagement",), label_hz=25, context=32, centre=32)
 
 
 def card(**settings):
@@ -50,7 +53,7 @@ def write_shard(path, tracks):
     shard.finish()
 
 
-def build(folder: Path, clock_hz: int = 100) -> World:
+def build(folder: Path, clock_hz: int = 100, own: Frames = FRAMES) -> World:
     """Two dyads, one alone and a group of four: rates, late starts, short tails, a missing and an empty track."""
     groups = {
         ("noxi", "s00", "001", 130): ("expert", "novice"),
@@ -64,18 +67,18 @@ def build(folder: Path, clock_hz: int = 100) -> World:
         for seat, name in enumerate(people):
             partners = tuple(other for other in people if other != name)
             if name != "subjectPos3":  # a partner only
-                length = (frames * ratio(clock_hz), frames)
+                length = (frames * ratio(clock_hz, 25), frames)
                 targets.append(Target(corpus, "train", "main", shard, recording, name, *length, partners))
             seed, key = 10 * number + seat, (corpus, recording, name)
             tracks["voice"][key] = regular(int(seconds * 49.95), 6, 49.95, seed, np.float16)
             tracks["face"][key] = regular(frames - 3 * seat, 5, 25.0, seed + 100)
             tracks["flow"][key] = regular(int(seconds * 12), 1, 12.5, seed + 200, start=0.3)
-            labels[key] = regular(frames, 1, 25.0, seed + 300)
+            labels[key] = regular(frames, len(own.columns), 25.0, seed + 300)
     tracks["face"]["noxi", "002", "novice"] = None
     tracks["flow"]["mpiigi", "026", "subjectPos2"] = regular(0, 1, 12.5, 0)
     features = {name: _write(folder / name, groups, found) for name, found in tracks.items()}
     path = folder / "train.parquet"
-    write_index(path, targets, card(clock_hz=clock_hz, length=LENGTH))
+    write_index(path, targets, own, card(**own.told(clock_hz)))
     label_files = _write(folder / "engagement", groups, labels)
     return World(path, features, label_files, {**tracks, "label": labels})
 

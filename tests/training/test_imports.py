@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from small_task import run_settings, write_task
+
+from tests.families.dialogue.small_task import run_settings, write_task
 
 IDLE = (
     "torch._dynamo", "torch._inductor", "torchvision", "transformers", "open_clip", "timm", "pandas", "matplotlib",
@@ -25,7 +26,8 @@ def loaded_by(task, call):
 import sys
 from pathlib import Path
 root = Path({str(task)!r})
-settings = {run_settings(steps=4)!r}
+from affectssm.families.dialogue.run_settings import RunSettings
+settings = RunSettings.model_validate({run_settings(steps=4).told()!r})
 windows, features = root / "windows", sorted((root / "features").iterdir())
 {call}
 print([name for name in {IDLE} if name in sys.modules])
@@ -39,11 +41,12 @@ print([name for name in {IDLE} if name in sys.modules])
 
 def test_training_and_predicting_load_no_idle_library(task):
     run = 'root / "runs" / "1"'
-    train = f"from affectssm.training.fit import fit; fit(settings, windows, features, {run})"
-    predict = "from affectssm.training.predict import predict"
-    assert loaded_by(task, train) == "[]"
+    train = "from affectssm.families.dialogue.stages.train import train"
+    predict = "from affectssm.families.dialogue.stages.predict import predict"
+    assert loaded_by(task, f"{train}; train(settings, windows, features, {run}, {{}})") == "[]"
     assert (
-        loaded_by(task, f'{predict}; predict(settings, {run}, windows, features, root / "p.parquet")') == "[]"
+        loaded_by(task, f'{predict}; predict(settings, {run}, windows, features, root / "p.parquet", {{}})')
+        == "[]"
     )
 
 

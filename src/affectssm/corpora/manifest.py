@@ -174,21 +174,21 @@ def is_test_split(split: str) -> bool:
     return split.startswith("test")
 
 
-def label_frames(rows: Iterable[StreamRow]) -> int:
-    """Label frames (25 Hz) of one participant's recording, from the participant's own rows.
+def label_frames(rows: Iterable[StreamRow], label_hz: float = LABEL_HZ) -> int:
+    """Label frames of one participant's recording, from the participant's own rows.
 
-    The rows of a training or validation label; else the rows that most of the 25 Hz streams have (their upper
-    median: one stream that broke off must not shorten the rest), as the challenge's baseline takes its feature rows
-    for label rows; else what the media last. A test label never defines it.
+    The rows of a training or validation label; else the rows that most of the streams of the labels' rate have (their
+    upper median: one stream that broke off must not shorten the rest), as the challenge's baseline takes its feature
+    rows for label rows; else what the media last. A test label never defines it.
     """
     by_kind = {row.kind: row for row in rows if not (row.kind == "annotation" and is_test_split(row.split))}
     if "annotation" in by_kind:
         return by_kind["annotation"].frames
     streams = [
-        by_kind[kind].frames for kind in STREAM_KINDS if kind in by_kind and by_kind[kind].rate == LABEL_HZ
+        by_kind[kind].frames for kind in STREAM_KINDS if kind in by_kind and by_kind[kind].rate == label_hz
     ]
     if streams:
         return statistics.median_high(streams)
     lasts = [row.duration_s for row in by_kind.values()]
     media = [by_kind[kind].duration_s for kind in ("video", "audio") if kind in by_kind]
-    return math.floor((media or lasts or [0.0])[0] * LABEL_HZ + 0.5)
+    return math.floor((media or lasts or [0.0])[0] * label_hz + 0.5)

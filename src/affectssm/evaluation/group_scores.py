@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from affectssm.errors import DataError
 from affectssm.evaluation.answers import NOT_TESTED, PLAIN, RIGHT, Cell, Outcome, Truth
-from affectssm.evaluation.cells import NO_SCORE, Score, summarise
-from affectssm.evaluation.intervals import jackknife_interval, mean_without
+from affectssm.evaluation.intervals import NO_SCORE, Score, jackknife_interval, mean_without, summarise
 
 Array = NDArray[np.float64]
 Bounds = tuple[float, float]

@@ -1,6 +1,6 @@
 """95 % intervals over independent units: the jackknife's standard error and Student's t.
 
-The independent unit is a recording (two people of one dialogue are not independent, frames even less) or a subject.
+The independent unit is a recording (two people of one conversation are not independent, frames even less) or a subject.
 Every unit is left out in turn, for every seed of the experiment at once; the mean over seeds is taken inside. With n
 units and the statistic theta_(i) without unit i,
 
@@ -90,3 +90,23 @@ def jackknife_interval(
     freedom = variances.sum() ** 2 / (variances**2 / (sizes - 1)).sum()
     half = float(stdtrit(freedom, 0.5 + LEVEL / 2)) * spread  # scipy.stats takes half a second to import
     return Interval(max(value - half, bounds[0]), min(value + half, bounds[1]))
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number as a table prints it: mean and sd over seeds, interval over recordings or subjects."""
+
+    value: float
+    sd: float
+    low: float
+    high: float
+
+
+NO_SCORE = Score(*([float("nan")] * 4))
+
+
+def summarise(per_seed: Sequence[float], interval: Interval) -> Score:
+    """Mean over the seeds (not an ensemble), sd with n - 1."""
+    sd = float(np.std(per_seed, ddof=1)) if len(per_seed) > 1 else float("nan")
+    value = float(np.mean(per_seed)) if np.isfinite(per_seed).all() else float("nan")
+    return Score(value, sd, interval.low, interval.high)

@@ -42,8 +42,7 @@ class Step:
         writes: name -> pattern of a file below ``results``, with the wildcards of the rule; or a question.
         out: the folder that the command is given in place of the files it writes.
         settings: question: what the command is told, as JSON.
-        model: ``module:Class`` of the settings, which ``run`` gets as an object of it; as they come where empty.
-        needs: keys without which settings without a model are none.
+        model: ``module:Class`` of the settings, which ``run`` gets as an object of it.
         words: wildcards that the command is given, by their names.
         code: question: hash of the code that decides what is written; the module of ``run`` alone where empty.
         content: question: what else makes a job run again.
@@ -59,9 +58,8 @@ class Step:
     reads: Mapping[str, Input]
     writes: Mapping[str, str]
     settings: str
+    model: str
     out: str = ""
-    model: str = ""
-    needs: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     code: str = ""
     content: str = ""

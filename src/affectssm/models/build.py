@@ -8,29 +8,8 @@ from typing import Any
 from torch import nn
 
 from affectssm.settings.base import Strict
-from affectssm.vocabulary.models import DIALOGUE_MODELS, SEGMENT_MODELS
+from affectssm.vocabulary.models import SEGMENT_MODELS
 from affectssm.vocabulary.targets import load_from
-
-
-def build_model(
-    name: str,
-    settings: Strict | Mapping[str, Any],
-    feature_dims: Mapping[str, int],
-    groups: Mapping[str, list[str]],
-) -> nn.Module:
-    """Build a model of dialogues with fresh weights, drawn from torch's global generator (seed it before).
-
-    Args:
-        name: a key of DIALOGUE_MODELS.
-        settings: the model's settings object, or its fields.
-        feature_dims: dimension of every feature.
-        groups: features of the ``audio`` and of the ``visual`` group.
-
-    Raises:
-        ConfigError: for an unknown name, or groups that name a feature without dimension.
-    """
-    cls = load_from(DIALOGUE_MODELS, name, "model")
-    return cls(cls.Settings.model_validate(settings), feature_dims, groups)
 
 
 def segment_model(

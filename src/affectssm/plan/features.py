@@ -31,7 +31,7 @@ class FeaturePlan:
 
     def feature_arguments(self, corpus: str, feature: str) -> str:
         """Return the arguments of ``affectssm extract`` that the rule's own files do not say."""
-        place = self.places.place_arguments(corpus, with_truth=feature == "engagement_test")
+        place = self.places.place_arguments(corpus, with_truth=spec(feature).held_out)
         family = brought_by("feature", feature) or brought_by("corpus", corpus)
         return shell_words(*family, *place, "--settings", self.feature_settings(feature))
 

@@ -92,8 +92,3 @@ def tracks(
         }
         for folder in folders
     }
-
-
-def by_corpus(files: Iterable[Path]) -> dict[str, Path]:
-    """Return corpus -> file for files that lie in a folder named ``{corpus}-{edition}``."""
-    return {corpus_of(file.parent): file for file in files}

@@ -16,7 +16,6 @@ from affectssm.tables.fault_tables import fault_tables
 from affectssm.tables.page import Inputs, Page
 from affectssm.tables.render import as_csv, as_markdown
 from affectssm.tables.standing import EDITION
-from affectssm.vocabulary.corpora import DEMO_EDITIONS
 from affectssm.vocabulary.stages import table_modules
 from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import load_from
@@ -71,7 +70,7 @@ def collect_faults(paths: Sequence[Path]) -> list[Fault]:
 
 
 def planted_oracle(corpora: Sequence[Path]) -> dict[str, Any] | None:
-    """What perfect readers of the demos' latents score; None where no corpus is a demo's.
+    """What perfect readers of the demos' latents score, by corpus; None where no corpus is a demo's.
 
     A demo's file has an entry a corpus, or speaks for all its corpora at once.
     """
@@ -82,8 +81,5 @@ def planted_oracle(corpora: Sequence[Path]) -> dict[str, Any] | None:
         if not path.is_file():
             continue
         oracle = json.loads(path.read_text(encoding="utf-8"))
-        if corpus in oracle:
-            found[corpus] = oracle[corpus]
-        elif corpus == "noxi" and edition in DEMO_EDITIONS:
-            found |= oracle
+        found[corpus] = oracle.get(corpus, oracle)
     return found or None

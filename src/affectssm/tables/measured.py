@@ -1,82 +1,13 @@
-"""What was measured: the metrics of experiments as a table reads them, and whether they are complete."""
+"""Whether what was measured is all that a table is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from affectssm.errors import DataError
-from affectssm.evaluation.cells import CELLS
-from affectssm.store.parquet import read_parquet, read_parquet_card
 from affectssm.tables.page import Inputs
-
-
-@dataclass(frozen=True)
-class Told:
-    """An experiment, as the settings of a table describe it.
-
-    Attributes:
-        name: of the experiment.
-        model: its model.
-        variant: what is changed of it; "" for nothing.
-        source: of its features.
-        selection: val or holdout, what selects its epoch.
-        split: test or val, what is reported.
-        cells: the columns it has predictions for.
-        features: that it reads, audio before visual.
-    """
-
-    name: str
-    model: str
-    variant: str
-    source: str
-    selection: str
-    split: str
-    cells: Sequence[str]
-    features: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """An experiment's metrics.
-
-    Attributes:
-        cells: cell -> its summary row.
-        by_seed: cell -> seed -> value.
-        card: of the metrics file.
-    """
-
-    experiment: Told
-    cells: Mapping[str, Mapping[str, Any]]
-    by_seed: Mapping[str, Mapping[int, float]]
-    card: Mapping[str, Any]
-
-    @property
-    def corpora(self) -> set[str]:
-        """The corpora this row has cells for."""
-        parts = CELLS[self.experiment.split]
-        return {parts[name][0] for name in self.experiment.cells}
-
-
-def read_measured(path: Path, settings: Mapping[str, Any], metric: str = "ccc") -> Measured:
-    """Read the metrics of one experiment.
-
-    Raises:
-        DataError: when the file is no metrics file, or one of an experiment that the table is not made of.
-    """
-    rows = [row for row in read_parquet(path).to_pylist() if row["metric"] == metric]
-    summaries = {row["cell"]: row for row in rows if row["level"] == "summary"}
-    card = read_parquet_card(path)
-    if not summaries or card is None:
-        raise DataError(path, "no summary rows", "metrics.parquet of an experiment", "run evaluate again")
-    by_seed: dict[str, dict[int, float]] = {cell: {} for cell in summaries}
-    for row in rows:
-        if row["level"] == "run":
-            by_seed[row["cell"]][row["seed"]] = row["value"]
-    name, described = described_in(path, next(iter(summaries.values())), settings)
-    return Measured(Told(name, **described), summaries, by_seed, card)
 
 
 def described_in(
@@ -91,18 +22,6 @@ def described_in(
     if name not in described:
         raise DataError(path, f"metrics of {name}", f"one of {', '.join(described)}", "leave the file out")
     return name, described[name]
-
-
-def read_experiments(inputs: Inputs) -> list[Measured]:
-    """Read the metrics of a table's experiments, in the order of its rows.
-
-    Raises:
-        DataError: when one is absent, or when units are missing and the settings do not allow it.
-    """
-    found = [read_measured(path, inputs.settings) for path in inputs.files]
-    rows = in_order({one.experiment.name: one for one in found}, inputs)
-    require_complete({one.experiment.name: missing_units(one) for one in rows}, inputs, "recording")
-    return rows
 
 
 def in_order(found: Mapping[str, Any], inputs: Inputs) -> list[Any]:
@@ -138,10 +57,3 @@ def require_complete(missing: Mapping[str, Sequence[str]], inputs: Inputs, unit:
             f"every {unit} of the manifests scored",
             f"mend the {unit}s (the fault tables say what is wrong), or set tables.allow_incomplete: true",
         )
-
-
-def missing_units(measured: Measured) -> list[str]:
-    """What is missing from the cells that have numbers, by name."""
-    return [
-        f"{name} {unit}" for name in measured.experiment.cells for unit in measured.cells[name]["missing"]
-    ]

@@ -21,7 +21,7 @@ class Inputs:
         files: metrics of experiments, or a measurement.
         settings: ``catalogue.table_settings``.
         faults: those in the data behind the table.
-        oracle: what a perfect reader of the demo's latents scores; None where no corpus is a demo's.
+        oracle: what a perfect reader of the demo's latents scores, by corpus; None where no corpus is a demo's.
         where: the CSV to be written, for error messages.
     """
 

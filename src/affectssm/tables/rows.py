@@ -10,16 +10,8 @@ from typing import Any
 from affectssm.errors import UnexpectedError
 from affectssm.evaluation.intervals import MIN_UNITS
 from affectssm.store.faults import Fault
-from affectssm.tables.measured import Measured, Told, missing_units
-from affectssm.tables.page import Inputs, metric_columns
-from affectssm.vocabulary.kinds import STREAM_KINDS
+from affectssm.tables.page import metric_columns
 
-ADAPTED = ", adapted to MPIIGI"
-SELECTION = {
-    "val": "epoch selected on NoXi val",
-    "holdout": "epoch selected on held-out training sessions",
-    "adapt_mpiigi": "adapted on labelled MPIIGI sessions, leaving one session out",
-}
 DECIMALS = 4
 SUBJECT_MISSING = "subject_missing"  # the fault of a subject whom a discovery leaves out whole
 
@@ -32,62 +24,10 @@ def number(value: float | None) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
-def measured_row(
-    measured: Measured, inputs: Inputs, metrics: Sequence[str], remarks: Sequence[str] = ()
-) -> dict[str, str]:
-    """One measured row of a table, as text; ``remarks`` come first in its note."""
-    settings = inputs.settings
-    experiment = measured.experiment
-    row = {
-        "method": settings["titles"][experiment.model] + ADAPTED * (experiment.variant == "adapt_mpiigi"),
-        "source": "measured",
-        "data": data_of(measured, settings),
-        "weights": weights_of(measured, settings),
-        "features": f"{experiment.source}: " + "+".join(experiment.features),
-        "split": experiment.split,
-    }
-    for name in metrics:
-        row |= score_cells(name, measured.cells.get(name, {}))
-    row |= counts_of([measured.cells[name] for name in experiment.cells if name in metrics])
-    row["note"] = "; ".join([*remarks, *notes(measured, settings, metrics, inputs.faults)])
-    return row
-
-
 def score_cells(name: str, summary: Mapping[str, Any]) -> dict[str, str]:
     """The columns of one metric, of a summary row; empty for none."""
     keys = ("value", "sd", "low", "high")
     return {column: number(summary.get(key)) for column, key in zip(metric_columns(name), keys, strict=True)}
-
-
-def data_of(measured: Measured, settings: Mapping[str, Any]) -> str:
-    """``demo`` as soon as one of the row's corpora is one."""
-    return "demo" if measured.corpora & set(settings["demo"]) else "real"
-
-
-def weights_of(measured: Measured, settings: Mapping[str, Any]) -> str:
-    """Of the encoders behind the features; owners' streams come from pretrained ones, the demo's do not."""
-    read, demo = set(measured.experiment.features), data_of(measured, settings) == "demo"
-    simulated = demo and bool(read & set(STREAM_KINDS))
-    computed = bool(read - set(STREAM_KINDS))
-    return "random" if simulated or (computed and settings["weights"] == "random") else "pretrained"
-
-
-def notes(
-    measured: Measured, settings: Mapping[str, Any], metrics: Sequence[str], faults: Sequence[Fault]
-) -> list[str]:
-    """What a reader must know about a measured row."""
-    experiment = measured.experiment
-    found = [
-        scale_note(measured.corpora, settings, weights_of(measured, settings)),
-        f"d={settings['d_model'][experiment.model]}",
-    ]
-    if data_of(measured, settings) == "demo" and set(experiment.features) & set(STREAM_KINDS):
-        found.append("streams simulated")
-    found.append(SELECTION[experiment.variant if experiment.variant in SELECTION else experiment.selection])
-    for name in metrics:
-        found += _cell_notes(name, measured, experiment)
-    found += method_notes("recording", [measured.cells.get(name, {}) for name in metrics])
-    return found + gap_notes(missing_units(measured), faults)
 
 
 def counts_of(summaries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -128,20 +68,6 @@ def gap_notes(missing: Sequence[str], faults: Sequence[Fault]) -> list[str]:
     if unexpected:
         found.append(f"{len(unexpected)} file{'s' * (len(unexpected) != 1)} with unexpected errors")
     return found
-
-
-def _cell_notes(name: str, measured: Measured, experiment: Told) -> list[str]:
-    cell = measured.cells.get(name)
-    if cell is None:
-        return [f"{name}: no {experiment.split} part of this experiment"]
-    if cell["reason"]:
-        return [f"{name}: {cell['reason']}"]
-    if not math.isfinite(cell["value"]):
-        return [f"{name}: CCC undefined (constant predictions and labels)"]
-    if name not in experiment.cells:  # global, which is of several corpora
-        return [] if has_interval(cell) else [f"{name}: no interval, since a corpus has none"]
-    why = no_interval(cell, "recording")
-    return [f"{name}: {why}"] if why else []
 
 
 def has_interval(summary: Mapping[str, Any]) -> bool:

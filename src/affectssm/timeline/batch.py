@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 from torch.utils.data._utils.collate import default_collate_fn_map  # where torch's documentation adds types
 
-from affectssm.timeline.dialogue import DialogueBatch
+from affectssm.timeline.frame_batch import FrameBatch
 from affectssm.timeline.scaler import Scaler
 
 
@@ -31,7 +31,7 @@ class NativeBatch:
         valid: feature -> (S, B, L) bool.
         partner_present: (B, S - 1) bool.
         frame_valid: (B, L) bool, inside the recording.
-        label: (B, F) float32, zero where invalid.
+        label: (B, F) float32, zero where invalid; (B, F, columns) where there are several columns.
         label_valid: (B, F) bool.
         window: (B,) int64, numbers of the windows in their index.
     """
@@ -67,14 +67,14 @@ class NativeBatch:
                 changed[field.name] = change(value)
         return NativeBatch(**changed)
 
-    def interpolate(self, scaler: Scaler | None) -> DialogueBatch:
+    def interpolate(self, scaler: Scaler | None) -> FrameBatch:
         """Return the frames on the clock.
 
         Args:
             scaler: standardises; None leaves the values as they are stored.
         """
         frames = {name: self._frames(name, scaler) for name in self.rows}
-        return DialogueBatch(
+        return FrameBatch(
             target={name: value[0] for name, value in frames.items()},
             target_valid={name: value[0] for name, value in self.valid.items()},
             partners={name: value[1:].transpose(0, 1).contiguous() for name, value in frames.items()},

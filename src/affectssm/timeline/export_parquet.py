@@ -10,19 +10,19 @@ import numpy as np
 import pyarrow as pa
 
 from affectssm.timeline.batch import NativeBatch
-from affectssm.timeline.dialogue import DialogueBatch
+from affectssm.timeline.frame_batch import FrameBatch
 from affectssm.timeline.loader import WindowDataset
 from affectssm.timeline.streamed import streamed
 
 KEYS = ("corpus", "split", "recording", "participant")
 
 
-def schema_of(dataset: WindowDataset, label_frames: int, seats: int) -> pa.Schema:
-    """Columns of a window with up to ``seats`` partners."""
+def schema_of(dataset: WindowDataset, label: tuple[int, ...], seats: int) -> pa.Schema:
+    """Columns of a window with up to ``seats`` partners and labels of this shape."""
     length = dataset.index.length
     fields = [pa.field(name, pa.string()) for name in KEYS]
     fields += [pa.field("start", pa.int32()), _field("frame_valid", pa.bool_(), length)]
-    fields += [_field("label", pa.float32(), label_frames), _field("label.valid", pa.bool_(), label_frames)]
+    fields += [_field("label", pa.float32(), *label), _field("label.valid", pa.bool_(), label[0])]
     for seat in range(seats + 1):
         if seat:
             fields.append(pa.field(f"partner{seat}", pa.string()))
@@ -36,14 +36,14 @@ def write_parquet_windows(
     path: Path, dataset: WindowDataset, numbers: np.ndarray, seats: int, card: Mapping[str, Any]
 ) -> None:
     """Write the windows with these numbers, all of one target."""
-    schema = schema_of(dataset, dataset[numbers[0]].label.shape[1], seats)
+    schema = schema_of(dataset, tuple(dataset[numbers[0]].label.shape[1:]), seats)
     with streamed(path, schema, card, dictionary=False) as append:
         for number in numbers:
             native = dataset[number]
             append(_row(dataset, native, native.interpolate(None), schema))
 
 
-def _row(dataset: WindowDataset, native: NativeBatch, frames: DialogueBatch, schema: pa.Schema) -> pa.Table:
+def _row(dataset: WindowDataset, native: NativeBatch, frames: FrameBatch, schema: pa.Schema) -> pa.Table:
     window = int(native.window[0])
     target = dataset.index.targets[dataset.index.target[window]]
     values: dict[str, Any] = {name: getattr(target, name) for name in KEYS}

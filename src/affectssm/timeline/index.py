@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from affectssm.errors import DataError
 from affectssm.store.arrow import column, numbers
 from affectssm.store.parquet import read_parquet_card
+from affectssm.timeline.clock import ratio
+from affectssm.timeline.frames import Frames
 from affectssm.timeline.streamed import streamed
 
-CONTEXT, CENTRE = 32, 32
-LENGTH = CONTEXT + CENTRE + CONTEXT
 _APPEND_ROWS = 1 << 17
 
 SCHEMA = pa.schema(
@@ -56,7 +56,7 @@ _OF_A_TARGET = (
 
 @dataclass(frozen=True)
 class Target:
-    """A participant whose engagement is predicted.
+    """A participant whose labels are predicted.
 
     Attributes:
         split: as the corpus' owner names it.
@@ -85,21 +85,36 @@ class WindowIndex:
     """Windows of one part of a task.
 
     Attributes:
-        clock_hz: 25 or 100.
-        length: clock frames in a window.
+        frames: what a window is.
+        clock_hz: a multiple of the labels' rate.
         targets: the participants, in file order.
         target: (W,) int32, the position in ``targets`` of each window.
         start: (W,) int32, first clock frame of each window; may be negative.
     """
 
+    frames: Frames
     clock_hz: int
-    length: int
     targets: tuple[Target, ...]
     target: np.ndarray
     start: np.ndarray
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def length(self) -> int:
+        """Clock frames in a window."""
+        return self.frames.length
+
+    @property
+    def per_label(self) -> int:
+        """Clock frames in a label frame."""
+        return ratio(self.clock_hz, self.frames.label_hz)
+
+    def label_frames(self, windows: Any) -> np.ndarray:
+        """Return the label frames of the centres of some windows, by number: (B, F)."""
+        first = (self.start[windows].astype(np.int64) + self.frames.context) // self.per_label
+        return np.expand_dims(first, -1) + np.arange(self.frames.centre // self.per_label)
 
     def select(self, keep: Callable[[Target], bool]) -> WindowIndex:
         """Return the windows of the targets for which ``keep`` is true."""
@@ -108,8 +123,8 @@ class WindowIndex:
         windows = kept[self.target] if len(self) else np.zeros(0, bool)
         targets = tuple(target for target, stays in zip(self.targets, kept, strict=True) if stays)
         return WindowIndex(
+            self.frames,
             self.clock_hz,
-            self.length,
             targets,
             renumbered[self.target[windows]].astype(np.int32),
             self.start[windows],
@@ -120,7 +135,7 @@ def read_windows(path: Path | str) -> WindowIndex:
     """Read a window index.
 
     Raises:
-        DataError: if the file is absent, is no window index, or has windows of several lengths.
+        DataError: if the file is absent or is no window index.
     """
     card = read_parquet_card(path)
     try:
@@ -130,8 +145,9 @@ def read_windows(path: Path | str) -> WindowIndex:
             raise DataError(
                 path, f"columns {file.schema_arrow.names}", f"{SCHEMA.names}", "delete it and run again"
             )
-        clock_hz, length = int(settings["clock_hz"]), int(settings["length"])
-    except (KeyError, OSError, pa.ArrowInvalid) as error:
+        clock_hz, told = int(settings["clock_hz"]), settings["frames"]
+        frames = Frames(**{**told, "columns": tuple(told["columns"])})
+    except (KeyError, TypeError, OSError, pa.ArrowInvalid) as error:
         raise DataError(
             path, f"no window index: {error}", "a finished window index", "delete it and run again"
         ) from error
@@ -142,8 +158,8 @@ def read_windows(path: Path | str) -> WindowIndex:
         of_windows.append(_targets_of(batch, targets))
         starts.append(numbers(batch.column("start")))
     return WindowIndex(
+        frames,
         clock_hz,
-        length,
         tuple(targets),
         np.concatenate([np.zeros(0, np.int32), *of_windows]),
         np.concatenate([np.zeros(0, np.int32), *starts]),
@@ -165,15 +181,17 @@ def _targets_of(batch: pa.RecordBatch, targets: dict[Target, int]) -> np.ndarray
     return np.array(places, np.int32)[np.cumsum(changed) - 1]
 
 
-def window_starts(frames: int) -> np.ndarray:
-    """First clock frames of the windows of a recording of N clock frames: (ceil(N / 32),) int32."""
-    return CENTRE * np.arange(-(-frames // CENTRE), dtype=np.int32) - CONTEXT
+def write_index(path: Path | str, targets: Iterable[Target], frames: Frames, card: Mapping[str, Any]) -> None:
+    """Write the windows of ``targets``, in their order, a few at a time.
 
-
-def write_index(path: Path | str, targets: Iterable[Target], card: Mapping[str, Any]) -> None:
-    """Write the windows of ``targets``, in their order, a few at a time."""
+    Args:
+        path: of the index.
+        targets: whose windows.
+        frames: what a window is.
+        card: its settings hold ``frames.told(clock_hz)``.
+    """
     with streamed(path, SCHEMA, card) as append:
-        for tables in _in_pieces(map(_windows_of, targets), _APPEND_ROWS):
+        for tables in _in_pieces((_windows_of(target, frames) for target in targets), _APPEND_ROWS):
             append(pa.concat_tables(tables))
 
 
@@ -189,23 +207,19 @@ def _in_pieces(tables: Iterator[pa.Table], rows: int) -> Iterator[list[pa.Table]
         yield piece
 
 
-def _windows_of(target: Target) -> pa.Table:
-    start = window_starts(target.clock_frames)
+def _windows_of(target: Target, frames: Frames) -> pa.Table:
+    start = frames.starts(target.clock_frames)
+    target_start = start + frames.context
     varying = {
         "start": start,
-        "target_start": start + CONTEXT,
-        "target_stop": np.minimum(start + CONTEXT + CENTRE, target.clock_frames),
+        "target_start": target_start,
+        "target_stop": np.minimum(target_start + frames.centre, target.clock_frames),
     }
+    constant = vars(target) | {"length": frames.length, "partners": list(target.partners)}
     columns = [
         pa.array(varying[field.name], field.type)
         if field.name in varying
-        else pa.repeat(pa.scalar(_constant(target, field.name), field.type), len(start))
+        else pa.repeat(pa.scalar(constant[field.name], field.type), len(start))
         for field in SCHEMA
     ]
     return pa.table(columns, SCHEMA)
-
-
-def _constant(target: Target, name: str) -> Any:
-    if name == "length":
-        return LENGTH
-    return list(target.partners) if name == "partners" else getattr(target, name)

@@ -15,15 +15,13 @@ from torch.utils.data import DataLoader, Dataset
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
 from affectssm.timeline.batch import NativeBatch
-from affectssm.timeline.clock import LABEL_HZ, ratio
-from affectssm.timeline.index import CENTRE, CONTEXT, WindowIndex, read_windows
+from affectssm.timeline.index import WindowIndex, read_windows
 from affectssm.timeline.scaler import Scaler
 from affectssm.timeline.sources import CachedFeature, Source, StoredFeature, cache_bytes
 from affectssm.timeline.tracks import Key, TrackFiles, files_by_corpus
 
 Shards = Mapping[str, Sequence[Path]]  # corpus -> files
 CACHE_BYTES = 2 << 30
-LABELS = "engagement"  # test labels are opened by the evaluation alone
 
 
 class WindowDataset(Dataset):
@@ -88,7 +86,7 @@ class WindowDataset(Dataset):
             index[name] = torch.from_numpy(found.index).unflatten(0, track.shape)
             phase[name] = torch.from_numpy(found.phase).unflatten(0, track.shape)
             valid[name] = torch.from_numpy(found.valid).unflatten(0, track.shape) & torch.from_numpy(inside)
-        label, label_valid = self._labels_of(target, start)
+        label, label_valid = self._labels_of(window, target)
         return NativeBatch(
             rows=rows,
             index=index,
@@ -104,6 +102,12 @@ class WindowDataset(Dataset):
     def __getitems__(self, numbers: Sequence[int]) -> list[NativeBatch]:
         """Gather a whole batch at once: what a DataLoader asks for before it collates."""
         return [self[numbers]]
+
+    def label_track(self, target: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the labels of a target by its number: (T,) float32, or (T, columns), and valid (T,)."""
+        begin = self._label0[target]
+        own = slice(begin, begin + self.index.targets[target].label_frames)
+        return _columns(self._label[own]), self._label_valid[own]
 
     def scaler(self) -> Scaler:
         """Return the scaler fitted on every track of these windows, targets and partners."""
@@ -126,54 +130,63 @@ class WindowDataset(Dataset):
         return cached, sources
 
     def _read_labels(self, shards: Shards | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Labels of all targets one after the other: value, valid, and where each target begins."""
+        """Labels of all targets one after the other: value (N, columns), valid (N,), and where each target begins."""
+        frames, columns = self.index.frames, len(self.index.frames.columns)
         length = np.array([target.label_frames for target in self.index.targets], np.int64)
         begin = np.cumsum(length) - length
-        value, valid = np.zeros(length.sum(), np.float32), np.zeros(length.sum(), bool)
+        value, valid = np.zeros((length.sum(), columns), np.float32), np.zeros(length.sum(), bool)
         keys = [(target.corpus, target.recording, target.participant) for target in self.index.targets]
         files = TrackFiles("label", shards or {}, keys, complete=False)
-        for key, first, frames in zip(keys, begin, length, strict=True):
+        for key, first, count in zip(keys, begin, length, strict=True):
             if key in files.info:
                 track = files.track(key)
-                frame = np.round(track.time * LABEL_HZ - 0.5).astype(np.int64)
-                use = track.valid & (frame >= 0) & (frame < frames)
-                value[first + frame[use]] = track.value[use, 0]
+                frame = np.round(track.time * frames.label_hz - 0.5).astype(np.int64)
+                use = track.valid & (frame >= 0) & (frame < count)
+                value[first + frame[use]] = track.value[use, :columns]
                 valid[first + frame[use]] = True
         files.close()
         return value, valid, begin
 
-    def _labels_of(self, target: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Labels of the windows' centres: (B, F) float32 and bool."""
-        step = ratio(self.index.clock_hz)
-        frame = (start[:, None] + CONTEXT) // step + np.arange(CENTRE // step)
-        inside = frame < self._clock_frames[target][:, None] // step
+    def _labels_of(self, window: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of the windows' centres: (B, F) float32, of several columns (B, F, columns), and (B, F) bool."""
+        frame = self.index.label_frames(window)
+        inside = frame < self._clock_frames[target][:, None] // self.index.per_label
         place = np.where(inside, self._label0[target][:, None] + frame, 0)
         valid = inside & self._label_valid[place]
-        return np.where(valid, self._label[place], np.float32(0)), valid
+        label = np.where(valid[..., None], self._label[place], np.float32(0))
+        return _columns(label), valid
+
+
+def _columns(label: np.ndarray) -> np.ndarray:
+    """Labels (..., columns); (...) of a single column."""
+    return label[..., 0] if label.shape[-1] == 1 else label
 
 
 def open_windows(
-    windows: Path | str,
+    windows: WindowIndex | Path | str,
     folders: Iterable[Path | str],
     features: Iterable[str],
+    dims: Mapping[str, int] | None = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> WindowDataset:
-    """Return the windows of an index file with some features and their labels, without those of test parts.
+    """Return windows with some features and their labels, never those of test parts.
 
     Args:
-        windows: ``results/windows/{task}/{part}.parquet``.
+        windows: an index, or its file, ``results/windows/{task}/{part}.parquet``.
         folders: ``results/features/{corpus}-{edition}`` of each corpus.
         features: their names.
-        cache_bytes: as of :class:`WindowDataset`.
+        dims, cache_bytes: as of :class:`WindowDataset`.
 
     Raises:
         DataError: if a feature file is missing.
     """
-    index, places = read_windows(windows), [Path(folder) for folder in folders]
+    index = windows if isinstance(windows, WindowIndex) else read_windows(windows)
+    places = [Path(folder) for folder in folders]
     read = {name: files_by_corpus(places, name, index) for name in features}
-    labels = files_by_corpus(places, LABELS, index.select(lambda target: not is_test_split(target.split)))
+    open_splits = index.select(lambda target: not is_test_split(target.split))
+    labels = files_by_corpus(places, index.frames.label, open_splits)
     _require_files([path for one in (*read.values(), labels) for own in one.values() for path in own])
-    return WindowDataset(index, read, labels, cache_bytes=cache_bytes)
+    return WindowDataset(index, read, labels, dims, cache_bytes)
 
 
 def _require_files(paths: Sequence[Path]) -> None:

@@ -11,33 +11,25 @@ from torch import Tensor
 
 from affectssm.store.arrow import column
 from affectssm.timeline.batch import NativeBatch
-from affectssm.timeline.clock import LABEL_HZ, clock_times, ratio, to_labels
-from affectssm.timeline.index import CENTRE, CONTEXT, WindowIndex
+from affectssm.timeline.clock import clock_times, to_labels
+from affectssm.timeline.frames import Frames
+from affectssm.timeline.index import WindowIndex
 
-PREDICTIONS = pa.schema(
-    [
-        ("corpus", pa.string()),
-        ("split", pa.string()),
-        ("recording", pa.string()),
-        ("participant", pa.string()),
-        ("frame", pa.int32()),
-        ("time_s", pa.float64()),
-        ("target", pa.float32()),
-        ("prediction", pa.float32()),
-        ("valid", pa.bool_()),
-    ]
-)
+_OF_A_TARGET = ("corpus", "split", "recording", "participant")
 
 
-def centre(frames: Tensor) -> Tensor:
-    """The predicted third of a window: (B, L, ...) to (B, 32, ...)."""
-    return frames[:, CONTEXT : CONTEXT + CENTRE]
+def prediction_schema(frames: Frames) -> pa.Schema:
+    """Columns of predictions: ``target`` and ``prediction``, of several label columns ``target.{column}`` and so on."""
+    endings = [f".{name}" for name in frames.columns] if len(frames.columns) > 1 else [""]
+    own = [(f"{what}{ending}", pa.float32()) for ending in endings for what in ("target", "prediction")]
+    people = [(name, pa.string()) for name in _OF_A_TARGET]
+    return pa.schema([*people, ("frame", pa.int32()), ("time_s", pa.float64()), *own, ("valid", pa.bool_())])
 
 
-def cue_valid(batch: NativeBatch, clock_hz: int) -> Tensor:
+def cue_valid(batch: NativeBatch, index: WindowIndex) -> Tensor:
     """Whether the target has any valid feature in any clock frame of a label frame: (B, F) bool."""
     any_feature = torch.stack([valid[0] for valid in batch.valid.values()]).any(0)
-    return to_labels(centre(any_feature).float(), clock_hz) > 0
+    return to_labels(any_feature[:, index.frames.middle].float(), index.per_label) > 0
 
 
 class Stitcher:
@@ -47,29 +39,35 @@ class Stitcher:
         self.index = index
         self._length = np.array([target.label_frames for target in index.targets], np.int64)
         self._begin = np.cumsum(self._length) - self._length
-        total = int(self._length.sum())
+        total, columns = int(self._length.sum()), len(index.frames.columns)
         self._times = np.zeros(total, np.int32)
-        self._prediction = np.full(total, np.nan, np.float32)
-        self._label = np.full(total, np.nan, np.float32)
+        self._prediction = np.full((total, columns), np.nan, np.float32)
+        self._label = np.full((total, columns), np.nan, np.float32)
         self._valid = np.zeros(total, bool)
 
     def add(self, batch: NativeBatch, prediction: Tensor) -> None:
-        """Add a batch and its prediction (B, L) on the clock; context and padding are dropped."""
+        """Add a batch and its prediction on the clock; context and padding are dropped.
+
+        Args:
+            batch: of windows of the index.
+            prediction: (B, L), of several label columns (B, L, columns).
+        """
         window = batch.window.cpu().numpy()
         target = self.index.target[window]
-        step = ratio(self.index.clock_hz)
-        frame = (self.index.start[window, None] + CONTEXT) // step + np.arange(CENTRE // step)
+        frame = self.index.label_frames(window)
         inside = frame < self._length[target][:, None]
         place = (self._begin[target][:, None] + frame)[inside]
         np.add.at(self._times, place, 1)
-        predicted = to_labels(centre(prediction.detach().float()), self.index.clock_hz)
-        self._prediction[place] = predicted.cpu().numpy()[inside]
-        self._valid[place] = cue_valid(batch, self.index.clock_hz).cpu().numpy()[inside]
+        own = prediction.detach().float()[:, self.index.frames.middle]
+        predicted = to_labels(own, self.index.per_label, axis=1)
+        self._prediction[place] = predicted.cpu().numpy()[inside].reshape(len(place), -1)
+        self._valid[place] = cue_valid(batch, self.index).cpu().numpy()[inside]
         label_valid = batch.label_valid.cpu().numpy()[inside]
-        self._label[place] = np.where(label_valid, batch.label.cpu().numpy()[inside], np.nan)
+        label = batch.label.cpu().numpy()[inside].reshape(len(place), -1)
+        self._label[place] = np.where(label_valid[:, None], label, np.nan)
 
     def table(self) -> pa.Table:
-        """Return one row a label frame in :data:`PREDICTIONS`.
+        """Return one row a label frame, in the columns of :func:`prediction_schema`.
 
         A frame without any valid cue is predicted from its context; ``valid`` is false there. ``target`` is
         NaN where there is no valid label, or labels were not opened.
@@ -81,17 +79,16 @@ class Stitcher:
         if wrong:
             raise ValueError(f"{wrong} of {len(self._times)} label frames were not predicted exactly once")
         frame = np.concatenate([np.zeros(0, np.int32), *(np.arange(n, dtype=np.int32) for n in self._length)])
-        columns: dict[str, Any] = {
-            name: self._of_targets(name) for name in ("corpus", "split", "recording", "participant")
-        } | {
+        schema = prediction_schema(self.index.frames)
+        own = np.stack([self._label, self._prediction], -1).reshape(len(frame), -1).T
+        columns: dict[str, Any] = {name: self._of_targets(name) for name in _OF_A_TARGET} | {
             "frame": frame,
-            "time_s": clock_times(0, int(self._length.max(initial=0)), LABEL_HZ)[frame],
-            "target": self._label,
-            "prediction": self._prediction,
+            "time_s": clock_times(0, int(self._length.max(initial=0)), self.index.frames.label_hz)[frame],
+            **dict(zip(schema.names[6:-1], own, strict=True)),
             "valid": self._valid,
         }
-        arrays = [column(columns[field.name], field.type) for field in PREDICTIONS]
-        return pa.Table.from_arrays(arrays, schema=PREDICTIONS)
+        arrays = [column(columns[field.name], field.type) for field in schema]
+        return pa.Table.from_arrays(arrays, schema=schema)
 
     def _of_targets(self, name: str) -> pa.Array:
         """A column that is the same in all frames of a target."""

@@ -1,9 +1,4 @@
-"""Windows: 96 clock frames = 32 of context, 32 predicted, 32 of context, every 32 frames.
-
-The first window starts 32 frames before the recording and a recording of N frames has ceil(N/32), so the
-predicted centres cover every frame exactly once (geometry of the released DAT code, which DA-Mamba shares;
-unlike there, frames outside the recording are masked, not counted as zeros).
-"""
+"""Who is predicted, who is a partner, who is left out and why; and which recordings select where labels are few."""
 
 from __future__ import annotations
 
@@ -11,28 +6,19 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from affectssm.corpora.manifest import StreamRow, content_hash, is_test_split, label_frames, read_manifest
+from affectssm.corpora.manifest import StreamRow, is_test_split, label_frames
 from affectssm.errors import DataError
-from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.clock import ratio
-from affectssm.timeline.index import LENGTH, Target, write_index
-
-PARTS: dict[str, tuple[str, ...]] = {"training": ("train", "val"), "prediction": ("test",)}
+from affectssm.timeline.index import Target
 
 MISSING_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("corpus", "split", "recording", "participant", "reason")]
 )
-
-
-def part_of(corpus: str, split: str) -> str:
-    """Name the file of an owner's split: train trains, NoXi's val selects, all else is predicted only."""
-    if split == "train":
-        return "train"
-    return "val" if (corpus, split) == ("noxi", "val") else "test"
 
 
 def holdout(recordings: Iterable[str]) -> set[str]:
@@ -64,26 +50,31 @@ class Missing:
 
 
 def find_targets(
-    rows: Iterable[StreamRow], kinds: Sequence[str], clock_hz: int
+    rows: Iterable[StreamRow], kinds: Sequence[str], clock_hz: int, label_hz: int
 ) -> tuple[list[Target], list[Missing]]:
     """Divide a corpus' participants into those to be predicted and those left out, with the reason.
 
     A participant is left out if a stream of one of the kinds is missing, or the label in a split that has
     labels; it still is a partner to the others if any needed stream is there.
+
+    Args:
+        rows: of the manifests.
+        kinds: of the rows that a participant needs.
+        clock_hz, label_hz: rates of the clock and of the labels.
     """
     targets: list[Target] = []
     missing: list[Missing] = []
     for (corpus, split, recording), people in _by_recording(rows):
         present = [name for name, streams in people if any(kind in streams for kind in kinds)]
         for name, streams in people:
-            frames = label_frames(streams.values())
+            frames = label_frames(streams.values(), label_hz)
             reason = _reason(streams, split, kinds, frames)
             if reason:
                 missing.append(Missing(corpus, split, recording, name, reason))
                 continue
             shard = next(iter(streams.values())).shard
             partners = tuple(other for other in present if other != name)
-            length = (frames * ratio(clock_hz), frames)
+            length = (frames * ratio(clock_hz, label_hz), frames)
             targets.append(Target(corpus, split, "main", shard, recording, name, *length, partners))
     return targets, missing
 
@@ -109,49 +100,8 @@ def _reason(streams: Mapping[str, StreamRow], split: str, kinds: Sequence[str], 
     return "" if frames > 0 else "no frames"
 
 
-def write_windows(
-    task: str,
-    manifests: Mapping[str, Path],
-    kinds: Sequence[str],
-    clock_hz: int,
-    part: str,
-    out_dir: Path | str,
-) -> None:
-    """Write the window indexes of a task.
-
-    Args:
-        task: name of the task, for the cards.
-        manifests: corpus -> its manifest.
-        kinds: of the manifest rows that the task's features are made of.
-        clock_hz: 25 or 100.
-        part: training (train.parquet and val.parquet) or prediction (test.parquet, and missing.parquet with
-            all who were left out of any part).
-        out_dir: folder of the task.
-
-    Raises:
-        DataError: if nobody can be trained on.
-    """
-    names = PARTS[part]
-    rows = [row for path in manifests.values() for row in read_manifest(path)]
-    if part == "training":  # what other splits hold does not matter to a model
-        rows = [row for row in rows if part_of(row.corpus, row.split) in names]
-    targets, missing = find_targets(rows, kinds, clock_hz)
-    settings = {"task": task, "kinds": list(kinds), "clock_hz": clock_hz, "length": LENGTH}
-    card = make_card("windows", ["affectssm.timeline.windows"], settings, content=content_hash(rows))
-    for name in names:
-        chosen = [target for target in targets if part_of(target.corpus, target.split) == name]
-        if name == "train" and not chosen:
-            raise _nobody(manifests, kinds)
-        write_index(Path(out_dir) / f"{name}.parquet", chosen, card)
-    if part == "prediction":
-        columns = {name: [getattr(person, name) for person in missing] for name in MISSING_SCHEMA.names}
-        write_parquet(Path(out_dir) / "missing.parquet", columns, MISSING_SCHEMA, card)
-
-
-def _nobody(manifests: Mapping[str, Path], kinds: Sequence[str]) -> DataError:
-    return DataError(
-        ", ".join(str(path) for path in manifests.values()),
-        "no participant of a training split has all that is needed",
-        f"{', '.join(kinds)} and annotation of one at least",
-        "look into the fault table beside the manifest; without raw media set dialogue.sources: [multimediate]",
-    )
+def write_missing(path: Path, missing: Iterable[Missing], card: Mapping[str, Any]) -> None:
+    """Write who was left out, and why."""
+    people = list(missing)
+    columns = {name: [getattr(person, name) for person in people] for name in MISSING_SCHEMA.names}
+    write_parquet(path, columns, MISSING_SCHEMA, card)

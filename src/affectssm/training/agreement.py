@@ -1,4 +1,4 @@
-"""Agreement between predicted and annotated engagement.
+"""Agreement between predicted and annotated values.
 
 CCC is Lin's concordance correlation coefficient with population variances on the concatenation of all frames of a
 corpus: ``2 cov / (var_x + var_y + (mean_x - mean_y)^2)``. It is computed from six sums a recording, so that leaving a

@@ -11,19 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CENTRE = slice(32, 64)  # the predicted third of a window of 96
 _FLOOR = 1e-8
 
 
-def at_label_frames(frames: Tensor, per_label: int, centre: slice = CENTRE) -> Tensor:
+def at_label_frames(frames: Tensor, per_label: int, middle: slice) -> Tensor:
     """Mean over the clock frames of each label frame of the centre: (B, L, ...) -> (B, F, ...)."""
-    middle = frames[:, centre]
-    return middle.unflatten(1, (-1, per_label)).mean(dim=2)
+    return frames[:, middle].unflatten(1, (-1, per_label)).mean(dim=2)
 
 
-def valid_at_label_frames(valid: Tensor, per_label: int, centre: slice = CENTRE) -> Tensor:
+def valid_at_label_frames(valid: Tensor, per_label: int, middle: slice) -> Tensor:
     """Whether all clock frames of each label frame of the centre are valid: (B, L) bool -> (B, F) bool."""
-    return valid[:, centre].unflatten(1, (-1, per_label)).all(dim=2)
+    return valid[:, middle].unflatten(1, (-1, per_label)).all(dim=2)
 
 
 def ccc(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:

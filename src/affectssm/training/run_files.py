@@ -11,10 +11,9 @@ from typing import Any
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from affectssm.errors import DataError
-from affectssm.models.build import build_model
 from affectssm.store import card as cards
 from affectssm.store.atomic import staged, write_text
 from affectssm.timeline.scaler import Scaler
@@ -123,17 +122,3 @@ def _history_cell(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return value
     return int(value) if name in ("epoch", "step") else f"{value:.8g}"
-
-
-def load_model(run_dir: Path, prefix: str = "") -> tuple[nn.Module, Scaler, dict[str, Any]]:
-    """The trained model of a run in evaluation mode, its scaler and its effective configuration.
-
-    Args:
-        run_dir: folder of the run.
-        prefix: of the weights to take, where a checkpoint holds several sets.
-    """
-    config = read_config(run_dir / "config.yaml")
-    weights, scaler = read_checkpoint(run_dir / CHECKPOINT)
-    model = build_model(config["model"], config["model_settings"], config["feature_dims"], config["groups"])
-    model.load_state_dict(below(weights, prefix) if prefix else weights)
-    return model.eval(), scaler, config

@@ -1,8 +1,8 @@
 """The models, by the name they have in the configuration: ``module:Class``."""
 
 DIALOGUE_MODELS: dict[str, str] = {
-    "da_mamba": "affectssm.models.da_mamba:DAMamba",
-    "dat": "affectssm.models.baselines.dat:DAT",
+    "da_mamba": "affectssm.families.dialogue.stages.models.da_mamba:DAMamba",
+    "dat": "affectssm.families.dialogue.stages.models.dat:DAT",
 }
 SEGMENT_MODELS: dict[str, str] = {
     "bimamba_tta": "affectssm.models.bimamba_tta:BiMambaTTA",

@@ -16,6 +16,9 @@ from affectssm.vocabulary.models import DIALOGUE_MODELS, SEGMENT_MODELS
 from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import named
 
+_DIALOGUE = "affectssm.families.dialogue.stages"
+FINE_TUNING = f"{_DIALOGUE}.fine_tune:fine_tune"
+
 
 def demo_modules(edition: str) -> tuple[str, ...]:
     """Of the corpora that are made here."""
@@ -42,19 +45,19 @@ def check_modules(foresees: str) -> tuple[str, ...]:
 
 def training_modules(model: str, variant: str = "") -> tuple[str, ...]:
     """Of what a run on dialogues learns."""
-    stage = "adapt" if variant == "adapt_mpiigi" else "fit"
-    return f"affectssm.training.{stage}", named(DIALOGUE_MODELS, model, "model")
+    tuned = (FINE_TUNING,) if variant == "adapt_mpiigi" else ()
+    return f"{_DIALOGUE}.train", *tuned, named(DIALOGUE_MODELS, model, "model")
 
 
 def prediction_modules(model: str) -> tuple[str, ...]:
     """Of what a trained run predicts."""
-    return "affectssm.training.predict", named(DIALOGUE_MODELS, model, "model")
+    return f"{_DIALOGUE}.predict", named(DIALOGUE_MODELS, model, "model")
 
 
 def memory_modules(models: Iterable[str]) -> tuple[str, ...]:
     """Of what a training step of some models is measured to take."""
     found = (named(DIALOGUE_MODELS, model, "model") for model in models)
-    return "affectssm.training.memory", "affectssm.training.memory_step", *found
+    return f"{_DIALOGUE}.memory", f"{_DIALOGUE}.memory_step", *found
 
 
 def segment_training_modules(model: str) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """The tables: ``module:function`` of what makes each one's page of its metrics."""
 
 PAGES: dict[str, str] = {
-    "noxi_ccc": "affectssm.tables.noxi_ccc:page",
-    "noxi_controls": "affectssm.tables.noxi_controls:page",
-    "damamba_ablation": "affectssm.tables.damamba_ablation:page",
-    "damamba_memory": "affectssm.tables.damamba_memory:page",
+    "noxi_ccc": "affectssm.families.dialogue.stages.tables.noxi_ccc:page",
+    "noxi_controls": "affectssm.families.dialogue.stages.tables.noxi_controls:page",
+    "damamba_ablation": "affectssm.families.dialogue.stages.tables.damamba_ablation:page",
+    "damamba_memory": "affectssm.families.dialogue.stages.tables.damamba_memory:page",
     "bimtta_accuracy": "affectssm.families.biosignals.stages.tables.accuracy:page",
     "bimtta_missing": "affectssm.families.biosignals.stages.tables.missing:page",
     "bimtta_controls": "affectssm.families.biosignals.stages.tables.controls:page",

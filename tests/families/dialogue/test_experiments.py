@@ -1,8 +1,10 @@
+import json
 import subprocess
 import sys
 
 import pytest
 
+from affectssm.families.base import answer
 from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.experiments import (
     Experiment,
@@ -10,7 +12,10 @@ from affectssm.families.dialogue.experiments import (
     run_settings,
     training_modules,
 )
+from affectssm.families.dialogue.run_settings import RunSettings
+from affectssm.plan.plan import Plan
 from affectssm.store.code import reachable
+from affectssm.vocabulary.targets import load
 
 
 def config(**given):
@@ -67,16 +72,39 @@ def test_an_evaluation_is_told_its_seeds_and_cells():
 
 def test_editing_the_catalogue_or_the_tables_retrains_nothing():
     code = reachable(*training_modules(Experiment("da_mamba")))
-    assert "affectssm.models.da_mamba" in code and "affectssm.training.losses" in code
+    assert (
+        "affectssm.families.dialogue.stages.models.da_mamba" in code and "affectssm.training.losses" in code
+    )
     assert not {
         name
         for name in code
         if name.startswith("affectssm.tables") or name.endswith(("experiments", "catalogue"))
     }
-    assert "affectssm.models.baselines.dat" not in code
+    assert "affectssm.families.dialogue.stages.models.dat" not in code
 
 
 def test_the_catalogue_is_light():
     heavy = "{'torch', 'transformers', 'cv2', 'matplotlib'}"
     line = f"import affectssm.families.dialogue.experiments, sys; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", line], check=True)
+
+
+def test_every_job_is_told_what_its_model_knows_and_writes_it_as_it_was_told():
+    plan = Plan({"dialogue": {"adapt_mpiigi": True}})
+    family = next(job.family for job in plan.jobs if job.family.name == "dialogue")
+    experiment = next(name for name in family.experiments if "adapt_mpiigi" in name)
+    known = {"experiment": experiment, "task": family.task(experiment), "seed": "1", "seeds": [1, 2]}
+    for step in family.steps:
+        told = answer([family], step.settings, known)
+        assert load(step.model).model_validate(json.loads(json.dumps(told))).told() == json.loads(
+            json.dumps(told)
+        )
+
+
+def test_how_a_run_is_computed_stands_in_its_card():
+    told = run_settings(config(), Experiment("dat"), 2)
+    run = RunSettings.model_validate(told).computed({"workers": 3})
+    assert run.told() == told | {
+        "groups": run.told()["groups"],
+        "training": told["training"] | {"workers": 3},
+    }

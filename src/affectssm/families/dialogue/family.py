@@ -123,7 +123,7 @@ class Dialogue(Family[Experiment]):
 
     def window_code(self) -> str:
         """Return the hash of the code that makes windows."""
-        return self.code("affectssm.timeline.windows")
+        return self.code("affectssm.families.dialogue.stages.windows")
 
     def training_splits(self) -> str:
         """Return a hash over the streams of the recordings that are learnt from."""

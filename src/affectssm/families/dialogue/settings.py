@@ -51,33 +51,14 @@ class MemorySettings(Strict):
     )
 
 
-class GroupSettings(Strict):
-    """What models see."""
+class DialogueSettings(Strict):
+    """Dialogues: what is trained, how it is scored, and what is measured."""
 
     groups: Groups = Field(
         GROUPS,
         description="source -> modality group -> features in the order models see them; add sources of your own. "
         "DA-Mamba attends across groups, and aligns them, where they are audio and visual",
     )
-
-    @field_validator("groups")
-    @classmethod
-    def _features_there_are(cls, groups: Groups) -> Groups:
-        known = [name for name, spec in FEATURES.items() if spec.kind not in (*LABEL_KINDS, *SIGNAL_KINDS)]
-        for source, own in groups.items():
-            named = features_of(own)
-            if not named or len(set(named)) < len(named):
-                raise ValueError(
-                    f"sources that name each feature once; {source}: {', '.join(named) or 'none'}"
-                )
-            for feature in named:
-                _one_of(feature, known, f"features of {source}")
-        return groups
-
-
-class DialogueSettings(GroupSettings):
-    """Dialogues: what is trained, how it is scored, and what is measured."""
-
     sources: tuple[str, ...] = Field(
         ("extracted", "multimediate"),
         min_length=1,
@@ -113,6 +94,20 @@ class DialogueSettings(GroupSettings):
     memory: MemorySettings = Field(
         default_factory=MemorySettings, description="the memory measurement (damamba_memory)"
     )
+
+    @field_validator("groups")
+    @classmethod
+    def _features_there_are(cls, groups: Groups) -> Groups:
+        known = [name for name, spec in FEATURES.items() if spec.kind not in (*LABEL_KINDS, *SIGNAL_KINDS)]
+        for source, own in groups.items():
+            named = features_of(own)
+            if not named or len(set(named)) < len(named):
+                raise ValueError(
+                    f"sources that name each feature once; {source}: {', '.join(named) or 'none'}"
+                )
+            for feature in named:
+                _one_of(feature, known, f"features of {source}")
+        return groups
 
     @field_validator("sources", "ablation_source")
     @classmethod

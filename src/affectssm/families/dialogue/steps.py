@@ -2,13 +2,14 @@
 
 from affectssm.families.step import Input, Step
 
-_JOBS = "affectssm.families.dialogue.jobs"
+_STAGES = "affectssm.families.dialogue.stages"
+_SETTINGS = "affectssm.families.dialogue.run_settings"
 _RUN = "results/runs/{experiment}/{part}/{seed}"
 _WINDOWS = Step(
     "training_windows",
     "write the window indexes of a task",
     command="segments",
-    run=f"{_JOBS}:segments",
+    run=f"{_STAGES}.windows:write_windows",
     reads={"manifests": Input("training_manifests", "manifest.parquet of each corpus", by_content=True)},
     writes={
         "train": "results/windows/{task}/train.parquet",
@@ -16,7 +17,7 @@ _WINDOWS = Step(
     },
     out="results/windows/{task}",
     settings="training_window_settings",
-    needs=("part", "kinds", "clock_hz"),
+    model=f"{_SETTINGS}:WindowSettings",
     code="window_code",
     content="training_splits",
     mem_mb=2000,
@@ -37,6 +38,7 @@ STEPS = (
         },
         out=_WINDOWS.out,
         settings="prediction_window_settings",
+        model=_WINDOWS.model,
         code="window_code",
         content="all_content",
         mem_mb=2000,
@@ -45,7 +47,7 @@ STEPS = (
     Step(
         "train",
         "train one run; a killed run goes on from its last epoch",
-        run=f"{_JOBS}:train",
+        run=f"{_STAGES}.train:train",
         reads={
             # labels of a test part that arrive later change nothing here
             "windows": Input("training_windows", "results/windows/{task}", one=True, above=1, by_content=True),
@@ -59,7 +61,7 @@ STEPS = (
         },
         out=_RUN,
         settings="run_settings",
-        needs=("experiment", "model", "variant", "source", "selection", "fold", "seed", "model_settings", "training"),
+        model=f"{_SETTINGS}:RunSettings",
         code="training_code",
         content="training_content",
         computing=True,
@@ -71,7 +73,7 @@ STEPS = (
     Step(
         "predict",
         "predict every window that is not trained on",
-        run=f"{_JOBS}:predict",
+        run=f"{_STAGES}.predict:predict",
         reads={
             "run": Input("checkpoint_of", "results/runs/{experiment}/{part}/{seed}", one=True, above=1),
             "windows": Input("prediction_windows", "results/windows/{task}", one=True, above=1),
@@ -79,7 +81,7 @@ STEPS = (
         },
         writes={"out": f"{_RUN}/predictions.parquet"},
         settings="run_settings",
-        needs=("experiment", "model", "selection", "fold", "seed", "training"),
+        model=f"{_SETTINGS}:RunSettings",
         code="prediction_code",
         computing=True,
         threads="threads",
@@ -90,7 +92,7 @@ STEPS = (
     Step(
         "evaluate",
         "score the predictions of an experiment; opens the test labels",
-        run="affectssm.evaluation.evaluate:evaluate",
+        run=f"{_STAGES}.evaluate:evaluate",
         reads={
             "predictions": Input("predictions_of", "predictions.parquet of every seed"),
             "manifests": Input("prediction_manifests", "manifest.parquet of each corpus", by_content=True),
@@ -99,14 +101,14 @@ STEPS = (
         },
         writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
         settings="evaluation_settings",
-        needs=("experiment", "split", "cells", "seeds", "scorer"),
+        model=f"{_SETTINGS}:EvaluationSettings",
         content="scored_content",
     ),
     # index.json is written last
     Step(
         "submission",
         "write predictions in the challenge's submission format",
-        run="affectssm.evaluation.submission:write_submission",
+        run=f"{_STAGES}.submission:write_submission",
         reads={
             "predictions": Input("submitted_predictions", "predictions.parquet of every seed"),
             "missing": Input("missing", "participants that could not be predicted", one=True),
@@ -114,16 +116,16 @@ STEPS = (
         writes={"index": "results/submissions/{experiment}/index.json"},
         out="results/submissions/{experiment}",
         settings="submission_settings",
-        needs=("experiment",),
+        model=f"{_SETTINGS}:SubmissionSettings",
     ),
     Step(
         "memory",
         "measure the peak memory of one training step at several window lengths",
-        run="affectssm.training.memory:measure",
+        run=f"{_STAGES}.memory:measure",
         reads={},
         writes={"out": "memory_file"},
         settings="memory_settings",
-        needs=("models", "lengths", "device", "scale", "batch", "sizes", "groups", "feature_dims"),
+        model=f"{_SETTINGS}:MemorySettings",
         code="memory_code",
         mem_mb="memory_mb",
         gpu=True,

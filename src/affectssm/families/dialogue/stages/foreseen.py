@@ -1,6 +1,6 @@
 """What the tables of dialogues will miss, as far as the manifests tell.
 
-The evaluation finds the same gaps after days of work (cells.gaps, shared with it). What only the values of test labels
+The evaluation finds the same gaps after days of work (``gaps``, shared with it). What only the values of test labels
 show, a track without a single number, is not known here: the evaluation alone opens them.
 """
 
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.corpora.manifest import read_manifest
-from affectssm.evaluation.cells import CELLS, empty_reason, gaps
-from affectssm.evaluation.reading import expected_of
+from affectssm.evaluation.frame_reading import expected_of
+from affectssm.evaluation.frame_scores import empty_reason, gaps
+from affectssm.families.dialogue.stages.cells import CELLS
+from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.timeline.windows import find_targets
 
 
@@ -26,7 +28,9 @@ def missing(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Iterator[
     rows = [row for path in manifests for row in read_manifest(path)]
     labelled = {(row.corpus, row.recording, row.participant) for row in rows if row.kind == "annotation"}
     for source in dict.fromkeys(source for source, _, _ in settings["experiments"]):
-        targets, left_out = find_targets(rows, settings["kinds"][source], settings["clock_hz"])
+        targets, left_out = find_targets(
+            rows, settings["kinds"][source], settings["clock_hz"], FRAMES.label_hz
+        )
         reasons = {(one.corpus, one.split, one.recording, one.participant): one.reason for one in left_out}
         expected = expected_of(manifests, reasons)
         wanted = {

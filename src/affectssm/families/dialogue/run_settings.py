@@ -1,0 +1,97 @@
+"""What the jobs of dialogues are told: everything that decides their results, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from affectssm.families.dialogue import settings
+from affectssm.settings.base import Strict
+from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
+
+Groups = dict[str, tuple[str, ...]]
+"""Modality group -> features, in the order models see them."""
+ClockHz = Literal[25, 100]
+
+
+class Told(Strict):
+    """Settings of a job."""
+
+    def told(self) -> dict[str, Any]:
+        """Return them as they were told, for cards and config.yaml."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class WindowSettings(Told):
+    """Which windows: of the part of a task that is learnt from or of the one that is predicted."""
+
+    part: Literal["training", "prediction"]
+    kinds: tuple[str, ...]
+    clock_hz: ClockHz
+
+
+class RunSettings(Told):
+    """A run: an experiment on one seed. ``base`` is that of a run that goes on from another one's weights."""
+
+    experiment: str
+    model: str
+    variant: str
+    source: str
+    selection: Literal["val", "holdout"]
+    fold: str
+    seed: int
+    clock_hz: ClockHz
+    groups: Groups
+    model_settings: DAMambaSettings | DATSettings
+    training: TrainingSettings
+    adapt_steps: int = 0
+    base: str = ""
+    base_fold: str = ""
+
+    @property
+    def features(self) -> list[str]:
+        """The features of the run's source, audio before visual."""
+        return [feature for group in self.groups.values() for feature in group]
+
+    def computed(self, computing: Mapping[str, Any]) -> RunSettings:
+        """Return them with how the run is computed: processes that read batches."""
+        return self.with_recipe(workers=computing.get("workers", 0))
+
+    def with_recipe(self, **changed: Any) -> RunSettings:
+        """Return them with another recipe of training."""
+        return self.model_copy(update={"training": self.training.model_copy(update=changed)})
+
+
+class EvaluationSettings(Told):
+    """An evaluation of an experiment over some seeds: the split that is reported, the columns of the table."""
+
+    experiment: str
+    split: Literal["test", "val"]
+    cells: tuple[str, ...]
+    source: str
+    seeds: tuple[int, ...]
+    scorer: Literal["by_frame", "official"]
+
+
+class SubmissionSettings(Told):
+    """A submission: the experiment, which names the files."""
+
+    experiment: str
+
+
+class Sizes(Told):
+    """What a scale decides of a training step."""
+
+    da_mamba: DAMambaSettings
+    dat: DATSettings
+    training: TrainingSettings
+
+
+class MemorySettings(Told, settings.MemorySettings):
+    """The memory measurement: models, windows, and the sizes of every scale that may have to be taken."""
+
+    models: tuple[str, ...]
+    clock_hz: ClockHz
+    groups: Groups
+    feature_dims: dict[str, int]
+    sizes: dict[str, Sizes]

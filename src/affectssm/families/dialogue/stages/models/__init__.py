@@ -1,0 +1,1 @@
+"""Models that answer a target's engagement from cues of the target and its partners."""

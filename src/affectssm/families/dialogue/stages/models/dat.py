@@ -1,0 +1,234 @@
+"""DAT, the dialogue-aware Transformer DA-Mamba descends from, in its M configuration.
+
+Written from a description of its architecture, not from its code (which carries no licence):
+
+    each cue: norm over the window -> LayerNorm over all cues -> Linear to d, dropout, GELU -> Transformer
+    each modality group: its cues side by side (audio 2 d, visual 3 d) -> Transformer
+    target and partner: weights of their own; cross-attention target <- partner a group
+    groups side by side -> LayerNorm -> Linear to 1 -> activation
+
+A Transformer here is one pre-norm layer with learned positions, which start at standard deviation 1; its feed-forward
+layer has GELU in the tanh form. In the cross-attention the norm is the target's alone: the partner's keys and values
+come from what its encoder gives, not normed.
+
+Decided here, since the description does not say:
+
+* The widths of feed-forward layers, d for a cue and 2 d for groups and cross-attention, which bring the M
+  configuration to the released code's 66.8 M parameters (the papers say 42.5 M, which no configuration of that code
+  has). The GELU after a cue's Linear is the exact one. The cross-attention's positions are added to target and
+  partner alike.
+* Frames that are invalid or outside the recording stay zero, as in DAT, but are left out of norm statistics, and
+  those outside out of keys.
+* Several partners are encoded one by one and laid one behind the other along time as keys, so their order does not
+  matter; without a partner the cross-attention adds nothing, and its feed-forward layer stays.
+* Weights start as PyTorch's do (in the released training from a normal distribution of variance 1 / inputs), positions
+  are as many as ``positions`` says (there 96), the last activation is a sigmoid by default (there SELU, a setting).
+
+B windows, P seats, L frames, d width a cue, H heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from affectssm.errors import ConfigError
+from affectssm.families.dialogue.stages.models.cues import group_dims
+from affectssm.families.dialogue.stages.models.output import FrameOutput
+from affectssm.settings.dialogues import DATSettings
+from affectssm.timeline.frame_batch import FrameBatch
+
+
+class TransformerLayer(nn.Module):
+    """One pre-norm layer over (B, L, width), attending to itself or to a context.
+
+    Args:
+        width: model width.
+        heads, dim_head: H and the width of a head.
+        hidden: width of the feed-forward layer.
+        positions: how many learned positions there are, so the longest window.
+        dropout: dropout.
+    """
+
+    def __init__(
+        self, width: int, heads: int, dim_head: int, hidden: int, positions: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.heads, inner = heads, heads * dim_head
+        self.position = nn.Parameter(torch.randn(positions, width))
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, inner, bias=False)
+        self.key_value = nn.Linear(width, 2 * inner, bias=False)
+        self.out = nn.Sequential(nn.Linear(inner, width), nn.Dropout(dropout))
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, hidden),
+            nn.GELU(approximate="tanh"),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, width),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor, key_mask: Tensor, context: Tensor | None = None) -> Tensor:
+        """x (B, L, width), key_mask (B, S), context (B, P, L, width) with S = P * L, or None: x, S = L.
+
+        A context is not normed.
+        """
+        x = x + self.position[: x.shape[1]]
+        queries = self.norm(x)
+        keys = queries
+        if context is not None:
+            keys = (context + self.position[: x.shape[1]]).flatten(1, 2)
+        q = self._by_head(self.query(queries))
+        k, v = (self._by_head(part) for part in self.key_value(keys).chunk(2, dim=-1))
+        # finite, so that a row without keys gives no NaN; what it looks at then is dropped
+        mask = torch.where(key_mask, 0.0, -1e4)[:, None, None].to(q.dtype)  # (B, 1, 1, S)
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+        x = x + self.out(mixed) * key_mask.any(dim=1)[:, None, None]
+        return x + self.feed_forward(x)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class CueProjections(nn.Module):
+    """Norm over the window, LayerNorm over all cues of a frame, then each cue's Linear to d.
+
+    For cue x and LayerNorm over the joined (x a + b), a and b one number a window:  W (x a + b - mean) / deviation + c
+    is  (a W x + (b - mean) W 1) / deviation + c. So the wide input is read for its sums and for W x, never copied;
+    LayerNorm has no weights of its own, W would absorb them.
+
+    Args:
+        dims: D_f by cue.
+        d_model: d.
+    """
+
+    EPS = 1e-5
+
+    def __init__(self, dims: Mapping[str, int], d_model: int) -> None:
+        super().__init__()
+        self.dims = dict(dims)
+        self.weights = nn.ModuleDict(
+            {name: nn.Linear(dim, d_model, bias=False) for name, dim in dims.items()}
+        )
+        self.biases = nn.ParameterDict({name: torch.zeros(d_model) for name in dims})
+
+    def forward(self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """features (B, L, D_f), zero where invalid, and valid (B, L) by name -> (B, L, d) by name."""
+        scales, shifts = {}, {}
+        total, squares = torch.zeros(()), torch.zeros(())
+        for name, dim in self.dims.items():
+            x, frames = features[name], valid[name].to(features[name].dtype)
+            sums = x.sum(dim=-1) * frames  # (B, L)
+            norms = torch.linalg.vector_norm(x, dim=-1).square() * frames
+            count = (frames.sum(dim=1, keepdim=True) * dim).clamp(min=1)
+            mean = sums.sum(dim=1, keepdim=True) / count  # (B, 1): over the valid frames of the window
+            variance = norms.sum(dim=1, keepdim=True) / count - mean.square()
+            a = scales[name] = torch.rsqrt(variance.clamp(min=0) + self.EPS)
+            b = shifts[name] = -mean * a * frames
+            total = total + a * sums + dim * b
+            squares = squares + a.square() * norms + 2 * a * b * sums + dim * b.square()
+        width = sum(self.dims.values())
+        mean = total / width  # (B, L): over all cues of the frame
+        deviation = (squares / width - mean.square()).clamp(min=0).add(self.EPS).sqrt().unsqueeze(-1)
+        projected = {}
+        for name, linear in self.weights.items():
+            level = (shifts[name] - mean).unsqueeze(-1) * linear.get_parameter("weight").sum(dim=1)
+            projected[name] = (linear(features[name]) * scales[name].unsqueeze(-1) + level) / deviation
+        return {name: x + self.biases[name] for name, x in projected.items()}
+
+
+class RoleEncoder(nn.Module):
+    """The cues of one person to one sequence a modality group; target and partner have one each."""
+
+    def __init__(self, settings: DATSettings, stacks: Mapping[str, Mapping[str, int]]) -> None:
+        super().__init__()
+        d, heads, positions, dropout = settings.d_model, settings.heads, settings.positions, settings.dropout
+        dims = {name: dim for group in stacks.values() for name, dim in group.items()}
+        self.groups = [list(group) for group in stacks.values()]
+        self.project = CueProjections(dims, d)
+        self.activate = nn.Sequential(nn.Dropout(dropout), nn.GELU())
+        self.cues = nn.ModuleDict(
+            {name: TransformerLayer(d, heads, settings.dim_head, d, positions, dropout) for name in dims}
+        )
+        self.fused = nn.ModuleList(
+            TransformerLayer(len(group) * d, heads, settings.dim_head_cross, 2 * d, positions, dropout)
+            for group in self.groups
+        )
+
+    def forward(
+        self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor], mask: Tensor
+    ) -> list[Tensor]:
+        """features (B, L, D_f), valid (B, L), mask (B, L) -> a (B, L, n d) for each group of n cues."""
+        projected = self.project(features, valid)
+        cues = {name: layer(self.activate(projected[name]), mask) for name, layer in self.cues.items()}
+        joined = [torch.cat([cues[name] for name in group], dim=-1) for group in self.groups]
+        return [layer(x, mask) for layer, x in zip(self.fused, joined, strict=True)]
+
+
+class DAT(nn.Module):
+    """The model.
+
+    Args:
+        settings: sizes.
+        feature_dims: dimension of every feature.
+        groups: features of the ``audio`` and of the ``visual`` group.
+
+    Raises:
+        ConfigError: when the groups name a feature without dimension.
+    """
+
+    Settings = DATSettings
+
+    def __init__(
+        self, settings: DATSettings, feature_dims: Mapping[str, int], groups: Mapping[str, Sequence[str]]
+    ) -> None:
+        super().__init__()
+        d, stacks = settings.d_model, group_dims(feature_dims, groups)
+        self.positions = settings.positions
+        self.target, self.partner = RoleEncoder(settings, stacks), RoleEncoder(settings, stacks)
+        self.cross = nn.ModuleList(
+            TransformerLayer(
+                len(dims) * d,
+                settings.heads,
+                settings.dim_head_cross,
+                2 * d,
+                settings.positions,
+                settings.dropout,
+            )
+            for dims in stacks.values()
+        )
+        width = d * sum(len(dims) for dims in stacks.values())
+        activation = nn.SELU() if settings.output == "selu" else nn.Sigmoid()
+        self.score = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1), activation)
+
+    def forward(self, batch: FrameBatch) -> FrameOutput:
+        """Engagement of the target at every frame.
+
+        Raises:
+            ConfigError: when the window is longer than the learned positions.
+        """
+        if batch.length > self.positions:
+            raise ConfigError(
+                "dialogue.dat.positions",
+                f"a window of {batch.length} frames",
+                f"at most {self.positions}, the learned positions",
+                "raise dialogue.dat.positions and train again",
+            )
+        target = self.target(batch.target, batch.target_valid, batch.frame_valid)
+        mask = batch.frame_valid.unsqueeze(1) & batch.partner_present.unsqueeze(-1)  # (B, P, L)
+        partners = [x.unflatten(0, mask.shape[:2]) for x in self._partners(batch, mask)]
+        heard = [
+            cross(x, mask.flatten(1), context)
+            for cross, x, context in zip(self.cross, target, partners, strict=True)
+        ]
+        return FrameOutput(self.score(torch.cat(heard, dim=-1)).squeeze(-1))
+
+    def _partners(self, batch: FrameBatch, mask: Tensor) -> list[Tensor]:
+        """Each partner by itself: a (B * P, L, n d) for each group."""
+        features = {name: x.flatten(0, 1) for name, x in batch.partners.items()}
+        valid = {name: x.flatten(0, 1) for name, x in batch.partners_valid.items()}
+        return self.partner(features, valid, mask.flatten(0, 1))
