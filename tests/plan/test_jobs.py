@@ -11,8 +11,18 @@ import pytest
 from affectssm.families.step import Input, Step
 from affectssm.plan.jobs import Job
 from affectssm.plan.plan import Plan
+from affectssm.settings.base import Strict
 
 RUN = "results/runs/{experiment}/{part}/{seed}"
+
+
+class Told(Strict):
+    """Settings of STEP."""
+
+    experiment: str
+    z: str
+
+
 STEP = Step(
     "fit_it",
     "fit",
@@ -25,7 +35,7 @@ STEP = Step(
     writes={"checkpoint": f"{RUN}/checkpoint.safetensors", "config": f"{RUN}/config.yaml"},
     out=RUN,
     settings="told",
-    model="affectssm.settings.base:Strict",
+    model=f"{__name__}:Told",
     words=("part",),
     computing=True,
     threads="cores",

@@ -91,8 +91,7 @@ def _targets(found: type[Family]) -> Iterator[tuple[str, str]]:
     """What a description names, in words -> ``module:Name``."""
     for step in found.steps:
         yield f"run of step {step.name}", step.run
-        if step.model:
-            yield f"model of step {step.name}", step.model
+        yield f"model of step {step.name}", step.model
     yield "foresees", found.foresees
     for name, corpus in found.corpora.items():
         yield f"settings of corpus {name}", corpus.settings

@@ -119,8 +119,7 @@ class Job:
         """
         words = [word for name in self.step.words for word in (f"--{name}", wildcards[name])]
         settings = self.ask(self.step.settings, wildcards)
-        if self.step.model:
-            validate(load(self.step.model), settings, f"what {self.step.settings} says for {self.rule}")
+        validate(load(self.step.model), settings, f"what {self.step.settings} says for {self.rule}")
         return shell_words(*words, "--settings", json.dumps(settings, sort_keys=True))
 
     def code(self, wildcards: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,12 +17,18 @@ from affectssm.vocabulary.targets import named
 SHARED = {"source": "published", "data": "real", "weights": "pretrained", "split": "test"}
 
 
-def published_rows(table: str) -> list[dict[str, str]]:
-    """The published rows of a table; ``note`` holds where a row is printed and what is to be known about it."""
+def published_rows(table: str, shared: Mapping[str, str] = SHARED, origin: str = "") -> list[dict[str, str]]:
+    """The published rows of a table; ``note`` holds where a row is printed and what is to be known about it.
+
+    Args:
+        table: its name.
+        shared: what all rows say.
+        origin: where they are printed, if the file has no such column.
+    """
     rows = []
     for found in csv.DictReader(_file(table).read_text(encoding="utf-8").splitlines()):
-        note = "; ".join(part for part in (found.pop("origin"), found.pop("note")) if part)
-        rows.append(SHARED | found | {"note": note})
+        note = "; ".join(part for part in (found.pop("origin", origin), found.pop("note", "")) if part)
+        rows.append({**shared, **found, "note": note})
     return rows
 
 

@@ -6,10 +6,11 @@ import json
 import pytest
 
 from affectssm.errors import DataError
-from affectssm.families.dialogue.stages.tables.damamba_memory import COLUMNS, published_rows
+from affectssm.families.dialogue.stages.tables.damamba_memory import COLUMNS, ORIGIN, PUBLISHED
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.tables.build import build_table
+from affectssm.tables.published import published_rows
 
 SETTINGS = {
     "table": "damamba_memory",
@@ -57,7 +58,7 @@ def built(tmp_path, rows=ROWS):
 
 
 def test_published_rows_are_the_papers():
-    rows = published_rows()
+    rows = published_rows("damamba_memory", PUBLISHED, ORIGIN)
     values = {
         name: [row["memory_gb"] for row in rows if row["method"] == name] for name in ("DA-Mamba", "DAT")
     }

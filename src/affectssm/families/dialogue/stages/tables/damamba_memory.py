@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import resources
 from typing import Any
 
 from affectssm.errors import DataError
 from affectssm.families.dialogue.stages.tables.figure_memory import draw
 from affectssm.tables.page import Inputs, Page
+from affectssm.tables.published import published_rows
 from affectssm.tables.standing import EDITION
 
 OOM = "OOM"
@@ -50,7 +49,8 @@ def page(inputs: Inputs) -> Page:
             inputs.where, f"{len(inputs.files)} measurements", "one", "run affectssm memory"
         )  # fmt: skip
     measured = json.loads(inputs.files[0].read_text(encoding="utf-8"))
-    rows = published_rows() + measured_rows(measured["rows"], inputs.settings["titles"])
+    rows = published_rows("damamba_memory", PUBLISHED, ORIGIN)
+    rows += measured_rows(measured["rows"], inputs.settings["titles"])
     return Page(
         title=TITLE,
         intro=INTRO,
@@ -61,16 +61,6 @@ def page(inputs: Inputs) -> Page:
         origins=[{"measurement": measured["card"]}],
         draw=partial(draw, TITLE, rows),
     )
-
-
-def published_rows() -> list[dict[str, str]]:
-    """The rows of published/damamba_memory.csv; an OOM is an entry, and no reduction follows from it."""
-    file = resources.files("affectssm.tables").joinpath("published/damamba_memory.csv")
-    rows = []
-    for found in csv.DictReader(file.read_text(encoding="utf-8").splitlines()):
-        note = "; ".join(part for part in (ORIGIN, found.pop("note")) if part)
-        rows.append(PUBLISHED | found | {"note": note})
-    return rows
 
 
 def measured_rows(found: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[dict[str, str]]:
