@@ -7,6 +7,7 @@ import pytest
 from tests.workflow.workplace import TABLE, Workplace, rules
 
 pytestmark = pytest.mark.workflow
+MODEL = "families/dialogue/stages/models/da_mamba.py"
 
 
 def edit(place: Workplace, module: str) -> None:
@@ -20,7 +21,7 @@ def test_a_second_run_has_nothing_to_do(copy):
 
 
 def test_editing_a_model_reruns_its_training_onward(copy):
-    edit(copy, "models/da_mamba.py")
+    edit(copy, MODEL)
     jobs = copy.executed("-n", TABLE)
     assert rules(jobs) == {
         "train_dialogue",
@@ -51,7 +52,7 @@ def test_editing_the_face_tracker_reruns_what_looks_at_faces_and_retrains(copy):
 
 
 def test_comments_rerun_nothing(copy):
-    path = copy.folder / "src" / "affectssm" / "models" / "da_mamba.py"
+    path = copy.folder / "src/affectssm" / MODEL
     path.write_text("# a comment\n" + path.read_text())
     assert "Nothing to be done" in copy.snakemake(TABLE)
 
