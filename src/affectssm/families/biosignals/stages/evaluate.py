@@ -1,4 +1,4 @@
-"""From answers to trials to metrics: the only stage of this road that compares answers with labels.
+"""From answers to trials to metrics: the only stage that compares answers with labels.
 
 A subject's accuracy is the share of its tested segments, over all folds, that were answered rightly. ``level =
 subject`` rows hold it, ``run`` rows its mean over subjects for one seed, ``summary`` rows what a table prints: the mean
