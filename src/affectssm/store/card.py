@@ -66,6 +66,12 @@ def card_id(card: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def without_contents(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a feature file's card without what tells which recordings the file happens to hold."""
+    extra = {name: value for name, value in card["extra"].items() if name != "contents"}
+    return {**card, "extra": extra}
+
+
 def dumps(card: Mapping[str, Any]) -> str:
     """Return the card as JSON."""
     return json.dumps(card, sort_keys=True, default=str)

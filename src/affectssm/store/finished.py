@@ -24,8 +24,7 @@ _LOG = logging.getLogger(__name__)
 
 def base_id(card: Mapping[str, Any]) -> str:
     """Return the id of a feature file's card without the recordings it happens to hold."""
-    extra = {name: value for name, value in card["extra"].items() if name != "contents"}
-    return cards.card_id({**card, "extra": extra})
+    return cards.card_id(cards.without_contents(card))
 
 
 class FinishedElsewhere:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
+from affectssm.store.card import without_contents
 from affectssm.store.shards import ShardReader
 from affectssm.timeline.index import Target, WindowIndex
 from affectssm.timeline.loader import WindowDataset, in_order, make_loader
@@ -43,7 +44,8 @@ def content_of(
             for corpus, paths in sorted(files_by_corpus(folders, name, index).items()):
                 for path in paths:
                     with ShardReader(path) as reader:
-                        made[name] = {key: reader.card[key] for key in ("code", "settings", "extra")}
+                        card = without_contents(reader.card)
+                        made[name] = {key: card[key] for key in ("code", "settings", "extra")}
                         for recording, content in reader.contents.items():
                             if (corpus, recording) in recordings:
                                 digest.update(f"{name}\t{corpus}\t{recording}\t{content}\n".encode())
