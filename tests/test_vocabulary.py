@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from affectssm.corpora import mpiigi, noxi, noxi_add
 from affectssm.errors import ConfigError
 from affectssm.families.biosignals.settings import BiosignalsSettings
 from affectssm.families.configuration import default
@@ -75,6 +76,16 @@ def test_a_name_that_stands_for_another_thing_of_its_module_runs_its_stage_again
     before = code_hash(*modules(name))
     monkeypatch.setitem(known, name, known[name] + "Other")
     assert code_hash(*modules(name)) != before
+
+
+def test_a_corpus_names_the_ends_of_all_files_that_discovery_looks_for():
+    for specification in (noxi.NOXI, noxi_add.NOXI_ADD, mpiigi.MPIIGI):
+        names = [
+            *specification.media,
+            specification.label,
+            *(f"{one}.stream" for one in specification.streams),
+        ]
+        assert all(f"expert.{name}".endswith(corpora.CORPORA[specification.corpus].files) for name in names)
 
 
 def choices(section, key):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 
 from affectssm.errors import ConfigError, listed
 from affectssm.families import OWN
 from affectssm.families.base import Family
-from affectssm.families.whole import check
+from affectssm.families.description import check
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.faults import CODES
 from affectssm.vocabulary.features import FEATURES
@@ -69,11 +70,13 @@ def _from_outside(word: str) -> type[Family]:
 def _not_importable(word: str, error: Exception) -> ConfigError:
     known = [*OWN, *installed()]
     absent = isinstance(error, ModuleNotFoundError) and (error.name or "") == word.partition(".")[0]
+    near = get_close_matches(word, known, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
     return ConfigError(
         f"family {word}",
         "no family and no module of this name" if absent else f"{type(error).__name__}: {error}",
         f"one of {listed(known, 12)}, or a module that holds a family as {ATTRIBUTE}",
-        "mend the name, or put its folder on PYTHONPATH (python -c 'import ...' tells whether it is found)"
+        f"{meant}mend the name, or put its folder on PYTHONPATH (python -c 'import ...' tells whether it is found)"
         if absent
         else "mend the module; python -c 'import ...' shows the whole error",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Step:
         run: ``module:function``, called with ``settings``, the inputs that are given, the wildcards in ``words``,
             ``computing`` where that is set, and ``out`` or the outputs, all by name.
         reads: option of the command -> the files.
-        writes: name -> pattern of a file below ``results``, with the wildcards of the rule; or a question.
+        writes: name -> pattern of a file below ``results``, with the wildcards of the rule; or a question, which can
+            answer with several patterns where there is ``out``.
         out: the folder that the command is given in place of the files it writes.
         settings: question: what the command is told, as JSON.
         model: ``module:Class`` of the settings, which ``run`` gets as an object of it.
@@ -65,7 +66,7 @@ class Step:
     code: str = ""
     content: str = ""
     tables: tuple[str, ...] = ()
-    command: str = field(default="")
+    command: str = ""
     computing: bool = False
     threads: int | str = 1
     mem_mb: int | str = 4000

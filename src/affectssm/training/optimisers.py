@@ -6,6 +6,7 @@ theirs, bit for bit.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -17,7 +18,7 @@ STEPS = "steps"  # a scalar on the CPU, as in torch's class
 State = dict[str, Tensor]
 
 
-class Optimiser:
+class Optimiser(ABC):
     """Changes parameters along their gradients; a parameter without one stays.
 
     Args:
@@ -52,8 +53,9 @@ class Optimiser:
             for n, own in state.items()
         }
 
+    @abstractmethod
     def _change(self, parameters: list[Tensor], gradients: list[Tensor], states: Sequence[State]) -> None:
-        raise NotImplementedError
+        """Change parameters in place; the state of one that comes for the first time is empty."""
 
 
 class Adam(Optimiser):

@@ -10,10 +10,11 @@ from pydantic import SerializeAsAny, ValidationInfo, field_validator
 
 from affectssm.families.biosignals.settings import BiosignalsSettings
 from affectssm.settings.adaptation import AdaptationSettings
-from affectssm.settings.base import Strict
+from affectssm.settings.base import Strict, is_section
 from affectssm.settings.biosignals import ChoiceSettings, ProtocolSettings, TrialTrainingSettings
 from affectssm.settings.load import validate
 from affectssm.settings.segments import MissingSettings
+from affectssm.vocabulary.models import SEGMENT_MODELS
 
 SECTION = "biosignals"  # of the configuration that they are from
 
@@ -50,10 +51,12 @@ class RunSettings(Strict):
     @field_validator("model_settings", mode="before")
     @classmethod
     def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:
-        field = BiosignalsSettings.model_fields.get(info.data.get("model", ""))
-        if field is None:
-            raise ValueError("the settings of a model that there is")
-        return field.annotation.model_validate(given)  # type: ignore[union-attr]
+        model = info.data.get("model")
+        if model not in SEGMENT_MODELS:
+            raise ValueError(f"the settings of one of {', '.join(SEGMENT_MODELS)}; {model!r} is no model")
+        settings = BiosignalsSettings.model_fields[model].annotation
+        assert is_section(settings)
+        return settings.model_validate(given)
 
     @classmethod
     def of_run(cls, config: Mapping[str, Any], where: Path) -> RunSettings:
