@@ -25,7 +25,6 @@ SPLIT_FOLDER = re.compile(
     r"(?P<split>train|val|test-base|test-additional|test)",
     re.IGNORECASE,
 )
-VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
 MAX_DEPTH = 12
 
 

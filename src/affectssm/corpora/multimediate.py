@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from affectssm.corpora.listing import VIDEOS
 from affectssm.corpora.specification import Specification
 
 STREAMS = {
@@ -18,6 +17,7 @@ STREAMS = {
     "openface2": "openface2",
     "openpose": "openpose",
 }
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
 MEDIA = {"audio.wav": "audio", "wav": "audio"} | {
     name: "video" for suffix in VIDEOS for name in (f"video{suffix}", suffix[1:])
 }

@@ -168,7 +168,7 @@ def _unknown(section: type[Strict], key: Key) -> tuple[str, str, str]:
     """Explain an unknown key by the keys of its level, and by the nearest known one or what became of it."""
     remedy = _meant(section, key) or "remove the key"
     if issubclass(section, Config) and dotted(key) in REMOVED:
-        return "a key that there is no more", "a file without it", remedy
+        return "a key of an earlier version, no more there", "the keys of today", remedy
     return f"the unknown key {str(key[-1])!r}", f"one of {listed(_level(section, key), SIBLINGS)}", remedy
 
 
