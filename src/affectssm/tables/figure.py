@@ -168,14 +168,20 @@ def _marker(row: Row) -> str:
     return "o" if row["split"] == "test" else "s"
 
 
+def measured_label(split: str, rows: Sequence[Row], words: Words) -> str:
+    """What the mark of measured rows of a split says; of intervals where one of the rows has some."""
+    own = [row for row in rows if (row["source"], row["split"]) == ("measured", split)]
+    there = any(text for row in own for name, text in row.items() if name.endswith("_low"))
+    return f"measured here, {split} (mean over seeds{f', 95 % interval over {words.units}' * there})"
+
+
 def _legend(figure: Figure, rows: Sequence[Row], words: Words) -> None:
     handles = []
     if any(row["source"] == "published" for row in rows):
         handles.append(mark("o", PUBLISHED, "white", "published"))
     for split, marker in (("test", "o"), ("val", "s")):
         if any(row["source"] == "measured" and row["split"] == split for row in rows):
-            label = f"measured here, {split} (mean over seeds, 95 % interval over {words.units})"
-            handles.append(mark(marker, MEASURED[0], MEASURED[0], label))
+            handles.append(mark(marker, MEASURED[0], MEASURED[0], measured_label(split, rows, words)))
     if any(row["source"] == "oracle" for row in rows):
         handles.append(mark("D", ORACLE, ORACLE, "oracle: knows what was planted"))
     if words.chance is not None:
