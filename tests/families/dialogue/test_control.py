@@ -11,7 +11,7 @@ from affectssm.timeline.loader import open_windows
 
 def targets(sizes):
     return [
-        Target("noxi", "train", "main", "s00", f"{r:03d}", f"s{p}", 10, 10, ())
+        Target("noxi", "train", "main", "s00", f"{r:03d}", f"s{p}", 10, 10, 25.0, ())
         for r, size in enumerate(sizes)
         for p in range(size)
     ]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from affectssm.corpora.manifest import LABEL_HZ
 from affectssm.errors import DataError
 from affectssm.evaluation.frame_reading import (
     Part,
@@ -88,7 +89,7 @@ def evaluate(
             truth.get(part[0], {}),
             runs,
             settings.scorer,
-            FRAMES.label_hz,  # a second
+            round(LABEL_HZ),  # a second
         )
         for name, part in wanted.items()
     }
