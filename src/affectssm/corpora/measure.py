@@ -65,7 +65,7 @@ class Measurer:
     def measure(self) -> None:
         """Fill the participant's `measured`, without the sources that cannot be used."""
         label = self._label()
-        media = {kind: held for kind, held in self._media().items() if self._believable(kind, held)}
+        media = self.media()
         headers = self._headers()
         seconds = self._evidence(label, media, headers)
         measured = dict(media)
@@ -77,6 +77,10 @@ class Measurer:
         if label is not None and not is_test_split(self.person.split):
             self._compare_lengths(label, measured, headers)
         self.person.measured = measured if label is None else {"annotation": label, **measured}
+
+    def media(self) -> dict[str, Measured]:
+        """Return what a video and a sound file hold, by kind; the sound is the video's where it has no file."""
+        return {kind: held for kind, held in self._media().items() if self._believable(kind, held)}
 
     def fault(self, code: str, stream: str, found: str, expected: str, action: Action) -> None:
         """Add a fault of this participant."""
