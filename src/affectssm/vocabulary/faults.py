@@ -46,6 +46,7 @@ CODES: dict[str, str] = {
     "silent_channel": "a sound track with a channel that holds no sound; it was left out",
     "audio_hole": "a sound track with a hole, filled with silence",
     "empty_media": "a media file without a single picture or sample",
+    "crop_unusable": "pictures of a folder of crops that are no whole JPEG of the corpus's size",
     "no_video_stream": "a media file without a video stream",
     "no_audio_stream": "a media file without an audio stream",
     "audio_from_video": "no sound file, but sound in the video",
