@@ -145,7 +145,9 @@ class Damaged:
 
     def of(self, root: Path, row: StreamRow) -> bool:
         """Whether a row's files were damaged."""
-        return bool({root / row.path, root / f"{row.path}~"} & set(self.hurt))
+        path = root / row.path
+        own = {path, root / f"{row.path}~"}
+        return any(hurt in own or hurt.parent == path for hurt in self.hurt)
 
 
 def damaged(small: Small, root: Path, bodies: bool) -> Damaged:
@@ -315,6 +317,7 @@ READERS = {
     "deap": ("deap_preprocessed.read_dat", "deap.read_ratings", "deap_preprocessed._videos"),
     "deap-original": ("recorded.SignalFile", "deap_original.checked_kinds", "deap.read_ratings"),
     "mahnob": ("mahnob.read_session_xml", "recorded.SignalFile", "mahnob.checked_kinds"),
+    "affwild2": ("affwild2_measure.read_valence_arousal",),
 }  # fmt: skip
 
 

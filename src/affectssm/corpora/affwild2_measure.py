@@ -65,11 +65,11 @@ class Finder:
 
     def _rows(self, person: Person) -> list[StreamRow]:
         labelled = self._label(person) if person.annotation else None
-        if person.split != "test" and labelled is None:
-            return []
         held = person.crops is not None or person.video is not None
         pictures = self._pictures(person) if held else None
         media = self._media(person) if held else {}
+        if person.split != "test" and labelled is None:
+            return []
         if pictures is None and "video" not in media:
             self._fault(
                 person, "", "listed_without_files", "no video and no pictures that can be used", "one of them",
