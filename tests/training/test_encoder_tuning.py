@@ -42,7 +42,9 @@ def crops(folder: Path, recording: str, frames: int, seed: int) -> LabelledCrops
 
 def tune(out: Path, seen: list[LabelledCrops], seed: int = 1, **changes: Any) -> Path:
     path = out / "encoder.safetensors"
-    tune_encoder(path, seen, ENCODER, EncoderTuningSettings(**SETTINGS | changes), seed, "2")
+    tune_encoder(
+        path, seen, ENCODER, EncoderTuningSettings(**SETTINGS | changes), ("valence", "arousal"), "2", seed
+    )
     return path
 
 

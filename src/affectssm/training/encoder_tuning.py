@@ -1,9 +1,9 @@
-"""Train the last blocks of a masked autoencoder's encoder on the valence and arousal of single frames.
+"""Train the last blocks of a masked autoencoder's encoder on the labels of single frames.
 
-Mamba-VA (section 3.1) trains the blocks behind the first 16 of 24; its script is not public. Here a linear head of
-two outputs on the CLS token learns with them, by 1 - CCC of the frames of a batch, the mean over the two columns. The
-batch walks through all labelled frames in random order, so a batch's CCC is over many recordings. Nothing selects: the
-last weights count.
+Mamba-VA (section 3.1) trains the blocks behind the first 16 of 24; its script is not public. Here a linear head on the
+CLS token learns with them, an output a column of the labels, by 1 - CCC of the frames of a batch, the mean over the
+columns. The batches walk through all labelled frames in random order, so that one is of many recordings. Nothing
+selects: the last weights count.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from affectssm.training.run_files import resume_folder, write_tensors
 from affectssm.training.seeds import mixed
 
 log = logging.getLogger(__name__)
-COLUMNS = ("valence", "arousal")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class LabelledCrops:
         recording: of which they are; what must not be predicted with the encoder that saw them.
         participant: whose.
         folder: of the crops.
-        label: (T, 2) valence and arousal in [-1, 1]; row i is frame i.
+        label: (T, C), its columns; row i is frame i.
         valid: (T,) bool.
     """
 
@@ -61,8 +60,9 @@ def tune_encoder(
     seen: Sequence[LabelledCrops],
     encoder: Mapping[str, Any],
     settings: EncoderTuningSettings,
-    seed: int,
+    columns: Sequence[str],
     fold: str,
+    seed: int,
 ) -> None:
     """Train an encoder further and write what changed; a killed run goes on from its last finished epoch.
 
@@ -71,8 +71,9 @@ def tune_encoder(
         seen: the training recordings' crops and labels, and no others.
         encoder: which one: the settings of the feature ``mae``, as published whatever its ``tuned`` says.
         settings: of the training.
-        seed: of the run.
+        columns: what the labels' columns are called.
         fold: whose training recordings these are, for the card.
+        seed: of the run.
 
     Raises:
         ConfigError: if the encoder's weights are missing, or no block is left to train.
@@ -87,6 +88,7 @@ def tune_encoder(
         ["affectssm.training.encoder_tuning"],
         {**settings.model_dump(exclude={"workers"}), "model": encoder["model"], "size": encoder["size"]},
         base=weights,
+        columns=list(columns),
         fold=fold,
         recordings=sorted({one.recording for one in seen}),
         content=_content(seen),
@@ -94,15 +96,13 @@ def tune_encoder(
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mixed(seed))
-        model = Regressor(tail, int(network.config.hidden_size))
-    training = Training(FrameTask(trunk, model), _recipe(settings), seed)
-    folder = resume_folder(out)
-    state = ResumeState(folder, card["id"], set())
+        model = Regressor(tail, int(network.config.hidden_size), len(columns))
+    training = Training(FrameTask(trunk, model, columns), _recipe(settings), seed)
+    state = ResumeState(resume_folder(out), card["id"], set())
     training.run(data, None, state)
     tensors = {ENCODER + name: value for name, value in tail.state_dict().items()}
-    write_tensors(
-        out, tensors | {f"head.{name}": value for name, value in model.head.state_dict().items()}, card
-    )
+    tensors |= {f"head.{name}": value for name, value in model.head.state_dict().items()}
+    write_tensors(out, tensors, card)
     state.clear()
 
 
@@ -121,7 +121,7 @@ def _content(seen: Sequence[LabelledCrops]) -> str:
 
 @dataclass(frozen=True)
 class FrameLabels:
-    """A batch: images (B, S, S, 3) uint8, target (B, 2) float32, valid (B,) bool."""
+    """A batch: images (B, S, S, 3) uint8, target (B, C) float32, valid (B,) bool."""
 
     images: Tensor
     target: Tensor
@@ -148,6 +148,7 @@ class CropFrames:
         self.side = side
         self._readers = [CropReader(one.folder) for one in seen]
         self._labels = [one.label for one in seen]
+        self._columns = seen[0].label.shape[1] if seen else 0
         held = []
         for number, (one, reader) in enumerate(zip(seen, self._readers, strict=True)):
             there = np.zeros(len(one.valid), bool)
@@ -167,7 +168,7 @@ class CropFrames:
 
     def __getitem__(self, numbers: np.ndarray) -> FrameLabels:
         images = np.zeros((len(numbers), self.side, self.side, 3), np.uint8)
-        target, valid = np.zeros((len(numbers), len(COLUMNS)), np.float32), np.zeros(len(numbers), bool)
+        target, valid = np.zeros((len(numbers), self._columns), np.float32), np.zeros(len(numbers), bool)
         for place, (source, frame) in enumerate(self._frames[numbers]):
             try:
                 picture = self._readers[source].picture(int(frame))
@@ -180,23 +181,23 @@ class CropFrames:
 
 
 class Regressor(nn.Module):
-    """The blocks that are trained, and a linear head: tokens (N, P + 1, D) -> (N, 2)."""
+    """The blocks that are trained, and a linear head: tokens (N, P + 1, D) -> (N, C)."""
 
-    def __init__(self, tail: Tail, dim: int) -> None:
+    def __init__(self, tail: Tail, dim: int, columns: int) -> None:
         super().__init__()
-        self.tail, self.head = tail, nn.Linear(dim, len(COLUMNS))
+        self.tail, self.head = tail, nn.Linear(dim, columns)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.head(self.tail(tokens))
 
 
 class FrameTask:
-    """Valence and arousal of single frames, for :class:`affectssm.training.loop.Training`."""
+    """The labels of single frames, for :class:`affectssm.training.loop.Training`."""
 
     score_name = "none"  # nothing selects
 
-    def __init__(self, trunk: Trunk, model: Regressor) -> None:
-        self.trunk = trunk
+    def __init__(self, trunk: Trunk, model: Regressor, columns: Sequence[str]) -> None:
+        self.trunk, self.columns = trunk, columns
         self.model: nn.Module = model
 
     def to(self, device: torch.device) -> None:
@@ -209,7 +210,7 @@ class FrameTask:
         prediction = self.model(self.trunk(batch.images))
         each = {
             name: ccc_loss(prediction[:, column], batch.target[:, column], batch.valid)
-            for column, name in enumerate(COLUMNS)
+            for column, name in enumerate(self.columns)
         }
         return {"loss": torch.stack(list(each.values())).mean(), **each}
 
