@@ -42,6 +42,13 @@ class Small:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+def face() -> np.ndarray:
+    """A small picture of a face, without which some features have no row: (96, 96, 3) uint8."""
+    from skimage.data import astronaut
+
+    return cv2.resize(astronaut()[:240, 110:350], (96, 96), interpolation=cv2.INTER_AREA)
+
+
 def _dialogue(split: str, roles: tuple[str, str], names: dict[str, int], media: tuple[str, str]) -> Callable:
     held: dict[str, bytes] = {}
 
@@ -59,7 +66,7 @@ def _dialogue(split: str, roles: tuple[str, str], names: dict[str, int], media: 
             (folder / f"{role}.audio.transcript.annotation.csv").write_text("0.1;0.3;hello;0.9\n")
             wave = rng.normal(0, 0.1, ROWS * 640).astype(np.float32)
             write_media(folder / f"{role}.{media[0]}", audio=wave, codec="pcm_s16le")
-            write_media(folder / f"{role}.{media[1]}", regular(ROWS, 25), size=(48, 32))
+            write_media(folder / f"{role}.{media[1]}", regular(ROWS, 25), picture=face())
         (folder / "language.annotation.csv").write_text("0.0;9.0;french;1.0\n")
         held.update({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
         for path in folder.iterdir():
