@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import av
 import av.error
@@ -19,10 +19,10 @@ from affectssm.errors import DataError
 from affectssm.media.times import Packets, PacketTimes, packet_times
 from affectssm.media.wav import WavView, wav_sound
 from affectssm.media.zero import audio_streams, rates_of, time_zero, video_streams
+from affectssm.store.faults import Action
 from affectssm.store.files import check_regular
 
 _NO_HEADER = {"aac", "ac3", "eac3", "dts"}
-Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
 
 
 class MediaError(DataError):
@@ -33,6 +33,12 @@ class UnsafeFileError(MediaError):
     """A file that asks for more than data; nothing in it was run or expanded."""
 
     code = "unsafe_file"
+
+
+class ShortFileError(MediaError):
+    """A file that lasts less than what is to be done with it needs."""
+
+    code = "signal_too_short"
 
 
 class CutFileError(MediaError):
