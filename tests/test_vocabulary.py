@@ -20,6 +20,7 @@ from affectssm.vocabulary.targets import load
 TARGETS = [
     *corpora.DEMOS.values(),
     *models.DIALOGUE_MODELS.values(),
+    *models.VIDEO_MODELS.values(),
     *models.SEGMENT_MODELS.values(),
     *methods.METHODS.values(),
     *tables.PAGES.values(),
@@ -105,6 +106,6 @@ def test_the_settings_offer_what_there_is():
 
 
 def test_all_that_a_table_names_has_a_title():
-    assert set(models.TITLES) == {*models.DIALOGUE_MODELS, *models.SEGMENT_MODELS}
+    assert set(models.TITLES) == {*models.DIALOGUE_MODELS, *models.VIDEO_MODELS, *models.SEGMENT_MODELS}
     assert set(models.SIZES) == set(models.SEGMENT_MODELS)
     assert set(methods.TITLES) == set(methods.METHODS)

@@ -188,7 +188,7 @@ def test_all_that_the_machine_has_is_never_looked_through(
 ) -> None:
     looked: list[Path] = []
     monkeypatch.setattr(
-        complete, "_glimpse", lambda folder, *more: (looked.append(folder), Listing(folder, *more))[1]
+        complete, "_glimpse", lambda folder, files, *_: (looked.append(folder), Listing(folder, files))[1]
     )
     monkeypatch.setattr(complete, "LEVELS_ABOVE", 99)
     assert not check_complete("noxi", tmp_path, settings("noxi")).counts

@@ -10,6 +10,7 @@ from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.errors import DataError
 from affectssm.evaluation.foreseen import check_complete
 from affectssm.families.dialogue.stages.evaluate import evaluate
+from affectssm.families.dialogue.stages.frames import length
 from affectssm.families.registry import find
 from affectssm.settings.biosignals import ProtocolSettings
 from affectssm.store.card import make_card
@@ -77,7 +78,7 @@ def test_what_is_foreseen_is_what_the_evaluation_finds(tmp_path, without, seats)
     paths = manifests(tmp_path, without, seats)
     seen = check_complete(DIALOGUE, ASKED | {"allow_incomplete": True}, paths, tmp_path / "complete.json")
     rows = [StreamRow(**one) for path in paths for one in read_parquet(path).to_pylist()]
-    _, left_out = find_targets(rows, STREAM_KINDS, 100, 25)
+    _, left_out = find_targets(rows, STREAM_KINDS, 4, length)
     gone = [(one.corpus, one.split, one.recording, one.participant, one.reason) for one in left_out]
     unlabelled = [
         (recording, who, slice(None)) for recording, who, kind in without if kind in ("annotation", None)

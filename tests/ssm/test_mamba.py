@@ -81,7 +81,7 @@ def test_charon_initialisation_forgets_within_a_few_frames(bidirectional):
     assert abs(rates.mean() + 1) < 1e-3 and abs(rates.std() - 0.01) < 1e-3
     assert abs(steps.mean() - math.log(2)) < 2e-3 and abs(m.dt_bias.std() - 0.02) < 3e-3
     assert abs(m.dt_proj.std() - 0.02) < 1e-3
-    assert abs(m.conv_weight.std() / math.sqrt(2 / (256 * 4)) - 1) < 0.1
+    assert abs(m.conv_weight.std() / math.sqrt(1 / (256 * 4)) - 1) < 0.1 and not m.conv_bias.any()
     assert abs(m.out_proj.weight.std() / math.sqrt(2 / (256 + 256)) - 1) < 0.02
     assert torch.equal(m.D, torch.ones_like(m.D))
 

@@ -123,8 +123,8 @@ def test_odd_ids_stay_below_the_folder(lab, tmp_path, kind):
     folder = tmp_path / "mosei-demo"
     for feature in ("voice", "engagement"):
         write_shard(folder / feature / "s00.h5", tracks)
-    targets = [Target("mosei", "train", "main", "s00", name, "-rf", 30, 30, ()) for name in names]
-    write_index(tmp_path / "w.parquet", targets, FRAMES, card(**FRAMES.told(25)))
+    targets = [Target("mosei", "train", "main", "s00", name, "-rf", 30, 30, 25.0, ()) for name in names]
+    write_index(tmp_path / "w.parquet", targets, FRAMES, card(**FRAMES.told(1)))
     files = export(tmp_path / "w.parquet", [folder], ["voice"], kind, tmp_path / "out")
     assert [id_of(file.parent.name) for file in files] == names
     assert {id_of(file.stem) for file in files} == {"-rf"}

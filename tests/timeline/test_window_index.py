@@ -19,7 +19,7 @@ from affectssm.timeline.index import (
     write_index,
 )
 
-TARGET = Target("noxi", "train", "main", "s00", "001", "expert", 400, 100, ("novice",))
+TARGET = Target("noxi", "train", "main", "s00", "001", "expert", 400, 100, 25.0, ("novice",))
 
 
 @settings(max_examples=80, deadline=None)
@@ -82,5 +82,5 @@ def test_what_is_no_index_is_refused(tmp_path):
         read_windows(other)
     no_clock = tmp_path / "noclock.parquet"
     write_parquet(no_clock, SCHEMA.empty_table(), SCHEMA, card())
-    with pytest.raises(DataError, match="clock_hz"):
+    with pytest.raises(DataError, match="per_label"):
         read_windows(no_clock)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectssm.errors import DataError
+from affectssm.families.dialogue.stages.frames import length
 from affectssm.timeline.windows import find_targets, holdout
 from affectssm.vocabulary.kinds import STREAM_KINDS
 from tests.timeline.manifest_rows import RAW, RAW_KINDS, group, session
@@ -14,7 +15,7 @@ from tests.timeline.manifest_rows import RAW, RAW_KINDS, group, session
 
 @pytest.mark.parametrize("seats", [2, 3, 4])
 def test_partners_are_all_others_in_the_room(seats):
-    targets, missing = find_targets(session("mpiigi", "val", "008", group(seats)), RAW_KINDS, 100, 25)
+    targets, missing = find_targets(session("mpiigi", "val", "008", group(seats)), RAW_KINDS, 4, length)
     assert not missing and len(targets) == seats
     for target in targets:
         assert sorted(target.seats) == sorted(group(seats)) and list(target.partners) == sorted(
@@ -24,7 +25,7 @@ def test_partners_are_all_others_in_the_room(seats):
 
 
 def test_a_single_participant_has_no_partner():
-    (target,), _ = find_targets(session("noxi", "train", "001", {"expert": RAW}), RAW_KINDS, 25, 25)
+    (target,), _ = find_targets(session("noxi", "train", "001", {"expert": RAW}), RAW_KINDS, 1, length)
     assert target.partners == () and target.clock_frames == 500
 
 
@@ -35,7 +36,7 @@ def test_unlabelled_and_incomplete_people_are_listed_and_stay_partners():
         "subjectPos3": ("video", "annotation"),  # no sound
         "subjectPos4": STREAM_KINDS,  # no raw media: nothing of this source is known of them
     }
-    targets, missing = find_targets(session("mpiigi", "val", "008", people), RAW_KINDS, 100, 25)
+    targets, missing = find_targets(session("mpiigi", "val", "008", people), RAW_KINDS, 4, length)
     assert [target.participant for target in targets] == ["subjectPos1"]
     assert targets[0].partners == ("subjectPos2", "subjectPos3")
     assert {m.participant: m.reason for m in missing} == {
@@ -48,7 +49,7 @@ def test_unlabelled_and_incomplete_people_are_listed_and_stay_partners():
 @pytest.mark.parametrize("split", ["test", "test-base", "test-additional"])
 def test_test_splits_need_no_labels(split):
     targets, missing = find_targets(
-        session("noxi", split, "001", {"expert": STREAM_KINDS}), STREAM_KINDS, 100, 25
+        session("noxi", split, "001", {"expert": STREAM_KINDS}), STREAM_KINDS, 4, length
     )
     assert len(targets) == 1 and not missing
 

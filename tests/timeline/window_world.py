@@ -67,7 +67,7 @@ def build(folder: Path, clock_hz: int = 100, own: Frames = FRAMES) -> World:
         for seat, name in enumerate(people):
             partners = tuple(other for other in people if other != name)
             if name != "subjectPos3":  # a partner only
-                length = (frames * ratio(clock_hz, 25), frames)
+                length = (frames * ratio(clock_hz, 25), frames, 25.0)
                 targets.append(Target(corpus, "train", "main", shard, recording, name, *length, partners))
             seed, key = 10 * number + seat, (corpus, recording, name)
             tracks["voice"][key] = regular(int(seconds * 49.95), 6, 49.95, seed, np.float16)
@@ -78,7 +78,7 @@ def build(folder: Path, clock_hz: int = 100, own: Frames = FRAMES) -> World:
     tracks["flow"]["mpiigi", "026", "subjectPos2"] = regular(0, 1, 12.5, 0)
     features = {name: _write(folder / name, groups, found) for name, found in tracks.items()}
     path = folder / "train.parquet"
-    write_index(path, targets, own, card(**own.told(clock_hz)))
+    write_index(path, targets, own, card(**own.told(ratio(clock_hz, 25))))
     label_files = _write(folder / "engagement", groups, labels)
     return World(path, features, label_files, {**tracks, "label": labels})
 

@@ -12,7 +12,7 @@ from affectssm.store.shards import ResumableShard, Track
 from affectssm.timeline.index import Target
 from affectssm.training.frames import content_of
 
-TARGET = Target("noxi", "train", "001", "s00", "001", "expert", 100, 25, ("novice",))
+TARGET = Target("noxi", "train", "001", "s00", "001", "expert", 100, 25, 25.0, ("novice",))
 INDEX = SimpleNamespace(targets=[TARGET], frames=SimpleNamespace(label="labels"))
 
 

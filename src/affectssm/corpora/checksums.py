@@ -1,5 +1,8 @@
 """Fingerprints of the files behind manifest rows, by content or by size and time.
 
+A folder of pictures (kind ``crops``) goes by the names and sizes of its pictures, or by their times too: millions of
+them are not read to be hashed.
+
 Discovery takes them and every later reader compares them: a manifest describes the files that it was made of.
 """
 
@@ -16,11 +19,12 @@ from pathlib import Path
 from typing import Literal
 
 from affectssm.corpora.manifest import StreamRow
+from affectssm.corpora.pictures import read_pictures
 from affectssm.errors import DataError
 from affectssm.media.ssi import body_path
 from affectssm.store.faults import FaultLog
 from affectssm.store.files import check_regular, open_regular
-from affectssm.vocabulary.kinds import STREAM_KINDS
+from affectssm.vocabulary.kinds import CROPS, STREAM_KINDS
 
 THREADS = 4  # hashing and reading release the interpreter
 BLOCK = 1 << 20
@@ -30,7 +34,10 @@ _NOT_IT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)  # nothing th
 def with_checksums(
     rows: list[StreamRow], bases: Mapping[str, Path], method: Literal["sha256", "mtime"], log: FaultLog
 ) -> list[StreamRow]:
-    """Rows with their checksum; a file that cannot be read to its end is reported and its row left out."""
+    """Rows with their checksum; a file that cannot be read to its end is reported and its row left out.
+
+    Rows that have one keep it.
+    """
     files = {(row.base, row.path): row for row in rows}  # many trials may lie in one file
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         checksums = pool.map(partial(_checksum, bases=bases, method=method), files.values())
@@ -55,6 +62,8 @@ def with_checksums(
 
 def _checksum(row: StreamRow, bases: Mapping[str, Path], method: str) -> tuple[str, str]:
     """(checksum, "") of a row's files, or ("", reason)."""
+    if row.checksum:
+        return row.checksum, ""
     try:
         return fingerprint(files_of(row, bases[row.base]), method), ""
     except OSError as error:
@@ -62,7 +71,7 @@ def _checksum(row: StreamRow, bases: Mapping[str, Path], method: str) -> tuple[s
 
 
 def files_of(row: StreamRow, base: Path) -> list[Path]:
-    """Return the files of a row: one, or an SSI stream's header and body."""
+    """Return the files of a row: one, or an SSI stream's header and body; of crops, the folder."""
     path = base / row.path
     return [path, body_path(path)] if row.kind in STREAM_KINDS else [path]
 
@@ -70,9 +79,13 @@ def files_of(row: StreamRow, base: Path) -> list[Path]:
 def fingerprint(paths: Sequence[Path], method: str) -> str:
     """Return "sha256:..." over the content of files, or "mtime:..." of their sizes and times.
 
+    Of a folder of pictures it is as :class:`affectssm.corpora.pictures.Pictures` says.
+
     Raises:
         OSError: if one is absent, no regular file or cannot be read to its end.
     """
+    if len(paths) == 1 and paths[0].is_dir():
+        return read_pictures(paths[0]).checksums[method]
     if method == "mtime":
         stats = [check_regular(path) for path in paths]
         return f"mtime:{'+'.join(f'{stat.st_size}:{stat.st_mtime_ns}' for stat in stats)}"
@@ -94,19 +107,23 @@ def check_unchanged(row: StreamRow, base: Path) -> None:
         OSError: if one cannot be read.
     """
     paths = files_of(row, base)
+    method = row.checksum.partition(":")[0]
+    folder = row.kind == CROPS
     try:
-        size = sum(check_regular(path).st_size for path in paths)
+        pictures = read_pictures(paths[0]) if folder else None
+        size = pictures.size if pictures else sum(check_regular(path).st_size for path in paths)
     except OSError as error:
         if error.errno not in _NOT_IT:
             raise
-        raise _changed(paths[0], error.strerror or str(error), f"a file of {row.bytes} bytes") from error
+        expected = f"{'pictures' if folder else 'a file'} of {row.bytes} bytes"
+        raise _changed(paths[0], error.strerror or str(error), expected) from error
     if size != row.bytes:
         raise _changed(paths[0], f"{size} bytes", f"{row.bytes} bytes")
-    method = row.checksum.partition(":")[0]
-    found = fingerprint(paths, method)
+    found = pictures.checksums[method] if pictures else fingerprint(paths, method)
     if found != row.checksum:
-        what = "modification time" if method == "mtime" else "content"
-        raise _changed(paths[0], f"a file of the same size with another {what}", f"the {what} it had")
+        what = ("modification time" if method == "mtime" else "content") if not folder else "set of pictures"
+        thing = "pictures" if folder else "a file"
+        raise _changed(paths[0], f"{thing} of the same size with another {what}", f"the {what} it had")
 
 
 class ChangedError(DataError):

@@ -14,7 +14,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from affectssm.corpora.listing import SPLIT_FOLDER, Entry, Listing, is_named, is_session_folder, walk
+from affectssm.corpora.listing import (
+    SPLIT_FOLDER,
+    Entry,
+    Listing,
+    is_named,
+    is_picture_folder,
+    is_session_folder,
+    picture_names,
+    walk,
+)
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
 from affectssm.settings.corpora import PlaceSettings
@@ -75,8 +84,9 @@ def check_complete(
     made_of = whole(corpus, settings)
     if not root.is_dir():
         return Look({})
-    files = CORPORA[corpus].files
-    look = made_of.look(walk(root, files, skip=ground_truth, split_folder=made_of.split_folder))
+    files, pictures = CORPORA[corpus].files, CORPORA[corpus].pictures
+    listing = walk(root, files, skip=ground_truth, split_folder=made_of.split_folder, pictures=pictures)
+    look = made_of.look(listing)
     if look.copies:
         raise DataError(
             root,
@@ -129,11 +139,11 @@ def _better(corpus: str, root: Path, look: Look, settings: PlaceSettings) -> tup
 
     Something of the root must be among them: what lies beside it is another copy, or the demo's.
     """
-    made_of, files = whole(corpus, settings), CORPORA[corpus].files
+    made_of = whole(corpus, settings)
     best: tuple[Path, Look] | None = None
     most = len(look.counts)
     for folder in list(root.absolute().parents)[:-1][:LEVELS_ABOVE]:  # never all that the machine has
-        listing = _glimpse(folder, files, made_of.split_folder)
+        listing = _glimpse(folder, CORPORA[corpus].files, made_of.split_folder, CORPORA[corpus].pictures)
         inside = root.absolute().relative_to(folder).parts
         found = made_of.look(listing)
         ours = any(entry.parts[: len(inside)] == inside for entry in listing.files)
@@ -144,9 +154,11 @@ def _better(corpus: str, root: Path, look: Look, settings: PlaceSettings) -> tup
     return best
 
 
-def _glimpse(root: Path, files: tuple[str, ...], split_folder: re.Pattern[str] = SPLIT_FOLDER) -> Listing:
+def _glimpse(
+    root: Path, files: tuple[str, ...], split_folder: re.Pattern[str] = SPLIT_FOLDER, pictures: str = ""
+) -> Listing:
     """List a folder from the top down until FOLDERS_ABOVE were entered; sizes and times are not asked for."""
-    listing = Listing(root, files, split_folder)
+    listing = Listing(root, files, split_folder, pictures=picture_names(pictures))
     waiting: deque[tuple[str, ...]] = deque([()])
     entered = 0
     while waiting and entered < FOLDERS_ABOVE:
@@ -164,7 +176,9 @@ def _glimpse(root: Path, files: tuple[str, ...], split_folder: re.Pattern[str] =
             inner = (*parts, entry.name)
             if entry.name.startswith(".") or not entry.name.isprintable():
                 continue
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False) and is_picture_folder(inner, listing):
+                listing.folders.append(Entry(inner, 0, 0))
+            elif entry.is_dir(follow_symlinks=False):
                 if is_session_folder(inner, listing):
                     listing.sessions.append(inner)
                 waiting.append(inner)

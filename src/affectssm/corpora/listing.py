@@ -47,13 +47,16 @@ class Listing:
     """Files of the kinds a corpus consists of, folders right below split folders, and what cannot be read.
 
     ``names`` are the ends of its files' names; with ``strays`` all other files are listed, too. ``own`` are the folders
-    that this workflow wrote, which are left out.
+    that this workflow wrote, which are left out. ``pictures`` matches the names of folders whose folders hold a
+    video's pictures each; those are told in ``folders``, with their own time and a size of 0, and not entered.
     """
 
     root: Path
     names: tuple[str, ...]
     split_folder: re.Pattern[str] = SPLIT_FOLDER
     strays: bool = False
+    pictures: re.Pattern[str] | None = None
+    folders: list[Entry] = field(default_factory=list)
     files: list[Entry] = field(default_factory=list)
     sessions: list[tuple[str, ...]] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
@@ -83,22 +86,27 @@ def walk(
     skip: Path | None = None,
     strays: bool = False,
     split_folder: re.Pattern[str] = SPLIT_FOLDER,
+    pictures: str = "",
 ) -> Listing:
     """List the files of a root whose names end in one of `names`, in either case, once and in sorted order.
 
     With `strays` all other files are listed, too.
 
     Folders below a session folder are not entered, nor hidden ones, nor `skip` (the ground-truth root, where
-    it lies inside).
+    it lies inside), nor folders of `pictures`, as :class:`affectssm.vocabulary.corpora.Corpus` has them.
     """
-    listing = Listing(root, names, split_folder, strays)
+    listing = Listing(root, names, split_folder, strays, picture_names(pictures))
     barred = {_identity(skip)} if skip is not None and skip.is_dir() else set()
     _walk(listing, root, (), barred | {_identity(root)})
     return listing
 
 
-def listing_fingerprint(root: Path, names: tuple[str, ...], ground_truth: Path | None = None) -> str:
+def listing_fingerprint(
+    root: Path, names: tuple[str, ...], ground_truth: Path | None = None, pictures: str = ""
+) -> str:
     """16 hex digits over names, sizes and times of the files below both roots whose names end so; a cheap look.
+
+    Of a folder of pictures the time counts, which changes with a picture that comes or goes.
 
     A root that does not exist hashes as such: the discovery itself says what is wrong.
     """
@@ -107,7 +115,7 @@ def listing_fingerprint(root: Path, names: tuple[str, ...], ground_truth: Path |
         digest.update(b"\0base\0")
         if base is None or not base.is_dir():
             continue
-        listing = walk(base, names, skip=ground_truth if base is root else None)
+        listing = walk(base, names, skip=ground_truth if base is root else None, pictures=pictures)
         for line in _fingerprint_lines(listing):
             digest.update(line.encode())
     return digest.hexdigest()[:16]
@@ -118,6 +126,7 @@ def _fingerprint_lines(listing: Listing) -> Iterator[str]:
     yield from (f"{'/'.join(parts)}\n" for parts in listing.sessions)
     yield from (f"{rel}\0{reason}\n" for rel, reason in listing.unreadable)
     yield from (f"{rel}\0own\n" for rel in listing.own)
+    yield from (f"{entry.rel}\0{entry.mtime_ns}\0pictures\n" for entry in listing.folders)
 
 
 def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tuple[int, int]]) -> None:
@@ -173,6 +182,9 @@ def _enter(
     if identity in barred:
         return
     inner = (*parts, entry.name)
+    if is_picture_folder(inner, listing):
+        listing.folders.append(Entry(inner, 0, entry.stat().st_mtime_ns))
+        return
     if is_own(entry.path):
         listing.own.append("/".join(inner))
         return
@@ -197,6 +209,19 @@ def is_session_folder(parts: tuple[str, ...], listing: Listing) -> bool:
         return False
     above = parts[-2] if len(parts) > 1 else listing.root.name
     return bool(listing.split_folder.fullmatch(above)) and not listing.split_folder.fullmatch(parts[-1])
+
+
+def picture_names(pictures: str) -> re.Pattern[str] | None:
+    """Return the names of folders of folders of pictures, as a corpus has them, in either case."""
+    return re.compile(pictures, re.IGNORECASE) if pictures else None
+
+
+def is_picture_folder(parts: tuple[str, ...], listing: Listing) -> bool:
+    """Whether a folder holds the pictures of one video; a folder of such folders may lie in one of its own name."""
+    if listing.pictures is None or not parts:
+        return False
+    above = parts[-2] if len(parts) > 1 else listing.root.name
+    return bool(listing.pictures.fullmatch(above)) and not listing.pictures.fullmatch(parts[-1])
 
 
 def _identity(folder: Path | os.DirEntry[str]) -> tuple[int, int]:

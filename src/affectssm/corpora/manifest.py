@@ -27,19 +27,21 @@ class StreamRow:
     """One stream of one participant.
 
     Attributes:
-        corpus: noxi, noxi_add, mpiigi, deap or mahnob.
+        corpus: a key of :data:`affectssm.vocabulary.corpora.CORPORA`.
         split: train, val, test-base, test-additional or test; all where the owner splits nothing.
         recording: session id; of a corpus of trials, the trial.
         participant: role, e.g. expert or subjectPos2; of a corpus of trials, the subject.
         kind: one of :data:`affectssm.vocabulary.kinds.KINDS`.
-        path: POSIX path relative to the base; for SSI streams the header file (its body is `path + "~"`).
+        path: POSIX path relative to the base; for SSI streams the header file (its body is `path + "~"`), for crops
+            the folder of the pictures.
         base: root, or ground_truth for a test label that lies under the separate ground-truth root.
-        rate: Hz, decided by evidence (video: pictures, audio: samples, annotation: 25).
-        frames: rows of the stream, pictures of a video, samples of a sound track.
-        dim: columns of a stream, 1 for labels, channels of a sound track, 0 for video.
+        rate: Hz, decided by evidence (video: pictures, audio: samples, annotation: 25 or as the video).
+        frames: rows of the stream, pictures of a video, samples of a sound track, frames that crops are of.
+        dim: columns of a stream, 1 or 2 for labels, channels of a sound track, 0 for pictures.
         duration_s: seconds.
         bytes: size on disk, the SSI body included.
-        checksum: "sha256:..." of the content, or "mtime:..." of size and modification time.
+        checksum: "sha256:..." of the content (of crops: of names and sizes), or "mtime:..." of size and modification
+            time.
         fold_group: what must never be split between folds (the recording; of a corpus of trials, the subject).
         language: as the corpus names it, "" where it does not.
         shard: name of the shard the recording falls into.

@@ -66,7 +66,7 @@ class Measurer:
     def measure(self) -> None:
         """Fill the participant's `measured`, without the sources that cannot be used."""
         label = self._label()
-        media = {kind: held for kind, held in self._media().items() if self._believable(kind, held)}
+        media = self.media()
         headers = self._headers()
         seconds = self._evidence(label, media, headers)
         measured = dict(media)
@@ -78,6 +78,10 @@ class Measurer:
         if label is not None and not is_test_split(self.person.split):
             self._compare_lengths(label, measured, headers)
         self.person.measured = measured if label is None else {"annotation": label, **measured}
+
+    def media(self) -> dict[str, Measured]:
+        """Return what a video and a sound file hold, by kind; the sound is the video's where it has no file."""
+        return {kind: held for kind, held in self._media().items() if self._believable(kind, held)}
 
     def _read(self, kind: str, code: str, reader: Callable[[Path], T], action: Action) -> T | None:
         """Return what a reader makes of a source's file; None, and a fault, where it cannot be read."""

@@ -41,8 +41,12 @@ class Run:
     parts: dict[Part, dict[Seat, NDArray[np.float64]]]
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path, column: str = "") -> Run:
     """Read a predictions file.
+
+    Args:
+        path: predictions.parquet.
+        column: of the labels, where there are several.
 
     Raises:
         DataError: when it carries no card of a prediction stage, or repeats a frame.
@@ -53,7 +57,7 @@ def read_run(path: Path) -> Run:
             path, "no card that names fold and seed", "predictions.parquet of a run", "run predict again"
         )
     parts: dict[Part, dict[Seat, NDArray[np.float64]]] = defaultdict(dict)
-    for key, frames, values in _by_seat(read_parquet(path)):
+    for key, frames, values in _by_seat(read_parquet(path), f"prediction.{column}".rstrip(".")):
         if len(np.unique(frames)) != len(frames):
             raise DataError(path, f"frames of {'/'.join(key)} twice", "each frame once", "run predict again")
         track = np.full(int(frames.max()) + 1, np.nan)
@@ -63,13 +67,13 @@ def read_run(path: Path) -> Run:
 
 
 def _by_seat(
-    table: pa.Table,
+    table: pa.Table, column: str
 ) -> Iterator[tuple[tuple[str, str, str, str], NDArray[np.int32], NDArray[np.float64]]]:
     """Corpus, split, recording and participant with the frames and predictions of each."""
     names = ("corpus", "split", "recording", "participant")
     columns = [table[name].combine_chunks().dictionary_encode() for name in names]
     codes = np.stack([numbers(column.indices) for column in columns], axis=1)
-    frames, values = numbers(table["frame"]), numbers(table["prediction"]).astype(np.float64)
+    frames, values = numbers(table["frame"]), numbers(table[column]).astype(np.float64)
     order = np.lexsort(codes.T)
     changes = np.flatnonzero(np.any(np.diff(codes[order], axis=0) != 0, axis=1)) + 1
     for rows in np.split(order, changes) if len(order) else []:
@@ -93,8 +97,8 @@ def files_of_labels(
     return [path for features in found.values() for paths in features.values() for path in paths]
 
 
-def read_labels(files: Iterable[Path]) -> dict[str, dict[Seat, Labels]]:
-    """Labels by corpus and seat. A track without a single valid label counts as no labels."""
+def read_labels(files: Iterable[Path], column: int = 0) -> dict[str, dict[Seat, Labels]]:
+    """Labels of a column by corpus and seat. A track without a single valid label counts as no labels."""
     found: dict[str, dict[Seat, Labels]] = defaultdict(dict)
     for path in files:
         corpus = layout.corpus_of(path.parents[1])
@@ -102,8 +106,8 @@ def read_labels(files: Iterable[Path]) -> dict[str, dict[Seat, Labels]]:
             for recording, participant in reader.keys():  # noqa: SIM118 - not a mapping
                 track = reader.track(recording, participant)
                 if track.valid.any():
-                    labels = Labels(track.value[:, 0].astype(np.float64), np.asarray(track.valid, dtype=bool))
-                    found[corpus][recording, participant] = labels
+                    value = track.value[:, column].astype(np.float64)
+                    found[corpus][recording, participant] = Labels(value, np.asarray(track.valid, dtype=bool))
     return found
 
 

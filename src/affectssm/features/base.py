@@ -47,8 +47,8 @@ class Extractor(ABC):
     """Turns a participant's stream into a track of feature rows.
 
     What it reads and whether it needs faces or a network stands in :mod:`affectssm.vocabulary.features`, which
-    does not import it. Rows without content (no face, a picture that cannot be decoded) have value 0 and
-    valid False.
+    does not import it. Rows without content (no face, a picture that cannot be decoded) are not valid and have value
+    0, but for ``mae`` and ``mae_video``, whose rows carry the value before them forward.
 
     Attributes:
         dtype: float16 for encoder embeddings, float32 for everything else.

@@ -28,7 +28,7 @@ class Labels(Extractor):
         return 1
 
     def wants(self, row: StreamRow) -> bool:
-        return not row.split.startswith("test")
+        return row.dim == self.dim and not row.split.startswith("test")
 
     def extract(self, source: Source) -> Iterator[Track]:
         labels = read_engagement(source.path, load(CORPORA[source.row.corpus].labels))
@@ -47,4 +47,4 @@ class TestLabels(Labels):
     reports = True
 
     def wants(self, row: StreamRow) -> bool:
-        return row.split.startswith("test")
+        return row.dim == self.dim and row.split.startswith("test")

@@ -145,7 +145,8 @@ class CorpusPlan:
         """Return a fingerprint of what lies below an owner's root, so that a new session is noticed."""
         if self.is_demo(corpus):
             return "made here"
-        return _listing(self.root(corpus), CORPORA[corpus].files, self.ground_truth(corpus))
+        made_of = CORPORA[corpus]
+        return _listing(self.root(corpus), made_of.files, self.ground_truth(corpus), made_of.pictures)
 
     def discover_arguments(self, corpus: str) -> str:
         """Return the arguments of ``affectssm discover``."""
@@ -244,7 +245,7 @@ class CorpusPlan:
 
 
 @cache
-def _listing(root: str, files: tuple[str, ...], truth: str | None) -> str:
+def _listing(root: str, files: tuple[str, ...], truth: str | None, pictures: str) -> str:
     from affectssm.corpora.discover import listing_fingerprint
 
-    return listing_fingerprint(Path(root), files, Path(truth) if truth else None)
+    return listing_fingerprint(Path(root), files, Path(truth) if truth else None, pictures)

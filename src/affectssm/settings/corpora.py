@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from affectssm.settings.base import Strict
-from affectssm.vocabulary.corpora import CORPORA, DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.vocabulary.corpora import AFFWILD2_EDITIONS, CORPORA, DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
 from affectssm.vocabulary.targets import load, named
 
 
@@ -22,7 +22,7 @@ def _named(folder: str) -> str:
 Folder = Annotated[str, AfterValidator(_named)]
 
 
-_RESERVED = re.compile(r"(demo|physio|none).*|[0-9a-f]{8}", re.IGNORECASE)
+_RESERVED = re.compile(r"(demo|physio|affwild2|none).*|[0-9a-f]{8}", re.IGNORECASE)
 """What other editions are called: the demos, and fingerprints of eight digits."""
 
 
@@ -45,7 +45,7 @@ class PlaceSettings(Strict):
     def _not_reserved(cls, name: str | None) -> str | None:
         if name is not None and _RESERVED.fullmatch(name):
             raise ValueError(
-                "a name that begins neither with demo, physio nor none, and is no eight hex digits"
+                "a name that begins neither with demo, physio, affwild2 nor none, and is no eight hex digits"
             )
         return name
 
@@ -113,6 +113,15 @@ class DeapSettings(TrialCorpusSettings):
     def edition_made(self, demos: Mapping[str, str]) -> str:
         """Return the edition that is made here."""
         return "physio-original" if self.variant == "original" else super().edition_made(demos)
+
+
+class AffWild2Settings(PlaceSettings):
+    """Where Aff-Wild2 lies."""
+
+    root: Folder = _root(AFFWILD2_EDITIONS)
+    lacks: tuple[Literal["train", "val", "test", "crops", "videos"], ...] = Field(
+        (), description="parts of the corpus that you do not hold, e.g. [videos]"
+    )
 
 
 class Corpora(Strict):

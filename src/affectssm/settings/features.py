@@ -49,6 +49,24 @@ class ClipSettings(Strict):
     margin: float = Field(0.25, ge=0, le=2, description="face box enlarged by this share on each side")
 
 
+class MaeSettings(Strict):
+    """The frozen encoder of a masked autoencoder on crops of faces."""
+
+    model: Literal["facebook/vit-mae-base", "facebook/vit-mae-large"] = Field(
+        "facebook/vit-mae-large", description="Hugging Face model id; base has 768 columns, large 1024"
+    )
+    revision: Revision = Field("", description="40-character commit; empty: recorded by the first real load")
+    every: int = Field(1, ge=1, description="encode every k-th frame; loaders interpolate between its rows")
+    batch: int = Field(32, ge=1, description="pictures in a forward pass")
+    int8: bool = Field(False, description="int8 linear layers on CPUs")
+
+
+class MaeVideoSettings(MaeSettings):
+    """The same on the tracked face of a video."""
+
+    margin: float = Field(0.1, ge=0, le=2, description="face box enlarged by this share on each side")
+
+
 class FlowSettings(Strict):
     """Dense optical flow between successive face crops."""
 
@@ -84,6 +102,14 @@ class Features(Strict):
         description="speech encoder tuned for emotion (CC BY-NC-SA 4.0: non-commercial)",
     )
     clip_face: ClipSettings = Field(description="CLIP embeddings of the face region")
+    mae: MaeSettings = Field(
+        default_factory=MaeSettings,
+        description="masked autoencoder on crops (CC BY-NC 4.0: non-commercial)",
+    )
+    mae_video: MaeVideoSettings = Field(
+        default_factory=MaeVideoSettings,
+        description="the same on the tracked face of a video (CC BY-NC 4.0: non-commercial)",
+    )
     optical_flow: FlowSettings = Field(
         default_factory=FlowSettings, description="dense flow on the face crop, pooled to a grid"
     )

@@ -49,11 +49,13 @@ def _charon(mixer: BiMamba) -> None:
     """Mamba-VA (github FreedomPuppy77/Charon): every rate about -1, every step about softplus(0) = 0.69.
 
     So the state halves from one frame to the next and remembers a handful of them, whatever n is. The convolution has
-    Kaiming's variance for its fan out, all taps of all channels; the output projection Xavier's.
+    Kaiming's variance for its fan out, all taps of all channels, with gain 1 (it is followed by no ReLU), and no bias
+    at first; the output projection has Xavier's.
     """
     nn.init.normal_(mixer.A_log, std=0.01)
     nn.init.normal_(mixer.dt_proj, std=0.02)
     nn.init.normal_(mixer.dt_bias, std=0.02)
     width, _, channels = mixer.conv_weight.shape
-    nn.init.normal_(mixer.conv_weight, std=math.sqrt(2 / (width * channels)))
+    nn.init.normal_(mixer.conv_weight, std=math.sqrt(1 / (width * channels)))
+    nn.init.zeros_(mixer.conv_bias)
     nn.init.xavier_uniform_(mixer.out_proj.weight)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 
-def ratio(clock_hz: int, label_hz: int) -> int:
+def ratio(clock_hz: float, label_hz: float) -> int:
     """Clock frames in a label frame (4 at 100 Hz of labels at 25 Hz).
 
     Raises:
@@ -25,7 +25,7 @@ def ratio(clock_hz: int, label_hz: int) -> int:
     """
     if clock_hz < label_hz or clock_hz % label_hz:
         raise ValueError(f"a clock of {clock_hz} Hz does not divide a label frame of 1/{label_hz} s")
-    return clock_hz // label_hz
+    return round(clock_hz / label_hz)
 
 
 def clock_times(start: int, stop: int, clock_hz: float) -> np.ndarray:

@@ -57,7 +57,7 @@ def export(
     seats = max((len(target.partners) for target in index.targets), default=0)
     settings = {
         "features": list(features),
-        "clock_hz": index.clock_hz,
+        "per_label": index.per_label,
         "length": index.length,
         "format": format,
     }

@@ -34,9 +34,8 @@ def write_hdf5(
     with staged(path, validate) as temporary, h5py.File(temporary, "w", locking=False) as file:
         file.attrs["card"] = cards.dumps(card)
         target = dataset.index.targets[dataset.index.target[numbers[0]]]
-        file.attrs.update(
-            {name: getattr(target, name) for name in KEYS} | {"clock_hz": dataset.index.clock_hz}
-        )
+        clock_hz = target.label_hz * dataset.index.per_label
+        file.attrs.update({name: getattr(target, name) for name in KEYS} | {"clock_hz": clock_hz})
         file.attrs.create("partners", list(target.partners), (len(target.partners),), h5py.string_dtype())
         file["start"] = dataset.index.start[numbers]
         for place in in_order(len(numbers), WINDOWS_AT_ONCE):

@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from affectssm.errors import DataError
 from affectssm.store.arrow import column, numbers
 from affectssm.store.parquet import read_parquet_card
-from affectssm.timeline.clock import ratio
 from affectssm.timeline.frames import Frames
 from affectssm.timeline.streamed import streamed
 
@@ -39,6 +38,7 @@ SCHEMA = pa.schema(
         ("target_stop", pa.int32()),
         ("clock_frames", pa.int32()),
         ("label_frames", pa.int32()),
+        ("label_hz", pa.float64()),
         ("partners", pa.list_(pa.string())),
     ]
 )
@@ -51,6 +51,7 @@ _OF_A_TARGET = (
     "participant",
     "clock_frames",
     "label_frames",
+    "label_hz",
 )
 
 
@@ -61,6 +62,7 @@ class Target:
     Attributes:
         split: as the corpus' owner names it.
         clock_frames, label_frames: length of the time line.
+        label_hz: label frames a second.
         partners: the other participants present in the recording, sorted.
     """
 
@@ -72,6 +74,7 @@ class Target:
     participant: str
     clock_frames: int
     label_frames: int
+    label_hz: float
     partners: tuple[str, ...]
 
     @property
@@ -86,14 +89,14 @@ class WindowIndex:
 
     Attributes:
         frames: what a window is.
-        clock_hz: a multiple of the labels' rate.
+        per_label: clock frames in a label frame.
         targets: the participants, in file order.
         target: (W,) int32, the position in ``targets`` of each window.
         start: (W,) int32, first clock frame of each window; may be negative.
     """
 
     frames: Frames
-    clock_hz: int
+    per_label: int
     targets: tuple[Target, ...]
     target: np.ndarray
     start: np.ndarray
@@ -105,11 +108,6 @@ class WindowIndex:
     def length(self) -> int:
         """Clock frames in a window."""
         return self.frames.length
-
-    @property
-    def per_label(self) -> int:
-        """Clock frames in a label frame."""
-        return ratio(self.clock_hz, self.frames.label_hz)
 
     def label_frames(self, windows: Any) -> np.ndarray:
         """Return the label frames of the centres of some windows, by number: (B, F)."""
@@ -124,7 +122,7 @@ class WindowIndex:
         targets = tuple(target for target, stays in zip(self.targets, kept, strict=True) if stays)
         return WindowIndex(
             self.frames,
-            self.clock_hz,
+            self.per_label,
             targets,
             renumbered[self.target[windows]].astype(np.int32),
             self.start[windows],
@@ -145,7 +143,7 @@ def read_windows(path: Path | str) -> WindowIndex:
             raise DataError(
                 path, f"columns {file.schema_arrow.names}", f"{SCHEMA.names}", "delete it and run again"
             )
-        clock_hz, told = int(settings["clock_hz"]), settings["frames"]
+        per_label, told = int(settings["per_label"]), settings["frames"]
         frames = Frames(**{**told, "columns": tuple(told["columns"])})
     except (KeyError, TypeError, OSError, pa.ArrowInvalid) as error:
         raise DataError(
@@ -159,7 +157,7 @@ def read_windows(path: Path | str) -> WindowIndex:
         starts.append(numbers(batch.column("start")))
     return WindowIndex(
         frames,
-        clock_hz,
+        per_label,
         tuple(targets),
         np.concatenate([np.zeros(0, np.int32), *of_windows]),
         np.concatenate([np.zeros(0, np.int32), *starts]),
@@ -188,7 +186,7 @@ def write_index(path: Path | str, targets: Iterable[Target], frames: Frames, car
         path: of the index.
         targets: whose windows.
         frames: what a window is.
-        card: its settings hold ``frames.told(clock_hz)``.
+        card: its settings hold ``frames.told(per_label)``.
     """
     with streamed(path, SCHEMA, card) as append:
         for tables in _in_pieces((_windows_of(target, frames) for target in targets), _APPEND_ROWS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from affectssm.errors import DataError
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.index import WindowIndex, read_windows
 from affectssm.timeline.scaler import Scaler
-from affectssm.timeline.sources import CachedFeature, Source, StoredFeature, cache_bytes
+from affectssm.timeline.sources import CachedFeature, Clocks, Source, StoredFeature, cache_bytes
 from affectssm.timeline.tracks import Key, TrackFiles, files_by_corpus
 
 Shards = Mapping[str, Sequence[Path]]  # corpus -> files
@@ -38,6 +38,7 @@ class WindowDataset(Dataset):
         dims: columns of each feature where the windows themselves may have none of it; must agree where they
             do.
         cache_bytes: the features are held in memory if they fit in this, else read window by window.
+        held: features whose rows count even where they are not valid: the last valid row, carried forward.
 
     Attributes:
         dims: columns of each feature.
@@ -55,6 +56,7 @@ class WindowDataset(Dataset):
         labels: Shards | None = None,
         dims: Mapping[str, int] | None = None,
         cache_bytes: int = CACHE_BYTES,
+        held: Collection[str] = (),
     ) -> None:
         self.index = index
         self._keys = sorted({(t.corpus, t.recording, seat) for t in index.targets for seat in t.seats})
@@ -65,7 +67,7 @@ class WindowDataset(Dataset):
         ]
         self.files = {name: TrackFiles(name, shards, self._keys) for name, shards in features.items()}
         self.dims = {name: _dim(name, files, dims) for name, files in self.files.items()}
-        self.cached, self._sources = self._open(cache_bytes)
+        self.cached, self._sources = self._open(cache_bytes, held)
         self._label, self._label_valid, self._label0 = self._read_labels(labels)
 
     def __len__(self) -> int:
@@ -113,16 +115,18 @@ class WindowDataset(Dataset):
         """Return the scaler fitted on every track of these windows, targets and partners."""
         return Scaler.fit(self.files, self.dims)
 
-    def _open(self, limit: int) -> tuple[bool, dict[str, Source]]:
+    def _open(self, limit: int, held: Collection[str]) -> tuple[bool, dict[str, Source]]:
         frames: dict[Key, int] = {}
+        clock_hz: dict[Key, float] = {}
         for target in self.index.targets:
             for seat in target.seats:
                 key = (target.corpus, target.recording, seat)
                 frames[key] = max(frames.get(key, 0), target.clock_frames)
+                clock_hz[key] = target.label_hz * self.index.per_label
         cached = sum(cache_bytes(files, frames) for files in self.files.values()) <= limit
         kind = CachedFeature if cached else StoredFeature
         sources: dict[str, Source] = {
-            name: kind(files, self._keys, frames, self.index.clock_hz, self.dims[name])
+            name: kind(files, Clocks(self._keys, frames, clock_hz), self.dims[name], name in held)
             for name, files in self.files.items()
         }
         for files in self.files.values():
@@ -131,16 +135,16 @@ class WindowDataset(Dataset):
 
     def _read_labels(self, shards: Shards | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Labels of all targets one after the other: value (N, columns), valid (N,), and where each target begins."""
-        frames, columns = self.index.frames, len(self.index.frames.columns)
+        columns = len(self.index.frames.columns)
         length = np.array([target.label_frames for target in self.index.targets], np.int64)
         begin = np.cumsum(length) - length
         value, valid = np.zeros((length.sum(), columns), np.float32), np.zeros(length.sum(), bool)
         keys = [(target.corpus, target.recording, target.participant) for target in self.index.targets]
         files = TrackFiles("label", shards or {}, keys, complete=False)
-        for key, first, count in zip(keys, begin, length, strict=True):
+        for key, target, first, count in zip(keys, self.index.targets, begin, length, strict=True):
             if key in files.info:
                 track = files.track(key)
-                frame = np.round(track.time * frames.label_hz - 0.5).astype(np.int64)
+                frame = np.round(track.time * target.label_hz - 0.5).astype(np.int64)
                 use = track.valid & (frame >= 0) & (frame < count)
                 value[first + frame[use]] = track.value[use, :columns]
                 valid[first + frame[use]] = True
@@ -168,6 +172,7 @@ def open_windows(
     features: Iterable[str],
     dims: Mapping[str, int] | None = None,
     cache_bytes: int = CACHE_BYTES,
+    held: Collection[str] = (),
 ) -> WindowDataset:
     """Return windows with some features and their labels, never those of test parts.
 
@@ -175,7 +180,7 @@ def open_windows(
         windows: an index, or its file, ``results/windows/{task}/{part}.parquet``.
         folders: ``results/features/{corpus}-{edition}`` of each corpus.
         features: their names.
-        dims, cache_bytes: as of :class:`WindowDataset`.
+        dims, cache_bytes, held: as of :class:`WindowDataset`.
 
     Raises:
         DataError: if a feature file is missing.
@@ -186,7 +191,7 @@ def open_windows(
     open_splits = index.select(lambda target: not is_test_split(target.split))
     labels = files_by_corpus(places, index.frames.label, open_splits)
     _require_files([path for one in (*read.values(), labels) for own in one.values() for path in own])
-    return WindowDataset(index, read, labels, dims, cache_bytes)
+    return WindowDataset(index, read, labels, dims, cache_bytes, held)
 
 
 def _require_files(paths: Sequence[Path]) -> None:

@@ -8,7 +8,7 @@ zeros, invalid.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,21 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """The tracks by number, and the clock of the recording of each.
+
+    Attributes:
+        keys: the K tracks in the order of their numbers.
+        frames: clock frames of each track's recording.
+        hz: clock frames a second.
+    """
+
+    keys: Sequence[Key]
+    frames: Mapping[Key, int]
+    hz: Mapping[Key, float]
+
+
 def cache_bytes(files: TrackFiles, frames: dict[Key, int]) -> int:
     """Bytes a :class:`CachedFeature` of these tracks takes."""
     values = sum(info.rows * info.dim for info in files.info.values()) * files.dtype.itemsize
@@ -59,16 +74,14 @@ class CachedFeature:
 
     Args:
         files: the feature.
-        keys: the K tracks in the order of their numbers.
-        frames: clock frames of each track's recording.
-        clock_hz: the clock.
+        clocks: of the tracks.
         dim: columns of the feature.
+        held: whether rows count even where they are not valid.
     """
 
-    def __init__(
-        self, files: TrackFiles, keys: Sequence[Key], frames: dict[Key, int], clock_hz: int, dim: int
-    ) -> None:
+    def __init__(self, files: TrackFiles, clocks: Clocks, dim: int, held: bool = False) -> None:
         self.dim = dim
+        keys, frames = clocks.keys, clocks.frames
         rows = np.array([files.info[key].rows if key in files.info else 0 for key in keys] + [1], np.int64)
         length = np.array([frames[key] if key in files.info else 0 for key in keys] + [1], np.int64)
         self._rows, self._length = rows, length
@@ -87,7 +100,7 @@ class CachedFeature:
             self._value[self._row0[number] :][: rows[number]] = track.value
             span = slice(self._frame0[number], self._frame0[number] + length[number])
             self._index[span], self._phase[span], self._valid[span] = gather(
-                track.time, track.valid, clock_times(0, frames[key], clock_hz), 1 / track.rate
+                track.time, track.valid | held, clock_times(0, frames[key], clocks.hz[key]), 1 / track.rate
             )
 
     def gather(self, track: np.ndarray, start: np.ndarray, length: int) -> Gathered:
@@ -105,11 +118,9 @@ class CachedFeature:
 class StoredFeature:
     """Tracks left in their files; of the row times those used last are kept. Arguments: as CachedFeature."""
 
-    def __init__(
-        self, files: TrackFiles, keys: Sequence[Key], frames: dict[Key, int], clock_hz: int, dim: int
-    ) -> None:
+    def __init__(self, files: TrackFiles, clocks: Clocks, dim: int, held: bool = False) -> None:
         self.dim = dim
-        self._files, self._keys, self._frames, self._clock_hz = files, list(keys), frames, clock_hz
+        self._files, self._clocks, self._held = files, clocks, held
         self._dtype = files.dtype
         self._times: OrderedDict[Key, tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self._times_bytes = 0
@@ -122,12 +133,13 @@ class StoredFeature:
         valid = np.zeros((windows, length), bool)
         runs: list[np.ndarray] = []
         for w in range(windows):
-            key = self._keys[track[w]] if track[w] < len(self._keys) else None
+            key = self._clocks.keys[track[w]] if track[w] < len(self._clocks.keys) else None
             if key is None or key not in self._files.info:
                 runs.append(np.zeros((1, self.dim), self._dtype))
                 continue
-            position = np.clip(start[w] + frames, 0, self._frames[key] - 1)
-            runs.append(self._window(key, (position + 0.5) / self._clock_hz, index[w], phase[w], valid[w]))
+            position = np.clip(start[w] + frames, 0, self._clocks.frames[key] - 1)
+            times = (position + 0.5) / self._clocks.hz[key]
+            runs.append(self._window(key, times, index[w], phase[w], valid[w]))
         longest = max(map(len, runs))
         rows = np.stack([np.concatenate([run, np.repeat(run[-1:], longest - len(run), 0)]) for run in runs])
         return Gathered(rows, index, phase, valid)
@@ -137,7 +149,8 @@ class StoredFeature:
     ) -> np.ndarray:
         """Fill one window's index, phase and valid in place and return its rows."""
         time, row_valid = self._row_times(key)
-        index[:], phase[:], valid[:] = gather(time, row_valid, times, 1 / self._files.info[key].rate)
+        step = 1 / self._files.info[key].rate
+        index[:], phase[:], valid[:] = gather(time, row_valid | self._held, times, step)
         first, last = int(index[0]), min(int(index[-1]) + 1, len(time) - 1)
         index -= first
         return self._files.values(key, first, last + 1)

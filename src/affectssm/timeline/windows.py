@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from affectssm.corpora.manifest import StreamRow, is_test_split, label_frames
+from affectssm.corpora.manifest import StreamRow, is_test_split
 from affectssm.errors import DataError
 from affectssm.store.parquet import write_parquet
-from affectssm.timeline.clock import ratio
 from affectssm.timeline.index import Target
 
+Length = Callable[[Collection[StreamRow]], tuple[int, float]]
 MISSING_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("corpus", "split", "recording", "participant", "reason")]
 )
@@ -50,7 +50,7 @@ class Missing:
 
 
 def find_targets(
-    rows: Iterable[StreamRow], kinds: Sequence[str], clock_hz: int, label_hz: int
+    rows: Iterable[StreamRow], kinds: Sequence[str], per_label: int, length: Length
 ) -> tuple[list[Target], list[Missing]]:
     """Divide a corpus' participants into those to be predicted and those left out, with the reason.
 
@@ -60,22 +60,23 @@ def find_targets(
     Args:
         rows: of the manifests.
         kinds: of the rows that a participant needs.
-        clock_hz, label_hz: rates of the clock and of the labels.
+        per_label: clock frames in a label frame.
+        length: of a participant's streams, their label frames, and how many make a second.
     """
     targets: list[Target] = []
     missing: list[Missing] = []
     for (corpus, split, recording), people in _by_recording(rows):
         present = [name for name, streams in people if any(kind in streams for kind in kinds)]
         for name, streams in people:
-            frames = label_frames(streams.values(), label_hz)
+            frames, label_hz = length(streams.values())
             reason = _reason(streams, split, kinds, frames)
             if reason:
                 missing.append(Missing(corpus, split, recording, name, reason))
                 continue
             shard = next(iter(streams.values())).shard
             partners = tuple(other for other in present if other != name)
-            length = (frames * ratio(clock_hz, label_hz), frames)
-            targets.append(Target(corpus, split, "main", shard, recording, name, *length, partners))
+            lasts = (frames * per_label, frames, label_hz)
+            targets.append(Target(corpus, split, "main", shard, recording, name, *lasts, partners))
     return targets, missing
 
 

@@ -58,7 +58,7 @@ class Training:
     Args:
         task: what is learnt.
         recipe: ``learning_rate, weight_decay, clip_norm, batch, steps, steps_per_epoch, warmup_steps, ema_decay,
-            ema_bias_correction, workers``.
+            ema_bias_correction, workers``, and ``eps`` of Adam where it is not 1e-8.
         seed: of the run.
 
     Attributes:
@@ -73,7 +73,9 @@ class Training:
         self.task, self.recipe, self.seed = task, recipe, seed
         # MPS has no float64, which scores need
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.optimiser = Adam(task.model.parameters(), self._rate(0), recipe["weight_decay"], decoupled=True)
+        eps = recipe.get("eps", 1e-8)
+        decay = recipe["weight_decay"]
+        self.optimiser = Adam(task.model.parameters(), self._rate(0), decay, decoupled=True, eps=eps)
         self.average = WeightAverage(task.model, recipe["ema_decay"], recipe["ema_bias_correction"])
         self.epochs = math.ceil(recipe["steps"] / recipe["steps_per_epoch"])
         self.step = 0

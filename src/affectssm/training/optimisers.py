@@ -65,6 +65,7 @@ class Adam(Optimiser):
         parameters, rate: see Optimiser.
         weight_decay: of the weights themselves where ``decoupled`` (AdamW: Loshchilov and Hutter, ICLR 2019), otherwise
             a part of their gradients.
+        eps: added to the root of the mean square.
     """
 
     def __init__(
@@ -73,9 +74,10 @@ class Adam(Optimiser):
         rate: float,
         weight_decay: float = 0.0,
         decoupled: bool = False,
+        eps: float = 1e-8,
     ) -> None:
         super().__init__(parameters, rate)
-        self.weight_decay, self.decoupled = weight_decay, decoupled
+        self.weight_decay, self.decoupled, self.eps = weight_decay, decoupled, eps
 
     def _change(self, parameters: list[Tensor], gradients: list[Tensor], states: Sequence[State]) -> None:
         for parameter, own in zip(parameters, states, strict=True):
@@ -85,7 +87,7 @@ class Adam(Optimiser):
         means, squares, steps = ([own[name] for own in states] for name in ("mean", "square", STEPS))
         adam(
             parameters, gradients, means, squares, [], steps,
-            amsgrad=False, beta1=0.9, beta2=0.999, lr=self.rate, weight_decay=self.weight_decay, eps=1e-8,
+            amsgrad=False, beta1=0.9, beta2=0.999, lr=self.rate, weight_decay=self.weight_decay, eps=self.eps,
             maximize=False, decoupled_weight_decay=self.decoupled,
         )  # fmt: skip
 

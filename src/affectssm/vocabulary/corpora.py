@@ -8,6 +8,7 @@ from dataclasses import dataclass
 NO_CORPUS = "none"  # the root of a corpus that is not held
 DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")  # of dialogues
 PHYSIO_EDITIONS = {"demo": "physio", "demo-tiny": "physio-tiny"}
+AFFWILD2_EDITIONS = {"demo": "affwild2", "demo-tiny": "affwild2-tiny"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Corpus:
         folder: where it lies below a demo's folder; its own name where empty.
         labels: of a corpus with labels over time, ``module:function`` that reads a file of them as
             :class:`affectssm.corpora.annotations.Marks`.
+        pictures: a regular expression of the names of folders whose folders each hold the pictures of one video; empty
+            where there are none. A listing tells such a folder and does not enter it: there may be millions of them.
     """
 
     title: str
@@ -33,6 +36,7 @@ class Corpus:
     demos: Mapping[str, str]
     folder: str = ""
     labels: str = ""
+    pictures: str = ""
 
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
@@ -59,6 +63,14 @@ CORPORA: dict[str, Corpus] = {
         _SIGNALS,
         PHYSIO_EDITIONS,
     ),
+    "affwild2": Corpus(
+        "Aff-Wild2",
+        "affectssm.corpora.affwild2",
+        f"{_SETTINGS}:AffWild2Settings",
+        (".txt", *VIDEOS),
+        AFFWILD2_EDITIONS,
+        pictures="cropped.*",
+    ),
 }
 
 DEMOS: dict[str, str] = {
@@ -66,5 +78,6 @@ DEMOS: dict[str, str] = {
     **dict.fromkeys(
         ("physio", "physio-tiny", "physio-original"), "affectssm.corpora.demo.physio:write_physio_demo"
     ),
+    **dict.fromkeys(AFFWILD2_EDITIONS.values(), "affectssm.corpora.demo.affwild2:write_affwild2_demo"),
 }
 """Edition -> ``module:function`` of what writes it."""

@@ -43,9 +43,12 @@ _SPECS = (
     Spec("clip_face", f"{_HERE}.clip_face:ClipFace", "video", network=True, needs_faces=True),
     Spec("optical_flow", f"{_HERE}.optical_flow:OpticalFlow", "video", needs_faces=True),
     Spec("landmark_flow", f"{_HERE}.landmark_flow:LandmarkFlow", "video", needs_faces=True),
+    Spec("mae", f"{_HERE}.mae:Mae", "crops", network=True),
+    Spec("mae_video", f"{_HERE}.mae:MaeVideo", "video", network=True, needs_faces=True),
     *(Spec(kind, f"{_HERE}.multimediate:Stream", kind) for kind in STREAM_KINDS),
     *(Spec(kind, f"{_HERE}.biosignals:Signals", kind) for kind in SIGNAL_KINDS),
     Spec("ratings", f"{_HERE}.biosignals:Ratings", "ratings"),
+    Spec("valence_arousal", f"{_HERE}.valence_arousal:Labels", "annotation"),
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation", held_out=True),
 )

@@ -4,6 +4,9 @@ DIALOGUE_MODELS: dict[str, str] = {
     "da_mamba": "affectssm.families.dialogue.stages.models.da_mamba:DAMamba",
     "dat": "affectssm.families.dialogue.stages.models.dat:DAT",
 }
+VIDEO_MODELS: dict[str, str] = {
+    "mamba_va": "affectssm.families.video.stages.models.mamba_va:MambaVA",
+}
 SEGMENT_MODELS: dict[str, str] = {
     "bimamba_tta": "affectssm.models.bimamba_tta:BiMambaTTA",
     "tsception": "affectssm.models.baselines.tsception:TSception",
@@ -13,6 +16,7 @@ SEGMENT_MODELS: dict[str, str] = {
 TITLES: dict[str, str] = {
     "da_mamba": "DA-Mamba",
     "dat": "DAT",
+    "mamba_va": "Mamba-VA",
     "bimamba_tta": "BiMamba-TTA",
     "tsception": "TSception",
     "lggnet": "LGGNet",

@@ -35,7 +35,7 @@ def feature_modules(feature: str, corpora: Iterable[str] = ()) -> tuple[str, ...
     """Of a feature's values; those of labels follow how some corpora write theirs down."""
     found = spec(feature)
     readers = {CORPORA[corpus].labels for corpus in corpora} if found.kind == "annotation" else set()
-    return found.target, "affectssm.features.extract", *sorted(readers)
+    return found.target, "affectssm.features.extract", *sorted(filter(None, readers))
 
 
 def check_modules(foresees: str) -> tuple[str, ...]:

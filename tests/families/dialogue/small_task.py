@@ -46,7 +46,7 @@ def write_task(root: Path, content: str = "a") -> tuple[Path, list[Path]]:
         for feature, dim in DIMS.items():
             _write(folder / feature / "s00.h5", own, feature, dim, content)
         _write_labels(folder / "engagement" / "s00.h5", [r for r in own if r[1] in LABELLED], own, content)
-    card = make_card("windows", MODULE, WINDOWS.told(CLOCK_HZ))
+    card = make_card("windows", MODULE, WINDOWS.told(CLOCK_HZ // 25))
     for part in ("train", "val", "test"):
         targets = [
             Target(
@@ -58,6 +58,7 @@ def write_task(root: Path, content: str = "a") -> tuple[Path, list[Path]]:
                 seat,
                 FRAMES,
                 FRAMES,
+                25.0,
                 tuple(s for s in seats if s != seat),
             )
             for corpus, split, recording, seats, file in RECORDINGS

@@ -1,8 +1,4 @@
-"""From predictions to metrics.parquet: the only stage that opens test labels.
-
-``level = run`` rows hold one seed's number, ``level = summary`` rows what a table prints: the mean over
-seeds, its sd, the 95 % interval over recordings, and how many recordings were scored of how many expected.
-"""
+"""From predictions to metrics.parquet: the only stage that opens test labels."""
 
 from __future__ import annotations
 
@@ -10,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from affectssm.errors import DataError
+from affectssm.corpora.manifest import LABEL_HZ
 from affectssm.evaluation.frame_reading import (
     Part,
     Run,
@@ -21,35 +15,14 @@ from affectssm.evaluation.frame_reading import (
     read_labels,
     read_run,
 )
+from affectssm.evaluation.frame_rows import cell_rows, ordered, seed_rows, write_metrics
 from affectssm.evaluation.frame_scores import METRICS, Cell, score_cell, score_global
-from affectssm.evaluation.intervals import NO_SCORE, Score, summarise
+from affectssm.evaluation.intervals import NO_SCORE
 from affectssm.families.dialogue.run_settings import EvaluationSettings
 from affectssm.families.dialogue.stages.cells import CELLS
 from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.store.card import make_card, read_card
-from affectssm.store.parquet import write_parquet
 
-SCHEMA = pa.schema(
-    [
-        ("level", pa.string()),  # run or summary
-        ("experiment", pa.string()),
-        ("fold", pa.string()),
-        ("seed", pa.int64()),  # -1 in summaries
-        ("cell", pa.string()),  # noxi_base, noxi_add, mpiigi, global
-        ("corpus", pa.string()),
-        ("split", pa.string()),
-        ("metric", pa.string()),  # ccc or ccc_participant
-        ("value", pa.float64()),
-        ("sd", pa.float64()),  # over seeds, n - 1
-        ("low", pa.float64()),  # 95 % interval over recordings (intervals.py); NaN for none
-        ("high", pa.float64()),
-        ("n_seeds", pa.int64()),
-        ("n_used", pa.int64()),  # recordings, scored with all their participants
-        ("n_expected", pa.int64()),
-        ("missing", pa.list_(pa.string())),
-        ("reason", pa.string()),  # why there is no number
-    ]
-)
 GLOBAL = "global"
 LABELS = (FRAMES.label, "engagement_test")
 
@@ -76,7 +49,7 @@ def evaluate(
     Raises:
         DataError: when a seed is missing, doubled or unknown.
     """
-    runs = ordered(settings, [read_run(path) for path in predictions], out)
+    runs = ordered([read_run(path) for path in predictions], settings.seeds, out)
     expected = read_expected(manifests, missing)
     label_files = files_of_labels(features, LABELS, expected.shards)
     truth = read_labels(label_files)
@@ -88,12 +61,15 @@ def evaluate(
             truth.get(part[0], {}),
             runs,
             settings.scorer,
-            FRAMES.label_hz,  # a second
+            round(LABEL_HZ),  # a second
         )
         for name, part in wanted.items()
     }
+    named = dict(zip(METRICS, METRICS, strict=True))
     rows = [
-        row for name, cell in cells.items() for row in cell_rows(settings, name, wanted[name], cell, runs)
+        row
+        for name, cell in cells.items()
+        for row in cell_rows(settings.experiment, name, wanted[name], cell, runs, named)
     ]
     rows += _global_rows(settings, cells, runs)
     card = make_card(
@@ -103,47 +79,7 @@ def evaluate(
         inputs=[*predictions, *label_files, *manifests, missing],
         runs=[read_card(path) for path in predictions],
     )
-    write_parquet(out, {name: [row[name] for row in rows] for name in SCHEMA.names}, SCHEMA, card)
-
-
-def ordered(settings: EvaluationSettings, runs: list[Run], out: Path) -> list[Run]:
-    """Return the runs in the order of the configured seeds.
-
-    Raises:
-        DataError: when a seed is missing, doubled or unknown; ``out`` is named.
-    """
-    found = sorted(run.seed for run in runs)
-    if found != sorted(settings.seeds):
-        raise DataError(
-            out,
-            f"predictions of seeds {found}",
-            f"seeds {sorted(settings.seeds)}",
-            "train the missing seeds",
-        )
-    return sorted(runs, key=lambda run: run.seed)
-
-
-def cell_rows(
-    settings: EvaluationSettings, name: str, part: Part, cell: Cell, runs: Sequence[Run]
-) -> list[dict[str, Any]]:
-    """Return the rows of a cell of this name: by metric one a seed, and their summary."""
-    rows = []
-    for metric in METRICS:
-        per_seed = cell.values(metric) if not cell.reason else [float("nan")] * len(runs)
-        score = summarise(per_seed, cell.interval(metric)) if not cell.reason else NO_SCORE
-        shared = {
-            "experiment": settings.experiment,
-            "cell": name,
-            "corpus": part[0],
-            "split": part[1],
-            "metric": metric,
-            "n_used": cell.n_whole,
-            "n_expected": cell.n_expected,
-            "missing": [str(gap) for gap in cell.missing],
-            "reason": cell.reason,
-        }
-        rows += _rows(shared, per_seed, score, runs)
-    return rows
+    write_metrics(out, rows, card)
 
 
 def _global_rows(
@@ -168,19 +104,5 @@ def _global_rows(
             "missing": sorted({f"{name}: {unit}" for name, cell in cells.items() for unit in cell.missing}),
             "reason": reason,
         }
-        rows += _rows(shared, per_seed, score, runs)
+        rows += seed_rows(shared, per_seed, score, runs)
     return rows
-
-
-def _rows(
-    shared: Mapping[str, Any], per_seed: Sequence[float], score: Score, runs: Sequence[Run]
-) -> list[dict[str, Any]]:
-    nan = float("nan")
-    own = [
-        {**shared, "level": "run", "fold": run.fold, "seed": run.seed, "value": value, "n_seeds": 1}
-        | {"sd": nan, "low": nan, "high": nan}
-        for run, value in zip(runs, per_seed, strict=True)
-    ]
-    folds = "+".join(sorted({run.fold for run in runs}))
-    summary = {**shared, "level": "summary", "fold": folds, "seed": -1, "n_seeds": len(runs), **vars(score)}
-    return [*own, summary]

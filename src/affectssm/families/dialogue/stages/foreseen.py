@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from affectssm.corpora.manifest import read_manifest
+from affectssm.corpora.manifest import LABEL_HZ, read_manifest
 from affectssm.evaluation.frame_reading import expected_of
 from affectssm.evaluation.frame_scores import empty_reason, gaps
 from affectssm.families.dialogue.stages.cells import CELLS
-from affectssm.families.dialogue.stages.frames import FRAMES
+from affectssm.families.dialogue.stages.frames import length
+from affectssm.timeline.clock import ratio
 from affectssm.timeline.windows import find_targets
 
 
@@ -28,9 +29,8 @@ def missing(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Iterator[
     rows = [row for path in manifests for row in read_manifest(path)]
     labelled = {(row.corpus, row.recording, row.participant) for row in rows if row.kind == "annotation"}
     for source in dict.fromkeys(source for source, _, _ in settings["experiments"]):
-        targets, left_out = find_targets(
-            rows, settings["kinds"][source], settings["clock_hz"], FRAMES.label_hz
-        )
+        per_label = ratio(settings["clock_hz"], LABEL_HZ)
+        targets, left_out = find_targets(rows, settings["kinds"][source], per_label, length)
         reasons = {(one.corpus, one.split, one.recording, one.participant): one.reason for one in left_out}
         expected = expected_of(manifests, reasons)
         wanted = {

@@ -27,8 +27,8 @@ from typing import Any
 
 import torch
 
+from affectssm.corpora.manifest import LABEL_HZ
 from affectssm.families.dialogue.run_settings import MemorySettings
-from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.families.dialogue.stages.memory import ENDED
 from affectssm.families.dialogue.stages.memory_work import SEATS, Recipe, build, train
 from affectssm.models.build import parameter_count
@@ -116,7 +116,7 @@ def recipe_of(settings: MemorySettings, model: str, length: int, there: str) -> 
         positions = max(model_settings.positions, length)
         model_settings = model_settings.model_copy(update={"positions": positions})
     training = sizes.training.model_copy(update={"batch": settings.batch or sizes.training.batch})
-    per_label = ratio(settings.clock_hz, FRAMES.label_hz)
+    per_label = ratio(settings.clock_hz, LABEL_HZ)
     return Recipe(
         model,
         model_settings,

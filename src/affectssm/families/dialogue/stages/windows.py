@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from affectssm.corpora.manifest import content_hash, read_manifest
+from affectssm.corpora.manifest import LABEL_HZ, content_hash, read_manifest
 from affectssm.errors import DataError
 from affectssm.families.dialogue.run_settings import WindowSettings
-from affectssm.families.dialogue.stages.frames import FRAMES
+from affectssm.families.dialogue.stages.frames import FRAMES, length
 from affectssm.store.card import make_card
+from affectssm.timeline.clock import ratio
 from affectssm.timeline.index import write_index
 from affectssm.timeline.windows import find_targets, write_missing
 
@@ -39,8 +40,9 @@ def write_windows(settings: WindowSettings, manifests: Sequence[Path], out: Path
     rows = [row for path in manifests for row in read_manifest(path)]
     if settings.part == "training":  # what other splits hold does not matter to a model
         rows = [row for row in rows if part_of(row.corpus, row.split) in names]
-    targets, missing = find_targets(rows, settings.kinds, settings.clock_hz, FRAMES.label_hz)
-    told = {"task": out.name, "kinds": list(settings.kinds), **FRAMES.told(settings.clock_hz)}
+    per_label = ratio(settings.clock_hz, LABEL_HZ)
+    targets, missing = find_targets(rows, settings.kinds, per_label, length)
+    told = {"task": out.name, "kinds": list(settings.kinds), **FRAMES.told(per_label)}
     card = make_card("windows", [__name__], told, content=content_hash(rows))
     for name in names:
         chosen = [target for target in targets if part_of(target.corpus, target.split) == name]

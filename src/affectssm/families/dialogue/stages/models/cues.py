@@ -5,13 +5,11 @@ L frames, D_f the dimension of cue f, d the model width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from affectssm.errors import ConfigError
 
 
 class CueProjection(nn.Module):
@@ -53,22 +51,3 @@ class GroupEncoder(nn.Module):
         """features (..., L, D_f) and valid (..., L) by name -> (..., L, d)."""
         parts = [project(features[name], valid[name]) for name, project in self.cues.items()]
         return self.combine(torch.cat(parts, dim=-1))
-
-
-def group_dims(
-    feature_dims: Mapping[str, int], groups: Mapping[str, Sequence[str]]
-) -> dict[str, dict[str, int]]:
-    """Feature dimensions by stack: one stack a non-empty modality group.
-
-    Raises:
-        ConfigError: when a group names a feature without dimension, or no group names any.
-    """
-    unknown = sorted({name for names in groups.values() for name in names} - feature_dims.keys())
-    if unknown or not any(groups.values()):
-        raise ConfigError(
-            "model input",
-            f"no dimension for {', '.join(unknown)}" if unknown else "no feature in any modality group",
-            f"modality groups made of the features at hand: {', '.join(sorted(feature_dims)) or 'none'}",
-            "compute the missing features, or take them out of the groups",
-        )
-    return {group: {name: feature_dims[name] for name in names} for group, names in groups.items() if names}

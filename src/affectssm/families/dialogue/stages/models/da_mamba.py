@@ -25,10 +25,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from affectssm.families.dialogue.stages.models.cues import GroupEncoder, group_dims
+from affectssm.families.dialogue.stages.models.cues import GroupEncoder
 from affectssm.families.dialogue.stages.models.hybrid import HybridBlock
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.attention import Attention, clock_code
+from affectssm.models.feature_groups import group_dims
 from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.frame_batch import FrameBatch
 

@@ -36,8 +36,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from affectssm.errors import ConfigError
-from affectssm.families.dialogue.stages.models.cues import group_dims
 from affectssm.families.dialogue.stages.models.output import FrameOutput
+from affectssm.models.feature_groups import group_dims
 from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.frame_batch import FrameBatch
 

@@ -3,15 +3,15 @@ import pytest
 from small_task import FRAMES, RECORDINGS, label, run_settings, write_task
 
 from affectssm.errors import DataError
-from affectssm.families.dialogue.stages.control import ExchangedLabels, donors, fitted, note_neighbours
 from affectssm.families.dialogue.stages.data import training_indexes
 from affectssm.timeline.index import Target
 from affectssm.timeline.loader import open_windows
+from affectssm.training.frame_exchange import ExchangedLabels, donors, fitted, note_neighbours
 
 
 def targets(sizes):
     return [
-        Target("noxi", "train", "main", "s00", f"{r:03d}", f"s{p}", 10, 10, ())
+        Target("noxi", "train", "main", "s00", f"{r:03d}", f"s{p}", 10, 10, 25.0, ())
         for r, size in enumerate(sizes)
         for p in range(size)
     ]

@@ -6,7 +6,7 @@ anywhere. A donor sits in another recording, for a partner's label does carry so
 
 A donor's track is turned round in time by a random shift (its end goes on with its beginning), and for training
 both are drawn anew for every batch. A few slow tracks resemble each other by chance, frame by frame (r of +-0.4
-between two of the demo's). A model finds whatever such ties last through its training, reads engagement itself
+between two of the demo's). A model finds whatever such ties last through its training, reads the label itself
 to make use of them, and scores far from zero in either direction, which says nothing about leaks.
 """
 

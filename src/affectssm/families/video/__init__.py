@@ -1,0 +1,1 @@
+"""Valence and arousal in video: Mamba-VA on Aff-Wild2."""

@@ -1,0 +1,1 @@
+"""Code that makes the files of video; the code hash covers it."""
