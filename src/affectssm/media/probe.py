@@ -59,15 +59,12 @@ class MediaNote:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """One video stream: nominal rate in Hz, pictures, seconds, size as it is stored, first time."""
+    """One video stream: nominal rate in Hz, pictures, seconds, first time."""
 
     fps: float
     frames: int
     duration: float
-    width: int
-    height: int
     start: float
-    codec: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,6 @@ class AudioInfo:
     duration: float
     channels: int
     start: float
-    codec: str
 
 
 @dataclass(frozen=True)
@@ -183,9 +179,7 @@ def video_info(container: Any, stream: Any, zero: float) -> VideoInfo:
     """
     rate = _rates(container, stream)[0]
     start, duration = _span(container, stream, zero)
-    context = stream.codec_context
-    frames = stream.frames or round(duration * rate)
-    return VideoInfo(rate, frames, duration, context.width, context.height, start, context.name)
+    return VideoInfo(rate, stream.frames or round(duration * rate), duration, start)
 
 
 def counted_video(info: VideoInfo, packets: PacketTimes, zero: float) -> VideoInfo:
@@ -199,7 +193,7 @@ def audio_info(container: Any, stream: Any, zero: float) -> AudioInfo:
     start, duration = _span(container, stream, zero)
     context = stream.codec_context
     samples = round(duration * context.sample_rate)
-    return AudioInfo(context.sample_rate, samples, duration, context.channels, start, context.name)
+    return AudioInfo(context.sample_rate, samples, duration, context.channels, start)
 
 
 def _rates(container: Any, stream: Any) -> list[float]:
