@@ -95,7 +95,7 @@ def test_published_weights_are_the_encoder_of_the_whole_autoencoder(tmp_path: Pa
 
 
 def test_missing_weights_name_their_licence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="CC BY-NC 4.0"):
+    with pytest.raises(ConfigError, match=r"CC BY-NC 4\.0"):
         mae(weights="pretrained", size="full", weights_dir=str(tmp_path))
 
 

@@ -7,6 +7,8 @@ DIALOGUE_MODELS: dict[str, str] = {
 VIDEO_MODELS: dict[str, str] = {
     "mamba_va": "affectssm.families.video.stages.models.mamba_va:MambaVA",
 }
+FRAME_MODELS: dict[str, str] = DIALOGUE_MODELS | VIDEO_MODELS
+"""Those with an answer per frame."""
 SEGMENT_MODELS: dict[str, str] = {
     "bimamba_tta": "affectssm.models.bimamba_tta:BiMambaTTA",
     "tsception": "affectssm.models.baselines.tsception:TSception",

@@ -10,8 +10,8 @@ import torch
 
 from affectssm.errors import ConfigError
 from affectssm.families.configuration import load_config
-from affectssm.families.dialogue.stages.build import build_model
 from affectssm.models.build import parameter_count
+from affectssm.training.frame_models import build_model
 
 EXTRACTED = {
     "wav2vec2": 768,
@@ -58,7 +58,7 @@ def test_an_unknown_model_lists_the_known_ones():
 
 
 def test_the_names_of_models_import_none():
-    module = "affectssm.families.dialogue.stages.build"
+    module = "affectssm.training.frame_models"
     code = f"import sys, {module}; print([m for m in sys.modules if m.endswith(('da_mamba', '.dat'))])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -18,13 +18,13 @@ from torch import Tensor
 
 from affectssm.errors import DataError
 from affectssm.families.dialogue.run_settings import RunSettings
-from affectssm.families.dialogue.stages.build import load_model
 from affectssm.families.dialogue.stages.data import labelled_sessions
 from affectssm.families.dialogue.stages.task import Dialogues
 from affectssm.store.card import make_card
 from affectssm.store.ids import file_name
 from affectssm.timeline.index import WindowIndex
 from affectssm.timeline.loader import open_windows
+from affectssm.training.frame_models import load_model
 from affectssm.training.frames import content_of
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState

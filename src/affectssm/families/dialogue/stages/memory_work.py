@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from affectssm.families.dialogue.stages.build import build_model
 from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.families.dialogue.stages.task import Dialogues
 from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
 from affectssm.timeline.batch import NativeBatch
 from affectssm.timeline.scaler import Scaler
+from affectssm.training.frame_models import build_model
 from affectssm.training.loop import Training
 from affectssm.training.scans import scans_of
 

@@ -15,7 +15,6 @@ import torch
 
 from affectssm.errors import DataError
 from affectssm.families.dialogue.run_settings import RunSettings
-from affectssm.families.dialogue.stages.build import load_model
 from affectssm.families.dialogue.stages.data import labelled_sessions
 from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.store.card import make_card, read_card
@@ -23,6 +22,7 @@ from affectssm.store.parquet import write_parquet
 from affectssm.timeline.index import WindowIndex, read_windows
 from affectssm.timeline.loader import open_windows
 from affectssm.timeline.stitch import prediction_schema
+from affectssm.training.frame_models import load_model
 from affectssm.training.frames import predict_windows
 from affectssm.training.run_files import CHECKPOINT, read_config
 from affectssm.training.scans import scans_of, with_backends

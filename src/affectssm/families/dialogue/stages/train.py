@@ -11,13 +11,13 @@ import torch
 
 from affectssm.errors import DataError
 from affectssm.families.dialogue.run_settings import RunSettings
-from affectssm.families.dialogue.stages.build import build_model
 from affectssm.families.dialogue.stages.data import training_indexes
 from affectssm.families.dialogue.stages.task import Dialogues
 from affectssm.models.build import parameter_count
 from affectssm.store.card import make_card
 from affectssm.timeline.loader import WindowDataset, open_windows
 from affectssm.training.frame_exchange import ExchangedLabels, Learned
+from affectssm.training.frame_models import build_model
 from affectssm.training.frames import content_of
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState

@@ -1,4 +1,7 @@
-"""A model by name, with fresh weights or with those of a run; which there are: :mod:`affectssm.vocabulary.models`."""
+"""Models with an answer per frame, with fresh weights or with those of a run.
+
+Which there are: :mod:`affectssm.vocabulary.models`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from torch import nn
 from affectssm.settings.base import Strict
 from affectssm.timeline.scaler import Scaler
 from affectssm.training.run_files import CHECKPOINT, below, read_checkpoint, read_config
-from affectssm.vocabulary.models import DIALOGUE_MODELS
+from affectssm.vocabulary.models import FRAME_MODELS
 from affectssm.vocabulary.targets import load_from
 
 
@@ -21,18 +24,18 @@ def build_model(
     feature_dims: Mapping[str, int],
     groups: Mapping[str, Sequence[str]],
 ) -> nn.Module:
-    """Build a model of dialogues with fresh weights, drawn from torch's global generator (seed it before).
+    """Build a model with an answer per frame with fresh weights, drawn from torch's global generator (seed it before).
 
     Args:
-        name: a key of DIALOGUE_MODELS.
+        name: a key of FRAME_MODELS.
         settings: the model's settings object, or its fields.
         feature_dims: dimension of every feature.
-        groups: features of the ``audio`` and of the ``visual`` group.
+        groups: modality group -> its features.
 
     Raises:
         ConfigError: for an unknown name, or groups that name a feature without dimension.
     """
-    cls = load_from(DIALOGUE_MODELS, name, "model")
+    cls = load_from(FRAME_MODELS, name, "model")
     return cls(cls.Settings.model_validate(settings), feature_dims, groups)
 
 
