@@ -27,9 +27,8 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_session(tmp_path: Path) -> None:
     found = read_session_xml(written(tmp_path, SESSION.format(valence=3)))
-    assert (found.session, found.subject, found.is_stimulus, found.media) == ("10", "1", True, "69.avi")
+    assert (found.session, found.subject, found.is_stimulus) == ("10", "1", True)
     assert found.felt == {"valence": 3, "arousal": 7, "dominance": 5}
-    assert found.tracks == ("Part_1_S_Trial5_emotion.bdf", "P1-Rec1-2009_C1 trigger _C_Section_10.avi")
 
 
 @pytest.mark.parametrize("text", ["", "0", "10", "nan", "four"])
@@ -93,7 +92,7 @@ def test_a_session_in_another_encoding_than_it_says(
 ) -> None:
     path = tmp_path / "session.xml"
     text = (
-        SESSION.format(valence="7,5").replace('"utf-8"', f'"{says}"').replace("69.avi", "F\u00fcr Elise.avi")
+        SESSION.format(valence="7,5").replace('"utf-8"', f'"{says}"').replace("elicitation", "f\u00fcr Elise")
     )
     path.write_bytes(text.encode(encoding))
     if (encoding, says) == ("utf-8", "utf-16"):
@@ -101,7 +100,7 @@ def test_a_session_in_another_encoding_than_it_says(
             read_session_xml(path)
         return
     found = read_session_xml(path)
-    assert (found.felt["valence"], found.media) == (7.5, "F\u00fcr Elise.avi")
+    assert (found.felt["valence"], found.experiment) == (7.5, "1. Emotion f\u00fcr Elise")
     assert [code for code, _ in found.problems] == ([problem] if problem else [])
 
 

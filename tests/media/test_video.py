@@ -32,9 +32,8 @@ def test_pictures_arrive_in_order_and_in_colour_or_gray(tmp_path: Path) -> None:
     reader = VideoReader(path)
     brightness = [picture.image.mean() for picture in reader]
     np.testing.assert_allclose(brightness, 20 + 7 * np.arange(10), atol=3)
-    batches = list(VideoReader(path, pixels="gray", size=(32, 24)).batches(4))
-    assert [batch.images.shape for batch in batches] == [(4, 24, 32), (4, 24, 32), (2, 24, 32)]
-    np.testing.assert_array_equal(np.concatenate([batch.index for batch in batches]), np.arange(10))
+    grey = list(VideoReader(path, pixels="gray", size=(32, 24)))
+    assert [(picture.index, picture.image.shape) for picture in grey] == [(n, (24, 32)) for n in range(10)]
     assert reader.notes == []
 
 
@@ -119,7 +118,7 @@ def test_sound_alone_has_no_pictures(tmp_path: Path) -> None:
 @real
 def test_real_clips() -> None:
     info = probe(MEDIA / "face" / "WolfgangLanger_Pexels.mp4")
-    assert (info.video[0].frames, info.video[0].width, info.video[0].height) == (472, 640, 360)
+    assert info.video[0].frames == 472
     assert info.video[0].fps == pytest.approx(24000 / 1001)
     assert info.audio[0].rate == 48000
     reader = VideoReader(MEDIA / "face" / "no_face.mp4", pixels="gray", size=(64, 36))

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from affectssm.errors import ConfigError
-from affectssm.models.baselines.lggnet import LGGNet, default_areas
+from affectssm.models.baselines.lggnet import LGGNet, areas_of
 from affectssm.models.baselines.mambaformer import MambaFormer
 from affectssm.models.baselines.tsception import TSception
 from affectssm.models.bimamba_tta import RELEASED, BiMambaTTA
@@ -109,17 +109,14 @@ def test_the_shortest_segment_that_is_taken_is_answered(cls):
 
 
 def test_lggnets_areas_are_the_rows_of_the_head():
-    areas = default_areas(RELEASED)
+    areas = areas_of(RELEASED)
     assert sorted(map(len, areas)) == sorted([2, 2, 5, 4, 3, 2, 4, 5, 2, 3, 2, 2])
     assert [0, 16] in areas and [7, 25] in areas and [13, 14, 31] in areas  # Fp, T, O
     assert areas[-2:] == [[32, 33], [34, 35]]
-    assert default_areas(CHANNELS) == [[0, 1, 2], [3, 4, 5], [6, 7], [8]]
-    own = LGGNet(
-        LGGNet.Settings(**SMALL[LGGNet]), CHANNELS, RATE, SAMPLES, areas=[[8, 0], [1, 2, 3, 4, 5, 6, 7]]
-    )
-    assert own.averaging.shape == (2, 9) and own.averaging[0, [0, 8]].tolist() == [0.5, 0.5]
-    with pytest.raises(ConfigError, match="0 to 8 once"):
-        LGGNet(LGGNet.Settings(**SMALL[LGGNet]), CHANNELS, RATE, SAMPLES, areas=[[0, 1], [1, 2]])
+    assert areas_of(CHANNELS) == [[0, 1, 2], [3, 4, 5], [6, 7], [8]]
+    averaging = small(LGGNet).averaging
+    assert averaging.shape == (4, 9) and averaging.sum(dim=1).tolist() == pytest.approx([1] * 4)
+    assert averaging[2].tolist() == [0, 0, 0, 0, 0, 0, 0.5, 0.5, 0]
 
 
 def test_lggnets_graph_is_symmetric_and_normalised():

@@ -74,11 +74,6 @@ class BiMTTA(Method):
         super().check(model)
         selection.require(self.name, model, ["modality_heads"], least=2)
 
-    def collect(self) -> selection.Parameters:
-        roles = selection.roles(self.model)
-        parts = [*roles["first_conv"], *roles["fusion_in"], *selection.norms(self.model)]
-        return selection.parameters(self.model, parts)
-
     def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         left = torch.ones(len(output.logits), dtype=torch.bool, device=output.logits.device)
         updates, used = 0, 0

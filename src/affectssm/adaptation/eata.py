@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affectssm.adaptation import losses, selection
+from affectssm.adaptation import losses
 from affectssm.adaptation.method import Method
 from affectssm.errors import ConfigError
 from affectssm.models.segments import SegmentOutput, Segments
@@ -45,9 +45,6 @@ class EATA(Method):
                 )
             self.fisher = self._information(source)
         self.anchors = {name: p.detach().clone() for name, p in self.collect().items()}
-
-    def collect(self) -> selection.Parameters:
-        return selection.parameters(self.model, selection.norms(self.model))
 
     def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         margin = self.settings.eata.entropy_margin * math.log(output.logits.shape[1])

@@ -80,8 +80,8 @@ class Method:
             parameter.requires_grad_(True)
 
     def collect(self) -> selection.Parameters:
-        """The parameters the method changes, by name."""
-        return {}
+        """The parameters the method changes, by name: those of what it needs."""
+        return selection.parameters(self.model, self.needs)
 
     def adapt(self, segments: Segments) -> Adapted:
         """Answer a batch, learn from it, answer it again."""

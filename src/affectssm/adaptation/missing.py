@@ -78,19 +78,16 @@ class Masks:
             )
         kept = torch.from_numpy(self.present[[rows[name] for name in segments]])
         parts = kept.split(units_by_modality(self.unit, self.channels, self.samples), dim=1)
+        ordered = [(name, values[name]) for name in self.channels]
         return {
             name: x.masked_fill(~self._shaped(part, name).to(x.device), 0)
-            for (name, x), part in zip(_ordered(values, self.channels), parts, strict=True)
+            for (name, x), part in zip(ordered, parts, strict=True)
         }
 
     def _shaped(self, part: Tensor, modality: str) -> Tensor:
         if self.unit == "sample":
             return part.unflatten(1, (self.channels[modality], self.samples))
         return part.unsqueeze(2)
-
-
-def _ordered(values: Segments, channels: Mapping[str, int]) -> list[tuple[str, Tensor]]:
-    return [(name, values[name]) for name in channels]
 
 
 def units_by_modality(unit: Unit, channels: Mapping[str, int], samples: int) -> list[int]:

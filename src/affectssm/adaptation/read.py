@@ -6,7 +6,7 @@ input and output projections take that place.
 
 from __future__ import annotations
 
-from affectssm.adaptation import losses, selection
+from affectssm.adaptation import losses
 from affectssm.adaptation.method import Method
 from affectssm.models.segments import SegmentOutput, Segments
 
@@ -16,10 +16,6 @@ class READ(Method):
 
     name = "read"
     needs = ("fusion_in", "fusion_out")
-
-    def collect(self) -> selection.Parameters:
-        roles = selection.roles(self.model)
-        return selection.parameters(self.model, [*roles["fusion_in"], *roles["fusion_out"]])
 
     def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         own, logits = self.settings.read, output.logits

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -18,15 +17,17 @@ def norms(model: nn.Module) -> list[_BatchNorm]:
     return [m for m in model.modules() if isinstance(m, _BatchNorm) and m.affine]
 
 
-def roles(model: nn.Module) -> dict[str, list[nn.Module]]:
-    """The modules a model names by role; none where it names none."""
-    found = getattr(model, "roles", None)
-    return found() if callable(found) else {}
+def modules(model: nn.Module, name: str) -> list[nn.Module]:
+    """The BatchNorms for ``norms``, else the modules that the model names by this role, if it names any."""
+    if name == "norms":
+        return [*norms(model)]
+    roles = getattr(model, "roles", None)
+    return roles().get(name, []) if callable(roles) else []
 
 
-def parameters(model: nn.Module, modules: Iterable[nn.Module]) -> Parameters:
-    """Name -> parameter of the given modules, each once, in the model's order."""
-    wanted = {id(p) for p in chain.from_iterable(m.parameters() for m in modules)}
+def parameters(model: nn.Module, names: Iterable[str]) -> Parameters:
+    """Name -> parameter of the modules under some names, each once, in the model's order."""
+    wanted = {id(p) for name in names for m in modules(model, name) for p in m.parameters()}
     return {name: p for name, p in model.named_parameters() if id(p) in wanted}
 
 
@@ -43,7 +44,7 @@ def require(method: str, model: nn.Module, needed: Iterable[str], least: int = 1
         ConfigError: naming the first thing that is missing.
     """
     for name in needed:
-        found: Sequence[nn.Module] = norms(model) if name == "norms" else roles(model).get(name, [])
+        found = modules(model, name)
         if len(found) < least:
             raise ConfigError(
                 f"adaptation by {method} of {type(model).__name__}",

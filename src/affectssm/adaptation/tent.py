@@ -6,7 +6,7 @@ for all methods alike. Its BatchNorms are 2-D alone, here of any dimension.
 
 from __future__ import annotations
 
-from affectssm.adaptation import losses, selection
+from affectssm.adaptation import losses
 from affectssm.adaptation.method import Method
 from affectssm.models.segments import SegmentOutput, Segments
 
@@ -16,9 +16,6 @@ class Tent(Method):
 
     name = "tent"
     needs = ("norms",)
-
-    def collect(self) -> selection.Parameters:
-        return selection.parameters(self.model, selection.norms(self.model))
 
     def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         made = self.step(losses.entropy(output.logits).mean())

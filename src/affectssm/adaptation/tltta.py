@@ -34,11 +34,6 @@ class TLTTA(Method):
         if self.settings.tltta.entropy_of == "modalities":
             selection.require(self.name, model, ["modality_heads"])
 
-    def collect(self) -> selection.Parameters:
-        roles = selection.roles(self.model)
-        parts = [module for role in ("intra_out", "fusion_in", "fusion_out") for module in roles[role]]
-        return selection.parameters(self.model, [*selection.norms(self.model), *parts])
-
     def update(self, segments: Segments, output: SegmentOutput) -> tuple[int, int]:
         own, logits = self.settings.tltta, output.logits
         made = self.step(self._entropy(segments, output) + own.diversity_weight * losses.diversity(logits))

@@ -43,7 +43,8 @@ def note_absent(people: list[Person], kinds: Iterable[str], log: FaultLog) -> No
     for kind, sibling in _SIBLINGS.items():
         shipped = any(sibling in person.sources for person in people)
         if shipped and not any(kind in person.sources for person in people):
-            _add(log, "missing_stream", kind, "no participant has it", "a stream that is not used here")
+            expected = "a stream that is not used here"
+            log.about().add("missing_stream", kind, "no participant has it", expected, "ignored")
 
 
 def _note_labels(people: list[Person], log: FaultLog) -> None:
@@ -55,30 +56,18 @@ def _note_labels(people: list[Person], log: FaultLog) -> None:
         everyone = sum(person.split == split for person in people)
         if is_test_split(split) and len(without) == everyone:
             found = f"none of {everyone} participants of {split}"
-            _add(log, "labels_withheld", "annotation", found, "labels below the root or ground_truth")
+            expected = "labels below the root or ground_truth"
+            log.about().add("labels_withheld", "annotation", found, expected, "ignored")
             continue
         for person in without:
-            _add(log, "missing_annotation", "annotation", "no file", "an engagement annotation", person)
+            notes = log.about(person.recording, person.participant)
+            notes.add("missing_annotation", "annotation", "no file", "an engagement annotation", "ignored")
 
 
 def _note_kind(kind: str, code: str, expected: str, people: list[Person], log: FaultLog) -> None:
     without = [person for person in people if kind not in person.sources and kind not in person.measured]
     if len(without) == len(people):
-        _add(log, code, kind, "no participant has it", expected)
+        log.about().add(code, kind, "no participant has it", expected, "ignored")
         return
     for person in without:
-        _add(log, code, kind, "no file", expected, person)
-
-
-def _add(
-    log: FaultLog, code: str, kind: str, found: str, expected: str, person: Person | None = None
-) -> None:
-    log.add(
-        code,
-        recording=person.recording if person else "",
-        participant=person.participant if person else "",
-        stream=kind.removeprefix("extra/"),
-        found=found,
-        expected=expected,
-        action="ignored",
-    )
+        log.about(person.recording, person.participant).add(code, kind, "no file", expected, "ignored")

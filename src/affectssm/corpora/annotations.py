@@ -17,7 +17,7 @@ import numpy as np
 
 from affectssm.corpora.manifest import LABEL_HZ
 from affectssm.media.spacing import gather
-from affectssm.media.text import Text, number, quoted, read_text
+from affectssm.media.text import number, quoted, read_text
 from affectssm.store.faults import Action
 
 _NAN = re.compile(r"[+-]?(nan(\(\w*\))?|1\.#(ind|qnan|snan)\w*)", re.IGNORECASE)
@@ -191,7 +191,7 @@ def read_lines(path: Path) -> tuple[list[str], list[tuple[str, str]]]:
     Raises:
         DataError: the file cannot be opened.
     """
-    text = _read(path)
+    text = read_text(path, limit=MAX_BYTES)
     return text.lines, text.problems
 
 
@@ -279,7 +279,3 @@ def _text_and_confidence(rest: str, mark: str) -> tuple[str, float]:
     text, separator, confidence = rest.rpartition(mark)
     value = number(confidence) if separator else None
     return (rest.strip(), 1.0) if value is None else (text.strip(), value)
-
-
-def _read(path: Path) -> Text:
-    return read_text(path, limit=MAX_BYTES)

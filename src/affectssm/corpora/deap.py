@@ -12,14 +12,14 @@ from pathlib import Path
 
 from affectssm.corpora import deap_original, deap_preprocessed
 from affectssm.corpora.complete import RATINGS, SIGNALS, Look, Whole, copies_of
-from affectssm.corpora.deap_ratings import RatingsTable, note_ratings, read_ratings
+from affectssm.corpora.deap_ratings import RatedTrial, RatingsTable, note_ratings, read_ratings
 from affectssm.corpora.listing import Entry, Listing, check_root, walk
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.trial_manifest import Trial, first_of, manifest_of, note_strays
 from affectssm.errors import ConfigError, DataError, UnexpectedError
 from affectssm.settings.corpora import DeapSettings
 from affectssm.store.boundary import boundary
-from affectssm.store.faults import FaultLog
+from affectssm.store.faults import FaultLog, Notes
 from affectssm.vocabulary.corpora import CORPORA
 
 TABLE = "participant_ratings.csv"
@@ -60,16 +60,11 @@ def discover(root: Path, ground_truth: Path | None, settings: DeapSettings) -> M
     table = _ratings(root, found, settings.variant, log)
     trials: list[Trial] = []
     for number, entries in sorted(found.subjects.items()):
-        entry = first_of(entries, f"s{number:02d}", log)
-        usable = _trials_of(root, entry, number, found, table, settings.variant, log)
+        notes = log.about(participant=f"s{number:02d}")
+        usable = _trials_of(root, first_of(entries, notes), found, table.of(number), settings.variant, notes)
         if not usable:
-            log.add(
-                "subject_missing",
-                participant=f"s{number:02d}",
-                found="no trial that can be used",
-                expected=f"{deap_preprocessed.TRIALS} trials",
-                action="quarantined",
-            )
+            expected = f"{deap_preprocessed.TRIALS} trials"
+            notes.add("subject_missing", "", "no trial that can be used", expected, "quarantined")
         trials += usable
     return manifest_of(
         "deap", listing, trials, settings, log, f"**/s<NN>{SUFFIX[settings.variant]}, **/{TABLE}"
@@ -89,19 +84,16 @@ def whole(settings: DeapSettings) -> Whole:
 
 
 def _trials_of(
-    root: Path, entry: Entry, number: int, found: Found, table: RatingsTable, variant: str, log: FaultLog
+    root: Path, entry: Entry, found: Found, rated: list[RatedTrial], variant: str, notes: Notes
 ) -> list[Trial]:
     """The trials of one subject's file; none, and a fault, where it does what no reader foresaw."""
     try:
         with boundary(root / entry.rel):
             if variant == "preprocessed":
-                return deap_preprocessed.trials_of(root, entry, number, table, log)
-            return deap_original.trials_of(root, entry, number, found.tables[0], table, log)
+                return deap_preprocessed.trials_of(root, entry, rated, notes)
+            return deap_original.trials_of(root, entry, found.tables[0], rated, notes)
     except DataError as error:
-        log.add(
-            error.code or "unreadable_file", participant=f"s{number:02d}", found=error.found,
-            expected=error.expected, action="quarantined",
-        )  # fmt: skip
+        notes.caught(error)
         return []
 
 
@@ -132,7 +124,7 @@ def _ratings(root: Path, found: Found, variant: str, log: FaultLog) -> RatingsTa
                 "unpack metadata_csv.zip below the root, or set corpora.deap.variant to preprocessed",
             )
         return RatingsTable({})
-    path = root / first_of(found.tables, "", log).rel
+    path = root / first_of(found.tables, log.about()).rel
     try:
         with boundary(path):
             table = read_ratings(path)
@@ -140,9 +132,7 @@ def _ratings(root: Path, found: Found, variant: str, log: FaultLog) -> RatingsTa
     except UnexpectedError as error:
         if variant == "original":  # without it nobody knows which video was shown when
             raise
-        log.add(
-            error.code, stream="ratings", found=error.found, expected=error.expected, action="quarantined"
-        )
+        log.about().caught(error, "ratings")
         return RatingsTable({})
     return table
 
@@ -150,11 +140,5 @@ def _ratings(root: Path, found: Found, variant: str, log: FaultLog) -> RatingsTa
 def _note_faces(found: Found, log: FaultLog) -> None:
     for number in sorted(found.subjects) if found.faces else ():
         if found.faces[number] < deap_preprocessed.TRIALS:
-            log.add(
-                "face_video_missing",
-                participant=f"s{number:02d}",
-                stream="video",
-                found=f"{found.faces[number]} face videos",
-                expected=str(deap_preprocessed.TRIALS),
-                action="ignored",
-            )
+            notes, videos = log.about(participant=f"s{number:02d}"), f"{found.faces[number]} face videos"
+            notes.add("face_video_missing", "video", videos, str(deap_preprocessed.TRIALS), "ignored")

@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from affectssm.corpora.channels import COLUMNS, PREPROCESSED, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, SCALE
-from affectssm.corpora.deap_ratings import RatingsTable
+from affectssm.corpora.deap_ratings import RatedTrial
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.trial_manifest import Trial
-from affectssm.errors import DataError
 from affectssm.media.pickles import read_pickle
 from affectssm.media.probe import MediaError
-from affectssm.store.boundary import boundary
-from affectssm.store.faults import FaultLog
+from affectssm.store.faults import Notes
 
 TRIALS = 40
 BASELINE_S, STIMULUS_S = 3.0, 60.0
@@ -25,24 +23,21 @@ _SHAPE = (
 _COPY = "copy the file again from the owner's download"
 
 
-def trials_of(root: Path, entry: Entry, number: int, table: RatingsTable, log: FaultLog) -> list[Trial]:
-    """The trials of one .dat, which lie in the order of the videos."""
-    subject = f"s{number:02d}"
-    try:
-        with boundary(root / entry.rel):
-            data, labels = read_dat(root / entry.rel)
-    except DataError as error:
-        code = error.code or "unreadable_file"
-        log.add(code, participant=subject, found=error.found, expected=error.expected, action="quarantined")
-        return []
-    videos = _videos(len(data), labels, subject, table, number, log)
-    _note_labels(labels, videos, subject, table, number, log)
+def trials_of(root: Path, entry: Entry, rated: list[RatedTrial], notes: Notes) -> list[Trial]:
+    """The trials of one .dat, which lie in the order of the videos.
+
+    Raises:
+        DataError: as :func:`read_dat`.
+    """
+    data, labels = read_dat(root / entry.rel)
+    videos = _videos(len(data), labels, rated, notes)
+    _note_labels(labels, videos, rated, notes)
     dims = {kind: len(columns) for kind, columns in COLUMNS.items()}
     seconds = PREPROCESSED_SAMPLES / PREPROCESSED_HZ
     return [
         Trial(
-            recording=f"{subject}_v{video:02d}",
-            participant=subject,
+            recording=f"{notes.participant}_v{video:02d}",
+            participant=notes.participant,
             signals=entry,
             ratings=entry,
             dims=dims,
@@ -81,11 +76,9 @@ def read_dat(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return data, labels
 
 
-def _videos(
-    count: int, labels: np.ndarray, subject: str, table: RatingsTable, number: int, log: FaultLog
-) -> list[int]:
+def _videos(count: int, labels: np.ndarray, rated: list[RatedTrial], notes: Notes) -> list[int]:
     """Which video each trial of a file belongs to; told by the ratings where some trials are missing."""
-    rated = sorted(table.of(number), key=lambda trial: trial.video)
+    rated = sorted(rated, key=lambda trial: trial.video)
     expected = len(rated) or TRIALS
     if count == expected:
         return [trial.video for trial in rated] or list(range(1, count + 1))
@@ -93,13 +86,8 @@ def _videos(
         labels, [[trial.ratings.get(name, np.nan) for name in _LABELS] for trial in rated]
     )
     how = "found by their ratings" if told else "numbered by their place in the file"
-    log.add(
-        "trials_missing",
-        participant=subject,
-        found=f"{count} trials, whose videos were {how}",
-        expected=f"{expected} trials",
-        action="decided",
-    )
+    found = f"{count} trials, whose videos were {how}"
+    notes.add("trials_missing", "", found, f"{expected} trials", "decided")
     return [rated[place].video for place in told] if told else list(range(1, count + 1))
 
 
@@ -117,11 +105,9 @@ def _told_by_ratings(labels: np.ndarray, rated: list[list[float]]) -> list[int] 
     return places if len(places) == len(labels) and places == sorted(set(places)) else None
 
 
-def _note_labels(
-    labels: np.ndarray, videos: list[int], subject: str, table: RatingsTable, number: int, log: FaultLog
-) -> None:
+def _note_labels(labels: np.ndarray, videos: list[int], trials: list[RatedTrial], notes: Notes) -> None:
     """Report labels that are no ratings, and labels that are not those of the table."""
-    rated = {trial.video: trial.ratings for trial in table.of(number)}
+    rated = {trial.video: trial.ratings for trial in trials}
     missing, differ = [], []
     for video, row in zip(videos, labels, strict=True):
         for name, value in zip(_LABELS, row, strict=True):
@@ -129,17 +115,13 @@ def _note_labels(
                 missing.append(f"{name} of video {video}: {value:g}")
             elif abs(rated.get(video, {}).get(name, value) - value) >= 0.02:
                 differ.append(f"{name} of video {video}: {value:g}, in the table {rated[video][name]:g}")
-    for code, found, expected in (
-        ("rating_missing", missing, f"ratings from {SCALE[0]:g} to {SCALE[1]:g}"),
-        ("ratings_differ", differ, "the ratings of the table of ratings; the file's own count"),
-    ):
-        if found:
-            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-            log.add(
-                code,
-                participant=subject,
-                stream="ratings",
-                found="; ".join(found[:5]) + more,
-                expected=expected,
-                action="masked" if code == "rating_missing" else "decided",
-            )
+    if missing:
+        expected = f"ratings from {SCALE[0]:g} to {SCALE[1]:g}"
+        notes.add("rating_missing", "ratings", _first(missing), expected, "masked")
+    if differ:
+        expected = "the ratings of the table of ratings; the file's own count"
+        notes.add("ratings_differ", "ratings", _first(differ), expected, "decided")
+
+
+def _first(found: list[str]) -> str:
+    return "; ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")

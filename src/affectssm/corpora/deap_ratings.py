@@ -17,7 +17,7 @@ from pathlib import Path
 from affectssm.corpora.channels import SCALE
 from affectssm.media.probe import MediaError
 from affectssm.media.text import number, quoted, read_text
-from affectssm.store.faults import FaultLog
+from affectssm.store.faults import FaultLog, Notes
 
 MAX_BYTES = 16 << 20  # the owner's table has 100 kB
 DIMENSIONS = ("valence", "arousal", "dominance", "liking", "familiarity")
@@ -107,23 +107,20 @@ def read_ratings(path: Path) -> RatingsTable:
 
 def note_ratings(table: RatingsTable, log: FaultLog) -> None:
     """Report what is missing in the table."""
+    notes = log.about()
     for code, found in table.problems:
-        log.add(code, stream="ratings", found=found, expected="text in UTF-8", action="decided")
+        notes.add(code, "ratings", found, "text in UTF-8", "decided")
     if table.bad_lines:
         at, line = table.bad_lines[0]
         numbers = ", ".join(str(at) for at, _ in table.bad_lines[:20])
-        log.add(
-            "ratings_unparsable",
-            stream="ratings",
-            found=f"lines {numbers}; line {at} is {quoted(line)}",
-            expected=f"numbers under {EXPECTED}, a trial and a video once a participant",
-            action="ignored",
-        )
+        expected = f"numbers under {EXPECTED}, a trial and a video once a participant"
+        found = f"lines {numbers}; line {at} is {quoted(line)}"
+        notes.add("ratings_unparsable", "ratings", found, expected, "ignored")
     for participant, trials in table.by_participant.items():
-        _note_participant(participant, trials, log)
+        _note_participant(trials, log.about(participant=f"s{participant:02d}"))
 
 
-def _note_participant(participant: int, trials: list[RatedTrial], log: FaultLog) -> None:
+def _note_participant(trials: list[RatedTrial], notes: Notes) -> None:
     """Report, by dimension, ratings that are not there and texts that are none."""
     for name in DIMENSIONS:
         without = [
@@ -140,14 +137,7 @@ def _note_participant(participant: int, trials: list[RatedTrial], log: FaultLog)
                 example = f"of video {alike[0][0]}: {quoted(alike[0][1])}"
                 rows.append((code, f"{name} of {len(alike)} of {len(trials)} trials; {example}"))
         for code, found in rows:
-            log.add(
-                code,
-                participant=f"s{participant:02d}",
-                stream="ratings",
-                found=found,
-                expected=f"a rating from {SCALE[0]:g} to {SCALE[1]:g}",
-                action="masked",
-            )
+            notes.add(code, "ratings", found, f"a rating from {SCALE[0]:g} to {SCALE[1]:g}", "masked")
 
 
 def _columns(header: str) -> tuple[str, list[str]]:

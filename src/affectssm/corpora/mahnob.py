@@ -23,7 +23,7 @@ from affectssm.media.edf import SignalFile
 from affectssm.media.text import number, quoted
 from affectssm.settings.corpora import TrialCorpusSettings
 from affectssm.store.boundary import boundary
-from affectssm.store.faults import Action, FaultLog
+from affectssm.store.faults import Action, FaultLog, Notes
 from affectssm.store.ids import is_id
 from affectssm.vocabulary.corpora import CORPORA
 
@@ -84,15 +84,17 @@ class _Finder:
             with boundary(f"session {session.folder}"):
                 return self._trial(session)
         except DataError as error:
-            self._fault(error.code or "unreadable_file", session, "", error.found, error.expected)
+            self.log.about(session.folder).caught(error)
             return None
 
     def _trial(self, session: Session) -> Trial | None:
         if session.tagging and not session.emotion:
             self.tagging.append(session.folder)
             return None
+        notes = self.log.about(session.folder)
         if not session.xml:
-            self._fault("missing_annotation", session, "", "no session.xml", "one in every session folder")
+            expected = "one in every session folder"
+            notes.add("missing_annotation", "", "no session.xml", expected, "quarantined")
             return None
         xml = read_session_xml(self.root / session.xml[0].rel)
         if not session.emotion and "tagging" in xml.experiment.lower():
@@ -100,51 +102,34 @@ class _Finder:
             return None
         subject = f"P{xml.subject}"
         if not is_id(subject):
-            self._fault("unsafe_id", session, "", ascii(xml.subject), "the subject's number")
+            notes.add("unsafe_id", "", ascii(xml.subject), "the subject's number", "quarantined")
             return None
         self.subjects.add(subject)
+        notes = self.log.about(session.folder, subject)
         for code, found in xml.problems:
-            self._fault(code, session, subject, found, "text in the encoding that its XML says", "decided")
+            notes.add(code, "", found, "text in the encoding that its XML says", "decided")
         if self._is_neutral(session, xml):
             self.neutral[subject] += 1
             return None
         if not session.emotion:
-            self._fault("missing_stream", session, subject, "no .bdf", "Part_<s>_S_Trial<k>_emotion.bdf")
+            notes.add("missing_stream", "", "no .bdf", "Part_<s>_S_Trial<k>_emotion.bdf", "quarantined")
             return None
-        entry = first_of(session.emotion, subject, self.log)
-        self._compare_names(session, xml, entry, subject)
-        return self._cut(session, xml, entry, subject) if self._rated(session, xml, subject) else None
+        entry = first_of(session.emotion, self.log.about(participant=subject))
+        _compare_names(session, xml, entry, notes)
+        return self._cut(session, entry, notes) if _rated(xml, notes) else None
 
     def note_counts(self, usable: set[str]) -> None:
         """Report neutral clips a subject, tagging sessions, and subjects of whom nothing is left."""
         for subject, count in sorted(self.neutral.items()):
-            self.log.add(
-                "neutral_trials", participant=subject, found=f"{count} neutral clips",
-                expected="stimuli that were rated", action="ignored",
-            )  # fmt: skip
+            notes = self.log.about(participant=subject)
+            notes.add("neutral_trials", "", f"{count} neutral clips", "stimuli that were rated", "ignored")
         if self.tagging:
-            self.log.add(
-                "tagging_sessions", found=f"{len(self.tagging)} sessions, the first {self.tagging[0]}",
-                expected="sessions of the emotion experiment", action="ignored",
-            )  # fmt: skip
+            found = f"{len(self.tagging)} sessions, the first {self.tagging[0]}"
+            expected = "sessions of the emotion experiment"
+            self.log.about().add("tagging_sessions", "", found, expected, "ignored")
         for subject in sorted(self.subjects - usable):
-            self.log.add(
-                "subject_missing", participant=subject, found="no trial that can be used", expected="20 trials",
-                action="quarantined",
-            )  # fmt: skip
-
-    def _fault(
-        self,
-        code: str,
-        session: Session,
-        subject: str,
-        found: str,
-        expected: str,
-        action: Action = "quarantined",
-    ) -> None:
-        self.log.add(
-            code, recording=session.folder, participant=subject, found=found, expected=expected, action=action
-        )
+            notes = self.log.about(participant=subject)
+            notes.add("subject_missing", "", "no trial that can be used", "20 trials", "quarantined")
 
     @staticmethod
     def _is_neutral(session: Session, xml: SessionXml) -> bool:
@@ -153,55 +138,20 @@ class _Finder:
             return all(match and match["kind"].upper() == "N" for match in map(signals_name, session.emotion))
         return not xml.is_stimulus
 
-    def _compare_names(self, session: Session, xml: SessionXml, entry: Entry, subject: str) -> None:
-        """The session's own subject counts; a folder, an id and a file name that disagree are reported."""
-        match = signals_name(entry)
-        apart = []
-        if match and match["subject"] != xml.subject:
-            apart.append(f"signals of subject {match['subject']}")
-        if match and xml.subject.isdecimal():
-            expected = SESSIONS_A_SUBJECT * (int(xml.subject) - 1) + 2 * int(match["trial"])
-            if expected != int(session.folder):
-                apart.append(f"trial {match['trial']}, whose folder would be {expected}")
-        if xml.session and xml.session != session.folder:
-            apart.append(f"sessionId {xml.session}")
-        if apart:
-            expected_text = f"folder {session.folder}, subject {xml.subject}, as its session.xml says"
-            self._fault("session_id_odd", session, subject, "; ".join(apart), expected_text, "decided")
-
-    def _rated(self, session: Session, xml: SessionXml, subject: str) -> bool:
-        """Whether there is a rating to learn from."""
-        scale = f"ratings from {SCALE[0]:g} to {SCALE[1]:g}"
-        missing = [name for name in ("valence", "arousal") if name not in xml.felt]
-        for name, text in xml.unusable.items():
-            code = "ratings_unparsable" if number(text) is None else "rating_missing"
-            if text.strip() and (code == "ratings_unparsable" or name not in missing):
-                self._fault(code, session, subject, f"{name} {quoted(text)}", scale, "masked")
-        if missing:
-            texts = [
-                f"{name} {quoted(xml.unusable[name])}" if name in xml.unusable else f"no {name}"
-                for name in missing
-            ]
-            action: Action = "quarantined" if len(missing) == 2 else "masked"
-            self._fault("rating_missing", session, subject, ", ".join(texts), scale, action)
-        return len(missing) < 2
-
-    def _cut(self, session: Session, xml: SessionXml, entry: Entry, subject: str) -> Trial | None:
-        file = checked_file(self.root / entry.rel, "mahnob", subject, session.folder, RATE, self.log)
-        if file is None:
-            return None
+    def _cut(self, session: Session, entry: Entry, notes: Notes) -> Trial | None:
         try:
             with boundary(self.root / entry.rel):
-                dims, rate = checked_kinds(file, "mahnob", subject, session.folder, self.log)
-                span = self._span(session, file, subject)
+                file = checked_file(self.root / entry.rel, "mahnob", RATE, notes)
+                dims, rate = checked_kinds(file, "mahnob", notes)
+                span = _span(file, notes)
         except DataError as error:
-            self._fault(error.code or "unreadable_file", session, subject, error.found, error.expected)
+            notes.caught(error)
             return None
         if span is None or not dims:
             return None
         return Trial(
             recording=session.folder,
-            participant=subject,
+            participant=notes.participant,
             signals=entry,
             ratings=session.xml[0],
             dims=dims,
@@ -211,27 +161,55 @@ class _Finder:
             stimulus_s=span[1] - span[0],
         )
 
-    def _span(self, session: Session, file: SignalFile, subject: str) -> tuple[float, float] | None:
-        """When the stimulus begins and ends, in seconds: the two pulses of the status channel."""
-        edges = [event.sample / file.status.rate for event in file.events(STATUS_MASK["mahnob"])]
-        if len(edges) != 2:
-            times = ", ".join(f"{edge:.2f}" for edge in edges[:6])
-            found = f"{len(edges)} pulses" + (f" (at {times} s)" if edges else "")
-            self._fault(
-                "status_edges", session, subject, found, "two: the stimulus begins, the stimulus ends"
-            )
-            return None
-        if abs(edges[0] - BASELINE_S) > 1:
-            self._fault(
-                "baseline_unexpected",
-                session,
-                subject,
-                f"at {edges[0]:.2f} s",
-                f"at {BASELINE_S:g} s",
-                "decided",
-            )
-        if edges[1] - edges[0] < SHORTEST_S:
-            found = f"a stimulus of {edges[1] - edges[0]:.2f} s"
-            self._fault("signal_too_short", session, subject, found, f"at least {SHORTEST_S:g} s")
-            return None
-        return edges[0], edges[1]
+
+def _compare_names(session: Session, xml: SessionXml, entry: Entry, notes: Notes) -> None:
+    """The session's own subject counts; a folder, an id and a file name that disagree are reported."""
+    match = signals_name(entry)
+    apart = []
+    if match and match["subject"] != xml.subject:
+        apart.append(f"signals of subject {match['subject']}")
+    if match and xml.subject.isdecimal():
+        expected = SESSIONS_A_SUBJECT * (int(xml.subject) - 1) + 2 * int(match["trial"])
+        if expected != int(session.folder):
+            apart.append(f"trial {match['trial']}, whose folder would be {expected}")
+    if xml.session and xml.session != session.folder:
+        apart.append(f"sessionId {xml.session}")
+    if apart:
+        own = f"folder {session.folder}, subject {xml.subject}, as its session.xml says"
+        notes.add("session_id_odd", "", "; ".join(apart), own, "decided")
+
+
+def _rated(xml: SessionXml, notes: Notes) -> bool:
+    """Whether there is a rating to learn from."""
+    scale = f"ratings from {SCALE[0]:g} to {SCALE[1]:g}"
+    missing = [name for name in ("valence", "arousal") if name not in xml.felt]
+    for name, text in xml.unusable.items():
+        code = "ratings_unparsable" if number(text) is None else "rating_missing"
+        if text.strip() and (code == "ratings_unparsable" or name not in missing):
+            notes.add(code, "", f"{name} {quoted(text)}", scale, "masked")
+    if missing:
+        texts = [
+            f"{name} {quoted(xml.unusable[name])}" if name in xml.unusable else f"no {name}"
+            for name in missing
+        ]
+        action: Action = "quarantined" if len(missing) == 2 else "masked"
+        notes.add("rating_missing", "", ", ".join(texts), scale, action)
+    return len(missing) < 2
+
+
+def _span(file: SignalFile, notes: Notes) -> tuple[float, float] | None:
+    """When the stimulus begins and ends, in seconds: the two pulses of the status channel."""
+    edges = [event.sample / file.status.rate for event in file.events(STATUS_MASK["mahnob"])]
+    if len(edges) != 2:
+        times = ", ".join(f"{edge:.2f}" for edge in edges[:6])
+        found = f"{len(edges)} pulses" + (f" (at {times} s)" if edges else "")
+        expected = "two: the stimulus begins, the stimulus ends"
+        notes.add("status_edges", "", found, expected, "quarantined")
+        return None
+    if abs(edges[0] - BASELINE_S) > 1:
+        notes.add("baseline_unexpected", "", f"at {edges[0]:.2f} s", f"at {BASELINE_S:g} s", "decided")
+    if edges[1] - edges[0] < SHORTEST_S:
+        found = f"a stimulus of {edges[1] - edges[0]:.2f} s"
+        notes.add("signal_too_short", "", found, f"at least {SHORTEST_S:g} s", "quarantined")
+        return None
+    return edges[0], edges[1]

@@ -72,11 +72,7 @@ def _once(sessions: list[Session], log: FaultLog) -> list[Session]:
             by_folder[session.folder].append(session)
     for folder, several in by_folder.items():
         if len(several) > 1:
-            log.add(
-                "duplicate_recording",
-                recording=folder,
-                found=f"{len(several)} folders of this number",
-                expected="one; the first in the order of paths was taken",
-                action="decided",
-            )
+            expected = "one; the first in the order of paths was taken"
+            found = f"{len(several)} folders of this number"
+            log.about(folder).add("duplicate_recording", "", found, expected, "decided")
     return [by_folder[folder][0] for folder in sorted(by_folder, key=lambda name: (int(name), name))]

@@ -30,8 +30,6 @@ class SessionXml:
         felt: dimension -> rating from 1 to 9, with a decimal point or comma; those that are absent or no such number
             are left out.
         unusable: dimension -> what stands there instead of a rating.
-        media: name of the stimulus.
-        tracks: the file names of the tracks.
         problems: (fault code, what was found) where the text is not in the encoding that XML says.
     """
 
@@ -41,8 +39,6 @@ class SessionXml:
     experiment: str
     felt: Mapping[str, float]
     unusable: Mapping[str, str]
-    media: str
-    tracks: tuple[str, ...]
     problems: tuple[tuple[str, str], ...] = ()
 
 
@@ -76,8 +72,6 @@ def read_session_xml(path: Path | str) -> SessionXml:
         experiment=root.get("experimentType", "").strip(),
         felt=felt,
         unusable=unusable,
-        media=root.get("mediaFile", "").strip(),
-        tracks=tuple(track.get("filename", "") for track in root.iter("track")),
         problems=problems,
     )
 

@@ -60,7 +60,8 @@ class Measurer:
     """
 
     def __init__(self, person: Person, labels: Reader, log: FaultLog) -> None:
-        self.person, self.labels, self.log = person, labels, log
+        self.person, self.labels = person, labels
+        self.notes = log.about(person.recording, person.participant)
 
     def measure(self) -> None:
         """Fill the participant's `measured`, without the sources that cannot be used."""
@@ -82,18 +83,6 @@ class Measurer:
         """Return what a video and a sound file hold, by kind; the sound is the video's where it has no file."""
         return {kind: held for kind, held in self._media().items() if self._believable(kind, held)}
 
-    def fault(self, code: str, stream: str, found: str, expected: str, action: Action) -> None:
-        """Add a fault of this participant."""
-        self.log.add(
-            code,
-            recording=self.person.recording,
-            participant=self.person.participant,
-            stream=stream.removeprefix("extra/"),
-            found=found,
-            expected=expected,
-            action=action,
-        )
-
     def _read(self, kind: str, code: str, reader: Callable[[Path], T], action: Action) -> T | None:
         """Return what a reader makes of a source's file; None, and a fault, where it cannot be read."""
         path = self.person.sources[kind].path
@@ -101,7 +90,7 @@ class Measurer:
             with boundary(path):
                 return reader(path)
         except DataError as error:
-            self.fault(error.code or code, kind, error.found, error.expected, action)
+            self.notes.add(error.code or code, kind, error.found, error.expected, action)
             return None
 
     def _label(self) -> Measured | None:
@@ -117,9 +106,9 @@ class Measurer:
             return None
         rows, problems, usable = found
         for code, problem in problems:
-            self.fault(code, "annotation", problem, EXPECTED_LABEL, LABEL_ACTIONS[code])
+            self.notes.add(code, "annotation", problem, EXPECTED_LABEL, LABEL_ACTIONS[code])
         if is_test_split(self.person.split) and not usable:
-            self.fault("label_empty", "annotation", "no line", EXPECTED_LABEL, "quarantined")
+            self.notes.add("label_empty", "annotation", "no line", EXPECTED_LABEL, "quarantined")
         return Measured(source, LABEL_HZ, rows, 1, rows / LABEL_HZ) if usable else None
 
     def _media(self) -> dict[str, Measured]:
@@ -133,9 +122,9 @@ class Measurer:
                 end = info.start + info.duration
                 found["video"] = Measured(sources["video"], info.fps, info.frames, 0, end, info.start)
             else:
-                self.fault("empty_media", "video", "no picture", "one at least", "quarantined")
+                self.notes.add("empty_media", "video", "no picture", "one at least", "quarantined")
         elif video is not None:
-            self.fault(
+            self.notes.add(
                 "no_video_stream", "video", "no pictures that can be read", "a video stream", "quarantined"
             )
         borrowed = audio is None and "audio" not in sources and video is not None and bool(video.audio)
@@ -146,13 +135,13 @@ class Measurer:
                 end, rate = track.start + track.duration, float(track.rate)
                 found["audio"] = Measured(source, rate, track.samples, track.channels, end, track.start)
             else:
-                self.fault("empty_media", "audio", "no sample", "one at least", "quarantined")
+                self.notes.add("empty_media", "audio", "no sample", "one at least", "quarantined")
         elif sound is not None:
-            self.fault(
+            self.notes.add(
                 "no_audio_stream", "audio", "no sound that can be read", "an audio stream", "quarantined"
             )
         if borrowed:
-            self.fault("audio_from_video", "audio", "no wav", "a wav, or sound in the video", "decided")
+            self.notes.add("audio_from_video", "audio", "no wav", "a wav, or sound in the video", "decided")
         return found
 
     def _believable(self, kind: str, held: Measured) -> bool:
@@ -162,7 +151,7 @@ class Measurer:
         if held.duration_s <= seconds and 0 < held.rate <= FASTEST_HZ and held.frames <= seconds * held.rate:
             return True
         found = f"{held.duration_s:g} s at {held.rate:g} Hz, {held.frames:g} in all, in {size} bytes"
-        self.fault("unreadable_media", kind, found, "no more seconds than bytes", "quarantined")
+        self.notes.add("unreadable_media", kind, found, "no more seconds than bytes", "quarantined")
         return False
 
     def _probe(self, kind: str) -> MediaInfo | None:
@@ -181,14 +170,14 @@ class Measurer:
                 continue
             if source.body is None:
                 missing = body_path(source.path).name
-                self.fault("stream_missing_body", kind, "a header alone", missing, self._lost(kind))
+                self.notes.add("stream_missing_body", kind, "a header alone", missing, self._lost(kind))
                 continue
             headers[kind] = header
             if header.repaired and kind in STREAM_KINDS:
-                self.fault("stream_header_repaired", kind, "no XML", "an XML header", "decided")
+                self.notes.add("stream_header_repaired", kind, "no XML", "an XML header", "decided")
             if kind in STREAM_KINDS and header.dim not in DIMS[kind]:
                 known = " or ".join(map(str, DIMS[kind]))
-                self.fault("stream_dim_unexpected", kind, f"{header.dim} columns", known, "quarantined")
+                self.notes.add("stream_dim_unexpected", kind, f"{header.dim} columns", known, "quarantined")
                 del headers[kind]
         return headers
 
@@ -229,16 +218,16 @@ class Measurer:
         rows, promised = counted
         held = source.body.size // header.row_bytes if source.body else 0
         if not rows:
-            self.fault("stream_empty", kind, "no row", f"{promised} rows", "quarantined")
+            self.notes.add("stream_empty", kind, "no row", f"{promised} rows", "quarantined")
             return None
         if rows < promised:
-            self.fault("stream_short_body", kind, f"{rows} whole rows", f"{promised} rows", "truncated")
+            self.notes.add("stream_short_body", kind, f"{rows} whole rows", f"{promised} rows", "truncated")
         elif promised and held > promised:
-            self.fault("stream_long_body", kind, f"{held} rows", f"{promised} rows", "truncated")
+            self.notes.add("stream_long_body", kind, f"{held} rows", f"{promised} rows", "truncated")
         rate, decisive = decide_rate(header.rate, promised or rows, evidence)
         if rate != header.rate:
             found = f"{promised or rows} rows at {header.rate:g} Hz by the header"
-            self.fault("stream_rate_decided", kind, found, f"{decisive:.2f} s, so {rate:g} Hz", "decided")
+            self.notes.add("stream_rate_decided", kind, found, f"{decisive:.2f} s, so {rate:g} Hz", "decided")
         return Measured(source, rate, rows, header.dim, rows / rate)
 
     def _note_extras(self, headers: dict[str, SsiHeader], evidence: list[float]) -> None:
@@ -247,11 +236,13 @@ class Measurer:
         for kind, header in headers.items():
             known = EXTRAS.get(kind.removeprefix("extra/"))
             if known and header.dim not in known:
-                self.fault("stream_dim_unexpected", kind, f"{header.dim} columns", str(known[0]), "ignored")
+                self.notes.add(
+                    "stream_dim_unexpected", kind, f"{header.dim} columns", str(known[0]), "ignored"
+                )
             rows = self._promised(kind, header)
             if known and seconds and 0 < rows / seconds < LOW_RATE * LABEL_HZ:
                 found = f"{rows} rows in {seconds:.2f} s, {rows / seconds:.3g} Hz"
-                self.fault("stream_low_rate", kind, found, f"{LABEL_HZ:g} Hz", "ignored")
+                self.notes.add("stream_low_rate", kind, found, f"{LABEL_HZ:g} Hz", "ignored")
 
     def _compare_lengths(
         self, label: Measured, measured: dict[str, Measured], headers: dict[str, SsiHeader]
@@ -267,7 +258,7 @@ class Measurer:
             fitting = "; ".join(
                 f"{rows} rows ({', '.join(sorted(kinds))})" for rows, kinds in sorted(apart.items())
             )
-            self.fault("label_rows_differ", "annotation", f"{label.frames} rows", fitting, "truncated")
+            self.notes.add("label_rows_differ", "annotation", f"{label.frames} rows", fitting, "truncated")
 
 
 def _look_at_label(path: Path, read: Reader) -> tuple[int, list[tuple[str, str]], bool]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from affectssm.corpora.annotations import read_language, read_lines
 from affectssm.corpora.manifest import is_test_split
@@ -11,9 +13,10 @@ from affectssm.corpora.sessions import Found, Session
 from affectssm.corpora.specification import Specification
 from affectssm.errors import DataError
 from affectssm.store.boundary import boundary
-from affectssm.store.faults import FaultLog
+from affectssm.store.faults import Action, FaultLog, Notes
 
 AUDIBLE = frozenset({"audio", "egemapsv2", "w2vbert2", "extra/gemaps", "extra/soundnet"})
+T = TypeVar("T")
 Labels = dict[tuple[str, str, str], Source]
 
 
@@ -34,14 +37,8 @@ def seat(
         elif corpus.open_seats:
             empty.append(role)
     for role in empty:
-        log.add(
-            "empty_seat",
-            recording=session.recording,
-            participant=role,
-            found="no file",
-            expected="a participant, or nobody",
-            action="ignored",
-        )
+        notes = log.about(session.recording, role)
+        notes.add("empty_seat", "", "no file", "a participant, or nobody", "ignored")
     if corpus.open_seats:
         people = _without_empty_chairs(people, log)
     return people
@@ -49,13 +46,12 @@ def seat(
 
 def note_session(session: Session, corpus: Specification, root: Path, log: FaultLog) -> None:
     """Report files of unknown roles, bodies without headers, and trees that are put together."""
-    recording = session.recording
     for role, names in sorted(session.unknown.items()):
         for name in sorted(names):
             rest = name.removeprefix(f"{role}.")
             log.add(
                 "unknown_role",
-                recording=recording,
+                recording=session.recording,
                 participant=role,
                 stream=corpus.stream_kind(rest) or rest,
                 found=name,
@@ -63,18 +59,12 @@ def note_session(session: Session, corpus: Specification, root: Path, log: Fault
                 action="ignored",
             )
     if len(session.folders) > 1:
-        log.add(
-            "parallel_tree",
-            recording=recording,
-            stream="annotation",
-            found="; ".join(sorted(session.folders)),
-            expected="one folder a session",
-            action="decided",
-        )
+        found, notes = "; ".join(sorted(session.folders)), log.about(session.recording)
+        notes.add("parallel_tree", "annotation", found, "one folder a session", "decided")
     for header in sorted(session.bodies - session.headers):
         log.add(
             "stream_missing_header",
-            recording=recording,
+            recording=session.recording,
             stream=header,
             found="a body alone",
             expected="a header beside it",
@@ -86,15 +76,9 @@ def note_session(session: Session, corpus: Specification, root: Path, log: Fault
 def language_of(session: Session, root: Path, log: FaultLog) -> str:
     """Language of a session as its annotation names it, "" without one."""
     for entry in session.files.get(("", "text/language"), []):
-        try:
-            with boundary(root / entry.rel):
-                language, problems = read_language(root / entry.rel)
-        except DataError as error:
-            _add_text_fault(error.code or "unreadable_file", session, "", "language", error.found, log)
-            continue
-        for code, found in problems:
-            _add_text_fault(code, session, "", "language", found, log)
-        return language
+        language = _read_text(read_language, root / entry.rel, "language", log.about(session.recording))
+        if language is not None:
+            return language
     return ""
 
 
@@ -114,15 +98,9 @@ def _sources(session: Session, role: str, root: Path, found: Found, log: FaultLo
 def _note_duplicate(
     session: Session, role: str, kind: str, files: list[Source], chosen: Source, log: FaultLog
 ) -> None:
-    log.add(
-        "duplicate_stream",
-        recording=session.recording,
-        participant=role,
-        stream=kind.removeprefix("extra/"),
-        found="; ".join(f"{file.base}: {file.entry.rel}" for file in files),
-        expected=f"one file; that of {chosen.base}: {chosen.entry.rel} is taken",
-        action="decided",
-    )
+    found = "; ".join(f"{file.base}: {file.entry.rel}" for file in files)
+    expected = f"one file; that of {chosen.base}: {chosen.entry.rel} is taken"
+    log.about(session.recording, role).add("duplicate_stream", kind, found, expected, "decided")
 
 
 def _without_empty_chairs(people: list[Person], log: FaultLog) -> list[Person]:
@@ -131,16 +109,11 @@ def _without_empty_chairs(people: list[Person], log: FaultLog) -> list[Person]:
     if not heard:
         return people
     for person in people:
+        notes = log.about(person.recording, person.participant)
         for kind in person.sources if person not in heard else ():
-            log.add(
-                "visual_without_audio",
-                recording=person.recording,
-                participant=person.participant,
-                stream=kind.removeprefix("extra/"),
-                found="visual streams, but no sound and no label",
-                expected="the streams of a person, or none: taken for an empty seat",
-                action="ignored",
-            )
+            found = "visual streams, but no sound and no label"
+            expected = "the streams of a person, or none: taken for an empty seat"
+            notes.add("visual_without_audio", kind, found, expected, "ignored")
     return heard
 
 
@@ -156,23 +129,20 @@ def _note_texts(session: Session, root: Path, log: FaultLog) -> None:
         if not role or name == kind:
             continue
         for entry in entries:
-            try:
-                with boundary(root / entry.rel):
-                    _, problems = read_lines(root / entry.rel)
-            except DataError as error:
-                _add_text_fault(error.code or "unreadable_file", session, role, name, error.found, log)
-                continue
-            for code, found in problems:
-                _add_text_fault(code, session, role, name, found, log)
+            _read_text(read_lines, root / entry.rel, name, log.about(session.recording, role))
 
 
-def _add_text_fault(code: str, session: Session, role: str, stream: str, found: str, log: FaultLog) -> None:
-    log.add(
-        code,
-        recording=session.recording,
-        participant=role,
-        stream=stream,
-        found=found,
-        expected="lines of start;end;text;confidence in UTF-8",
-        action="decided" if code in ("latin1_text", "wide_text") else "ignored",
-    )
+def _read_text(
+    read: Callable[[Path], tuple[T, list[tuple[str, str]]]], path: Path, stream: str, notes: Notes
+) -> T | None:
+    """Return what a text annotation says; None where it cannot be read. What is odd about it is noted."""
+    said = None
+    try:
+        with boundary(path):
+            said, problems = read(path)
+    except DataError as error:
+        problems = [(error.code or "unreadable_file", error.found)]
+    for code, found in problems:
+        action: Action = "decided" if code in ("latin1_text", "wide_text") else "ignored"
+        notes.add(code, stream, found, "lines of start;end;text;confidence in UTF-8", action)
+    return said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import NamedTuple
 
 from affectssm.corpora.manifest import LABEL_HZ, StreamRow, is_test_split, label_frames
 from affectssm.corpora.people import Measured, Person
@@ -31,26 +30,13 @@ def note_spans(people: Iterable[Person], rows: Iterable[StreamRow], log: FaultLo
     for person in present:
         seconds = lasts[person.participant]
         partners = [_alone(person, seconds, partner) for partner in present if partner is not person]
+        notes = log.about(person.recording, person.participant)
         for noted in chain(_starts(person), _ends(person, seconds, log), *partners):
-            log.add(
-                noted.code,
-                recording=person.recording,
-                participant=person.participant,
-                stream=noted.stream,
-                found=noted.found,
-                expected=noted.expected,
-                action=noted.action,
-            )
+            notes.add(*noted)
 
 
-class _Noted(NamedTuple):
-    """What is said of a stream of a person."""
-
-    code: str
-    stream: str
-    found: str
-    expected: str
-    action: Action
+_Noted = tuple[str, str, str, str, Action]
+"""What is said of a stream of a person: code, stream, what was found and expected, action."""
 
 
 def _starts(person: Person) -> Iterator[_Noted]:
@@ -58,7 +44,7 @@ def _starts(person: Person) -> Iterator[_Noted]:
         if _matters(held.start_s):
             before = "silence" if kind == "audio" else "invalid rows"
             found, expected = f"begins at {held.start_s:.2f} s", f"begins at 0.00 s; {before} before"
-            yield _Noted("late_start", kind, found, expected, "masked")
+            yield "late_start", kind, found, expected, "masked"
 
 
 def _ends(person: Person, seconds: float, log: FaultLog) -> Iterator[_Noted]:
@@ -77,7 +63,7 @@ def _ends(person: Person, seconds: float, log: FaultLog) -> Iterator[_Noted]:
             more = apart > 0
             found = f"until {held.duration_s:.2f} s, {abs(apart):.2f} s {'more' if more else 'less'}"
             expected = f"until {seconds:.2f} s, as long as the recording is taken to be"
-            yield _Noted("stream_lengths_differ", kind, found, expected, "truncated" if more else "masked")
+            yield "stream_lengths_differ", kind, found, expected, "truncated" if more else "masked"
 
 
 def _alone(person: Person, seconds: float, partner: Person) -> Iterator[_Noted]:
@@ -90,7 +76,7 @@ def _alone(person: Person, seconds: float, partner: Person) -> Iterator[_Noted]:
         alone = min(begin, seconds) + max(0.0, seconds - max(begin, end))
         if _matters(alone):
             found = f"{partner.participant} from {begin:.2f} to {end:.2f} s: {alone:.2f} s of windows without"
-            yield _Noted("partner_short", source, found, f"from 0.00 to {seconds:.2f} s", "masked")
+            yield "partner_short", source, found, f"from 0.00 to {seconds:.2f} s", "masked"
 
 
 def _span(measured: Mapping[str, Measured], kinds: Iterable[str]) -> tuple[float, float] | None:

@@ -12,8 +12,7 @@ from affectssm.corpora.listing import Entry, Listing, own_text
 from affectssm.corpora.manifest import Manifest, StreamRow, shard_of
 from affectssm.errors import DataError
 from affectssm.settings.corpora import TrialCorpusSettings
-from affectssm.store.faults import FaultLog
-from affectssm.store.ids import is_id
+from affectssm.store.faults import FaultLog, Notes
 from affectssm.vocabulary.kinds import KINDS
 
 
@@ -104,16 +103,11 @@ def note_strays(entries: Iterable[Entry], log: FaultLog) -> None:
         log.add("stray_file", found=entry.rel, expected="files of the corpus only", action="ignored")
 
 
-def first_of(entries: list[Entry], participant: str, log: FaultLog) -> Entry:
+def first_of(entries: list[Entry], notes: Notes) -> Entry:
     """Return the first of several files for one thing, in the order of their paths, and report the others."""
     if len(entries) > 1:
-        log.add(
-            "duplicate_stream",
-            participant=participant if is_id(participant) else "",
-            found=", ".join(entry.rel for entry in entries),
-            expected=f"one file; {entries[0].rel} was taken",
-            action="decided",
-        )
+        found = ", ".join(entry.rel for entry in entries)
+        notes.add("duplicate_stream", "", found, f"one file; {entries[0].rel} was taken", "decided")
     return entries[0]
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from affectssm.media.edf_header import SignalChannel, SignalHeader, read_signal_header
-from affectssm.media.probe import MediaError
+from affectssm.media.probe import MediaError, ShortFileError
 from affectssm.store.files import open_regular
 
 BLOCK_S = 60.0
@@ -89,10 +89,11 @@ class SignalFile:
         """Refuse a file too short for its purpose.
 
         Raises:
-            MediaError: if it lasts less than ``seconds``.
+            ShortFileError: if it lasts less than ``seconds``.
         """
         if self.duration_s < seconds:
-            raise self._error(f"too short: {self.duration_s:g} s", f"at least {seconds:g} s for {what}")
+            found, expected = f"too short: {self.duration_s:g} s", f"at least {seconds:g} s for {what}"
+            raise self._error(found, expected, ShortFileError)
 
     def read(self, channels: Sequence[SignalChannel], start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return samples ``start`` to ``stop`` of channels of one rate: (T, C) float64, voltages in microvolts.
@@ -173,8 +174,8 @@ class SignalFile:
             raise self._error("a file that has become shorter while it was read", "a whole file")
         return np.frombuffer(data, np.uint8).reshape(last - first, size)
 
-    def _error(self, found: str, expected: str) -> MediaError:
-        return MediaError(self.path, found, expected, "copy the file again from the owner's download")
+    def _error(self, found: str, expected: str, kind: type[MediaError] = MediaError) -> MediaError:
+        return kind(self.path, found, expected, "copy the file again from the owner's download")
 
 
 def _integers(samples: np.ndarray, width: int) -> np.ndarray:

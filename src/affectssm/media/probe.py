@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import av
 import av.error
@@ -19,10 +19,10 @@ from affectssm.errors import DataError
 from affectssm.media.times import Packets, PacketTimes, packet_times
 from affectssm.media.wav import WavView, wav_sound
 from affectssm.media.zero import audio_streams, rates_of, time_zero, video_streams
+from affectssm.store.faults import Action
 from affectssm.store.files import check_regular
 
 _NO_HEADER = {"aac", "ac3", "eac3", "dts"}
-Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
 
 
 class MediaError(DataError):
@@ -33,6 +33,12 @@ class UnsafeFileError(MediaError):
     """A file that asks for more than data; nothing in it was run or expanded."""
 
     code = "unsafe_file"
+
+
+class ShortFileError(MediaError):
+    """A file that lasts less than what is to be done with it needs."""
+
+    code = "signal_too_short"
 
 
 class CutFileError(MediaError):
@@ -53,15 +59,12 @@ class MediaNote:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """One video stream: nominal rate in Hz, pictures, seconds, size as it is stored, first time."""
+    """One video stream: nominal rate in Hz, pictures, seconds, first time."""
 
     fps: float
     frames: int
     duration: float
-    width: int
-    height: int
     start: float
-    codec: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,6 @@ class AudioInfo:
     duration: float
     channels: int
     start: float
-    codec: str
 
 
 @dataclass(frozen=True)
@@ -177,9 +179,7 @@ def video_info(container: Any, stream: Any, zero: float) -> VideoInfo:
     """
     rate = _rates(container, stream)[0]
     start, duration = _span(container, stream, zero)
-    context = stream.codec_context
-    frames = stream.frames or round(duration * rate)
-    return VideoInfo(rate, frames, duration, context.width, context.height, start, context.name)
+    return VideoInfo(rate, stream.frames or round(duration * rate), duration, start)
 
 
 def counted_video(info: VideoInfo, packets: PacketTimes, zero: float) -> VideoInfo:
@@ -193,7 +193,7 @@ def audio_info(container: Any, stream: Any, zero: float) -> AudioInfo:
     start, duration = _span(container, stream, zero)
     context = stream.codec_context
     samples = round(duration * context.sample_rate)
-    return AudioInfo(context.sample_rate, samples, duration, context.channels, start, context.name)
+    return AudioInfo(context.sample_rate, samples, duration, context.channels, start)
 
 
 def _rates(container: Any, stream: Any) -> list[float]:

@@ -49,7 +49,7 @@ class SsiChunk:
 
 @dataclass(frozen=True)
 class SsiHeader:
-    """What the header promises: rate in Hz, dim columns of `byte` bytes each, their type, chunks, format.
+    """What the header promises: rate in Hz, dim columns of `byte` bytes each, their type, chunks.
 
     `repaired` is true where the header was no XML and was read by pattern.
     """
@@ -59,7 +59,6 @@ class SsiHeader:
     byte: int
     type: str
     chunks: tuple[SsiChunk, ...]
-    ftype: str
     repaired: bool = False
 
     @property
@@ -85,14 +84,10 @@ class SsiStream:
     Attributes:
         value: (rows, dim) float32; non-finite values are left as they are.
         finite: (rows,) bool, whether a row holds finite values only.
-        header: the header.
-        short: whether the body holds fewer rows than the header promises.
     """
 
     value: np.ndarray
     finite: np.ndarray
-    header: SsiHeader
-    short: bool
 
 
 def body_path(header_path: Path) -> Path:
@@ -122,7 +117,6 @@ def read_header(path: Path) -> SsiHeader:
             byte=int(info["byte"]),
             type=kind,
             chunks=tuple(SsiChunk(int(c.get("byte", 0)), int(c["num"])) for c in chunks),
-            ftype=ftype,
             repaired=repaired,
         )
     except (KeyError, ValueError) as error:
@@ -138,8 +132,7 @@ def body_rows(header_path: Path) -> tuple[int, int]:
         DataError: header unreadable or body missing.
     """
     header = read_header(header_path)
-    spans, _ = _spans(header, _body_size(header_path))
-    return sum(span.rows for span in spans), header.rows
+    return sum(span.rows for span in _spans(header, _body_size(header_path))), header.rows
 
 
 def read_stream(header_path: Path, start: int | None = None, stop: int | None = None) -> SsiStream:
@@ -152,7 +145,7 @@ def read_stream(header_path: Path, start: int | None = None, stop: int | None = 
         DataError: header unreadable or body missing.
     """
     header = read_header(header_path)
-    spans, short = _spans(header, _body_size(header_path))
+    spans = _spans(header, _body_size(header_path))
     total = sum(chunk.rows for chunk in spans)
     first, last, _ = slice(start, stop).indices(total)
     value = np.empty((max(last - first, 0), header.dim), np.float32)
@@ -165,7 +158,7 @@ def read_stream(header_path: Path, start: int | None = None, stop: int | None = 
             with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, and so not finite
                 value[low - first : high - first] = body[low - at : high - at]
         at += chunk.rows
-    return SsiStream(value, np.asarray(np.isfinite(value).all(axis=1)), header, short)
+    return SsiStream(value, np.asarray(np.isfinite(value).all(axis=1)))
 
 
 def _header_text(path: Path) -> str:
@@ -238,14 +231,14 @@ def _body_size(header_path: Path) -> int:
         ) from error
 
 
-def _spans(header: SsiHeader, size: int) -> tuple[list[SsiChunk], bool]:
-    """Chunks as they lie in a body of `size` bytes, cut to whole rows, and whether rows are missing."""
+def _spans(header: SsiHeader, size: int) -> list[SsiChunk]:
+    """Chunks as they lie in a body of `size` bytes, cut to whole rows."""
     if not header.rows:
-        return ([SsiChunk(0, size // header.row_bytes)] if size >= header.row_bytes else []), False
+        return [SsiChunk(0, size // header.row_bytes)] if size >= header.row_bytes else []
     chunks = [chunk for chunk in header.chunks if chunk.rows]
     follow = np.cumsum([0] + [chunk.rows * header.row_bytes for chunk in chunks[:-1]]).tolist()
     if any(chunk.offset < end for chunk, end in zip(chunks, follow, strict=True)):
         # offsets that overlap were never filled in: the chunks follow each other
         chunks = [SsiChunk(offset, chunk.rows) for offset, chunk in zip(follow, chunks, strict=True)]
     spans = [SsiChunk(c.offset, min(c.rows, max(size - c.offset, 0) // header.row_bytes)) for c in chunks]
-    return [span for span in spans if span.rows], sum(span.rows for span in spans) < header.rows
+    return [span for span in spans if span.rows]

@@ -52,15 +52,6 @@ class Picture:
     image: np.ndarray
 
 
-@dataclass(frozen=True)
-class PictureBatch:
-    """Successive pictures: index (N,), time (N,) seconds, images (N, H, W[, 3]) uint8."""
-
-    index: np.ndarray
-    time: np.ndarray
-    images: np.ndarray
-
-
 class VideoReader:
     """Iterates over the pictures of a file's largest video stream.
 
@@ -123,17 +114,6 @@ class VideoReader:
             declared = declared_end(container, stream)
             self._note_end(centres, decoder.damaged, None if declared is None else declared - zero, half)
             self._note_times(np.array(centres), times)
-
-    def batches(self, count: int) -> Iterator[PictureBatch]:
-        """Yield the pictures in batches of ``count`` (the last one may be shorter)."""
-        held: list[Picture] = []
-        for picture in self:
-            held.append(picture)
-            if len(held) == count:
-                yield _stack(held)
-                held = []
-        if held:
-            yield _stack(held)
 
     def _packet_times(self) -> PacketTimes:
         if self._packets is None:
@@ -203,11 +183,3 @@ class Decoder:
             except av.error.FFmpegError:  # its MemoryError too, which absurd sizes in a damaged file give
                 self.damaged += not bytes(packet).startswith(TAGS)
         self.damaged += packets.broken
-
-
-def _stack(held: list[Picture]) -> PictureBatch:
-    return PictureBatch(
-        np.array([picture.index for picture in held]),
-        np.array([picture.time for picture in held]),
-        np.stack([picture.image for picture in held]),
-    )

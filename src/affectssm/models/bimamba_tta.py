@@ -15,13 +15,12 @@ which the inter-modal BiMamba meets them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import nn
 
-from affectssm.models.segments import SegmentOutput, Segments, check_channels
+from affectssm.models.segments import SegmentModel, SegmentOutput, Segments
 from affectssm.models.temporal_encoder import Branch, TemporalEncoder
 from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
@@ -29,37 +28,15 @@ from affectssm.ssm.mamba import BiMamba
 RELEASED = {"eeg": 32, "eog": 2, "emg": 2}  # channels in the released configuration: 512 samples at 128 Hz
 
 
-class BiMambaTTA(nn.Module):
-    """The model.
-
-    Args:
-        settings: sizes and switches.
-        channels: channels C_m of every modality, in order.
-        rate: sampling rate in Hz.
-        samples: samples L a segment.
-        classes: N.
-        formulation: ``auto`` or ``plain``, how the first convolutions are computed (affectssm.models.pooled_filters).
-
-    Raises:
-        ConfigError: for no modality, an odd number of channels with hemispheres, or too short segments.
-    """
+class BiMambaTTA(SegmentModel):
+    """The model. An odd number of channels with hemispheres is refused."""
 
     Settings = BiMambaTTASettings
 
-    def __init__(
-        self,
-        settings: BiMambaTTASettings,
-        channels: Mapping[str, int],
-        rate: float,
-        samples: int,
-        classes: int = 2,
-        formulation: str = "auto",
-    ) -> None:
-        super().__init__()
-        check_channels(channels)
+    def build(self, settings: BiMambaTTASettings, rate: float, samples: int, classes: int) -> None:
         encoders = {
-            name: TemporalEncoder(settings, name, count, rate, samples, formulation)
-            for name, count in channels.items()
+            name: TemporalEncoder(settings, name, count, rate, samples, self.formulation)
+            for name, count in self.channels.items()
         }
         self.encoders = nn.ModuleDict(encoders)
         self.heads = nn.ModuleDict(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from affectssm.errors import ConfigError
+from affectssm.settings.base import Strict
 
 Segments = Mapping[str, Tensor]
 
@@ -53,16 +55,44 @@ def classification_loss(
     return loss
 
 
-def check_channels(channels: Mapping[str, int]) -> None:
-    """Refuse a set of modalities no model can be built for.
+class SegmentModel(nn.Module):
+    """A model of labelled segments: called with segments, it answers with a :class:`SegmentOutput`.
+
+    Args:
+        settings: sizes and switches, an object of the class ``Settings``.
+        channels: channels C_m of every modality, in order.
+        rate: sampling rate in Hz.
+        samples: samples L a segment.
+        classes: N.
+        formulation: ``auto`` or ``plain``, how filters over time are computed, where there are any
+            (affectssm.models.filter_bank).
 
     Raises:
-        ConfigError: when there is none, or one has no channel.
+        ConfigError: for no modality or one without a channel, too short segments, and what a model says beside.
     """
-    if not channels or min(channels.values()) < 1:
-        raise ConfigError(
-            "modalities", str(dict(channels)), "at least one, each with a channel", "name the modalities"
-        )
+
+    Settings: ClassVar[type[Strict]]
+
+    def __init__(
+        self,
+        settings: Any,
+        channels: Mapping[str, int],
+        rate: float,
+        samples: int,
+        classes: int = 2,
+        formulation: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.channels, self.formulation = dict(channels), formulation
+        if not channels or min(channels.values()) < 1:
+            raise ConfigError(
+                "modalities", str(self.channels), "at least one, each with a channel", "name the modalities"
+            )
+        self.build(settings, rate, samples, classes)
+
+    def build(self, settings: Any, rate: float, samples: int, classes: int) -> None:
+        """Make the layers; their weights are drawn in the order in which they are made."""
+        raise NotImplementedError
 
 
 def in_samples(where: str, seconds: float, rate: float) -> int:

@@ -48,15 +48,19 @@ def config_yaml(model: Model) -> str:
 def json_schema(model: Model) -> str:
     """Return the JSON schema of what a user writes: nothing is required, a null leaves a key to the scale."""
     schema = model.model_json_schema()
+    decided = {(_owner(model, key), key[-1]) for key, _ in fields(model) if scale_values(key, model.presets)}
     for name, section in [("Config", schema), *schema["$defs"].items()]:
         section.pop("required", None)
-        nullable = _null_keys(model, name)
+        del section["title"]
+        if section is not schema:
+            section["type"] = ["object", "null"]
         for key, spec in section.get("properties", {}).items():
             spec.pop("title", None)
-            if key in nullable:
-                section["properties"][key] = _or_null(spec)
+            if (name, key) in decided:
+                spec["type"] = [spec["type"], "null"]
+                spec |= {"enum": [*spec["enum"], None]} if "enum" in spec else {}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "affectssm configuration"}
-    return json.dumps(head | {key: value for key, value in schema.items() if key != "title"}, indent=2) + "\n"
+    return json.dumps(head | schema, indent=2) + "\n"
 
 
 def option_reference(model: Model) -> str:
@@ -165,28 +169,12 @@ def _at(tree: Any, key: tuple[str, ...]) -> Any:
     return tree
 
 
-def _null_keys(model: Model, class_name: str) -> set[str]:
-    """Return the keys of one settings class that may be null: those of the scale, and whole sections."""
-    keys = set()
-    for key, field in fields(model):
-        owner = _owner(model, key)
-        if owner.__name__ == class_name and (
-            is_section(field.annotation) or scale_values(key, model.presets)
-        ):
-            keys.add(key[-1])
-    return keys
-
-
-def _owner(model: Model, key: tuple[str, ...]) -> type[Strict]:
+def _owner(model: Model, key: tuple[str, ...]) -> str:
+    """Return the name of the class that a key stands in."""
     section: type[Strict] = model
     for part in key[:-1]:
         section = section.model_fields[part].annotation  # type: ignore[assignment]
-    return section
-
-
-def _or_null(spec: dict[str, Any]) -> dict[str, Any]:
-    outer = {key: spec.pop(key) for key in ("description", "default") if key in spec}
-    return outer | {"anyOf": [spec, {"type": "null"}]}
+    return section.__name__
 
 
 def _reference_row(

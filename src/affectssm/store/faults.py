@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from affectssm.errors import DataError
 from affectssm.vocabulary.faults import CODES
 
 Action = Literal["masked", "truncated", "quarantined", "ignored", "decided"]
@@ -52,9 +53,33 @@ class FaultLog:
             raise KeyError(f"{code} is not a fault code; add it to affectssm.vocabulary.faults")
         self.rows.append(Fault(self.corpus, recording, participant, stream, code, found, expected, action))
 
+    def about(self, recording: str = "", participant: str = "") -> Notes:
+        """Return what takes the faults of a recording, a participant, or a participant of a recording."""
+        return Notes(self, recording, participant)
+
     def write(self, path: Path | str, card: Mapping[str, Any]) -> None:
         """Write the rows, sorted, as Parquet."""
         write_faults(path, self.rows, card)
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Takes the faults of one recording or participant, and adds them to the log under these names."""
+
+    log: FaultLog
+    recording: str = ""
+    participant: str = ""
+
+    def add(self, code: str, stream: str, found: str, expected: str, action: Action) -> None:
+        """Add a row; a stream that is not used, ``extra/<name>``, goes by its name."""
+        self.log.add(
+            code, recording=self.recording, participant=self.participant, stream=stream.removeprefix("extra/"),
+            found=found, expected=expected, action=action,
+        )  # fmt: skip
+
+    def caught(self, error: DataError, stream: str = "", action: Action = "quarantined") -> None:
+        """Add what an error says; the code of one without a code is ``unreadable_file``."""
+        self.add(error.code or "unreadable_file", stream, error.found, error.expected, action)
 
 
 def write_faults(path: Path | str, rows: Iterable[Fault], card: Mapping[str, Any]) -> None:

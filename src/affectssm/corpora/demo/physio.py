@@ -12,26 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from affectssm.corpora.demo import deap, mahnob, physio_oracle, physio_subjects
+from affectssm.corpora.demo import deap, mahnob, physio_oracle, physio_subjects, physio_world
 from affectssm.corpora.demo.physio_subjects import Layout
-from affectssm.corpora.demo.physio_world import (
-    AROUSAL_FAST,
-    AROUSAL_SKIN,
-    AROUSAL_TENSION,
-    MOVED_DRIFT,
-    SUBJECT_DRIFT,
-    TRIAL_DRIFT,
-    VALENCE_ALPHA,
-    VALENCE_HEART,
-    VALENCE_MUSCLE,
-    VISIT_DRIFT,
-    Synthesiser,
-)
-from affectssm.corpora.demo.whole import written_whole
+from affectssm.corpora.demo.physio_world import Synthesiser
+from affectssm.corpora.demo.whole import write_card, written_whole
 from affectssm.store.atomic import write_json
-from affectssm.store.card import make_card, sha256
 from affectssm.store.parquet import write_parquet
-from affectssm.vocabulary.stages import demo_modules
 
 CONTENT = {"deap", "mahnob", "truth", "card.json"}
 MODALITIES = {"deap": ("eeg", "eog", "emg"), "mahnob": ("eeg", "ecg", "gsr")}
@@ -55,16 +41,7 @@ def write_physio_demo(edition: str, out: Path) -> None:
                 mahnob.write_trial(trial, found.stimulus_s, folder / "mahnob")
             mahnob.write_surroundings(found, folder / "mahnob")
         oracle = _write_truth(found, folder / "truth")
-        written = sorted(path for path in folder.rglob("*") if path.is_file())
-        files = {path.relative_to(folder).as_posix(): sha256(path) for path in written}
-        card = make_card(
-            "corpora/demo",
-            demo_modules(edition),
-            {"edition": edition},
-            files=files,
-            oracle=oracle,
-        )
-        write_json(folder / "card.json", {"card": card})
+        write_card(folder, edition, oracle=oracle)
 
 
 def _write_deap(found: Layout, folder: Path) -> None:
@@ -104,20 +81,9 @@ def _write_truth(found: Layout, folder: Path) -> dict[str, Any]:
     oracle: dict[str, Any] = {
         corpus: physio_oracle.scores(trials, MODALITIES[corpus]) for corpus, trials in looked.items()
     }
-    oracle["law"] = {
-        "valence_alpha": VALENCE_ALPHA,
-        "arousal_fast": AROUSAL_FAST,
-        "valence_muscle": VALENCE_MUSCLE,
-        "valence_heart": VALENCE_HEART,
-        "arousal_skin": AROUSAL_SKIN,
-        "trial_drift": TRIAL_DRIFT,
-        "moved_drift": MOVED_DRIFT,
-        "subject_drift": SUBJECT_DRIFT,
-        "arousal_tension": AROUSAL_TENSION,
-        "visit_drift": {
-            "deap": VISIT_DRIFT if any(subject.visits > 1 for subject in found.deap) else {},
-            "mahnob": {},
-        },
+    came_twice = any(subject.visits > 1 for subject in found.deap)
+    oracle["law"] = physio_world.LAW | {
+        "visit_drift": {"deap": physio_world.VISIT_DRIFT if came_twice else {}, "mahnob": {}}
     }
     write_json(folder / "oracle.json", oracle)
     with (folder / "specimens.csv").open("w", newline="", encoding="utf-8") as file:

@@ -47,6 +47,18 @@ TRIAL_DRIFT = {"gain": 0.08, "tilt": 0.04, "side": 0.08, "muscle": 0.1, "skin": 
 MOVED_DRIFT = {"gain": 0.5, "tilt": 0.2, "side": 0.5, "muscle": 0.6, "skin": 0.5}
 VISIT_DRIFT = {"gain": -0.5, "tilt": -0.15, "side": -0.35, "muscle": -0.5, "skin": -0.3}
 SUBJECT_DRIFT = {"gain": 0.15, "tilt": 0.08, "side": 0.15, "muscle": 0.2, "skin": 0.15}
+LAW = {
+    "valence_alpha": VALENCE_ALPHA,
+    "arousal_fast": AROUSAL_FAST,
+    "valence_muscle": VALENCE_MUSCLE,
+    "valence_heart": VALENCE_HEART,
+    "arousal_skin": AROUSAL_SKIN,
+    "arousal_tension": AROUSAL_TENSION,
+    "trial_drift": TRIAL_DRIFT,
+    "moved_drift": MOVED_DRIFT,
+    "subject_drift": SUBJECT_DRIFT,
+}
+"""Sizes of what is planted in every edition."""
 ONE_MOVED_OF = 6
 SKIN_MICROSIEMENS = 5.0
 

@@ -1,4 +1,4 @@
-"""A folder that is either whole or absent."""
+"""A folder of a demo, which is either whole or absent, and the card of one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import uuid
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from affectssm.errors import DataError
+from affectssm.store.atomic import write_json
+from affectssm.store.card import make_card, sha256
+from affectssm.vocabulary.stages import demo_modules
 
 
 @contextmanager
@@ -49,3 +53,11 @@ def written_whole(out: Path, content: Set[str]) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
+
+
+def write_card(folder: Path, edition: str, **extra: Any) -> None:
+    """Write ``card.json``: what made the demo, the hash of every file below its folder, and what else is to be said."""
+    written = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in written}
+    card = make_card("corpora/demo", demo_modules(edition), {"edition": edition}, files=files, **extra)
+    write_json(folder / "card.json", {"card": card})

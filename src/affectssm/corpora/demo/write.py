@@ -13,11 +13,8 @@ from pathlib import Path
 
 from affectssm.corpora.demo import dialogue_sessions, texts, truth
 from affectssm.corpora.demo.dialogue_sessions import Session
-from affectssm.corpora.demo.whole import written_whole
+from affectssm.corpora.demo.whole import write_card, written_whole
 from affectssm.corpora.demo.world import World
-from affectssm.store.atomic import write_json
-from affectssm.store.card import make_card, sha256
-from affectssm.vocabulary.stages import demo_modules
 
 PROCESSES = 2  # how many write at a time; the bytes do not depend on it
 WORTH_PROCESSES_S = 200.0  # seconds of participants below which starting processes takes longer
@@ -52,10 +49,7 @@ def _write_all(edition: str, recordings: tuple[Session, ...], out: Path) -> None
     if not dialogue_sessions.withheld(edition):
         _write_test_labels(recordings, worlds, out / "ground_truth")
     truth.write_truth(edition, recordings, worlds, out / "truth")
-    written = sorted(path for path in out.rglob("*") if path.is_file())
-    files = {path.relative_to(out).as_posix(): sha256(path) for path in written}
-    card = make_card("corpora/demo", demo_modules(edition), {"edition": edition}, files=files)
-    write_json(out / "card.json", {"card": card})
+    write_card(out, edition)
 
 
 def _write_seats(recordings: tuple[Session, ...], worlds: dict[str, World], out: Path) -> None:

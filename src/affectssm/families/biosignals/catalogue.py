@@ -52,6 +52,7 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
     held = [name for name in CORPORA if getattr(config.corpora, name).root != NO_CORPUS]
     experiments = experiments_of(table, config)
     models = {experiment.model for experiment in experiments}
+    shared = ("epochs", "protocol", "training", "missing", "methods", "adaptation", "choice")
     return {
         "table": table,
         "scale": config.scale,
@@ -65,18 +66,7 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "allow_incomplete": config.tables.allow_incomplete,
         "modalities": {name: asked["modalities"][name] for name in held},
         "model_settings": {model: asked[model] for model in sorted(models)},
-        **{
-            name: asked[name]
-            for name in (
-                "epochs",
-                "protocol",
-                "training",
-                "missing",
-                "methods",
-                "adaptation",
-                "choice",
-            )
-        },
+        **{name: asked[name] for name in shared},
     }
 
 

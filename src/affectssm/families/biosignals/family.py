@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -10,6 +11,12 @@ from affectssm.families.base import Family
 from affectssm.families.biosignals import catalogue, experiments
 from affectssm.families.biosignals.catalogue import ADAPTED_MODEL
 from affectssm.families.biosignals.experiments import TrialExperiment
+from affectssm.families.biosignals.run_settings import (
+    AdaptedSettings,
+    ChoosingSettings,
+    EvaluationSettings,
+    RunSettings,
+)
 from affectssm.families.biosignals.settings import PRESETS, BiosignalsSettings, own
 from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.families.biosignals.steps import STEPS
@@ -119,9 +126,18 @@ class Biosignals(Family[TrialExperiment]):
 
     def run_settings(self, experiment: str, seed: str) -> dict[str, Any]:
         """Return what the runs of a part are told."""
-        return experiments.run_settings(self.config, self.experiment(experiment), int(seed)).model_dump(
-            mode="json"
+        found, asked = self.experiment(experiment), self.own
+        told = RunSettings(
+            experiment=found.name,
+            **asdict(found),
+            seed=int(seed),
+            modalities=getattr(asked.modalities, found.corpus),
+            rate_hz=asked.epochs.rate_hz,
+            protocol=asked.protocol,
+            model_settings=getattr(asked, found.model),
+            training=asked.training,
         )
+        return told.model_dump(mode="json")
 
     def threads(self) -> int:
         """Return the CPU threads of a run."""
@@ -173,7 +189,9 @@ class Biosignals(Family[TrialExperiment]):
 
     def adaptation_settings(self, corpus: str) -> dict[str, Any]:
         """Return what adaptation on a corpus is told beside its runs."""
-        return experiments.adaptation_settings(self.config, corpus).model_dump(mode="json")
+        shared = {name: getattr(self.own, name) for name in AdaptedSettings.model_fields}
+        told = ChoosingSettings(**shared, modalities=getattr(self.own.modalities, corpus))
+        return told.model_dump(mode="json")
 
     def adapted_run_settings(self, experiment: str, seed: str) -> dict[str, Any]:
         """Return what adapting a run is told: the run's own settings and those of adaptation."""
@@ -207,8 +225,15 @@ class Biosignals(Family[TrialExperiment]):
 
     def evaluation_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
         """Return what an evaluation over some seeds is told."""
-        found = experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
-        return found.model_dump(mode="json")
+        found = self.experiment(experiment)
+        told = EvaluationSettings(
+            experiment=found.name,
+            corpus=found.corpus,
+            dimension=found.dimension,
+            seeds=tuple(seeds),
+            protocol=self.own.protocol,
+        )
+        return told.model_dump(mode="json")
 
     # -- tables ------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 what goes missing, what development subjects choose, and every method of adaptation on the same test segments.
 """
 
+from typing import Any
+
 from affectssm.families.step import Input, Step
 
 _STAGES = "affectssm.families.biosignals.stages"
@@ -9,6 +11,7 @@ _TOLD = "affectssm.families.biosignals.run_settings"
 _RUN = "results/runs/{experiment}/{part}/{seed}"
 _MASKS = "results/masks/{corpus_edition}/{shard}/{seed}"
 _SEGMENTS = "results/segments/{corpus}-{edition}/{shard}.h5 of the shards that are needed"
+_LONG: dict[str, Any] = {"threads": "threads", "mem_mb": 8000, "runtime": 1440, "gpu": True}
 
 STEPS = (
     Step(
@@ -47,10 +50,7 @@ STEPS = (
         model=f"{_TOLD}:RunSettings",
         words=("part",),
         code="training_code",
-        threads="threads",
-        mem_mb=8000,
-        runtime=1440,
-        gpu=True,
+        **_LONG,
     ),
     Step(
         "evaluate",
@@ -91,10 +91,7 @@ STEPS = (
         settings="adaptation_settings",
         model=f"{_TOLD}:ChoosingSettings",
         code="choice_code",
-        threads="threads",
-        mem_mb=8000,
-        runtime=1440,
-        gpu=True,
+        **_LONG,
     ),
     Step(
         "adapt",
@@ -110,10 +107,7 @@ STEPS = (
         settings="adapted_run_settings",
         model=f"{_TOLD}:AdaptationRunSettings",
         code="adaptation_code",
-        threads="threads",
-        mem_mb=8000,
-        runtime=1440,
-        gpu=True,
+        **_LONG,
     ),
     Step(
         "evaluate_adaptation",

@@ -14,18 +14,17 @@ leaves them, up to the areas.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from affectssm.errors import ConfigError
 from affectssm.models.filter_bank import SQUARE, Mean, filtered_steps
 from affectssm.models.segments import (
+    SegmentModel,
     SegmentOutput,
     Segments,
-    check_channels,
     in_samples,
     long_enough,
     side_by_side,
@@ -56,7 +55,7 @@ ELECTRODES = LEFT + RIGHT
 TINY = 1e-6  # inside the logarithm of a power
 
 
-def default_areas(channels: Mapping[str, int]) -> list[list[int]]:
+def areas_of(channels: Mapping[str, int]) -> list[list[int]]:
     """Areas of the channels of all modalities, numbered through."""
     areas: list[list[int]] = []
     first = 0
@@ -75,43 +74,13 @@ def default_areas(channels: Mapping[str, int]) -> list[list[int]]:
     return areas
 
 
-class LGGNet(nn.Module):
-    """The model.
-
-    Args:
-        settings: sizes.
-        channels: channels of every modality, in order.
-        rate: sampling rate in Hz.
-        samples: L.
-        classes: N.
-        areas: channel numbers, over all modalities, of every local graph; None: ``default_areas``.
-        formulation: of the filters over time (affectssm.models.filter_bank).
-
-    Raises:
-        ConfigError: for no modality, too short segments, or areas that do not hold every channel once.
-    """
+class LGGNet(SegmentModel):
+    """The model; its local graphs are the :func:`areas_of` its channels."""
 
     Settings = LGGNetSettings
 
-    def __init__(
-        self,
-        settings: LGGNetSettings,
-        channels: Mapping[str, int],
-        rate: float,
-        samples: int,
-        classes: int = 2,
-        areas: Sequence[Sequence[int]] | None = None,
-        formulation: str = "auto",
-    ) -> None:
-        super().__init__()
-        check_channels(channels)
-        self.channels, self.formulation = dict(channels), formulation
-        areas = default_areas(channels) if areas is None else areas
-        count = sum(channels.values())
-        if sorted(number for area in areas for number in area) != list(range(count)) or not all(areas):
-            raise ConfigError(
-                "LGGNet's areas", str(areas), f"each of 0 to {count - 1} once", "mend the areas"
-            )
+    def build(self, settings: LGGNetSettings, rate: float, samples: int, classes: int) -> None:
+        areas, count = areas_of(self.channels), sum(self.channels.values())
         kernels = [in_samples("LGGNet's windows", seconds, rate) for seconds in settings.windows_s]
         pool = in_samples("LGGNet's mean", settings.pool_s, rate)
         stride = max(1, pool // 4)
@@ -131,7 +100,7 @@ class LGGNet(nn.Module):
         self.local_bias = nn.Parameter(torch.zeros(count, 1))
         averaging = torch.zeros(len(areas), count)
         for row, area in enumerate(areas):
-            averaging[row, list(area)] = 1 / len(area)
+            averaging[row, area] = 1 / len(area)
         self.register_buffer("averaging", averaging, persistent=False)
         self.adjacency = nn.Parameter(nn.init.xavier_uniform_(torch.empty(len(areas), len(areas))))
         self.area_norm = nn.BatchNorm1d(len(areas))

@@ -16,15 +16,13 @@ B segments, C channels of all modalities, L samples, d width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 from torch.nn import functional
 
 from affectssm.models.segments import (
+    SegmentModel,
     SegmentOutput,
     Segments,
-    check_channels,
     in_samples,
     long_enough,
     side_by_side,
@@ -64,36 +62,15 @@ class Layer(nn.Module):
         return self.mamba(x)
 
 
-class MambaFormer(nn.Module):
-    """The model.
-
-    Args:
-        settings: sizes.
-        channels: channels of every modality, in order.
-        rate: sampling rate in Hz.
-        samples: L.
-        classes: N.
-
-    Raises:
-        ConfigError: for no modality or segments shorter than a token.
-    """
+class MambaFormer(SegmentModel):
+    """The model."""
 
     Settings = MambaFormerSettings
 
-    def __init__(
-        self,
-        settings: MambaFormerSettings,
-        channels: Mapping[str, int],
-        rate: float,
-        samples: int,
-        classes: int = 2,
-    ) -> None:
-        super().__init__()
-        check_channels(channels)
-        self.channels = dict(channels)
+    def build(self, settings: MambaFormerSettings, rate: float, samples: int, classes: int) -> None:
         token = in_samples("MambaFormer's tokens", settings.token_s, rate)
         long_enough("MambaFormer", samples, token)
-        self.tokens = nn.Conv1d(sum(channels.values()), settings.d_model, token, stride=token)
+        self.tokens = nn.Conv1d(sum(self.channels.values()), settings.d_model, token, stride=token)
         self.first = MambaLayer(settings)
         self.layers = nn.Sequential(*(Layer(settings) for _ in range(settings.layers)))
         self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(settings.d_model, classes))

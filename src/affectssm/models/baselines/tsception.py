@@ -13,7 +13,6 @@ them: filters over channels see images of C rows and B columns, one a step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -21,9 +20,9 @@ from torch import Tensor, nn
 
 from affectssm.models.filter_bank import Mean, filtered_steps, leaky_relu
 from affectssm.models.segments import (
+    SegmentModel,
     SegmentOutput,
     Segments,
-    check_channels,
     in_samples,
     long_enough,
     side_by_side,
@@ -37,35 +36,13 @@ def filtered(inputs: int, outputs: int, rows: int, pool: int) -> nn.Sequential:
     return nn.Sequential(RowFilters(inputs, outputs, rows), nn.LeakyReLU(), StepMean(pool))
 
 
-class TSception(nn.Module):
-    """The model.
-
-    Args:
-        settings: sizes.
-        channels: channels of every modality, in order.
-        rate: sampling rate in Hz.
-        samples: L.
-        classes: N.
-        formulation: of the filters over time (affectssm.models.filter_bank).
-
-    Raises:
-        ConfigError: for no modality or too short segments.
-    """
+class TSception(SegmentModel):
+    """The model."""
 
     Settings = TSceptionSettings
 
-    def __init__(
-        self,
-        settings: TSceptionSettings,
-        channels: Mapping[str, int],
-        rate: float,
-        samples: int,
-        classes: int = 2,
-        formulation: str = "auto",
-    ) -> None:
-        super().__init__()
-        check_channels(channels)
-        self.channels, self.formulation = dict(channels), formulation
+    def build(self, settings: TSceptionSettings, rate: float, samples: int, classes: int) -> None:
+        channels = self.channels
         kernels = [in_samples("TSception's windows", seconds, rate) for seconds in settings.windows_s]
         pool = in_samples("TSception's mean", settings.pool_s, rate)
         shorter, last = max(1, pool // 4), max(1, pool // 2)

@@ -19,7 +19,7 @@ B windows, P seats, M = B * (1 + P) people, L frames, d width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -29,7 +29,7 @@ from affectssm.families.dialogue.stages.models.cues import GroupEncoder
 from affectssm.families.dialogue.stages.models.hybrid import HybridBlock
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.attention import Attention, clock_code
-from affectssm.models.feature_groups import group_dims
+from affectssm.models.feature_groups import FrameModel, Stacks
 from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.frame_batch import FrameBatch
 
@@ -128,26 +128,16 @@ class Head(nn.Module):
         return torch.sigmoid(self.score(target).squeeze(-1))
 
 
-class DAMamba(nn.Module):
-    """The model. With ``modality_fusion`` off every modality group has a head of its own; their mean is the answer.
+class DAMamba(FrameModel):
+    """The model of an ``audio`` and a ``visual`` group.
 
-    Args:
-        settings: sizes and switches.
-        feature_dims: dimension of every feature.
-        groups: features of the ``audio`` and of the ``visual`` group.
-
-    Raises:
-        ConfigError: when the groups name a feature without dimension.
+    With ``modality_fusion`` off each has a head of its own; their mean is the answer.
     """
 
     Settings = DAMambaSettings
 
-    def __init__(
-        self, settings: DAMambaSettings, feature_dims: Mapping[str, int], groups: Mapping[str, Sequence[str]]
-    ) -> None:
-        super().__init__()
+    def build(self, settings: DAMambaSettings, stacks: Stacks) -> None:
         d = settings.d_model
-        stacks = group_dims(feature_dims, groups)
         self.encoder = PersonEncoder(settings, stacks)
         self.hears_partners = settings.partner_fusion
         self.heads = nn.ModuleList(Head(settings) for _ in range(self.encoder.sequences))

@@ -29,7 +29,7 @@ B windows, P seats, L frames, d width a cue, H heads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ from torch.nn import functional
 
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.output import FrameOutput
-from affectssm.models.feature_groups import group_dims
+from affectssm.models.feature_groups import FrameModel, Stacks
 from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.frame_batch import FrameBatch
 
@@ -169,25 +169,13 @@ class RoleEncoder(nn.Module):
         return [layer(x, mask) for layer, x in zip(self.fused, joined, strict=True)]
 
 
-class DAT(nn.Module):
-    """The model.
-
-    Args:
-        settings: sizes.
-        feature_dims: dimension of every feature.
-        groups: features of the ``audio`` and of the ``visual`` group.
-
-    Raises:
-        ConfigError: when the groups name a feature without dimension.
-    """
+class DAT(FrameModel):
+    """The model of an ``audio`` and a ``visual`` group."""
 
     Settings = DATSettings
 
-    def __init__(
-        self, settings: DATSettings, feature_dims: Mapping[str, int], groups: Mapping[str, Sequence[str]]
-    ) -> None:
-        super().__init__()
-        d, stacks = settings.d_model, group_dims(feature_dims, groups)
+    def build(self, settings: DATSettings, stacks: Stacks) -> None:
+        d = settings.d_model
         self.positions = settings.positions
         self.target, self.partner = RoleEncoder(settings, stacks), RoleEncoder(settings, stacks)
         self.cross = nn.ModuleList(

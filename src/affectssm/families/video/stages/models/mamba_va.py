@@ -24,7 +24,6 @@ B windows, L frames, D features, d the width of the Mamba layers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +31,7 @@ from torch import Tensor, nn
 
 from affectssm.families.video.stages.models.tcn import TCN
 from affectssm.models.build import parameter_count
-from affectssm.models.feature_groups import group_dims
+from affectssm.models.feature_groups import FrameModel, Stacks
 from affectssm.settings.video import MambaVASettings
 from affectssm.ssm.mamba import BiMamba
 from affectssm.timeline.frame_batch import FrameBatch
@@ -120,27 +119,14 @@ class Network(nn.Module):
         return self.head(x)
 
 
-class MambaVA(nn.Module):
-    """The model.
-
-    Args:
-        settings: sizes and switches.
-        feature_dims: dimension of every feature.
-        groups: modality group -> its features. All of them are joined along D in this order; an invalid row is zero.
-
-    Raises:
-        ConfigError: when the groups name a feature without dimension.
-    """
+class MambaVA(FrameModel):
+    """The model. The features of all groups are joined along D in their order; an invalid row is zero."""
 
     Settings = MambaVASettings
 
-    def __init__(
-        self, settings: MambaVASettings, feature_dims: Mapping[str, int], groups: Mapping[str, Sequence[str]]
-    ) -> None:
-        super().__init__()
-        stacks = group_dims(feature_dims, groups)
+    def build(self, settings: MambaVASettings, stacks: Stacks) -> None:
         self.features = [name for group in stacks.values() for name in group]
-        inputs = sum(feature_dims[name] for name in self.features)
+        inputs = sum(dim for group in stacks.values() for dim in group.values())
         self.bidirectional = settings.bidirectional
         self.network = Network(settings, inputs, width_of(settings, inputs))
 
