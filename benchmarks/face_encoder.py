@@ -103,7 +103,8 @@ def main() -> None:
     text = f"""# Masked autoencoders on a CPU
 
 Measured by `python benchmarks/face_encoder.py` in {(time.monotonic() - began) / 60:.1f} minutes on one core of
-{processor()}, {versions()}; load average at the start {load:.1f}.
+{processor()}, {versions()}; load average {load:.1f} at the start,
+{os.getloadavg()[0]:.1f} at the end.
 Medians of {rounds} rounds in turns, batches of {PICTURES}, random weights; reading and scaling the crops included.
 
 {table([HEAD, *lines])}
