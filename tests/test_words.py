@@ -15,7 +15,11 @@ WORDS = {
 }
 OWN = ("families/", "corpora/", "vocabulary/", "settings/")
 ALSO = {
-    "biosignals": ("features/biosignals.py", "features/speech_emotion.py"),  # whose outputs are called so
+    "biosignals": (
+        "features/biosignals.py",
+        "features/speech_emotion.py",  # whose outputs are called so
+        "features/valence_arousal.py",
+    ),
     "dialogue": ("features/engagement.py",),
 }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
@@ -41,6 +42,13 @@ class Small:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+def face() -> np.ndarray:
+    """A small picture of a face, without which some features have no row: (96, 96, 3) uint8."""
+    from skimage.data import astronaut
+
+    return cv2.resize(astronaut()[:240, 110:350], (96, 96), interpolation=cv2.INTER_AREA)
+
+
 def _dialogue(split: str, roles: tuple[str, str], names: dict[str, int], media: tuple[str, str]) -> Callable:
     held: dict[str, bytes] = {}
 
@@ -58,7 +66,7 @@ def _dialogue(split: str, roles: tuple[str, str], names: dict[str, int], media: 
             (folder / f"{role}.audio.transcript.annotation.csv").write_text("0.1;0.3;hello;0.9\n")
             wave = rng.normal(0, 0.1, ROWS * 640).astype(np.float32)
             write_media(folder / f"{role}.{media[0]}", audio=wave, codec="pcm_s16le")
-            write_media(folder / f"{role}.{media[1]}", regular(ROWS, 25), size=(48, 32))
+            write_media(folder / f"{role}.{media[1]}", regular(ROWS, 25), picture=face())
         (folder / "language.annotation.csv").write_text("0.0;9.0;french;1.0\n")
         held.update({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
         for path in folder.iterdir():
@@ -108,6 +116,53 @@ def _mahnob(root: Path, number: int) -> list[Path]:
     return [path.parent / "session.xml", path]
 
 
+def _pictures(root: Path, person: str) -> list[Path]:
+    """A folder of six pictures, of which the third frame has none."""
+    folder = root / "cropped_aligned" / person
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, made = np.random.default_rng(0), []
+    for number in (1, 2, 4, 5, 6, 7):
+        _, encoded = cv2.imencode(".jpg", rng.integers(0, 255, (112, 112, 3), np.uint8))
+        made.append(folder / f"{number:05d}.jpg")
+        made[-1].write_bytes(encoded.tobytes())
+    return made
+
+
+def _film(path: Path) -> Path:
+    """A video of a second with sound; the same bytes each time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not _FILM:
+        wave = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+        write_media(path, regular(10, 10), size=(48, 32), audio=wave)
+        _FILM.append(path.read_bytes())
+    path.write_bytes(_FILM[0])
+    return path
+
+
+_FILM: list[bytes] = []
+
+
+def _annotated(root: Path, number: int) -> list[Path]:
+    person = f"video{number}"
+    text = root / "VA_Estimation_Challenge" / "Train_Set" / f"{person}.txt"
+    text.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(0).uniform(-1, 1, (10, 2)).round(3).tolist()
+    text.write_text("valence,arousal\n" + "".join(f"{one},{other}\n" for one, other in values))
+    return [_film(root / "batch1" / f"{person}.mp4"), text, *_pictures(root, person)]
+
+
+def _listed(root: Path, number: int) -> list[Path]:
+    person = f"video{number}"
+    return [_film(root / "batch1" / f"{person}.mp4"), *_pictures(root, person)]
+
+
+def _template(root: Path, units: int) -> None:
+    frames = [
+        f"video{number}/{frame:05d}.jpg,0,0\n" for number in range(1, units + 1) for frame in range(1, 11)
+    ]
+    (root / "VA_test_set_sample.txt").write_text("image_location,valence,arousal\n" + "".join(frames))
+
+
 def _first(role: str) -> Callable[[Path], bool]:
     return lambda path: path.name.startswith((f"{role}.", "language"))
 
@@ -133,4 +188,18 @@ CORPORA = {
     "deap": Small("deap", _dat, _ratings),
     "deap-original": Small("deap", _bdf, _ratings, settings={"variant": "original"}),
     "mahnob": Small("mahnob", _mahnob),
+    # whose annotation is no file is nobody, and then nobody looks at the pictures: they are damaged apart
+    "affwild2": Small(
+        "affwild2",
+        _annotated,
+        damaged=lambda path: path.suffix != ".txt",
+        settings={"lacks": ("val", "test")},
+    ),
+    "affwild2-labels": Small(
+        "affwild2",
+        _annotated,
+        damaged=lambda path: path.suffix not in (".jpg", ".mp4"),
+        settings={"lacks": ("val", "test")},
+    ),
+    "affwild2-test": Small("affwild2", _listed, _template, settings={"lacks": ("train", "val")}),
 }

@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
 
     out = tmp_path / "out"
     (out / "truth").mkdir(parents=True)
-    monkeypatch.setattr("affectssm.corpora.demo.session.media.write_mp4", full)
+    monkeypatch.setattr("affectssm.corpora.demo.session.media.write_video", full)
     with pytest.raises(DataError, match="No space left"):
         write_demo("demo-tiny", out)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

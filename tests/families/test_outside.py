@@ -13,6 +13,7 @@ import pytest
 from affectssm.cli import main
 from affectssm.errors import ConfigError
 from affectssm.families.configuration import load_config
+from affectssm.families.registry import find
 from affectssm.plan.plan import Plan
 from affectssm.store.code import code_hash
 from affectssm.vocabulary import corpora, faults, features, outside, tables
@@ -244,3 +245,34 @@ def test_a_killed_run_goes_on_with_the_next_resample(tmp_path, monkeypatch):
         np.testing.assert_array_equal(fit("runs/2"), whole)
     assert len(calls) == 2
     assert not list(tmp_path.glob("runs/.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "said"),
+    [
+        ("va_guess", "Vectors", '"mini", "affwild2"'),
+        ("lab_py_feat_aus", "Vectors", ""),
+        ("PyFeatVA", "Vectors", ""),
+        ("face", "FaceMultitaskV2", ""),
+    ],
+)
+def test_an_encoder_that_saw_a_corpus_is_refused_for_it(lab: Path, name: str, target: str, said: str) -> None:
+    extractor = lab / "minilab" / "extractors.py"
+    extractor.write_text(extractor.read_text() + "\nclass FaceMultitaskV2(Vectors):\n    pass\n")
+    theirlab(
+        lab,
+        f"""
+        from affectssm.vocabulary.features import Spec
+        from minilab.family import Clips
+        class FAMILY(Clips):
+            corpora, demos, tables, faults = {{}}, {{}}, {{}}, {{}}
+            extractors = (Spec("{name}", "minilab.extractors:{target}", "vectors", trained_on=({said})),)
+        """,
+    )
+    find("theirlab")
+    features.refuse_trained_on(["mae", "clip_face", "wav2vec2"], "affwild2")
+    features.refuse_trained_on([name], "noxi")
+    with pytest.raises(ConfigError, match=rf"(?s)feature {name}.*trained on labels of affwild2") as caught:
+        features.refuse_trained_on(["mae", name], "affwild2")
+    assert "leave it out" in caught.value.remedy
+    assert features.trained_on(name)[-1] == "affwild2"

@@ -22,8 +22,14 @@ def write_media(
     codec: str = "aac",
     size: tuple[int, int] = (64, 48),
     options: dict[str, str] | None = None,
+    picture: np.ndarray | None = None,
 ) -> Path:
-    """Write pictures shown at ``video_times`` (seconds) and mono or (C, N) sound; x264 with one thread."""
+    """Write pictures shown at ``video_times`` (seconds) and mono or (C, N) sound; x264 with one thread.
+
+    They are grey, ever brighter ones, or ``picture`` (H, W, 3) that moves to the right, of a ``size`` of its own.
+    """
+    if picture is not None:
+        size = (picture.shape[1], picture.shape[0])
     with av.open(str(path), "w", options=options or {}) as container:
         if video_times:
             stream = container.add_stream(
@@ -36,7 +42,8 @@ def write_media(
             _write_audio(container, sound, np.atleast_2d(audio), rate, audio_start)
         if video_times:
             for index, time in enumerate(video_times):
-                image = np.full((size[1], size[0], 3), 20 + (7 * index) % 200, np.uint8)
+                grey = np.full((size[1], size[0], 3), 20 + (7 * index) % 200, np.uint8)
+                image = grey if picture is None else np.roll(picture, index, axis=1)
                 frame = av.VideoFrame.from_ndarray(image, format="rgb24")
                 frame.pts, frame.time_base = round(time / TICK), TICK
                 container.mux(stream.encode(frame))

@@ -131,7 +131,7 @@ def _note_lengths(finder: Finder, log: FaultLog) -> None:
             log.add(
                 "rate_from_name",
                 stream="crops",
-                found=f"{len(names)} people without a video that can be read: {', '.join(names[:5])}",
+                found=f"{len(names)} without a video that can be read: {', '.join(names[:5])}",
                 expected=f"a video; the rate was taken as {how}",
                 action="decided",
             )

@@ -65,10 +65,11 @@ class Finder:
 
     def _rows(self, person: Person) -> list[StreamRow]:
         labelled = self._label(person) if person.annotation else None
+        held = person.crops is not None or person.video is not None
+        pictures = self._pictures(person) if held else None
+        media = self._media(person) if held else {}
         if person.split != "test" and labelled is None:
             return []
-        pictures = self._pictures(person)
-        media = self._media(person)
         if pictures is None and "video" not in media:
             self._fault(
                 person, "", "listed_without_files", "no video and no pictures that can be used", "one of them",
@@ -82,7 +83,7 @@ class Finder:
         if labelled is not None:
             self._compare(person, labelled, video.frames if video else 0, last)
         if pictures is not None:
-            self._note_gaps(person, pictures, frames)
+            self._note_gaps(person, pictures, min(frames, video.frames) if video else frames)
         rows = [self._media_row(person, held, kind) for kind, held in media.items()]
         if pictures is not None:
             row = self._row(person, CROPS, person.crops, rate, frames)

@@ -146,7 +146,7 @@ def _better(corpus: str, root: Path, look: Look, settings: PlaceSettings) -> tup
         listing = _glimpse(folder, CORPORA[corpus].files, made_of.split_folder, CORPORA[corpus].pictures)
         inside = root.absolute().relative_to(folder).parts
         found = made_of.look(listing)
-        ours = any(entry.parts[: len(inside)] == inside for entry in listing.files)
+        ours = any(entry.parts[: len(inside)] == inside for entry in (*listing.files, *listing.folders))
         if ours and len(found.counts) > most and not found.copies:
             best, most = (folder, found), len(found.counts)
         if best and not _missing(made_of, best[1], settings):

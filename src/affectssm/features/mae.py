@@ -10,6 +10,7 @@ first picture there are no rows. Of every k-th frame, the others are passed over
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image
 from affectssm.features.base import BLOCK_ROWS, Extractor, Source
 from affectssm.features.facebox import cut
 from affectssm.features.mae_network import embed, load
+from affectssm.features.mae_tuning import take_over
 from affectssm.features.weights import ready
 from affectssm.media.crops import CropReader
 from affectssm.media.video import VideoReader
@@ -31,14 +33,18 @@ Frame = tuple[float, np.ndarray | None]
 class Mae(Extractor):
     """Of crops. Frame i is at (i + 0.5) / rate seconds; there are as many as the manifest says.
 
-    Settings: ``model``, ``revision``, ``every``, ``batch``, ``int8``; ``weights``, ``size``, ``weights_dir``.
+    Settings: ``model``, ``revision``, ``tuned``, ``every``, ``batch``, ``int8``; ``weights``, ``size``,
+    ``weights_dir``.
     """
 
     dtype = np.float16
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
-        network, self._weights = load(self.settings)
+        network, weights = load(self.settings)
+        self._card: dict[str, Any] = {"encoder": weights}
+        if self.settings["tuned"] is not None:
+            self._card["tuned"] = take_over(network, Path(self.settings["tuned"]), weights)
         self._dim, self.pixels = int(network.config.hidden_size), int(network.config.image_size)
         self._network: Any
         self._network, self.device = ready(network, self.settings["int8"])
@@ -52,7 +58,7 @@ class Mae(Extractor):
         return "at least one picture of a face that can be decoded"
 
     def card(self) -> dict[str, Any]:
-        return {"encoder": self._weights}
+        return self._card
 
     def extract(self, source: Source) -> Iterator[Track]:
         last: np.ndarray | None = None

@@ -87,7 +87,15 @@ def _pretrained(folder: Path) -> Any:
 
 
 def embed(network: Any, images: torch.Tensor) -> torch.Tensor:
-    """Return the CLS tokens (N, D) after the final norm of RGB pictures (N, S, S, 3) uint8 of the encoder's size.
+    """Return the CLS tokens (N, D) after the final norm of RGB pictures (N, S, S, 3) uint8 of the encoder's size."""
+    tokens = embedded(network, images)
+    for layer in network.layers:
+        tokens = layer(tokens, None)
+    return network.layernorm(tokens[:, 0])
+
+
+def embedded(network: Any, images: torch.Tensor) -> torch.Tensor:
+    """Return what the first block sees of pictures: CLS and patches in their order, (N, P + 1, D).
 
     The library shuffles the patches by random numbers even where it masks none; rising ones keep their order.
     """
@@ -95,4 +103,4 @@ def embed(network: Any, images: torch.Tensor) -> torch.Tensor:
     seen = images.permute(0, 3, 1, 2).float().div_(255).sub_(mean).div_(deviation)
     patches = (network.config.image_size // network.config.patch_size) ** 2
     order = torch.arange(patches, device=images.device).expand(len(images), -1)
-    return network(seen, noise=order).last_hidden_state[:, 0]
+    return network.embeddings(seen, noise=order)[0]

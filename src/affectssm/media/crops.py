@@ -19,7 +19,7 @@ from affectssm.media.probe import MediaError, MediaNote
 from affectssm.store.files import read_whole
 
 SIDE = 112
-_NAME = re.compile(r"[0-9]{5,9}\.jpg")
+_PICTURE = re.compile(r"[0-9]{5,9}\.jpg")
 _LARGEST = 1 << 20  # bytes; a picture of this size has a few thousand
 _NAMED = 5  # pictures named one by one; of more, their number is given
 _BROKEN = (OSError, ValueError, SyntaxError, struct.error, IndexError, Image.DecompressionBombError)
@@ -55,7 +55,7 @@ class CropReader:
         """
         try:
             with os.scandir(self.folder) as found:
-                frames = [int(entry.name[:-4]) - 1 for entry in found if _is_picture(entry.name)]
+                frames = [number - 1 for entry in found if (number := number_of(entry.name))]
         except OSError as error:
             raise MediaError(
                 self.folder,
@@ -81,7 +81,7 @@ class CropReader:
                 except MediaError as error:
                     bad += 1
                     if bad <= _NAMED:
-                        named.append(f"{name_of(int(frame))} ({error.found})")
+                        named.append(f"{picture_name(int(frame) + 1)} ({error.found})")
             yield int(frame), image
         if bad:
             more = f" and {bad - _NAMED} more" if bad > _NAMED else ""
@@ -95,7 +95,7 @@ class CropReader:
         Raises:
             MediaError: if it is absent or cannot be used.
         """
-        path = self.folder / name_of(frame)
+        path = self.folder / picture_name(frame + 1)
         try:
             return _decoded(read_whole(path, _LARGEST), self.side)
         except _BROKEN as error:
@@ -105,13 +105,15 @@ class CropReader:
             ) from error
 
 
-def name_of(frame: int) -> str:
-    """Return the name of a frame's picture; frames count from 0, pictures from 1."""
-    return f"{frame + 1:05d}.jpg"
+def picture_name(number: int) -> str:
+    """Return how the picture of this number is called."""
+    return f"{number:05d}.jpg"
 
 
-def _is_picture(name: str) -> bool:
-    return bool(_NAME.fullmatch(name)) and int(name[:-4]) > 0 and name == name_of(int(name[:-4]) - 1)
+def number_of(name: str) -> int:
+    """Return the number of a picture by its name, 0 where it is none."""
+    number = int(name[:-4]) if _PICTURE.fullmatch(name) else 0
+    return number if name == picture_name(number) else 0
 
 
 def _decoded(data: bytes, side: int) -> np.ndarray:

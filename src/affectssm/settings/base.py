@@ -34,6 +34,14 @@ class Strict(BaseModel):
         return value
 
 
+class JobSettings(Strict):
+    """Settings of a job."""
+
+    def told(self) -> dict[str, Any]:
+        """Return them as they were told, for cards and config.yaml."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
 Section = TypeVar("Section", bound=Strict)
 
 

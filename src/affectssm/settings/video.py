@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from affectssm.settings.base import Strict
 
@@ -47,3 +47,43 @@ class MambaVASettings(Strict):
     def _each_once(cls, value: Any) -> Any:
         """Levels may be alike, unlike the names that other lists hold."""
         return value
+
+
+class FoldRecipe(Strict):
+    """Windows and rates of some folds; the paper's are of its released code, which has other ones for fold 0."""
+
+    length: int = Field(ge=2, description="frames a window")
+    stride: int = Field(ge=1, description="frames from one window to the next in training")
+    learning_rate: float = Field(gt=0, description="AdamW's peak learning rate")
+    weight_decay: float = Field(ge=0, description="AdamW's weight decay")
+    dropout: float = Field(ge=0, lt=1, description="dropout in the TCN")
+
+    @model_validator(mode="after")
+    def _windows_touch(self) -> FoldRecipe:
+        if self.stride > self.length:
+            raise ValueError(
+                f"stride up to length ({self.length}), so that every frame is learnt; {self.stride}"
+            )
+        return self
+
+
+class VideoTraining(Strict):
+    """What all folds share of the recipe (paper, section 4.2; released code): AdamW, one cosine after the warm-up."""
+
+    batch: int = Field(ge=1, description="windows a step")
+    epochs: int = Field(ge=1, description="passes over the windows; the best one on videos held out counts")
+    warmup_epochs: int = Field(ge=0, description="linear warm-up before the cosine")
+    clip_norm: float = Field(1.0, gt=0, description="largest gradient norm")
+    eps: float = Field(1e-7, gt=0, description="AdamW's epsilon")
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay of the weights' moving average, which is what counts; 0: the weights",
+    )
+    scan_backend: Literal["auto", "reference", "numba", "triton", "mamba_ssm"] = Field(
+        "auto",
+        description="what computes the scans; auto: the first of mamba_ssm, triton, numba, reference that can",
+    )
+    threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
+    workers: int = Field(0, ge=0, description="processes that read batches")

@@ -17,7 +17,7 @@ from affectssm.store.shards import ShardReader
 from affectssm.timeline.index import Target, WindowIndex
 from affectssm.timeline.loader import WindowDataset, in_order, make_loader
 from affectssm.timeline.scaler import Scaler
-from affectssm.timeline.stitch import Stitcher
+from affectssm.timeline.stitch import Blend, Stitcher
 from affectssm.timeline.tracks import files_by_corpus
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def _identity(target: Target) -> tuple[Any, ...]:
 
 
 def predict_windows(
-    model: nn.Module, scaler: Scaler, windows: WindowDataset, batch: int, workers: int
+    model: nn.Module, scaler: Scaler, windows: WindowDataset, batch: int, workers: int, blend: Blend = "later"
 ) -> pa.Table:
     """Predict every label frame of the windows' recordings once; rows as of ``prediction_schema``.
 
@@ -67,11 +67,12 @@ def predict_windows(
         windows: all of some targets.
         batch: windows at a time.
         workers: processes that read them.
+        blend: how predictions of windows that overlap become one.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, scaler = model.to(device), scaler.to(device)
     batches = in_order(len(windows), batch)
-    stitcher = Stitcher(windows.index)
+    stitcher = Stitcher(windows.index, blend)
     with torch.inference_mode():
         for number, native in enumerate(make_loader(windows, batches, workers), start=1):
             moved = native.to(device)

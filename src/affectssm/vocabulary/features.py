@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ class Spec:
         network: whether a network computes it (and a GPU makes it faster).
         needs_faces: whether it reads the face track.
         held_out: whether it reads the rows of test parts, and the others do not.
+        trained_on: corpora whose labels its weights were trained on; it is refused for these.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Spec:
     network: bool = False
     needs_faces: bool = False
     held_out: bool = False
+    trained_on: tuple[str, ...] = ()
 
     @property
     def content(self) -> str:
@@ -68,6 +71,38 @@ def spec(feature: str) -> Spec:
         raise ConfigError(
             f"feature {feature!r}", "no such feature", f"one of {known}", "mend the name"
         ) from None
+
+
+_KNOWN_TO_HAVE_SEEN = {"pyfeat": ("affwild2",), "facemultitask": ("affwild2",)}
+"""Letters and digits of a name -> corpora that weights of this name were trained on, whatever a family says of them.
+
+py-feat's list of models names Aff-Wild2 among what its action units (svm, xgb) were trained on, and its face_multitask
+models answer valence and arousal too.
+"""
+
+
+def trained_on(feature: str) -> tuple[str, ...]:
+    """Return the corpora whose labels a feature's weights were trained on, as its entry or its name tells."""
+    found = spec(feature)
+    names = [re.sub("[^a-z0-9]", "", name.lower()) for name in (found.name, found.target)]
+    known = (seen for part, seen in _KNOWN_TO_HAVE_SEEN.items() if any(part in name for name in names))
+    return tuple(dict.fromkeys((*found.trained_on, *(corpus for seen in known for corpus in seen))))
+
+
+def refuse_trained_on(features: Iterable[str], corpus: str) -> None:
+    """Refuse features of a corpus whose weights were trained on its labels.
+
+    Raises:
+        ConfigError: for the first such feature.
+    """
+    for feature in features:
+        if corpus in trained_on(feature):
+            raise ConfigError(
+                f"feature {feature}",
+                f"its weights were trained on labels of {corpus}: scores there would be of what they have seen",
+                f"features whose weights have not seen {corpus}",
+                f"leave it out of what is computed of {corpus}, or take weights that were trained without it",
+            )
 
 
 def in_shard(feature: str, kinds: Iterable[str]) -> bool:

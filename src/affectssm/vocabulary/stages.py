@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.methods import METHODS
-from affectssm.vocabulary.models import DIALOGUE_MODELS, SEGMENT_MODELS
+from affectssm.vocabulary.models import DIALOGUE_MODELS, FRAME_MODELS, SEGMENT_MODELS
 from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import named
 
 _DIALOGUE = "affectssm.families.dialogue.stages"
+_VIDEO = "affectssm.families.video.stages"
 FINE_TUNING = f"{_DIALOGUE}.fine_tune:fine_tune"
 
 
@@ -52,6 +53,16 @@ def training_modules(model: str, variant: str = "") -> tuple[str, ...]:
 def prediction_modules(model: str) -> tuple[str, ...]:
     """Of what a trained run predicts."""
     return f"{_DIALOGUE}.predict", named(DIALOGUE_MODELS, model, "model")
+
+
+def video_training_modules(model: str) -> tuple[str, ...]:
+    """Of what a run on video learns."""
+    return f"{_VIDEO}.train", named(FRAME_MODELS, model, "model")
+
+
+def video_prediction_modules(model: str) -> tuple[str, ...]:
+    """Of what a trained run on video predicts."""
+    return f"{_VIDEO}.predict", named(FRAME_MODELS, model, "model")
 
 
 def memory_modules(models: Iterable[str]) -> tuple[str, ...]:

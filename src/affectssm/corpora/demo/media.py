@@ -13,10 +13,10 @@ import av
 import cv2
 import numpy as np
 
-from affectssm.corpora.demo.face import FPS, SIZE
+from affectssm.corpora.demo.face import FPS
 from affectssm.corpora.demo.speech import RATE
 
-PER_PICTURE = RATE // FPS  # samples
+_X264 = {"preset": "ultrafast", "crf": "20", "g": "50"}
 
 
 def write_wav(path: Path, samples: np.ndarray) -> None:
@@ -28,26 +28,44 @@ def write_wav(path: Path, samples: np.ndarray) -> None:
         file.writeframes(samples.astype("<i2").tobytes())
 
 
-def write_mp4(
-    path: Path, pictures: Iterable[np.ndarray], samples: np.ndarray, *, index_first: bool = False
+def write_video(
+    path: Path,
+    pictures: Iterable[np.ndarray],
+    samples: np.ndarray | None,
+    *,
+    fps: int = FPS,
+    index_first: bool = False,
 ) -> None:
-    """Write H.264 + AAC; with ``index_first`` a file that is truncated later can still be opened."""
+    """Write pictures of one size and 16 kHz sound, or none: H.264 + AAC as .mp4, MPEG-4 + PCM as .avi.
+
+    With ``index_first`` an .mp4 that is truncated later can still be opened.
+    """
+    coded = path.suffix == ".mp4"
     options = {"movflags": "faststart"} if index_first else {}
-    with av.open(str(path), "w", format="mp4", options=options) as file:
-        video = file.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "20", "g": "50"})
-        video.width = video.height = SIZE
+    with av.open(str(path), "w", format=path.suffix[1:], options=options) as file:
+        video = (
+            file.add_stream("libx264", rate=fps, options=_X264)
+            if coded
+            else file.add_stream("mpeg4", rate=fps)
+        )
         video.pix_fmt = "yuv420p"
         video.codec_context.thread_count = 1
-        audio = file.add_stream("aac", rate=RATE, layout="mono")
-        audio.codec_context.thread_count = 1
+        audio = None
+        if samples is not None:
+            audio = file.add_stream("aac" if coded else "pcm_s16le", rate=RATE, layout="mono")
+            audio.codec_context.thread_count = 1
         for index, picture in enumerate(pictures):
+            if not index:
+                video.height, video.width = picture.shape[:2]
             planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts = index
             file.mux(video.encode(frame))
-            file.mux(audio.encode(_sound(samples, index)))
+            if audio is not None and samples is not None:
+                file.mux(audio.encode(_sound(samples, index, RATE // fps)))
         file.mux(video.encode(None))
-        file.mux(audio.encode(None))
+        if audio is not None:
+            file.mux(audio.encode(None))
 
 
 def truncate(path: Path, share: float) -> None:
@@ -56,9 +74,9 @@ def truncate(path: Path, share: float) -> None:
     path.write_bytes(whole[: int(len(whole) * share)])
 
 
-def _sound(samples: np.ndarray, index: int) -> av.AudioFrame:
-    piece = samples[index * PER_PICTURE : (index + 1) * PER_PICTURE]
+def _sound(samples: np.ndarray, index: int, count: int) -> av.AudioFrame:
+    piece = samples[index * count : (index + 1) * count]
     frame = av.AudioFrame.from_ndarray(piece[None], format="s16", layout="mono")
     frame.sample_rate = RATE
-    frame.pts = index * PER_PICTURE
+    frame.pts = index * count
     return frame

@@ -108,6 +108,6 @@ def _write_media(session: Session, seat: str, world: World, motion: face.Motion 
     pictures = face.render_empty(world.rows) if motion is None else face.render(session.key, seat, motion)
     path = folder / f"{seat}{video}"
     media.write_wav(folder / f"{seat}{audio}", sound)
-    media.write_mp4(path, pictures, sound, index_first=session.has(seat, "mp4_cut"))
+    media.write_video(path, pictures, sound, index_first=session.has(seat, "mp4_cut"))
     if session.has(seat, "mp4_cut") or session.has(seat, "mp4_without_index"):
         media.truncate(path, 0.6)

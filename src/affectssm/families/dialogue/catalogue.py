@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from affectssm.families.dialogue.experiments import MODELS, Experiment, model_settings
-from affectssm.families.dialogue.settings import GROUPS, PRESETS, DialogueSettings, features_of, own
+from affectssm.families.dialogue.settings import GROUPS, PRESETS, DialogueSettings, own
 from affectssm.settings.base import at_scale
 from affectssm.settings.config import Config, Scale
+from affectssm.settings.groups import features_of
 from affectssm.vocabulary.corpora import DEMO_EDITIONS, NO_CORPUS
 from affectssm.vocabulary.models import TITLES
 from affectssm.vocabulary.targets import named

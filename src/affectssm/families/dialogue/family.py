@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 from affectssm.families.base import Family
 from affectssm.families.dialogue import catalogue, experiments
 from affectssm.families.dialogue.experiments import Experiment
-from affectssm.families.dialogue.settings import PRESETS, DialogueSettings, features_of, own
+from affectssm.families.dialogue.settings import PRESETS, DialogueSettings, own
 from affectssm.families.dialogue.steps import STEPS
 from affectssm.plan.machine import local_gpus
 from affectssm.plan.text import short_hash
 from affectssm.settings.config import Config
+from affectssm.settings.groups import features_of
 from affectssm.vocabulary.corpora import CORPORA, NO_CORPUS
 from affectssm.vocabulary.features import kinds_of
 from affectssm.vocabulary.stages import memory_modules

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from affectssm.families.dialogue import settings
-from affectssm.settings.base import Strict
+from affectssm.settings.base import JobSettings
 from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
 
 Groups = dict[str, tuple[str, ...]]
@@ -14,15 +14,7 @@ Groups = dict[str, tuple[str, ...]]
 ClockHz = Literal[25, 100]
 
 
-class Told(Strict):
-    """Settings of a job."""
-
-    def told(self) -> dict[str, Any]:
-        """Return them as they were told, for cards and config.yaml."""
-        return self.model_dump(mode="json", exclude_unset=True)
-
-
-class WindowSettings(Told):
+class WindowSettings(JobSettings):
     """Which windows: of the part of a task that is learnt from or of the one that is predicted."""
 
     part: Literal["training", "prediction"]
@@ -30,7 +22,7 @@ class WindowSettings(Told):
     clock_hz: ClockHz
 
 
-class RunSettings(Told):
+class RunSettings(JobSettings):
     """A run: an experiment on one seed. ``base`` is that of a run that goes on from another one's weights."""
 
     experiment: str
@@ -62,7 +54,7 @@ class RunSettings(Told):
         return self.model_copy(update={"training": self.training.model_copy(update=changed)})
 
 
-class EvaluationSettings(Told):
+class EvaluationSettings(JobSettings):
     """An evaluation of an experiment over some seeds: the split that is reported, the columns of the table."""
 
     experiment: str
@@ -73,13 +65,13 @@ class EvaluationSettings(Told):
     scorer: Literal["by_frame", "official"]
 
 
-class SubmissionSettings(Told):
+class SubmissionSettings(JobSettings):
     """A submission: the experiment, which names the files."""
 
     experiment: str
 
 
-class Sizes(Told):
+class Sizes(JobSettings):
     """What a scale decides of a training step."""
 
     da_mamba: DAMambaSettings
@@ -87,7 +79,7 @@ class Sizes(Told):
     training: TrainingSettings
 
 
-class MemorySettings(Told, settings.MemorySettings):
+class MemorySettings(JobSettings, settings.MemorySettings):
     """The memory measurement: models, windows, and the sizes of every scale that may have to be taken."""
 
     models: tuple[str, ...]

@@ -7,8 +7,6 @@ initial weights in so few steps); ``tiny`` only proves that every job runs, on t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -16,11 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from affectssm.settings.base import Strict
 from affectssm.settings.config import Config
 from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
-from affectssm.vocabulary.features import FEATURES
-from affectssm.vocabulary.kinds import LABEL_KINDS, SIGNAL_KINDS
-
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Groups = dict[Word, dict[Word, Annotated[tuple[str, ...], Field(min_length=1)]]]
+from affectssm.settings.groups import Groups, one_of, sources_there_are
 
 GROUPS: Groups = {
     "extracted": {
@@ -97,36 +91,14 @@ class DialogueSettings(Strict):
     @field_validator("groups")
     @classmethod
     def _features_there_are(cls, groups: Groups) -> Groups:
-        known = [name for name, spec in FEATURES.items() if spec.kind not in (*LABEL_KINDS, *SIGNAL_KINDS)]
-        for source, own in groups.items():
-            named = features_of(own)
-            if not named or len(set(named)) < len(named):
-                raise ValueError(
-                    f"sources that name each feature once; {source}: {', '.join(named) or 'none'}"
-                )
-            for feature in named:
-                _one_of(feature, known, f"features of {source}")
-        return groups
+        return sources_there_are(groups)
 
     @field_validator("sources", "ablation_source")
     @classmethod
     def _of_groups(cls, value: Any, info: ValidationInfo) -> Any:
         for source in [value] if isinstance(value, str) else value:
-            _one_of(source, info.data.get("groups", [source]), "sources of dialogue.groups")
+            one_of(source, info.data.get("groups", [source]), "sources of dialogue.groups")
         return value
-
-
-def _one_of(name: str, known: Iterable[str], what: str) -> None:
-    names = list(known)
-    if name not in names:
-        near = get_close_matches(name, names, n=1)
-        remedy = f"did you mean {near[0]}?" if near else "correct the name"
-        raise ValueError(f"{what} that there are ({', '.join(names)}); {name!r}; {remedy}")
-
-
-def features_of(groups: dict[str, tuple[str, ...]]) -> list[str]:
-    """Return the features of a source, in the order of its groups."""
-    return [feature for names in groups.values() for feature in names]
 
 
 def own(config: Config) -> DialogueSettings:

@@ -1,0 +1,84 @@
+"""What the jobs of video are told: everything that decides their results, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from affectssm.settings.base import JobSettings
+from affectssm.settings.groups import features_of
+from affectssm.settings.video import MambaVASettings, VideoTraining
+
+
+class WindowSettings(JobSettings):
+    """Which windows: of the videos with labels or of the others; how long, and how far apart in which use."""
+
+    part: Literal["training", "prediction"]
+    kinds: tuple[str, ...]
+    length: int
+    stride: int
+    predicted_stride: int
+
+
+class RunSettings(JobSettings):
+    """A run: an experiment on one fold and seed."""
+
+    experiment: str
+    variant: str
+    source: str
+    fold: int
+    cross_folds: int
+    selection: Literal["inner", "reported"]
+    exchanged: bool
+    forward_fill: bool
+    seed: int
+    groups: dict[str, tuple[str, ...]]
+    model: str
+    model_settings: MambaVASettings
+    learning_rate: float
+    weight_decay: float
+    training: VideoTraining
+    blend: Literal["later", "hann"]
+
+    @property
+    def features(self) -> list[str]:
+        """The features of the run's source, in the order of its groups."""
+        return features_of(self.groups)
+
+    @property
+    def held(self) -> list[str]:
+        """The features of which a row that is carried forward counts."""
+        return self.features if self.forward_fill else []
+
+    def computed(self, computing: Mapping[str, Any]) -> RunSettings:
+        """Return them with how the run is computed: processes that read batches."""
+        training = self.training.model_copy(update={"workers": computing.get("workers", 0)})
+        return self.model_copy(update={"training": training})
+
+    def recipe(self, windows: int) -> dict[str, Any]:
+        """Return the recipe of the training loop for so many windows to learn from."""
+        given = self.training.model_dump()
+        an_epoch = -(-windows // self.training.batch)
+        return given | {
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "steps_per_epoch": an_epoch,
+            "steps": an_epoch * self.training.epochs,
+            "warmup_steps": an_epoch * self.training.warmup_epochs,
+            "ema_bias_correction": False,
+        }
+
+
+class EvaluationSettings(JobSettings):
+    """An evaluation of an experiment over some seeds, fold by fold."""
+
+    experiment: str
+    folds: tuple[int, ...]
+    cross_folds: int
+    seeds: tuple[int, ...]
+
+
+class SubmissionSettings(JobSettings):
+    """A submission: the experiment, which names the files."""
+
+    experiment: str

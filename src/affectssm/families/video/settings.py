@@ -1,0 +1,126 @@
+"""The section ``video`` of the configuration, and what each scale decides of it and of its corpora.
+
+``paper`` is what the paper states or, where it is silent, its released code has (github FreedomPuppy77/Charon);
+``demo`` learns the planted truth of the demo corpus on two CPU cores; ``tiny`` only proves that every job runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from affectssm.settings.base import Strict
+from affectssm.settings.config import Config
+from affectssm.settings.groups import Groups, sources_there_are
+from affectssm.settings.video import FoldRecipe, MambaVASettings, VideoTraining
+
+GROUPS: Groups = {
+    "mae": {"visual": ("mae",)},
+    "mae_video": {"visual": ("mae_video",)},
+    "mae_sound": {"visual": ("mae",), "audio": ("wav2vec2",)},
+}
+Variant = Literal["tcn", "mamba", "bidirectional", "reported"]
+
+
+class VideoSettings(Strict):
+    """Video: valence and arousal of every frame, on the official split and in cross-validation."""
+
+    groups: Groups = Field(
+        GROUPS,
+        description="source -> modality group -> features, joined in this order; add sources of your own",
+    )
+    sources: tuple[str, ...] = Field(
+        ("mae",), min_length=1, description="of groups: a row each in affwild2_va"
+    )
+    folds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0, 1, 2, 3, 4, 5),
+        min_length=1,
+        description="0: the official split; from 1 on: cross-validation over training and validation videos",
+    )
+    cross_folds: int = Field(5, ge=2, description="folds of the cross-validation; videos stay whole")
+    rows: tuple[Variant, ...] = Field(
+        ("tcn", "mamba", "reported"),
+        description="further measured rows on the official split: one part alone at the parameters of the whole, Mamba "
+        "in both directions, or (reported) the epoch selected on the reported videos, as the paper does",
+    )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        min_length=1, description="one run each; a cell is their mean"
+    )
+    forward_fill: bool = Field(
+        True, description="a frame without a face counts with the last face's features; off: it is masked"
+    )
+    overlap: float = Field(
+        0.5, ge=0, lt=1, description="share of a window that the next one shares when videos are predicted"
+    )
+    blend: Literal["later", "hann"] = Field(
+        "later",
+        description="where windows overlap: the first that holds a frame answers for it, so that all but a video's "
+        "first frames have a past; or their mean, weighted as by a Hann window",
+    )
+    mamba_va: MambaVASettings = Field(default_factory=MambaVASettings, description="Mamba-VA")
+    official: FoldRecipe = Field(description="windows and rates of fold 0")
+    cross: FoldRecipe = Field(description="of the other folds")
+    training: VideoTraining = Field(description="what all folds share")
+
+    @field_validator("groups")
+    @classmethod
+    def _features_there_are(cls, groups: Groups) -> Groups:
+        return sources_there_are(groups)
+
+    @model_validator(mode="after")
+    def _sources_have_groups(self) -> VideoSettings:
+        for source in self.sources:
+            if source not in self.groups:
+                raise ValueError(f"sources of video.groups ({', '.join(self.groups)}); {source!r}")
+        for fold in self.folds:
+            if fold > self.cross_folds:
+                raise ValueError(f"folds up to cross_folds ({self.cross_folds}); {fold}")
+        return self
+
+    def recipe(self, fold: int) -> FoldRecipe:
+        """Return the recipe of a fold."""
+        return self.cross if fold else self.official
+
+
+def own(config: Config) -> VideoSettings:
+    """Return the section of this family."""
+    return vars(config)["video"]
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "corpora": {"affwild2": {"shards": 64}},
+        "video": {
+            "seeds": [1],
+            "official": {"length": 1000, "stride": 800, "learning_rate": 3e-4, "weight_decay": 0.01, "dropout": 0.3},
+            "cross": {"length": 300, "stride": 200, "learning_rate": 3e-5, "weight_decay": 1e-3, "dropout": 0.2},
+            "training": {"batch": 16, "epochs": 50, "warmup_epochs": 5, "scan_backend": "auto"},
+        },
+    },
+    "demo": {
+        "corpora": {"affwild2": {"shards": 1}},
+        "video": {
+            "seeds": [1, 2, 3],
+            "mamba_va": {
+                "channels": [32, 32], "kernel": 7, "layers": 2, "d_state": 4, "hidden": 32, "conv_init": "fan_in",
+            },
+            "official": {"length": 100, "stride": 80, "learning_rate": 3e-3, "weight_decay": 0.01, "dropout": 0.1},
+            "cross": {"length": 60, "stride": 40, "learning_rate": 3e-3, "weight_decay": 1e-3, "dropout": 0.1},
+            "training": {"batch": 8, "epochs": 12, "warmup_epochs": 2, "scan_backend": "auto"},
+        },
+    },
+    "tiny": {
+        "corpora": {"affwild2": {"shards": 1}},
+        "video": {
+            "seeds": [1],
+            "mamba_va": {
+                "channels": [8, 8], "kernel": 3, "layers": 1, "d_state": 2, "hidden": 8, "conv_init": "fan_in",
+            },
+            "official": {"length": 40, "stride": 30, "learning_rate": 3e-3, "weight_decay": 0.01, "dropout": 0.0},
+            "cross": {"length": 30, "stride": 20, "learning_rate": 3e-3, "weight_decay": 1e-3, "dropout": 0.0},
+            "training": {"batch": 8, "epochs": 1, "warmup_epochs": 0, "scan_backend": "reference"},
+        },
+    },
+}  # fmt: skip
+"""Scale -> what it decides, of the whole configuration."""
