@@ -129,11 +129,6 @@ class SignalFile:
             parts.append(part[start - first * size : stop - first * size])
         return np.stack(parts, axis=1)
 
-    def blocks(self, channels: Sequence[SignalChannel], seconds: float = BLOCK_S) -> Iterator[np.ndarray]:
-        """Yield all samples of some channels in stretches of ``seconds``: memory does not grow with the file."""
-        for start, stop in self._stretches(channels[0], seconds):
-            yield self.read(channels, start, stop)
-
     def events(self, mask: int, seconds: float = BLOCK_S) -> list[Event]:
         """Return the rising edges of the status channel: where the word & ``mask`` becomes another code than 0.
 

@@ -113,7 +113,7 @@ def read_signal_header(path: Path) -> SignalHeader:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             fixed = file.read(_FIXED)
-            channels = _number(path, fixed, 252, 4, "number of channels") if _magic(fixed) else 0
+            channels = int(_float(path, fixed[252:256], "number of channels")) if _magic(fixed) else 0
             if not 0 < channels <= _MAX_CHANNELS:
                 raise _foreign(path, f"{size} bytes that begin with {fixed[:8]!r}")
             rest = file.read(_FIXED * channels)
@@ -133,8 +133,8 @@ def _magic(fixed: bytes) -> bool:
 
 
 def _parse(path: Path, fixed: bytes, rest: bytes, count: int) -> SignalHeader:
-    header_bytes = _number(path, fixed, 184, 8, "size of the header")
-    records = _number(path, fixed, 236, 8, "number of records")
+    header_bytes = int(_float(path, fixed[184:192], "size of the header"))
+    records = int(_float(path, fixed[236:244], "number of records"))
     seconds = _float(path, fixed[244:252], "length of a record")
     if header_bytes != _FIXED * (count + 1) or records < -1 or not _RECORD_S[0] <= seconds <= _RECORD_S[1]:
         raise _foreign(
@@ -207,10 +207,6 @@ def _check_size(path: Path, header: SignalHeader, size: int) -> int:
             "copy the file again from the owner's download",
         )
     return header.records
-
-
-def _number(path: Path, text: bytes, at: int, width: int, what: str) -> int:
-    return int(_float(path, text[at : at + width], what))
 
 
 def _float(path: Path, field: bytes, what: str) -> float:

@@ -14,6 +14,7 @@ import pickle
 import pickletools
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,18 +168,10 @@ def _bytes() -> bytes:
     return b""
 
 
-def _set(items: Any) -> set:
-    return set(_listed(items))
-
-
-def _frozenset(items: Any) -> frozenset:
-    return frozenset(_listed(items))
-
-
-def _listed(items: Any) -> list:
+def _of_list(kind: type[set | frozenset], items: Any) -> set | frozenset:
     if not isinstance(items, list):
         raise ValueError("a set that is not made of a list")
-    return items
+    return kind(items)
 
 
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
@@ -188,7 +181,11 @@ _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     **{
         (module, name): made
         for module in ("builtins", "__builtin__")
-        for name, made in (("bytes", _bytes), ("set", _set), ("frozenset", _frozenset))
+        for name, made in (
+            ("bytes", _bytes),
+            ("set", partial(_of_list, set)),
+            ("frozenset", partial(_of_list, frozenset)),
+        )
     },
     **{
         (f"numpy.{core}.{module}", name): made

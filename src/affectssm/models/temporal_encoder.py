@@ -79,11 +79,6 @@ class Branch(nn.Module):
         self.spatial_norm = nn.BatchNorm2d(width)
         self.activation = nn.LeakyReLU()
 
-    def steps(self, samples: int, pool: int) -> int:
-        """Steps that come out of ``samples`` samples."""
-        kernel = self.temporal.kernel_size[1]
-        return (samples + 2 * (kernel // 2) - kernel + 1) // pool
-
     def forward(self, filtered: Tensor) -> Tensor:
         """(B, M, C, steps), filtered over time and averaged -> (B, T, steps)."""
         return self.activation(self.spatial_norm(self.spatial(filtered))).squeeze(2)
@@ -133,9 +128,8 @@ class TemporalEncoder(nn.Module):
             nn.Conv1d(self.width, self.width, settings.smooth_steps, padding=settings.smooth_steps // 2),
             nn.AvgPool1d(settings.smooth_pool),
         )
-        steps = sum(branch.steps(samples, self.pool) for branch in branches)
-        kernel = settings.smooth_steps
-        self.steps = (steps + 2 * (kernel // 2) - kernel + 1) // settings.smooth_pool
+        steps = sum(_steps(samples, kernel, self.pool) for kernel in kernels)
+        self.steps = _steps(steps, settings.smooth_steps, settings.smooth_pool)
         if self.steps < 1:
             raise _too_short(modality, f"{samples} samples, {steps} steps before the last mean")
 
@@ -148,6 +142,11 @@ class TemporalEncoder(nn.Module):
         h = torch.cat(parts, dim=-1).transpose(1, 2)  # (B, steps, T)
         h = self.dropout(h + self.mixer(h))
         return self.smooth(h.transpose(1, 2))
+
+
+def _steps(samples: int, kernel: int, pool: int) -> int:
+    """Means over ``pool`` outputs of a convolution that is padded by half its kernel."""
+    return (samples + 2 * (kernel // 2) - kernel + 1) // pool
 
 
 def _too_short(modality: str, found: str) -> ConfigError:

@@ -8,7 +8,7 @@ import numpy as np
 
 from affectssm.corpora.channels import EEG
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
-from affectssm.corpora.demo.physio_subjects import Layout, MahnobTrial
+from affectssm.corpora.demo.physio_subjects import MahnobTrial
 from affectssm.corpora.demo.physio_world import Synthesiser, TrialTruth, quadrants_of, truth_of
 from affectssm.corpora.demo.seeds import generator
 
@@ -61,15 +61,8 @@ def _write_signals(trial: MahnobTrial, stimulus_s: float, path: Path) -> None:
     values[: made.count] = _recorded(trial, made)
     values[made.count :] = values[made.count - 1]  # the recorder runs on; nobody reads it
     status = np.zeros(len(values), np.int64)
-    edges = [round(around * RATE), made.count]
-    edges = (
-        edges[:1]
-        if trial.has("one_pulse")
-        else [*edges, made.count + RATE]
-        if trial.has("three_pulses")
-        else edges
-    )
-    for edge in edges:
+    pulses = 1 if trial.has("one_pulse") else 3 if trial.has("three_pulses") else 2
+    for edge in [round(around * RATE), made.count, made.count + RATE][:pulses]:
         status[edge : edge + RATE // 8] = PULSE
     sheet = SHEET
     if trial.has("no_gsr"):
@@ -110,7 +103,7 @@ def _session_xml(trial: MahnobTrial, signals_name: str, seconds: float) -> str:
     )
 
 
-def write_surroundings(found: Layout, folder: Path) -> None:
+def write_surroundings(folder: Path) -> None:
     """Write neutral clips, a tagging session, and strays."""
     sessions = folder / "Sessions"
     for subject in (1, 2):

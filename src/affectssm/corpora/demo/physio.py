@@ -39,7 +39,7 @@ def write_physio_demo(edition: str, out: Path) -> None:
         if found.mahnob:
             for trial in found.mahnob:
                 mahnob.write_trial(trial, found.stimulus_s, folder / "mahnob")
-            mahnob.write_surroundings(found, folder / "mahnob")
+            mahnob.write_surroundings(folder / "mahnob")
         oracle = _write_truth(found, folder / "truth")
         write_card(folder, edition, oracle=oracle)
 

@@ -204,16 +204,9 @@ def specimens(found: Layout) -> list[tuple[str, str, str, str, str]]:
         rows += [("deap", subject.name, "", kind, DEAP_KINDS[kind]) for kind in kinds]
     if found.mahnob:
         rows += [("mahnob", "", "", kind, MAHNOB_KINDS[kind]) for kind in ("ds_store", "tagging")]
-        rows += [("mahnob", f"P{number}", "", "neutral", "neutral_trials") for number in (1, 2)]
-    rows += [
-        ("mahnob", f"P{trial.subject}", str(trial.folder), kind, MAHNOB_KINDS[kind])
-        for trial in found.mahnob
-        for kind in trial.specimens
-        if kind != "only_bad"
-    ]
-    rows += [
-        ("mahnob", f"P{trial.subject}", "", "only_bad", "subject_missing")
-        for trial in found.mahnob
-        if trial.has("only_bad")
-    ]
+        rows += [("mahnob", f"P{number}", "", "neutral", MAHNOB_KINDS["neutral"]) for number in (1, 2)]
+    for trial in found.mahnob:
+        for kind in trial.specimens:
+            recording = "" if kind == "only_bad" else str(trial.folder)
+            rows.append(("mahnob", f"P{trial.subject}", recording, kind, MAHNOB_KINDS[kind]))
     return sorted(rows)

@@ -121,12 +121,12 @@ def cut_shard(
     try:
         held = {kind: found for kind, found in dims.items() if found}
         log = FaultLog(rows[0].corpus if rows else "")
-        columns = _write_values(out, rows, held, readers, settings, card, log)
+        epochs = _write_values(out, rows, held, readers, settings, card, log)
     finally:
         for reader in readers.values():
             reader.close()
     log.write(faults, card)
-    write_parquet(index, columns, SCHEMA, card)
+    write_parquet(index, {name: [row[name] for row in epochs] for name in SCHEMA.names}, SCHEMA, card)
 
 
 def _write_values(
@@ -137,9 +137,9 @@ def _write_values(
     settings: EpochSettings,
     card: Mapping[str, Any],
     log: FaultLog,
-) -> dict[str, list]:
-    """Write the values, trial by trial; return the columns of the index."""
-    index: dict[str, list] = {name: [] for name in SCHEMA.names}
+) -> list[dict[str, Any]]:
+    """Write the values, trial by trial; return the rows of the index."""
+    index: list[dict[str, Any]] = []
     trials: dict[tuple[str, str], dict[str, StreamRow]] = defaultdict(dict)
     for row in rows:
         trials[row.participant, row.recording][row.kind] = row
@@ -148,8 +148,8 @@ def _write_values(
     def validate(written: Path) -> None:
         with h5py.File(written, "r", locking=False) as file:
             counts = {kind: len(file[kind]["value"]) for kind in kinds}
-        if set(counts.values()) - {len(index["row"])}:
-            raise DataError(out, f"{counts} epochs", f"{len(index['row'])} each", "run the command again")
+        if set(counts.values()) - {len(index)}:
+            raise DataError(out, f"{counts} epochs", f"{len(index)} each", "run the command again")
 
     with staged(out, validate) as temporary, created(temporary) as file:
         columns = {kind: _column(file, kind, kinds[kind], length, out) for kind in kinds}
@@ -166,7 +166,8 @@ def _write_values(
                     columns[kind].append(cuts[kind].value[:count])
                 else:
                     columns[kind].skip(count)
-            _index(index, rows[0], (subject, recording), count, cuts, ratings, settings.length_s)
+            same = {"corpus": rows[0].corpus, "shard": rows[0].shard, "subject": subject, "trial": recording}
+            index += _epochs(same | ratings, len(index), count, cuts, settings.length_s)
         for column in columns.values():
             column.flush()
         file.attrs["card"] = dumps(card)
@@ -203,21 +204,17 @@ def _column(file: h5py.File, kind: str, dims: set[int], length: int, out: Path) 
     return Column(file.create_group(kind), "value", (dims.pop(), length), np.float32)
 
 
-def _index(
-    index: dict[str, list],
-    row: StreamRow,
-    names: tuple[str, str],
-    count: int,
-    cuts: Mapping[str, Cut],
-    ratings: Mapping[str, float],
-    length_s: float,
-) -> None:
-    first = len(index["row"])
-    for epoch in range(count):
-        values = {
-            "corpus": row.corpus, "shard": row.shard, "subject": names[0], "trial": names[1], "epoch": epoch,
-            "row": first + epoch, "start_s": epoch * length_s, **ratings,
-        }  # fmt: skip
-        values |= {kind: kind in cuts and bool(cuts[kind].there[epoch]) for kind in SIGNAL_KINDS}
-        for name, value in values.items():
-            index[name].append(value)
+def _epochs(
+    same: Mapping[str, Any], first: int, count: int, cuts: Mapping[str, Cut], length_s: float
+) -> list[dict[str, Any]]:
+    """The rows of the epochs of a trial."""
+    return [
+        {
+            **same,
+            "epoch": epoch,
+            "row": first + epoch,
+            "start_s": epoch * length_s,
+            **{kind: kind in cuts and bool(cuts[kind].there[epoch]) for kind in SIGNAL_KINDS},
+        }
+        for epoch in range(count)
+    ]

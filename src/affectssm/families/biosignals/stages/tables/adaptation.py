@@ -26,18 +26,12 @@ ALMOST = (
 )
 
 
-def _streams(settings: Mapping[str, Any]) -> list[tuple[str, float]]:
-    return streams_of(MissingSettings.model_validate(settings["missing"]))
-
-
-def patterns_of(settings: Mapping[str, Any]) -> list[str]:
-    """What goes missing in the streams of a table, the control last."""
-    return list(dict.fromkeys(p for p, _ in _streams(settings)))
-
-
-def ratios_at(pattern: str, settings: Mapping[str, Any]) -> list[float]:
-    """The ratios of a pattern: 0 of the control, else as configured."""
-    return [r for p, r in _streams(settings) if p == pattern]
+def ratios_of(settings: Mapping[str, Any]) -> dict[str, list[float]]:
+    """What goes missing in the streams of a table, the control last -> at which ratios (0 of the control)."""
+    found: dict[str, list[float]] = {}
+    for pattern, ratio in streams_of(MissingSettings.model_validate(settings["missing"])):
+        found.setdefault(pattern, []).append(ratio)
+    return found
 
 
 def adaptation_columns(
@@ -86,7 +80,7 @@ def adaptation_notes(
     improvements: Summaries,
 ) -> list[str]:
     """What a reader must know about a method on a pattern."""
-    ratios = ratios_at(pattern, settings)
+    ratios = ratios_of(settings)[pattern]
     found = [f"ratios {', '.join(map(ratio_text, ratios))}"]
     if pattern == NOTHING:
         found = ["control: whole streams, nothing is missing and nothing should be gained"]

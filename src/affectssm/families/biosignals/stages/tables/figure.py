@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affectssm.families.biosignals.stages.tables.adaptation import patterns_of
+from affectssm.families.biosignals.stages.tables.adaptation import ratios_of
 from affectssm.families.biosignals.stages.tables.measured import Measured
 from affectssm.families.biosignals.stages.tables.rows import TARGETS
 from affectssm.store.atomic import staged
@@ -60,7 +60,7 @@ def draw(title: str, own: Mapping[str, Measured], settings: Mapping[str, Any], p
             above.set_facecolor(DEMO_SHADE)
             below.set_facecolor(DEMO_SHADE)
         _accuracies(above, one, missing["patterns"][0], missing["ratios"], methods)
-        _improvements(below, one, patterns_of(settings), [name for name in methods if name != "none"])
+        _improvements(below, one, list(ratios_of(settings)), [name for name in methods if name != "none"])
     upper[0].set_ylabel("accuracy", fontsize=9)
     lower[0].set_ylabel("improvement (points),\nmean over the ratios", fontsize=9)
     figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from affectssm.errors import DataError
@@ -15,8 +16,7 @@ from affectssm.families.biosignals.stages.tables.adaptation import (
     STREAMED,
     adaptation_columns,
     adaptation_notes,
-    patterns_of,
-    ratios_at,
+    ratios_of,
 )
 from affectssm.families.biosignals.stages.tables.figure import draw
 from affectssm.families.biosignals.stages.tables.measured import (
@@ -48,11 +48,12 @@ def page(inputs: Inputs) -> Page:
     measured = read_experiments(inputs)
     own = next(iter(by_target(measured).values()))
     settings = inputs.settings
-    pairs = [(pattern, method) for pattern in patterns_of(settings) for method in settings["methods"]]
+    pairs = [(pattern, method) for pattern in ratios_of(settings) for method in settings["methods"]]
     rows = published_rows("bimtta_missing") + [
         _row(pattern, method, own, inputs) for pattern, method in pairs
     ]
-    ratios = ratios_of(settings)
+    # the ratios that have columns: the paper's, others that are configured, and 0 for the control
+    ratios = sorted({*PAPER_RATIOS, *chain.from_iterable(ratios_of(settings).values())})
     return Page(
         title=TITLE,
         intro=INTRO,
@@ -64,11 +65,6 @@ def page(inputs: Inputs) -> Page:
         draw=partial(draw, TITLE, own, settings),
         sections=[*(_by_ratio(target, own[target], settings) for target in own), _streams(rows)],
     )
-
-
-def ratios_of(settings: Mapping[str, Any]) -> list[float]:
-    """The ratios that have columns: the paper's, others that are configured, and 0 for the control."""
-    return sorted({*PAPER_RATIOS, *(r for p in patterns_of(settings) for r in ratios_at(p, settings))})
 
 
 def columns(ratios: Sequence[float]) -> tuple[str, ...]:
@@ -84,9 +80,9 @@ def ratio_columns(target: str, ratio: float) -> tuple[str, str]:
 
 def _row(pattern: str, method: str, own: Mapping[str, Measured], inputs: Inputs) -> dict[str, str]:
     settings = inputs.settings
-    first = ratios_at(pattern, settings)[0]
+    ratios = ratios_of(settings)[pattern]
     wanted = (
-        ("accuracy", method, pattern, first) if method == NONE else ("improvement", method, pattern, None)
+        ("accuracy", method, pattern, ratios[0]) if method == NONE else ("improvement", method, pattern, None)
     )
     summaries = {target: one.summary(*wanted) for target, one in own.items()}
     if absent := [target for target, summary in summaries.items() if not summary]:
@@ -104,7 +100,7 @@ def _row(pattern: str, method: str, own: Mapping[str, Measured], inputs: Inputs)
     row = measured_row(settings["titles"][method], own, summaries, inputs, remarks, printed=method != NONE)
     row["setting"] = pattern
     for target, one in own.items():
-        for ratio in ratios_at(pattern, settings):
+        for ratio in ratios:
             improvement, accuracy = ratio_columns(target, ratio)
             row[improvement] = number(one.summary("improvement", method, pattern, ratio).get("value"))
             row[accuracy] = number(one.summary("accuracy", method, pattern, ratio).get("value"))
@@ -125,10 +121,11 @@ def _planted(corpora: set[str], inputs: Inputs) -> list[str]:
 
 def _by_ratio(target: str, one: Measured, settings: Mapping[str, Any]) -> Section:
     """Accuracy and improvement at every ratio, for people."""
-    ratios = sorted({ratio for pattern in patterns_of(settings) for ratio in ratios_at(pattern, settings)})
+    streams = ratios_of(settings)
+    ratios = sorted(set(chain.from_iterable(streams.values())))
 
     def cell(method: str, pattern: str, ratio: float) -> str:
-        if ratio not in ratios_at(pattern, settings):
+        if ratio not in streams[pattern]:
             return "–"
         accuracy = one.summary("accuracy", method, pattern, ratio).get("value", float("nan"))
         gain = one.summary("improvement", method, pattern, ratio).get("value")
@@ -136,7 +133,7 @@ def _by_ratio(target: str, one: Measured, settings: Mapping[str, Any]) -> Sectio
 
     lines = [
         [pattern, settings["titles"][method], *(cell(method, pattern, ratio) for ratio in ratios)]
-        for pattern in patterns_of(settings)
+        for pattern in streams
         for method in settings["methods"]
     ]
     header = ["setting", "method", *(ratio_text(ratio) for ratio in ratios)]

@@ -93,14 +93,11 @@ def scale_notes(model: str, settings: Mapping[str, Any], corpora: set[str]) -> l
     modalities = [name for corpus in sorted(corpora) for name in settings["modalities"][corpus]]
     size = [f"{name} {sizes[name]}" for name in settings["sizes"][model]]
     if "widths" in sizes:
-        size.insert(0, "widths " + ", ".join(f"{m} {width(m, sizes)}" for m in dict.fromkeys(modalities)))
+        widths, other = sizes["widths"], sizes["widths"]["other"]
+        named_ = [f"{name} {widths.get(name, other)}" for name in dict.fromkeys(modalities)]
+        size.insert(0, "widths " + ", ".join(named_))
     return [
         PROTOCOLS[protocol["protocol"]].format(protocol["folds"]) + BLOCKS * (protocol["deal"] == "blocks"),
         f"{settings['training']['epochs']} passes over the training segments",
         ", ".join(size),
     ]
-
-
-def width(modality: str, sizes: Mapping[str, Any]) -> int:
-    """The width of a modality's encoder."""
-    return sizes["widths"].get(modality, sizes["widths"]["other"])
