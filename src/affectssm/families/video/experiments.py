@@ -37,16 +37,18 @@ class Experiment:
         variant: a key of VARIANTS; "" is the model as configured.
         source: of features, a key of video.groups.
         folds: that are trained.
+        model: a name of the vocabulary's models of video.
     """
 
     variant: str
     source: str
     folds: tuple[int, ...]
+    model: str = MODEL
 
     @property
     def name(self) -> str:
         """``mamba_va[+{variant}]-{source}``."""
-        return f"{MODEL}{'+' * bool(self.variant)}{self.variant}-{self.source}"
+        return f"{self.model}{'+' * bool(self.variant)}{self.variant}-{self.source}"
 
     @property
     def parts(self) -> dict[str, int]:
@@ -83,7 +85,7 @@ def run_settings(config: Config, experiment: Experiment, fold: int, seed: int) -
         "forward_fill": forward_fill(asked, experiment),
         "seed": seed,
         "groups": asked.groups[experiment.source],
-        "model": MODEL,
+        "model": experiment.model,
         "model_settings": model_settings(asked, experiment, fold),
         "learning_rate": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,

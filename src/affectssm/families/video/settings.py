@@ -58,7 +58,7 @@ class VideoSettings(Strict):
         description="where windows overlap: the first that holds a frame answers for it, so that all but a video's "
         "first frames have a past; or their mean, weighted as by a Hann window",
     )
-    mamba_va: MambaVASettings = Field(default_factory=MambaVASettings, description="Mamba-VA")
+    mamba_va: MambaVASettings = Field(description="Mamba-VA")
     official: FoldRecipe = Field(description="windows and rates of fold 0")
     cross: FoldRecipe = Field(description="of the other folds")
     training: VideoTraining = Field(description="what all folds share")
@@ -93,6 +93,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "corpora": {"affwild2": {"shards": 64}},
         "video": {
             "seeds": [1],
+            "mamba_va": {
+                "channels": [1024, 768, 512, 256], "kernel": 15, "layers": 4, "d_state": 8, "hidden": 128,
+                "conv_init": "normal",
+            },
             "official": {"length": 1000, "stride": 800, "learning_rate": 3e-4, "weight_decay": 0.01, "dropout": 0.3},
             "cross": {"length": 300, "stride": 200, "learning_rate": 3e-5, "weight_decay": 1e-3, "dropout": 0.2},
             "training": {"batch": 16, "epochs": 50, "warmup_epochs": 5, "scan_backend": "auto"},
