@@ -51,6 +51,7 @@ bench: $(STAMP)
 	python benchmarks/dry_run.py
 	python benchmarks/extraction.py
 	python benchmarks/scan.py
+	python benchmarks/face_encoder.py
 	python benchmarks/physio_step.py
 	python benchmarks/store.py
 	python benchmarks/full_size.py

@@ -23,7 +23,7 @@ from measuring import Work, interleaved
 from pages import RESULTS, parser, processor, table, versions
 from peers import mambapy
 from torch import Tensor, nn
-from video_work import DIM, loss_of, paper_model, training_step, windows
+from video_work import DIM, loss_of, paper_model, training_step, updating, windows
 
 from affectssm.families.video.stages.models.mamba_va import MambaVA
 from affectssm.ssm import mamba
@@ -112,6 +112,9 @@ def parts(model: MambaVA, batch: FrameBatch) -> dict[str, Work]:
     """The parts of a step, each alone."""
     inputs, scans = met(model, batch)
     network = model.network
+    weights = [leaf(p) for p in model.parameters()]
+    for weight in weights:
+        weight.grad = torch.full_like(weight, 1e-4)
     convolutions = {m: leaf(m.weight) for m in inputs if isinstance(m, nn.Conv1d)}
 
     def module(own: nn.Module) -> None:
@@ -131,6 +134,7 @@ def parts(model: MambaVA, batch: FrameBatch) -> dict[str, Work]:
         "convolutions": convolve,
         "encoder": lambda: module(network.encoder),
         "scans": lambda: scan(mamba.selective_scan),
+        "update": updating(weights),
         "mambapy's scans": lambda: scan(peer_scan),
     }
 
@@ -161,7 +165,7 @@ def rows_of_steps(measured: dict[tuple[int, int], tuple[Times, Times]]) -> list[
 
 
 def rows_of_parts(measured: dict[tuple[int, int], tuple[Times, Times]]) -> list[list[str]]:
-    """A row a part; what is left of TCN, encoder and step beside what was measured of them."""
+    """A row a part; what is left of TCN and encoder beside what was measured of them."""
     rows = [["part", *(f"{size}, {length}" for size, length in measured)]]
     cells: dict[str, list[str]] = {}
     for steps, found in measured.values():
@@ -172,7 +176,7 @@ def rows_of_parts(measured: dict[tuple[int, int], tuple[Times, Times]]) -> list[
             "weight norm, PReLU, dropout, padding": cpu["TCN"] - cpu["convolutions"],
             "scans": cpu["scans"],
             "the encoder's projections, convolutions and norms": cpu["encoder"] - cpu["scans"],
-            "head, loss, clipping, AdamW": whole - cpu["TCN"] - cpu["encoder"],
+            "gradients cut, AdamW": cpu["update"],
             "(mambapy's scans, in their place)": cpu["mambapy's scans"],
         }
         for name, seconds in shown.items():
@@ -195,8 +199,8 @@ interleaved rounds ({rounds}). Answers and gradients on mambapy's scan differ by
 
 {table(rows_of_steps(measured))}
 
-The parts alone, forward and backward, in CPU seconds of all threads and as a share of the step on the own scan. Scans,
-convolutions, TCN, encoder and step were measured; the other rows are what is left of the last three.
+The parts alone, forward and backward, in CPU seconds of all threads and as a share of the step on the own scan; TCN
+and encoder were measured as wholes, and their second rows are what is left of them.
 
 {table(rows_of_parts(measured))}
 """

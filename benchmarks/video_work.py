@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from measuring import Work
 from torch import Tensor, nn
@@ -32,14 +34,25 @@ def loss_of(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     return sum((ccc_loss(prediction[..., i], target[..., i], valid) for i in (0, 1)), torch.zeros(()))
 
 
-def training_step(model: nn.Module, batch: FrameBatch, target: Tensor) -> Work:
-    """Forward, loss, backward, gradients cut to norm 1, AdamW; target (B, L, 2)."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-4, eps=1e-7, weight_decay=0.01)
+def updating(weights: Iterable[nn.Parameter]) -> Work:
+    """Gradients cut to norm 1 and AdamW, on the gradients that the weights have."""
+    weights = list(weights)
+    optimiser = torch.optim.AdamW(weights, lr=3e-4, eps=1e-7, weight_decay=0.01)
 
     def work() -> None:
-        optimiser.zero_grad()
-        loss_of(model(batch).prediction, target, batch.frame_valid).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
+
+    return work
+
+
+def training_step(model: nn.Module, batch: FrameBatch, target: Tensor) -> Work:
+    """Forward, loss, backward, and the update of the weights; target (B, L, 2)."""
+    update = updating(model.parameters())
+
+    def work() -> None:
+        model.zero_grad()
+        loss_of(model(batch).prediction, target, batch.frame_valid).backward()
+        update()
 
     return work

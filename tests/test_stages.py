@@ -70,6 +70,8 @@ MADE_BY = {
     "corpora.deap": ["discovery deap"],
     "corpora.demo.write": ["demo demo*"],
     "corpora.demo.physio": ["demo physio*"],
+    "corpora.affwild2_measure": ["discovery affwild2"],
+    "corpora.demo.affwild2": ["demo affwild2*"],
     "features.extract": ["feature *"],
     "features.wav2vec2": ["feature wav2vec2"],
     "features.faces": ["feature face_track"],

@@ -81,7 +81,7 @@ def test_the_least_sound_gives_one_row(tmp_path: Path) -> None:
     assert "no_rows" not in {fault.code for fault in faults}
 
 
-@pytest.mark.parametrize("feature", ["face_track", "optical_flow", "landmark_flow", "clip_face"])
+@pytest.mark.parametrize("feature", ["face_track", "optical_flow", "landmark_flow", "clip_face", "mae_video"])
 @pytest.mark.parametrize("pictures", [0, 1])
 def test_too_few_pictures_for_a_row(tmp_path: Path, feature: str, pictures: int) -> None:
     path = tmp_path / "a.mp4"
@@ -97,7 +97,7 @@ def test_too_few_pictures_for_a_row(tmp_path: Path, feature: str, pictures: int)
         assert reader.info("001", "expert").rows == 1
     elif pictures:
         assert reader.keys() == [] and codes == {"no_rows"}
-        assert "two pictures" in faults[0].expected
+        assert ("one picture of a face" if feature == "mae_video" else "two pictures") in faults[0].expected
     else:
         assert reader.keys() == [] and not tracked
         assert codes == (

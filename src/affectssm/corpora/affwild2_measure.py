@@ -9,10 +9,9 @@ from pathlib import Path
 
 from affectssm.corpora import valence_arousal
 from affectssm.corpora.affwild2_people import Person
-from affectssm.corpora.annotations import value_a_line
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.manifest import StreamRow, shard_of
-from affectssm.corpora.measure import Measurer
+from affectssm.corpora.measure_media import MediaMeasurer
 from affectssm.corpora.people import Measured, Source
 from affectssm.corpora.people import Person as Filmed
 from affectssm.corpora.pictures import Pictures, read_pictures
@@ -180,7 +179,7 @@ class Finder:
             source = Source(self.root / entry.rel, entry, "root")
             filmed = Filmed(person.split, person.recording, "", {"video": source})
             log = FaultLog(self.log.corpus)
-            self._probed[entry.rel] = Measurer(filmed, value_a_line, log).media()
+            self._probed[entry.rel] = MediaMeasurer(filmed, log).media()
             # videos are where sound is expected here
             self.log.rows += [fault for fault in log.rows if fault.code != "audio_from_video"]
         return self._probed[entry.rel]

@@ -6,24 +6,19 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from affectssm.corpora.annotations import LABEL_ACTIONS, Reader, count_frames, read_engagement
 from affectssm.corpora.manifest import LABEL_HZ, is_test_split
+from affectssm.corpora.measure_media import MediaMeasurer
 from affectssm.corpora.people import Measured, Person
 from affectssm.corpora.spans import TOLERANCE
-from affectssm.errors import DataError
 from affectssm.media.ssi import SsiHeader, body_path, body_rows, read_header
-from affectssm.store.boundary import boundary
 from affectssm.vocabulary.kinds import STREAM_KINDS
 
 if TYPE_CHECKING:
-    from affectssm.media.probe import MediaInfo
     from affectssm.store.faults import Action, FaultLog
 
-SHORT_S = 60  # a file may say that much for a few bytes
-FASTEST_HZ = 1e6
-T = TypeVar("T")
 # MultiMediate'23 shipped OpenFace 2 with 673 and OpenPose with 350 columns
 DIMS = {
     "egemapsv2": (88,),
@@ -50,7 +45,7 @@ TAIL_S, TAIL_SHARE = 0.2, 0.05  # what a stream's end may be off by and still fi
 EXPECTED_LABEL = "a number in [0, 1] on every line, in UTF-8"
 
 
-class Measurer:
+class Measurer(MediaMeasurer):
     """Measures one participant; every fault goes to the log with the participant's name on it.
 
     Args:
@@ -60,8 +55,8 @@ class Measurer:
     """
 
     def __init__(self, person: Person, labels: Reader, log: FaultLog) -> None:
-        self.person, self.labels = person, labels
-        self.notes = log.about(person.recording, person.participant)
+        super().__init__(person, log)
+        self.labels = labels
 
     def measure(self) -> None:
         """Fill the participant's `measured`, without the sources that cannot be used."""
@@ -78,20 +73,6 @@ class Measurer:
         if label is not None and not is_test_split(self.person.split):
             self._compare_lengths(label, measured, headers)
         self.person.measured = measured if label is None else {"annotation": label, **measured}
-
-    def media(self) -> dict[str, Measured]:
-        """Return what a video and a sound file hold, by kind; the sound is the video's where it has no file."""
-        return {kind: held for kind, held in self._media().items() if self._believable(kind, held)}
-
-    def _read(self, kind: str, code: str, reader: Callable[[Path], T], action: Action) -> T | None:
-        """Return what a reader makes of a source's file; None, and a fault, where it cannot be read."""
-        path = self.person.sources[kind].path
-        try:
-            with boundary(path):
-                return reader(path)
-        except DataError as error:
-            self.notes.add(error.code or code, kind, error.found, error.expected, action)
-            return None
 
     def _label(self) -> Measured | None:
         source = self.person.sources.get("annotation")
@@ -110,54 +91,6 @@ class Measurer:
         if is_test_split(self.person.split) and not usable:
             self.notes.add("label_empty", "annotation", "no line", EXPECTED_LABEL, "quarantined")
         return Measured(source, LABEL_HZ, rows, 1, rows / LABEL_HZ) if usable else None
-
-    def _media(self) -> dict[str, Measured]:
-        found: dict[str, Measured] = {}
-        sources = self.person.sources
-        probed = {kind: self._probe(kind) for kind in ("video", "audio") if kind in sources}
-        video, audio = probed.get("video"), probed.get("audio")
-        if video is not None and video.video:
-            info = video.video[0]
-            if info.frames:
-                end = info.start + info.duration
-                found["video"] = Measured(sources["video"], info.fps, info.frames, 0, end, info.start)
-            else:
-                self.notes.add("empty_media", "video", "no picture", "one at least", "quarantined")
-        elif video is not None:
-            self.notes.add(
-                "no_video_stream", "video", "no pictures that can be read", "a video stream", "quarantined"
-            )
-        borrowed = audio is None and "audio" not in sources and video is not None and bool(video.audio)
-        sound = video if borrowed else audio
-        if sound is not None and sound.audio:
-            source, track = sources["video" if borrowed else "audio"], sound.audio[0]
-            if track.samples:
-                end, rate = track.start + track.duration, float(track.rate)
-                found["audio"] = Measured(source, rate, track.samples, track.channels, end, track.start)
-            else:
-                self.notes.add("empty_media", "audio", "no sample", "one at least", "quarantined")
-        elif sound is not None:
-            self.notes.add(
-                "no_audio_stream", "audio", "no sound that can be read", "an audio stream", "quarantined"
-            )
-        if borrowed:
-            self.notes.add("audio_from_video", "audio", "no wav", "a wav, or sound in the video", "decided")
-        return found
-
-    def _believable(self, kind: str, held: Measured) -> bool:
-        """Whether a file can hold what its header says: no codec goes below a byte a second."""
-        size = held.source.entry.size
-        seconds = max(float(SHORT_S), size)
-        if held.duration_s <= seconds and 0 < held.rate <= FASTEST_HZ and held.frames <= seconds * held.rate:
-            return True
-        found = f"{held.duration_s:g} s at {held.rate:g} Hz, {held.frames:g} in all, in {size} bytes"
-        self.notes.add("unreadable_media", kind, found, "no more seconds than bytes", "quarantined")
-        return False
-
-    def _probe(self, kind: str) -> MediaInfo | None:
-        from affectssm.media.probe import probe
-
-        return self._read(kind, "unreadable_media", probe, "quarantined")
 
     def _headers(self) -> dict[str, SsiHeader]:
         """Headers of all streams that can be read, the unused ones included."""

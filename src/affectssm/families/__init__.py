@@ -7,5 +7,6 @@ makes a file: it reaches the stages as their settings. Code of its own that make
 OWN: dict[str, str] = {
     "dialogue": "affectssm.families.dialogue.family:Dialogue",
     "biosignals": "affectssm.families.biosignals.family:Biosignals",
+    "video": "affectssm.families.video.family:Video",
 }
 """Word of the configuration and of command lines -> ``module:Class`` of the families of this package."""

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from affectssm.features.base import BLOCK_ROWS, Extractor, Source
-from affectssm.features.facebox import cut
+from affectssm.features.facebox import FaceRows, cut
 from affectssm.features.mae_network import embed, load
 from affectssm.features.mae_tuning import take_over
 from affectssm.features.weights import ready
@@ -62,8 +62,9 @@ class Mae(Extractor):
 
     def extract(self, source: Source) -> Iterator[Track]:
         last: np.ndarray | None = None
-        rate = self.rate(source) / self.settings["every"]
-        for frames in _batches(self.frames(source), self.settings["batch"]):
+        reader, rate, found = self.opened(source)
+        rate /= self.settings["every"]
+        for frames in _batches(found, self.settings["batch"]):
             seen = np.array([picture is not None for _, picture in frames])
             rows = self._rows([picture for _, picture in frames if picture is not None])
             if last is not None:
@@ -74,24 +75,19 @@ class Mae(Extractor):
                 time = np.array([time for time, _ in frames])
                 yield Track(rows[at[begun]], time[begun], seen[begun], rate)
                 last = rows[-1]
-
-    def rate(self, source: Source) -> float:
-        """Return the frames a second of a source."""
-        return source.row.rate
-
-    def frames(self, source: Source) -> Iterator[Frame]:
-        """Yield every k-th frame of a source."""
-        reader = CropReader(source.path, source.row.frames, every=self.settings["every"])
-        for frame, picture in reader:
-            yield (frame + 0.5) / source.row.rate, picture
         source.notes.extend(reader.notes)
+
+    def opened(self, source: Source) -> tuple[CropReader | VideoReader, float, Iterator[Frame]]:
+        """Return the reader of a source, its frames a second, and every k-th frame."""
+        reader = CropReader(source.path, source.row.frames, every=self.settings["every"])
+        rate = source.row.rate
+        return reader, rate, (((frame + 0.5) / rate, picture) for frame, picture in reader)
 
     def _rows(self, pictures: list[np.ndarray]) -> np.ndarray:
         if not pictures:
             return np.zeros((0, self._dim), self.dtype)
-        return self.forward(np.stack([sized(picture, self.pixels) for picture in pictures])).astype(
-            self.dtype
-        )
+        images = np.stack([sized(picture, self.pixels) for picture in pictures])
+        return self.forward(images).astype(self.dtype)
 
     @torch.inference_mode()
     def forward(self, pictures: np.ndarray) -> np.ndarray:
@@ -102,22 +98,21 @@ class Mae(Extractor):
 class MaeVideo(Mae):
     """Of the face in a video, at the times of its pictures. Beside the settings of ``mae``: ``margin``."""
 
-    def rate(self, source: Source) -> float:
-        return VideoReader(source.path).info().fps
-
-    def frames(self, source: Source) -> Iterator[Frame]:
+    def opened(self, source: Source) -> tuple[CropReader | VideoReader, float, Iterator[Frame]]:
         assert source.faces is not None
         reader = VideoReader(source.path)
+        return reader, reader.info().fps, self._faces(reader, source.faces)
+
+    def _faces(self, reader: VideoReader, faces: FaceRows) -> Iterator[Frame]:
         for picture in reader:
             if picture.index % self.settings["every"]:
                 continue
-            face = source.faces.at(picture.index, picture.time)
+            face = faces.at(picture.index, picture.time)
             crop = None
             if face is not None:
                 square = face.square(self.settings["margin"])
                 crop = sized(cut(picture.image, square, square.side), self.pixels)
             yield picture.time, crop
-        source.notes.extend(reader.notes)
 
 
 def sized(picture: np.ndarray, side: int) -> np.ndarray:

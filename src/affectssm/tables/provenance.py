@@ -8,16 +8,11 @@ from typing import Any, Protocol
 _OF_A_CARD = ("id", "stage", "code", "settings", "inputs", "packages", "python", "host", "written", "wall_s")
 
 
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
 class Scored(Protocol):
     """The metrics of an experiment: its name and the card of their file."""
 
     @property
-    def experiment(self) -> _Named: ...
+    def name(self) -> str: ...
 
     @property
     def card(self) -> Mapping[str, Any]: ...
@@ -47,9 +42,7 @@ def origins(
     for one in rows:
         runs = [of_run(card) for card in one.card["extra"]["runs"]]
         seeds = [run["seed"] for run in runs]
-        found.append(
-            {"experiment": one.experiment.name, "seeds": seeds, "evaluation": core(one.card), "runs": runs}
-        )
+        found.append({"experiment": one.name, "seeds": seeds, "evaluation": core(one.card), "runs": runs})
     return found
 
 

@@ -51,6 +51,7 @@ _SPECS = (
     *(Spec(kind, f"{_HERE}.multimediate:Stream", kind) for kind in STREAM_KINDS),
     *(Spec(kind, f"{_HERE}.biosignals:Signals", kind) for kind in SIGNAL_KINDS),
     Spec("ratings", f"{_HERE}.biosignals:Ratings", "ratings"),
+    Spec("listed_frames", f"{_HERE}.listed_frames:ListedFrames", "frame_list"),
     Spec("valence_arousal", f"{_HERE}.valence_arousal:Labels", "annotation"),
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation", held_out=True),

@@ -26,3 +26,14 @@ def clip(size: int = 2, length: int = 40, seed: int = 0, **features: Tensor) -> 
         partner_present=torch.ones(size, 0, dtype=torch.bool),
         frame_valid=here.clone(),
     )
+
+
+def lagged(size: int, lag: int, seed: int, length: int = 80) -> tuple[FrameBatch, Tensor]:
+    """Clips whose valence and arousal (B, L, 2) are slow signals that the face showed ``lag`` frames ago, in noise."""
+    batch = clip(size, length, seed)
+    rng = torch.Generator().manual_seed(seed + 1)
+    steps = torch.randn(size, length + lag + 19, 2, generator=rng)
+    slow = 0.4 * steps.unfold(1, 20, 1).sum(-1) / 20**0.5  # (B, L + lag, 2)
+    directions = torch.tensor([[1.0, 1.0, 0.0, -1.0, 0.5], [-0.5, 1.0, 1.0, 0.5, 0.0]])
+    batch.target["face"] += slow[:, lag:] @ directions
+    return batch, torch.tanh(slow[:, :length])

@@ -14,7 +14,8 @@ from affectssm.models.build import parameter_count
 from affectssm.settings.video import MambaVASettings
 from affectssm.ssm.backends import use_backend
 from affectssm.timeline.frame_batch import FrameBatch
-from tests.families.video.clips import DIMS, GROUPS, clip
+from affectssm.training.losses import ccc_loss
+from tests.families.video.clips import DIMS, GROUPS, clip, lagged
 
 SMALL = {
     "channels": (12, 8), "kernel": 3, "dropout": 0.0, "layers": 2, "d_state": 3, "hidden": 6, "conv_init": "fan_in",
@@ -194,6 +195,26 @@ def test_how_much_of_a_state_is_left_after_a_frame_at_the_start(init, low, high)
         assert low < decay[:, 0].median() < high
         # S4D-real's states differ, the released code's do not
         assert (decay.std(dim=1).max() < 0.01) == (init == "charon")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_learns_what_the_face_showed_a_while_ago(part):
+    torch.manual_seed(0)
+    settings = MambaVASettings(**SMALL | {"channels": (16, 12, 8), "kernel": 5, "parts": part})
+    built = MambaVA(settings, DIMS, GROUPS)
+    optimiser = torch.optim.AdamW(built.parameters(), lr=5e-3)
+
+    def losses(batch: FrameBatch, target: torch.Tensor) -> list[torch.Tensor]:
+        answer = built(batch).prediction
+        return [ccc_loss(answer[..., i], target[..., i], batch.frame_valid) for i in (0, 1)]
+
+    for step in range(40):
+        optimiser.zero_grad()
+        sum(losses(*lagged(8, 4, 2 * step))).backward()
+        optimiser.step()
+    built.eval()
+    with torch.no_grad():
+        assert max(losses(*lagged(16, 4, 1001))) < 0.5
 
 
 def test_features_are_joined_in_the_order_of_the_groups():

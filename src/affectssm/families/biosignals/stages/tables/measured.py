@@ -62,6 +62,11 @@ class Measured:
         return self.summaries.get((metric, method, pattern, ratio_text(ratio)), {})
 
     @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.experiment.name
+
+    @property
     def missing(self) -> list[str]:
         """What is missing, by name, over all cells."""
         return sorted({unit for row in self.summaries.values() for unit in row["missing"]})

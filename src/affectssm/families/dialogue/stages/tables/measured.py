@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from affectssm.errors import DataError
 from affectssm.families.dialogue.stages.cells import CELLS
-from affectssm.store.parquet import read_parquet, read_parquet_card
-from affectssm.tables.measured import described_in, in_order, require_complete
+from affectssm.tables.frame_measured import read_scores
+from affectssm.tables.measured import in_order, require_complete
 from affectssm.tables.page import Inputs
 
 
@@ -55,6 +54,11 @@ class Measured:
     card: Mapping[str, Any]
 
     @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.experiment.name
+
+    @property
     def corpora(self) -> set[str]:
         """The corpora this row has cells for."""
         parts = CELLS[self.experiment.split]
@@ -67,17 +71,10 @@ def read_measured(path: Path, settings: Mapping[str, Any], metric: str = "ccc") 
     Raises:
         DataError: when the file is no metrics file, or one of an experiment that the table is not made of.
     """
-    rows = [row for row in read_parquet(path).to_pylist() if row["metric"] == metric]
-    summaries = {row["cell"]: row for row in rows if row["level"] == "summary"}
-    card = read_parquet_card(path)
-    if not summaries or card is None:
-        raise DataError(path, "no summary rows", "metrics.parquet of an experiment", "run evaluate again")
-    by_seed: dict[str, dict[int, float]] = {cell: {} for cell in summaries}
-    for row in rows:
-        if row["level"] == "run":
-            by_seed[row["cell"]][row["seed"]] = row["value"]
-    name, described = described_in(path, next(iter(summaries.values())), settings)
-    return Measured(Told(name, **described), summaries, by_seed, card)
+    found = read_scores(path, settings)
+    cells = {cell: row for (cell, own), row in found.summaries.items() if own == metric}
+    by_seed = {cell: seeds for (cell, own), seeds in found.by_seed.items() if own == metric}
+    return Measured(Told(found.name, **found.described), cells, by_seed, found.card)
 
 
 def read_experiments(inputs: Inputs) -> list[Measured]:

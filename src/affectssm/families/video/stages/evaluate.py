@@ -1,0 +1,149 @@
+"""From predictions to metrics.parquet: CCC of valence and of arousal in every fold, and their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectssm.evaluation.frame_reading import (
+    Expected,
+    Part,
+    Run,
+    files_of_labels,
+    read_expected,
+    read_labels,
+    read_run,
+)
+from affectssm.evaluation.frame_rows import cell_rows, ordered, seed_rows, write_metrics
+from affectssm.evaluation.frame_scores import BOUNDS, METRICS, Cell, score_cell
+from affectssm.evaluation.intervals import NO_SCORE, jackknife_interval, summarise
+from affectssm.families.video.run_settings import EvaluationSettings
+from affectssm.families.video.stages.folds import reported
+from affectssm.families.video.stages.frames import COLUMNS, CORPUS, LABEL
+from affectssm.families.video.stages.windows import LABELLED
+from affectssm.store.card import make_card, read_card
+from affectssm.timeline.index import Target, read_windows
+
+TAIL = 15  # label frames by which predictions may end early: pictures and annotations differ by a few
+
+
+def evaluate(
+    settings: EvaluationSettings,
+    predictions: Sequence[Path],
+    features: Sequence[Path],
+    manifests: Sequence[Path],
+    missing: Path,
+    windows: Path,
+    out: Path,
+) -> None:
+    """Score an experiment fold by fold.
+
+    Args:
+        settings: of the evaluation.
+        predictions: predictions.parquet of every fold and seed.
+        features: ``results/features/{corpus}-{edition}`` of the corpus; its labels are read.
+        manifests: manifest.parquet of the corpus; it says which recordings are expected.
+        missing: missing.parquet of the task: who could not be predicted, and why.
+        windows: ``results/windows/{task}``, which says who can be learnt from and so who is in which fold.
+        out: metrics.parquet.
+
+    Raises:
+        DataError: when a seed of a fold is missing, doubled or unknown.
+    """
+    expected = read_expected(manifests, missing)
+    labels = files_of_labels(features, (LABEL,), expected.shards)
+    truth = [read_labels(labels, column).get(CORPUS, {}) for column in range(len(COLUMNS))]
+    runs = [[read_run(path, column) for path in predictions] for column in COLUMNS]
+    rows: list[dict[str, Any]] = []
+    targets = read_windows(windows / LABELLED).targets
+    for fold in settings.folds:
+        part = (CORPUS, f"fold{fold}")
+        asked = _of_fold(expected, targets, part, fold, settings.cross_folds)
+        own = [
+            [_of_part(run, part) for run in ordered(_of(column, part[1]), settings.seeds, out)]
+            for column in runs
+        ]
+        cells = [
+            score_cell(part, asked, given, of_column, "by_frame", TAIL)
+            for given, of_column in zip(truth, own, strict=True)
+        ]
+        for name, cell, of_column in zip(COLUMNS, cells, own, strict=True):
+            called = dict(zip(METRICS, (name, f"{name}_video"), strict=True))
+            rows += cell_rows(settings.experiment, part[1], part, cell, of_column, called)
+        rows += _mean_rows(settings.experiment, part, cells, own[0])
+    card = make_card(
+        "video/evaluate",
+        [__name__],
+        settings.told(),
+        inputs=[*predictions, *labels, *manifests, missing],
+        runs=[read_card(path) for path in predictions],
+    )
+    write_metrics(out, rows, card)
+
+
+def _of(runs: Sequence[Run], fold: str) -> list[Run]:
+    return [run for run in runs if run.fold == fold]
+
+
+def _of_part(run: Run, part: Part) -> Run:
+    """A run whose predictions of labelled videos are those of one part, whatever split the owner puts them in."""
+    tracks = {
+        seat: track
+        for (_, split), own in run.parts.items()
+        if split in ("train", "val")
+        for seat, track in own.items()
+    }
+    return replace(run, parts={part: tracks})
+
+
+def _of_fold(
+    expected: Expected, targets: Sequence[Target], part: Part, fold: int, cross_folds: int
+) -> Expected:
+    """What is expected of a fold; who could not be predicted belongs to the official one, where the owner says so."""
+    seats = {
+        recording: people
+        for split in ("train", "val")
+        for recording, people in expected.seats.get((CORPUS, split), {}).items()
+    }
+    if fold == 0:
+        kept = set(expected.seats.get((CORPUS, "val"), {}))
+    else:
+        kept = reported(targets, fold, cross_folds)
+    left_out = {
+        (*part, recording, who): why
+        for (corpus, _, recording, who), why in expected.left_out.items()
+        if corpus == CORPUS and recording in kept
+    }
+    own = {recording: people for recording, people in sorted(seats.items()) if recording in kept}
+    return Expected({part: own}, expected.shards, left_out)
+
+
+def _mean_rows(
+    experiment: str, part: Part, cells: Sequence[Cell], runs: Sequence[Run]
+) -> list[dict[str, Any]]:
+    """Rows of the mean of valence and arousal, by all frames and by video."""
+    rows = []
+    reason = next((cell.reason for cell in cells if cell.reason), "")
+    for metric, called in zip(METRICS, ("average", "average_video"), strict=True):
+        per_seed, score = [float("nan")] * len(runs), NO_SCORE
+        if not reason:
+            per_seed = [float(v) for v in np.mean([cell.values(metric) for cell in cells], axis=0)]
+            without = np.mean([cell.without[metric] for cell in cells], axis=0)
+            score = summarise(per_seed, jackknife_interval(sum(per_seed) / len(per_seed), [without], BOUNDS))
+        shared = {
+            "experiment": experiment,
+            "cell": part[1],
+            "corpus": part[0],
+            "split": part[1],
+            "metric": called,
+            "n_used": min(cell.n_whole for cell in cells),
+            "n_expected": cells[0].n_expected,
+            "missing": [str(gap) for gap in cells[0].missing],
+            "reason": reason,
+        }
+        rows += seed_rows(shared, per_seed, score, runs)
+    return rows
