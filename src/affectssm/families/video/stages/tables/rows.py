@@ -27,6 +27,7 @@ METRICS = ("valence", "arousal", "average")
 BY_VIDEO = tuple(f"{name}_video" for name in METRICS)
 METHODS = {
     "": "",
+    "frame": ", frame by frame",
     "tcn": ", TCN alone",
     "mamba": ", Mamba alone",
     "bidirectional": ", bidirectional",
