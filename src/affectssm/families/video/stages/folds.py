@@ -16,6 +16,7 @@ from affectssm.timeline.index import Target
 from affectssm.timeline.windows import holdout
 from affectssm.training.folds import folds
 
+OFFICIAL = 0  # the fold of the official split
 DEALING = 0  # seed of the order in which videos are dealt to folds: the same for every run
 
 
@@ -35,7 +36,7 @@ def reported(targets: Iterable[Target], fold: int, cross_folds: int) -> set[str]
         DataError: with fewer videos than folds.
     """
     found = list(targets)
-    if fold == 0:
+    if fold == OFFICIAL:
         return {target.recording for target in found if target.split == "val"}
     items = {(target.corpus, target.corpus, target.recording) for target in found}
     dealt = folds(items, FoldSettings(protocol="pooled", folds=cross_folds, seed=DEALING))

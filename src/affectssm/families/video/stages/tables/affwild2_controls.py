@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from affectssm.families.video.stages.tables.figure import WORDS
 from affectssm.families.video.stages.tables.rows import METRICS, measured_row, read_experiments
 from affectssm.tables.figure import draw
 from affectssm.tables.frame_measured import Scores
@@ -36,7 +37,12 @@ def page(inputs: Inputs) -> Page:
         rows=rows,
         origins=origins(measured),
         draw=partial(
-            draw, TITLE, rows, [row["setting"] for row in rows], {name: name.capitalize() for name in METRICS}
+            draw,
+            TITLE,
+            rows,
+            [row["setting"] for row in rows],
+            {name: name.capitalize() for name in METRICS},
+            words=WORDS,
         ),
     )
 
