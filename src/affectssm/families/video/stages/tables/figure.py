@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 WORDS = Words(units="videos")
 TRACE_HEIGHT = 1.5  # inches
-ANNOTATED, PREDICTED = INK, MEASURED[1]
+ANNOTATED, PREDICTED = INK, MEASURED[0]  # as the model in the panels of folds
 
 
 def draw(
