@@ -33,8 +33,10 @@ class MambaVASettings(Strict):
         description="how the TCN starts: normal with deviation 0.01, which suits the paper's widths; fan_in: "
         "PyTorch's own, by the inputs of a filter, which suits any width",
     )
-    parts: Literal["both", "tcn", "mamba"] = Field(
-        "both", description="the whole, or one part alone, widened to the parameters of the whole"
+    parts: Literal["both", "tcn", "mamba", "frame"] = Field(
+        "both",
+        description="the whole, or one part alone, widened to the parameters of the whole; frame: neither, so that "
+        "a frame is answered from itself alone",
     )
     bidirectional: bool = Field(
         False, description="Mamba layers in both directions of time; off: the past only, as released"

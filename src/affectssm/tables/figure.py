@@ -13,7 +13,7 @@ from affectssm.tables.page import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
 
 PUBLISHED, MEASURED = "#5f6368", ("#1a56a8", "#c4561b", "#2f7d4f", "#7a3e9d")
@@ -62,13 +62,34 @@ def draw(
         path: of the PNG.
         words: what the numbers are.
     """
+    figure = new_figure(*size_of(rows, metrics))
+    panels(figure, rows, labels, metrics, words)
+    finish(figure, title, path, legend_of(rows, words), demo=any(row["data"] == "demo" for row in rows))
+
+
+def size_of(rows: Sequence[Row], metrics: Mapping[str, str]) -> tuple[float, float]:
+    """Width and height in inches of panels with their title and legend."""
+    return max(8.0, 2.3 + 2.6 * len(metrics)), 1.8 + 0.3 * len(rows)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches, whose parts make room for one another."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(
-        figsize=(max(8.0, 2.3 + 2.6 * len(metrics)), 1.8 + 0.3 * len(rows)), dpi=150, layout="constrained"
-    )
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def panels(
+    figure: Figure | SubFigure,
+    rows: Sequence[Row],
+    labels: Sequence[str],
+    metrics: Mapping[str, str],
+    words: Words = CCC,
+) -> None:
+    """Draw the panels into a figure, or into a part of one that has more; see :func:`draw`."""
     axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     colours = _colours(rows)
     limits = _limits(rows, list(metrics), words.start)
@@ -82,8 +103,17 @@ def draw(
         axis.set_xlabel(words.measure, fontsize=8)
     axes[0].set_yticks(range(len(rows)), labels, fontsize=8)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
+
+
+def finish(figure: Figure, title: str, path: Path, handles: list[Line2D], demo: bool) -> None:
+    """Give a figure its title and legend, and write it as PNG."""
     figure.suptitle(title, fontsize=11, color=INK, fontweight="bold")
-    _legend(figure, rows, words)
+    legend_below(figure, handles, demo)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
     # no software version or date in the metadata: the picture is the same bytes for the same table
     with staged(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
@@ -175,7 +205,8 @@ def measured_label(split: str, rows: Sequence[Row], words: Words) -> str:
     return f"measured here, {split} (mean over seeds{f', 95 % interval over {words.units}' * there})"
 
 
-def _legend(figure: Figure, rows: Sequence[Row], words: Words) -> None:
+def legend_of(rows: Sequence[Row], words: Words) -> list[Line2D]:
+    """What the marks of the panels are."""
     handles = []
     if any(row["source"] == "published" for row in rows):
         handles.append(mark("o", PUBLISHED, "white", "published"))
@@ -186,7 +217,7 @@ def _legend(figure: Figure, rows: Sequence[Row], words: Words) -> None:
         handles.append(mark("D", ORACLE, ORACLE, "oracle: knows what was planted"))
     if words.chance is not None:
         handles.append(mark("|", CHANCE, CHANCE, words.chance[1]))
-    legend_below(figure, handles, demo=any(row["data"] == "demo" for row in rows))
+    return handles
 
 
 def legend_below(figure: Figure, handles: list[Line2D], demo: bool) -> None:

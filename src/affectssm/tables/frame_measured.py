@@ -25,6 +25,7 @@ class Scores:
         summaries: (cell, metric) -> its summary row.
         by_seed: (cell, metric) -> seed -> value.
         card: of the metrics file.
+        path: of the metrics file.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Scores:
     summaries: Mapping[Where, Mapping[str, Any]]
     by_seed: Mapping[Where, Mapping[int, float]]
     card: Mapping[str, Any]
+    path: Path
 
 
 def read_scores(path: Path, settings: Mapping[str, Any]) -> Scores:
@@ -50,4 +52,4 @@ def read_scores(path: Path, settings: Mapping[str, Any]) -> Scores:
         if row["level"] == "run":
             by_seed[row["cell"], row["metric"]][row["seed"]] = row["value"]
     name, described = described_in(path, next(iter(summaries.values())), settings)
-    return Scores(name, described, summaries, dict(by_seed), card)
+    return Scores(name, described, summaries, dict(by_seed), card, path)

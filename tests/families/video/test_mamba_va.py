@@ -21,6 +21,7 @@ SMALL = {
     "channels": (12, 8), "kernel": 3, "dropout": 0.0, "layers": 2, "d_state": 3, "hidden": 6, "conv_init": "fan_in",
 }  # fmt: skip
 PARTS = ["both", "tcn", "mamba"]
+ALL = [*PARTS, "frame"]
 
 
 def model(seed: int = 0, **changes) -> MambaVA:
@@ -68,11 +69,12 @@ def test_small_parts_are_near_it(part, bidirectional, channels):
 
 
 def test_parts_hold_what_they_say():
-    names = {part: {name.split(".")[1] for name, _ in model(parts=part).named_parameters()} for part in PARTS}
+    names = {part: {name.split(".")[1] for name, _ in model(parts=part).named_parameters()} for part in ALL}
     assert names == {
         "both": {"local", "encoder", "head"},
         "tcn": {"local", "head"},
         "mamba": {"local", "encoder", "head"},
+        "frame": {"local", "head"},
     }
     alone = model(parts="mamba").network
     assert isinstance(alone.local, torch.nn.Linear) and len(alone.encoder.layers) == 2 + 2
@@ -81,7 +83,7 @@ def test_parts_hold_what_they_say():
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("init", ["mamba", "charon"])
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", ALL)
 def test_every_parameter_learns(part, init, bidirectional):
     built = model(parts=part, init=init, bidirectional=bidirectional).train()
     built(clip()).prediction.square().sum().backward()
@@ -100,7 +102,7 @@ def test_answers_two_values_a_frame_within_bounds_unless_it_is_trained(length):
     assert torch.equal(clipped, free.clamp(-1, 1))
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", ALL)
 @pytest.mark.parametrize("cut", [0, 11, 39])
 def test_a_frame_sees_the_past_alone(part, cut):
     built = model(parts=part)
@@ -112,7 +114,7 @@ def test_a_frame_sees_the_past_alone(part, cut):
     assert cut == 39 or not torch.allclose(found[:, cut + 1 :], expected[:, cut + 1 :])
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", ALL)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_frames_after_the_recording_change_nothing(part, bidirectional):
     built, batch = model(parts=part, bidirectional=bidirectional), clip(2, 40)
@@ -126,6 +128,25 @@ def test_frames_after_the_recording_change_nothing(part, bidirectional):
     for row, end in ends.items():
         alone = {name: x[row : row + 1, :end] for name, x in batch.target.items()}
         torch.testing.assert_close(found[row : row + 1, :end], answer(built, clip(**alone)))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_frame_by_frame_an_answer_depends_on_its_frame_alone(bidirectional):
+    built, batch, at = model(parts="frame", bidirectional=bidirectional), clip(), 17
+    other = clip(seed=1)
+    for name in DIMS:
+        other.target[name][:, at] = batch.target[name][:, at]
+    same = torch.isclose(answer(built, batch), answer(built, other)).all(-1)
+    assert same[:, at].all() and not same[:, :at].any() and not same[:, at + 1 :].any()
+    order = torch.randperm(40)
+    shuffled = clip(**{name: x[:, order] for name, x in batch.target.items()})
+    torch.testing.assert_close(answer(built, shuffled), answer(built, batch)[:, order])
+
+
+def test_frame_by_frame_is_as_wide_as_the_whole_and_not_widened():
+    network = paper(parts="frame").network
+    assert parameter_count(network.local) == 1024 * 256 + 256
+    assert parameter_count(network) - parameter_count(network.local) == parameter_count(paper().network.head)
 
 
 def test_both_directions_let_a_frame_see_the_future():

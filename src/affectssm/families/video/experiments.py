@@ -19,6 +19,7 @@ OFFICIAL = 0
 # what a variant changes in the model's settings; "" is the model as configured
 VARIANTS: dict[str, dict[str, Any]] = {
     "": {},
+    "frame": {"parts": "frame"},
     "tcn": {"parts": "tcn"},
     "mamba": {"parts": "mamba"},
     "bidirectional": {"bidirectional": True},

@@ -251,11 +251,13 @@ class Video(Family[Experiment]):
 
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside the main table: test labels are withheld."""
+        return [f"{self.results}/submissions/{name}/index.json" for name in self._submitted(table)]
+
+    def _submitted(self, table: str) -> list[str]:
         if table != "affwild2_va" or "test" in getattr(self.places.settings_of(CORPUS), "lacks", ()):
             return []
-        tested = [name for name in self.experiments_of(table) if self.experiment(name).variant == ""]
-        tested = [name for name in tested if OFFICIAL in self.experiment(name).folds]
-        return [f"{self.results}/submissions/{name}/index.json" for name in tested]
+        own = {name: self.experiment(name) for name in self.experiments_of(table)}
+        return [name for name, one in own.items() if one.variant == "" and OFFICIAL in one.folds]
 
     def features_behind(self, table: str) -> list[str]:
         """Return every feature that is computed for a table, face track and labels included."""
@@ -264,4 +266,5 @@ class Video(Family[Experiment]):
 
     def table_settings(self, table: str) -> dict[str, Any]:
         """Return what a table is told."""
-        return catalogue.table_settings(self.config, table)
+        submissions = {self.experiment(name).name: name for name in self._submitted(table)}
+        return catalogue.table_settings(self.config, table) | {"submissions": submissions}

@@ -99,7 +99,10 @@ STEPS = (
             "windows": Input("scored_windows", "results/windows/{task}", one=True, above=1, by_content=True),
             "features": Input("label_tracks", _FEATURES, above=2),
         },
-        writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
+        writes={
+            "out": "results/metrics/{experiment}/seeds-{seeds}.parquet",
+            "traces": "results/metrics/{experiment}/traces-{seeds}.parquet",
+        },
         settings="evaluation_settings",
         model=f"{_SETTINGS}:EvaluationSettings",
         content="scored_content",

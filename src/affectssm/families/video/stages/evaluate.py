@@ -1,4 +1,7 @@
-"""From predictions to metrics.parquet: CCC of valence and of arousal in every fold, and their mean."""
+"""From predictions to metrics.parquet: CCC of valence and of arousal in every fold, and their mean.
+
+Beside it the traces of three people of the official split, for the figure.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from affectssm.evaluation.frame_reading import (
     Expected,
     Part,
     Run,
+    Seat,
     files_of_labels,
     read_expected,
     read_labels,
@@ -22,8 +27,9 @@ from affectssm.evaluation.frame_rows import cell_rows, ordered, seed_rows, write
 from affectssm.evaluation.frame_scores import BOUNDS, METRICS, Cell, score_cell
 from affectssm.evaluation.intervals import NO_SCORE, jackknife_interval, summarise
 from affectssm.families.video.run_settings import EvaluationSettings
-from affectssm.families.video.stages.folds import reported
+from affectssm.families.video.stages.folds import OFFICIAL, reported
 from affectssm.families.video.stages.frames import COLUMNS, CORPUS, LABEL, LABELLED
+from affectssm.families.video.stages.traces import write_traces
 from affectssm.store.card import make_card, read_card
 from affectssm.timeline.index import Target, read_windows
 
@@ -38,6 +44,7 @@ def evaluate(
     missing: Path,
     windows: Path,
     out: Path,
+    traces: Path,
 ) -> None:
     """Score an experiment fold by fold.
 
@@ -49,6 +56,7 @@ def evaluate(
         missing: missing.parquet of the task: who could not be predicted, and why.
         windows: ``results/windows/{task}``, which says who can be learnt from and so who is in which fold.
         out: metrics.parquet.
+        traces: traces.parquet.
 
     Raises:
         DataError: when a seed of a fold is missing, doubled or unknown.
@@ -58,6 +66,7 @@ def evaluate(
     truth = [read_labels(labels, column).get(CORPUS, {}) for column in range(len(COLUMNS))]
     runs = [[read_run(path, column) for path in predictions] for column in COLUMNS]
     rows: list[dict[str, Any]] = []
+    official: list[dict[Seat, NDArray[np.float64]]] = [{} for _ in COLUMNS]
     targets = read_windows(windows / LABELLED).targets
     for fold in settings.folds:
         part = (CORPUS, f"fold{fold}")
@@ -74,6 +83,7 @@ def evaluate(
             called = dict(zip(METRICS, (name, f"{name}_video"), strict=True))
             rows += cell_rows(settings.experiment, part[1], part, cell, of_column, called)
         rows += _mean_rows(settings.experiment, part, cells, own[0])
+        official = [of_column[0].parts[part] for of_column in own] if fold == OFFICIAL else official
     card = make_card(
         "video/evaluate",
         [__name__],
@@ -81,6 +91,8 @@ def evaluate(
         inputs=[*predictions, *labels, *manifests, missing],
         runs=[read_card(path) for path in predictions],
     )
+    rates = {(one.recording, one.participant): one.label_hz for one in targets if one.split == "val"}
+    write_traces(traces, settings.seeds[0], truth, official, rates, card)
     write_metrics(out, rows, card)
 
 
@@ -108,7 +120,7 @@ def _of_fold(
         for split in ("train", "val")
         for recording, people in expected.seats.get((CORPUS, split), {}).items()
     }
-    if fold == 0:
+    if fold == OFFICIAL:
         kept = set(expected.seats.get((CORPUS, "val"), {}))
     else:
         kept = reported(targets, fold, cross_folds)

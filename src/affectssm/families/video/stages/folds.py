@@ -16,16 +16,33 @@ from affectssm.timeline.index import Target
 from affectssm.timeline.windows import holdout
 from affectssm.training.folds import folds
 
+OFFICIAL = 0  # the fold of the official split
 DEALING = 0  # seed of the order in which videos are dealt to folds: the same for every run
 
 
 @dataclass(frozen=True)
 class Division:
-    """The people of a fold by what they are for, each as (recording, participant)."""
+    """The people of a fold by what they are for, each as (recording, participant). It keeps videos apart.
 
+    Raises:
+        DataError: when a video is learnt from and selects or is reported.
+    """
+
+    fold: int
     learn: frozenset[tuple[str, str]]
     select: frozenset[tuple[str, str]]
     report: frozenset[tuple[str, str]]
+
+    def __post_init__(self) -> None:
+        learnt = {recording for recording, _ in self.learn}
+        both = sorted(learnt & {recording for recording, _ in self.select | self.report})
+        if both:
+            raise DataError(
+                f"fold {self.fold}",
+                f"{len(both)} videos on both sides: {', '.join(both[:5])}",
+                "all people of a video on one side, since they share its scene and its length",
+                "deal recordings, not people",
+            )
 
 
 def reported(targets: Iterable[Target], fold: int, cross_folds: int) -> set[str]:
@@ -35,7 +52,7 @@ def reported(targets: Iterable[Target], fold: int, cross_folds: int) -> set[str]
         DataError: with fewer videos than folds.
     """
     found = list(targets)
-    if fold == 0:
+    if fold == OFFICIAL:
         return {target.recording for target in found if target.split == "val"}
     items = {(target.corpus, target.corpus, target.recording) for target in found}
     dealt = folds(items, FoldSettings(protocol="pooled", folds=cross_folds, seed=DEALING))
@@ -59,7 +76,7 @@ def divide(targets: Iterable[Target], fold: int, cross_folds: int, selection: st
         selection: ``inner``: held-out videos of those to learn from select; ``reported``: the reported ones do.
 
     Raises:
-        DataError: when nobody is left to learn from or to report, or a video is on two sides.
+        DataError: when nobody is left to learn from or to report.
     """
     found = list(targets)
     kept = reported(found, fold, cross_folds)
@@ -75,22 +92,4 @@ def divide(targets: Iterable[Target], fold: int, cross_folds: int, selection: st
         )
     inner = holdout(recording for recording, _ in rest) if selection == "inner" else set()
     select = {one for one in rest if one[0] in inner} if selection == "inner" else report
-    return checked(Division(frozenset(rest - select), frozenset(select), frozenset(report)), fold)
-
-
-def checked(division: Division, fold: int) -> Division:
-    """Return a division that keeps videos apart.
-
-    Raises:
-        DataError: when a video is learnt from and selects or is reported.
-    """
-    learnt = {recording for recording, _ in division.learn}
-    both = sorted(learnt & {recording for recording, _ in division.select | division.report})
-    if both:
-        raise DataError(
-            f"fold {fold}",
-            f"{len(both)} videos on both sides: {', '.join(both[:5])}",
-            "all people of a video on one side, since they share its scene and its length",
-            "deal recordings, not people",
-        )
-    return division
+    return Division(fold, frozenset(rest - select), frozenset(select), frozenset(report))

@@ -14,7 +14,7 @@ import torch
 
 from affectssm.errors import DataError
 from affectssm.families.video.run_settings import RunSettings
-from affectssm.families.video.stages.folds import divide
+from affectssm.families.video.stages.folds import OFFICIAL, divide
 from affectssm.families.video.stages.frames import LABELLED, TEST, frames_of
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
@@ -66,7 +66,11 @@ def predict(
         "video/predict",
         video_prediction_modules(settings.model),
         settings.told(),
-        inputs=[run / CHECKPOINT, windows / LABELLED, *([windows / TEST] if settings.fold == 0 else [])],
+        inputs=[
+            run / CHECKPOINT,
+            windows / LABELLED,
+            *([windows / TEST] if settings.fold == OFFICIAL else []),
+        ],
         fold=f"fold{settings.fold}",
         seed=settings.seed,
         run=read_card(run / CHECKPOINT),
@@ -80,7 +84,7 @@ def asked_of(settings: RunSettings, windows: Path) -> list[WindowIndex]:
     labelled = read_windows(windows / LABELLED)
     report = divide(labelled.targets, settings.fold, settings.cross_folds, settings.selection).report
     found = [labelled.select(lambda t: (t.recording, t.participant) in report)]
-    found += [read_windows(windows / TEST)] if settings.fold == 0 else []
+    found += [read_windows(windows / TEST)] if settings.fold == OFFICIAL else []
     return [index for index in found if len(index)]
 
 

@@ -50,12 +50,17 @@ def write_submission(
     predicted = [_mean([read_run(path, column) for path in predictions], out) for column in COLUMNS]
     tracks = {seat: np.stack([own[seat] for own in predicted], axis=-1) for seat in predicted[0]}
     lines = _listed(frames, tracks) if frames else _every_frame(tracks)
-    name = file_name(settings.experiment.replace("+", "_"), "experiment") + ".txt"
+    name = submission_file(settings.experiment)
     rows = [f"{where},{valence:.4f},{arousal:.4f}\n" for where, (valence, arousal) in lines]
     write_text(out / name, "".join([",".join(HEADER) + "\n", *rows]))
     left_out = [row for row in read_parquet(missing).to_pylist() if is_test_split(row["split"])]
     card = make_card("video/submission", [__name__], settings.told(), inputs=[*predictions, missing, *frames])
     write_json(out / "index.json", {"files": {name: len(rows)}, "left_out": left_out, "card": card})
+
+
+def submission_file(experiment: str) -> str:
+    """Return how the file of an experiment is called in its folder."""
+    return file_name(experiment.replace("+", "_"), "experiment") + ".txt"
 
 
 def _mean(runs: Sequence[Run], out: Path) -> Tracks:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from affectssm.families.biosignals.stages.tables.adaptation import ratios_of
 from affectssm.families.biosignals.stages.tables.measured import Measured
 from affectssm.families.biosignals.stages.tables.rows import TARGETS
-from affectssm.store.atomic import staged
-from affectssm.tables.figure import CHANCE, DEMO_SHADE, GRID, INK, PUBLISHED, legend_below
+from affectssm.tables.figure import CHANCE, DEMO_SHADE, GRID, INK, PUBLISHED, legend_below, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,11 +41,7 @@ def draw(title: str, own: Mapping[str, Measured], settings: Mapping[str, Any], p
         settings: of the table: patterns, ratios, methods, which corpora are demos.
         path: of the PNG.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13.0, 7.2), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(13.0, 7.2)
     upper, lower = figure.subplots(2, len(TARGETS), sharey="row")
     missing, methods = settings["missing"], settings["methods"]
     for target, above, below in zip(TARGETS, upper, lower, strict=True):
@@ -69,9 +64,7 @@ def draw(title: str, own: Mapping[str, Measured], settings: Mapping[str, Any], p
         {name: settings["titles"][name] for name in methods},
         demo=any(one.experiment.corpus in settings["demo"] for one in own.values()),
     )
-    # no software version or date in the metadata: the picture is the same bytes for the same table
-    with staged(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    save(figure, path)
 
 
 def _plain(*axes: Axes) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from affectssm.store.atomic import staged
-from affectssm.tables.figure import DEMO_SHADE, INK, MEASURED
+from affectssm.tables.figure import DEMO_SHADE, INK, MEASURED, new_figure, save
 from affectssm.tables.page import Row
 
 if TYPE_CHECKING:
@@ -27,11 +26,7 @@ def draw(title: str, rows: Sequence[Row], path: Path) -> None:
         rows: of the table; ``memory_gb`` is a number or OOM.
         path: of the PNG.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 4.2), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9.0, 4.2)
     panels = figure.subplots(1, 2)
     colours = {
         method: MEASURED[i % len(MEASURED)]
@@ -43,9 +38,7 @@ def draw(title: str, rows: Sequence[Row], path: Path) -> None:
     if any(row["source"] == "measured" and row["scale"] != "paper" for row in rows):
         panels[1].set_facecolor(DEMO_SHADE)
         figure.supxlabel(SCALE_TEXT, fontsize=7.5, color="#8a5a00", fontweight="bold", x=0.01, ha="left")
-    # no software version or date in the metadata: the picture is the same bytes for the same table
-    with staged(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    save(figure, path)
 
 
 def _panel(axis: Axes, rows: Sequence[Row], colours: dict[str, str]) -> None:

@@ -17,7 +17,10 @@ future; their backward direction starts at the last frame inside the recording.
 * ``mamba``: Linear D to d -> encoder -> head. A Mamba layer takes the place of every level of the TCN, so there are as
   many as the whole has levels and layers; all of one width d.
 
-The width, in steps of a 64th of the whole's, is the one that comes nearest to the whole's count.
+* ``frame``: Linear D to d -> head, which answers a frame from its own features alone: the baseline without time. It is
+  not widened.
+
+The width of the other two, in steps of a 64th of the whole's, is the one that comes nearest to the whole's count.
 
 B windows, L frames, D features, d the width of the Mamba layers.
 """
@@ -98,14 +101,14 @@ class Network(nn.Module):
         layers = settings.layers
         self.local: nn.Module
         self.encoder: MambaEncoder | None = None
-        if settings.parts == "mamba":
+        if settings.parts in ("mamba", "frame"):
             self.local = nn.Linear(inputs, width)
             layers += len(settings.channels)
         else:
             channels = [round(c * width / settings.channels[-1]) for c in settings.channels]
             normal = settings.conv_init == "normal"
             self.local = TCN(inputs, channels, settings.kernel, settings.dropout, normal)
-        if settings.parts != "tcn":
+        if settings.parts in ("both", "mamba"):
             self.encoder = MambaEncoder(settings, width, layers)
         self.head = nn.Sequential(
             nn.Linear(width, settings.hidden), nn.ReLU(), nn.Linear(settings.hidden, len(TARGETS))
@@ -139,9 +142,9 @@ class MambaVA(FrameModel):
 
 
 def width_of(settings: MambaVASettings, inputs: int) -> int:
-    """The model's width d; that of a part alone comes nearest to the parameters of the whole."""
+    """The model's width d; that of the TCN or Mamba alone comes nearest to the parameters of the whole."""
     own = settings.channels[-1]
-    if settings.parts == "both":
+    if settings.parts in ("both", "frame"):
         return own
 
     def count(width: int, parts: str = settings.parts) -> int:

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from affectssm.families.video.stages.tables.figure import WORDS
 from affectssm.families.video.stages.tables.rows import BY_VIDEO, METRICS, measured_row, read_experiments
 from affectssm.tables.figure import draw
 from affectssm.tables.frame_measured import Scores
@@ -14,7 +15,9 @@ from affectssm.tables.provenance import origins
 from affectssm.tables.rows import number
 
 CELL = "fold0"
-COLUMNS = score_columns((*METRICS, *BY_VIDEO), ("fold", "selection", "setting"), ("drop", "drop_sd", "drop_n"))
+COLUMNS = score_columns(
+    (*METRICS, *BY_VIDEO), ("fold", "selection", "setting"), ("drop", "drop_sd", "drop_n")
+)
 TITLE = "Controls: CCC on the official split of Aff-Wild2"
 INTRO = (
     "Mean over seeds ± sd over seeds [95 % interval over videos, from six on]. `drop` is what the average loses "
@@ -36,7 +39,12 @@ def page(inputs: Inputs) -> Page:
         rows=rows,
         origins=origins(measured),
         draw=partial(
-            draw, TITLE, rows, [row["setting"] for row in rows], {name: name.capitalize() for name in METRICS}
+            draw,
+            TITLE,
+            rows,
+            [row["setting"] for row in rows],
+            {name: name.capitalize() for name in METRICS},
+            words=WORDS,
         ),
     )
 

@@ -27,6 +27,7 @@ METRICS = ("valence", "arousal", "average")
 BY_VIDEO = tuple(f"{name}_video" for name in METRICS)
 METHODS = {
     "": "",
+    "frame": ", frame by frame",
     "tcn": ", TCN alone",
     "mamba": ", Mamba alone",
     "bidirectional": ", bidirectional",
@@ -79,47 +80,75 @@ def measured_row(scores: Scores, fold: int, inputs: Inputs, remarks: Sequence[st
 def described(scores: Scores, inputs: Inputs) -> dict[str, str]:
     """Return who a row is of: method, data, weights, features."""
     told = scores.described
-    read = told["features"]
-    computed = any(spec(name).network for name in read)
     return {
         "method": inputs.settings["titles"]["mamba_va"] + METHODS[told["variant"]],
         "source": "measured",
         "data": "demo" if inputs.settings["demo"] else "real",
-        "weights": inputs.settings["weights"] if computed else "none",
-        "features": f"{told['source']}: " + "+".join(read),
-        "split": "validation",
+        "weights": weights_of(scores, inputs.settings),
+        "features": f"{told['source']}: " + "+".join(told["features"]),
+        "split": "val",
         "selection": "reported videos" if told["variant"] == "reported" else "held-out training videos",
     }
 
 
-def over_folds(scores: Scores, inputs: Inputs) -> dict[str, str]:
-    """Return the row of the mean and deviation over an experiment's folds."""
+def weights_of(scores: Scores, settings: Mapping[str, Any]) -> str:
+    """Return whose weights computed an experiment's features: pretrained, random, or none where no network did."""
+    computed = any(spec(name).network for name in scores.described["features"])
+    return settings["weights"] if computed else "none"
+
+
+def over_folds(scores: Scores, inputs: Inputs, remarks: Sequence[str] = ()) -> dict[str, str]:
+    """Return the row of the mean and deviation over an experiment's folds; ``remarks`` belong to its note."""
     folds = folds_of(scores)
     row = described(scores, inputs) | {"fold": f"mean of {len(folds)}"}
     for name in (*METRICS, *BY_VIDEO):
-        values = [summaries_in(scores, fold)[name]["value"] for fold in folds]
-        sd = stdev(values) if len(values) > 1 else math.nan
-        row |= dict(zip(metric_columns(name), (number(mean(values)), number(sd), "", ""), strict=True))
+        found = mean_and_sd([summaries_in(scores, fold)[name]["value"] for fold in folds])
+        row |= dict(zip(metric_columns(name), (*found, "", ""), strict=True))
     counted = counts_of([summaries_in(scores, fold)["valence"] for fold in folds])
-    note = [
-        f"mean and sd over {len(folds)} folds; folds share videos, so there is no interval",
+    notes = [
         scale_note({CORPUS}, inputs.settings, row["weights"]),
+        f"mean and sd over folds {', '.join(map(str, folds))}, not over seeds",
+        "folds share videos, which count once a fold, and so there is no interval",
+        *remarks,
     ]
-    return row | counted | {"note": "; ".join(note)}
+    gaps = list(dict.fromkeys(gap for fold in folds for gap in missing_in(scores, fold)))
+    return row | counted | {"note": "; ".join([*notes, *gap_notes(gaps, inputs.faults)])}
+
+
+def mean_and_sd(values: Sequence[float]) -> tuple[str, str]:
+    """Return mean and sample deviation as text; the latter is empty for a single value."""
+    return number(mean(values)), number(stdev(values) if len(values) > 1 else math.nan)
 
 
 def _notes(scores: Scores, fold: int, settings: Mapping[str, Any], faults: Sequence[Fault]) -> list[str]:
     """What a reader must know about a measured row."""
     told, own = scores.described, summaries_in(scores, fold)
-    weights = settings["weights"] if any(spec(name).network for name in told["features"]) else "none"
-    found = [scale_note({CORPUS}, settings, weights)]
-    found.append(f"windows of {told['windows'][str(fold)]} frames, {told['init']} initialisation")
-    if not told["forward_fill"]:
-        found.append("frames without a face masked")
-    if told["variant"] == "reported":
-        found.append("epoch selected on the videos that are reported, as the paper does: too high by that")
-    for name in METRICS:
-        reason = own[name]["reason"] or no_interval(own[name], "video")
-        found += [f"{name}: {reason}"] if reason else []
+    found = [scale_note({CORPUS}, settings, weights_of(scores, settings))]
+    found.append(f"windows of {told['windows'][str(fold)]} frames")
+    found += [f"{told['init']} initialisation"] if told["parts"] in ("both", "mamba") else []
+    found += _variant_notes(told)
+    reasons = {name: own[name]["reason"] or no_interval(own[name], "video") for name in METRICS}
+    if len(set(reasons.values())) == 1:
+        found += list(filter(None, set(reasons.values())))
+    else:
+        found += [f"{name}: {reason}" for name, reason in reasons.items() if reason]
     found += method_notes("video", [own[name] for name in METRICS])
     return found + gap_notes(missing_in(scores, fold), faults)
+
+
+def _variant_notes(told: Mapping[str, Any]) -> list[str]:
+    """What sets the model of a row apart."""
+    found = {
+        "frame": [
+            "a frame is answered from its own features alone, by a linear layer and the head, not widened"
+        ],
+        "tcn": ["widened to the parameters of the whole"],
+        "mamba": ["widened to the parameters of the whole"],
+        "both": [],
+    }[told["parts"]]
+    if not told["forward_fill"]:
+        found = [*found, "frames without a face masked"]
+    if told["variant"] == "reported":
+        remark = "epoch selected on the videos that are reported, as the released code does: too high by that"
+        found = [*found, remark]
+    return found
