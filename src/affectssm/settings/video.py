@@ -76,7 +76,6 @@ class VideoTraining(Strict):
     clip_norm: float = Field(1.0, gt=0, description="largest gradient norm")
     eps: float = Field(1e-7, gt=0, description="AdamW's epsilon")
     ema_decay: float = Field(
-        0.0,
         ge=0,
         lt=1,
         description="decay of the weights' moving average, which is what counts; 0: the weights",

@@ -37,7 +37,7 @@ class Experiment:
     Attributes:
         variant: a key of VARIANTS; "" is the model as configured.
         source: of features, a key of video.groups.
-        folds: that are trained.
+        folds: that are trained: the official one, or those of the cross-validation.
         model: a name of the vocabulary's models of video.
     """
 
@@ -48,8 +48,9 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """``mamba_va[+{variant}]-{source}``."""
-        return f"{self.model}{'+' * bool(self.variant)}{self.variant}-{self.source}"
+        """``mamba_va[+{variant}]-{source}[-cross]``; the folds from 1 on are apart, so that 0 can have more seeds."""
+        cross = "" if OFFICIAL in self.folds else "-cross"
+        return f"{self.model}{'+' * bool(self.variant)}{self.variant}-{self.source}{cross}"
 
     @property
     def parts(self) -> dict[str, int]:
