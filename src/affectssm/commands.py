@@ -48,7 +48,13 @@ def _places(given: Namespace) -> tuple[Path, Path | None]:
 def extract(given: Namespace) -> None:
     from affectssm.features.extract import Shard, extract_shard
     from affectssm.settings.features import completed
+    from affectssm.vocabulary.features import spec
 
+    if spec(given.feature).by_fold:
+        raise ConfigError(
+            f"feature {given.feature}", "every fold has one of its own", "a feature that all folds share",
+            "ask snakemake for a table whose rows read it",
+        )  # fmt: skip
     root, truth = _places(given)
     extract_shard(
         given.feature,

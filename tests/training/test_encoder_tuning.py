@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from affectssm.errors import ConfigError, DataError
 from affectssm.features.mae import Mae
 from affectssm.features.mae_network import embed, load
-from affectssm.features.mae_tuning import refuse_seen, split
+from affectssm.features.mae_tuning import split
+from affectssm.features.seen import refuse_seen
 from affectssm.settings.encoder_tuning import EncoderTuningSettings
 from affectssm.settings.features import completed
 from affectssm.store.card import make_card, read_card, sha256

@@ -159,15 +159,20 @@ class CorpusPlan:
         return code_hash(*discovery_modules(corpus))
 
     def place_arguments(self, corpus: str, with_truth: bool = True) -> list[str]:
-        """Return the arguments that say where a corpus lies.
+        """Return the arguments that say where a corpus lies, see :meth:`place`."""
+        place = self.place(corpus, with_truth)
+        return [word for name, path in place.items() for word in (f"--{name.replace('_', '-')}", path)]
 
-        Snakemake runs a job again whose arguments differ: those of a named edition name a file that says it instead.
+    def place(self, corpus: str, with_truth: bool = True) -> dict[str, str]:
+        """Return what a job is told of where a corpus lies: ``root`` and ``ground_truth``, or ``edition``.
+
+        Snakemake runs a job again that is told otherwise: of a named edition it is told a file that says it instead.
         """
         folder = self.edition_folder(corpus)
         if folder is not None:
-            return ["--edition", str(folder)]
+            return {"edition": str(folder)}
         truth = self.ground_truth(corpus) if with_truth else None
-        return ["--root", self.root(corpus), *(["--ground-truth", truth] if truth else [])]
+        return {"root": self.root(corpus)} | ({"ground_truth": truth} if truth else {})
 
     def _discover_settings(self, corpus: str) -> str:
         """Return what a discovery is told, as JSON: what does not decide is left out, and runs nothing again."""

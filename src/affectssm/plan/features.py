@@ -69,8 +69,8 @@ class FeaturePlan:
 
     @property
     def network_features(self) -> list[str]:
-        """The features a network computes, which a GPU makes faster."""
-        return [name for name in FEATURES if spec(name).network]
+        """The features a network computes, which a GPU makes faster; those of a fold are their family's."""
+        return [name for name in FEATURES if spec(name).network and not spec(name).by_fold]
 
     @property
     def cpu_features(self) -> list[str]:

@@ -152,7 +152,7 @@ SCALES: dict[str, dict[str, Any]] = {
 
 def settings_of(feature: str, features: Features) -> dict[str, Any]:
     """Return the slice of the configuration that an extractor is given."""
-    section = getattr(features, feature, None)
+    section = getattr(features, spec(feature).section or feature, None)
     own = section.model_dump(mode="json") if section is not None else {}
     if not spec(feature).network:
         return own

@@ -15,13 +15,18 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Groups = dict[Word, dict[Word, Annotated[tuple[str, ...], Field(min_length=1)]]]
 
 
-def sources_there_are(groups: Groups) -> Groups:
+def sources_there_are(groups: Groups, by_fold: bool = False) -> Groups:
     """Return sources whose features there are.
+
+    Args:
+        groups: of the sources.
+        by_fold: whether the family makes features that every fold has for itself.
 
     Raises:
         ValueError: ``expected; found; remedy`` for one that is none, or is named twice.
     """
-    known = [name for name, spec in FEATURES.items() if spec.kind not in (*LABEL_KINDS, *SIGNAL_KINDS)]
+    others = (*LABEL_KINDS, *SIGNAL_KINDS)
+    known = [n for n, spec in FEATURES.items() if spec.kind not in others and (by_fold or not spec.by_fold)]
     for source, own in groups.items():
         named = features_of(own)
         if not named or len(set(named)) < len(named):

@@ -22,6 +22,9 @@ class Spec:
         needs_faces: whether it reads the face track.
         held_out: whether it reads the rows of test parts, and the others do not.
         trained_on: corpora whose labels its weights were trained on; it is refused for these.
+        by_fold: whether every fold has one of its own, ``{name}-fold{k}``, which its family makes with a step of its
+            own; no fold reads that of another.
+        section: of the settings of features; the one of its name where empty.
     """
 
     name: str
@@ -31,6 +34,8 @@ class Spec:
     needs_faces: bool = False
     held_out: bool = False
     trained_on: tuple[str, ...] = ()
+    by_fold: bool = False
+    section: str = ""
 
     @property
     def content(self) -> str:
@@ -48,6 +53,7 @@ _SPECS = (
     Spec("landmark_flow", f"{_HERE}.landmark_flow:LandmarkFlow", "video", needs_faces=True),
     Spec("mae", f"{_HERE}.mae:Mae", "crops", network=True),
     Spec("mae_video", f"{_HERE}.mae:MaeVideo", "video", network=True, needs_faces=True),
+    Spec("mae_tuned", f"{_HERE}.mae:Mae", "crops", network=True, by_fold=True, section="mae"),
     *(Spec(kind, f"{_HERE}.multimediate:Stream", kind) for kind in STREAM_KINDS),
     *(Spec(kind, f"{_HERE}.biosignals:Signals", kind) for kind in SIGNAL_KINDS),
     Spec("ratings", f"{_HERE}.biosignals:Ratings", "ratings"),
@@ -60,18 +66,22 @@ FEATURES: dict[str, Spec] = {spec.name: spec for spec in _SPECS}
 
 
 def spec(feature: str) -> Spec:
-    """Return a feature's entry.
+    """Return a feature's entry; also by the name that it has in a fold.
 
     Raises:
         ConfigError: for a name that is none.
     """
-    try:
-        return FEATURES[feature]
-    except KeyError:
-        known = ", ".join(FEATURES)
-        raise ConfigError(
-            f"feature {feature!r}", "no such feature", f"one of {known}", "mend the name"
-        ) from None
+    name, _, fold = feature.partition("-fold")
+    found = FEATURES.get(feature) or FEATURES.get(name)
+    if found is not None and (found.name == feature or (found.by_fold and fold.isdecimal())):
+        return found
+    known = ", ".join(FEATURES)
+    raise ConfigError(f"feature {feature!r}", "no such feature", f"one of {known}", "mend the name")
+
+
+def in_fold(feature: str, fold: int) -> str:
+    """Return the name of the files that a fold reads of a feature."""
+    return f"{feature}-fold{fold}" if spec(feature).by_fold else feature
 
 
 _KNOWN_TO_HAVE_SEEN = {"pyfeat": ("affwild2",), "facemultitask": ("affwild2",)}

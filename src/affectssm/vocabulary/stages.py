@@ -65,6 +65,11 @@ def video_prediction_modules(model: str) -> tuple[str, ...]:
     return f"{_VIDEO}.predict", named(FRAME_MODELS, model, "model")
 
 
+def encoding_modules(feature: str) -> tuple[str, ...]:
+    """Of features of an encoder that was tuned for a fold."""
+    return f"{_VIDEO}.encode", *feature_modules(feature)
+
+
 def memory_modules(models: Iterable[str]) -> tuple[str, ...]:
     """Of what a training step of some models is measured to take."""
     found = (named(DIALOGUE_MODELS, model, "model") for model in models)

@@ -11,8 +11,11 @@ from typing import Any
 
 from affectssm.families.video.settings import VideoSettings, own
 from affectssm.settings.config import Config
+from affectssm.vocabulary.features import in_fold
 
 MODEL = "mamba_va"
+TUNED = "mae_tuned"
+"""The feature whose encoder is tuned for every fold."""
 OFFICIAL = 0
 """The fold of the official split."""
 
@@ -72,6 +75,12 @@ def forward_fill(asked: VideoSettings, experiment: Experiment) -> bool:
     return asked.forward_fill is not (experiment.variant == "other_fill")
 
 
+def groups_in(asked: VideoSettings, source: str, fold: int) -> dict[str, tuple[str, ...]]:
+    """Groups of a source's features, by the names that they have in a fold."""
+    groups = asked.groups[source]
+    return {group: tuple(in_fold(name, fold) for name in names) for group, names in groups.items()}
+
+
 def run_settings(config: Config, experiment: Experiment, fold: int, seed: int) -> dict[str, Any]:
     """What one run is told: everything that decides its result, and nothing else."""
     asked = own(config)
@@ -86,7 +95,7 @@ def run_settings(config: Config, experiment: Experiment, fold: int, seed: int) -
         "exchanged": experiment.variant == "exchanged",
         "forward_fill": forward_fill(asked, experiment),
         "seed": seed,
-        "groups": asked.groups[experiment.source],
+        "groups": groups_in(asked, experiment.source, fold),
         "model": experiment.model,
         "model_settings": model_settings(asked, experiment, fold),
         "learning_rate": recipe.learning_rate,

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-from affectssm.families.base import Family
 from affectssm.families.video import catalogue, experiments
 from affectssm.families.video.experiments import MODEL, OFFICIAL, Experiment
 from affectssm.families.video.settings import PRESETS, VideoSettings, own
 from affectssm.families.video.steps import STEPS
+from affectssm.families.video.tuning import TunedEncoders
 from affectssm.plan.text import short_hash
 from affectssm.settings.config import Config
 from affectssm.settings.groups import features_of
 from affectssm.vocabulary import stages
 from affectssm.vocabulary.corpora import CORPORA
-from affectssm.vocabulary.features import kinds_of, refuse_trained_on
+from affectssm.vocabulary.features import kinds_of, refuse_trained_on, spec
 from affectssm.vocabulary.tables import PAGES
 
 LABELS, LISTED = "valence_arousal", "listed_frames"
@@ -24,7 +24,7 @@ LABELLED_SPLITS = ("train", "val")
 CORPUS = catalogue.CORPUS
 
 
-class Video(Family[Experiment]):
+class Video(TunedEncoders):
     """Video: valence and arousal of every frame of a person, on the clock of the video's own pictures."""
 
     name = "video"
@@ -49,14 +49,9 @@ class Video(Family[Experiment]):
         refuse_trained_on(sorted(read), CORPUS)
 
     @property
-    def own(self) -> VideoSettings:
-        """The section of this family."""
-        return own(self.config)
-
-    @property
     def computing(self) -> dict[str, Any]:
-        """Processes that read batches."""
-        return {"workers": self.own.training.workers}
+        """Processes that read batches, and pictures."""
+        return {"workers": self.own.training.workers, "tuning": {"workers": self.own.tuning.workers}}
 
     @cached_property
     def experiments(self) -> dict[str, Experiment]:
@@ -84,15 +79,16 @@ class Video(Family[Experiment]):
     def _tasks(self) -> dict[str, tuple[str, int]]:
         """Task -> its source of features, and a fold that has its windows."""
         asked = {(one.source, min(fold, 1)) for one in self.experiments.values() for fold in one.folds}
-        return {self._task(source, fold): (source, fold) for source, fold in sorted(asked)}
+        return {self.task_of(source, fold): (source, fold) for source, fold in sorted(asked)}
 
-    def _task(self, source: str, fold: int) -> str:
+    def task_of(self, source: str, fold: int) -> str:
+        """Return the name of the task of a source of features and the windows of a fold."""
         return f"valence_arousal-{source}-{'cross' if fold else 'official'}-{self.edition}"
 
     def task(self, experiment: str, part: str) -> str:
         """Return the name of the task of a run: its source of features and the windows of its fold."""
         one = self.experiment(experiment)
-        return self._task(one.source, one.parts[part])
+        return self.task_of(one.source, one.parts[part])
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -162,9 +158,9 @@ class Video(Family[Experiment]):
 
     # -- runs --------------------------------------------------------------------------------------------------
 
-    def labelled_tracks(self, experiment: str) -> list[str]:
-        """Return the feature files an experiment reads, labels included."""
-        return self._tracks([*self.features_of(experiment), LABELS])
+    def labelled_tracks(self, experiment: str, part: str) -> list[str]:
+        """Return the feature files a run reads, labels included."""
+        return self._tracks([*self.features_of(experiment, part), LABELS])
 
     def label_tracks(self) -> list[str]:
         """Return the files of the labels."""
@@ -195,20 +191,23 @@ class Video(Family[Experiment]):
         """Return the hash of the code that predicts with a trained run."""
         return self.code(*stages.video_prediction_modules(MODEL))
 
-    def training_content(self, experiment: str) -> str:
-        """Return a hash of all that an experiment learns from: recordings of its splits, extractors and their settings.
+    def training_content(self, experiment: str, part: str) -> str:
+        """Return a hash of all that a run learns from: recordings of its splits, extractors and their settings.
 
         A run also follows its feature files by time; this notices edits even where a file was not made anew.
         """
-        read = [*self._faces(self.features_of(experiment)), *self.features_of(experiment), LABELS]
-        parts = [self.labelled_content()]
+        read = self.features_of(experiment, part)
+        tuned = [self.tuned_content(part)] if any(spec(feature).by_fold for feature in read) else []
+        read = [*self._faces(read), *read, LABELS]
+        parts = [self.labelled_content(), *tuned]
         for feature in read:
             parts += [feature, self.features.feature_code(feature), self.features.feature_settings(feature)]
         return short_hash(parts)
 
-    def features_of(self, experiment: str) -> list[str]:
-        """Return the features an experiment reads."""
-        return features_of(self.own.groups[self.experiment(experiment).source])
+    def features_of(self, experiment: str, part: str) -> list[str]:
+        """Return the features a run reads."""
+        one = self.experiment(experiment)
+        return features_of(experiments.groups_in(self.own, one.source, one.parts[part]))
 
     def _faces(self, read: Iterable[str]) -> list[str]:
         return ["face_track"] if any(map(self.features.needs_faces, read)) else []
@@ -261,7 +260,12 @@ class Video(Family[Experiment]):
 
     def features_behind(self, table: str) -> list[str]:
         """Return every feature that is computed for a table, face track and labels included."""
-        read = {feature for name in self.experiments_of(table) for feature in self.features_of(name)}
+        read = {
+            feature
+            for name in self.experiments_of(table)
+            for part in self.experiment(name).parts
+            for feature in self.features_of(name, part)
+        }
         return sorted({*read, *self._faces(read), LABELS, LISTED})
 
     def table_settings(self, table: str) -> dict[str, Any]:

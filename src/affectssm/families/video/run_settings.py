@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
-from affectssm.settings.base import JobSettings
+from affectssm.settings.base import JobSettings, Strict
 from affectssm.settings.groups import features_of
 from affectssm.settings.video import MambaVASettings, VideoTraining
+from affectssm.store.layout import places
 
 
 class WindowSettings(JobSettings):
@@ -18,6 +20,43 @@ class WindowSettings(JobSettings):
     length: int
     stride: int
     predicted_stride: int
+
+
+class Place(Strict):
+    """Where the corpus lies: its root or, of a named edition, the folder that says it."""
+
+    root: str | None = None
+    ground_truth: str | None = None
+    edition: str | None = None
+
+    def folders(self) -> tuple[Path, Path | None]:
+        """Return the root and the folder of withheld labels.
+
+        Raises:
+            DataError: if the edition does not say it.
+        """
+        if self.edition is not None:
+            return places(Path(self.edition))
+        return Path(self.root or "."), Path(self.ground_truth) if self.ground_truth else None
+
+
+class TuningSettings(JobSettings):
+    """The tuning of an encoder on the videos that a fold learns from."""
+
+    fold: int
+    cross_folds: int
+    encoder: dict[str, Any]
+    tuning: dict[str, Any]
+    seed: int
+    place: Place
+
+
+class EncodingSettings(JobSettings):
+    """An extraction with a tuned encoder."""
+
+    feature: str
+    encoder: dict[str, Any]
+    place: Place
 
 
 class RunSettings(JobSettings):

@@ -12,13 +12,16 @@ from pydantic import Field, field_validator, model_validator
 
 from affectssm.settings.base import Strict
 from affectssm.settings.config import Config
-from affectssm.settings.groups import Groups, sources_there_are
+from affectssm.settings.encoder_tuning import EncoderTuningSettings
+from affectssm.settings.groups import Groups, features_of, sources_there_are
 from affectssm.settings.video import FoldRecipe, MambaVASettings, VideoTraining
+from affectssm.vocabulary.features import kinds_of, spec
 
 GROUPS: Groups = {
     "mae": {"visual": ("mae",)},
     "mae_video": {"visual": ("mae_video",)},
     "mae_sound": {"visual": ("mae",), "audio": ("wav2vec2",)},
+    "mae_tuned": {"visual": ("mae_tuned",)},
 }
 Variant = Literal["frame", "tcn", "mamba", "bidirectional", "reported"]
 
@@ -28,7 +31,8 @@ class VideoSettings(Strict):
 
     groups: Groups = Field(
         GROUPS,
-        description="source -> modality group -> features, joined in this order; add sources of your own",
+        description="source -> modality group -> features, joined in this order; add sources of your own. mae_tuned is "
+        "mae of an encoder that was tuned on the videos that a fold learns from, one encoder a fold",
     )
     sources: tuple[str, ...] = Field(
         ("mae",), min_length=1, description="of groups: a row each in affwild2_va"
@@ -66,17 +70,25 @@ class VideoSettings(Strict):
     official: FoldRecipe = Field(description="windows and rates of fold 0")
     cross: FoldRecipe = Field(description="of the other folds")
     training: VideoTraining = Field(description="what all folds share")
+    tuning: EncoderTuningSettings = Field(
+        description="of the encoder of mae_tuned, on the labels of the videos that the fold learns from; neither those "
+        "that select an epoch nor those that are reported are seen; features of an encoder that saw them are refused"
+    )
 
     @field_validator("groups")
     @classmethod
     def _features_there_are(cls, groups: Groups) -> Groups:
-        return sources_there_are(groups)
+        return sources_there_are(groups, by_fold=True)
 
     @model_validator(mode="after")
     def _sources_have_groups(self) -> VideoSettings:
         for source in self.sources:
             if source not in self.groups:
                 raise ValueError(f"sources of video.groups ({', '.join(self.groups)}); {source!r}")
+            read = features_of(self.groups[source])
+            if any(spec(name).by_fold for name in read) and kinds_of(read) != ("crops",):
+                # other people have all that is needed: the folds, and so what an encoder may see, would be others
+                raise ValueError(f"mae_tuned with features of crops alone; {source}: {', '.join(read)}")
         for fold in self.folds:
             if fold > self.cross_folds:
                 raise ValueError(f"folds up to cross_folds ({self.cross_folds}); {fold}")
@@ -105,6 +117,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "official": {"length": 1000, "stride": 800, "learning_rate": 3e-4, "weight_decay": 0.01, "dropout": 0.3},
             "cross": {"length": 300, "stride": 200, "learning_rate": 3e-5, "weight_decay": 1e-3, "dropout": 0.2},
             "training": {"batch": 16, "epochs": 50, "warmup_epochs": 5, "ema_decay": 0.0, "scan_backend": "auto"},
+            "tuning": {
+                "steps": 5000, "steps_per_epoch": 500, "batch": 64, "learning_rate": 1e-5, "warmup_steps": 250,
+            },
         },
     },
     "demo": {
@@ -118,6 +133,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "official": {"length": 100, "stride": 80, "learning_rate": 3e-3, "weight_decay": 0.01, "dropout": 0.1},
             "cross": {"length": 60, "stride": 40, "learning_rate": 3e-3, "weight_decay": 1e-3, "dropout": 0.1},
             "training": {"batch": 8, "epochs": 12, "warmup_epochs": 2, "ema_decay": 0.9, "scan_backend": "auto"},
+            "tuning": {
+                "steps": 200, "steps_per_epoch": 50, "batch": 32, "learning_rate": 1e-3, "warmup_steps": 10,
+            },
         },
     },
     "tiny": {
@@ -131,6 +149,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "official": {"length": 40, "stride": 30, "learning_rate": 3e-3, "weight_decay": 0.01, "dropout": 0.0},
             "cross": {"length": 30, "stride": 20, "learning_rate": 3e-3, "weight_decay": 1e-3, "dropout": 0.0},
             "training": {"batch": 8, "epochs": 1, "warmup_epochs": 0, "ema_decay": 0.9, "scan_backend": "reference"},
+            "tuning": {"steps": 4, "steps_per_epoch": 2, "batch": 8, "learning_rate": 1e-3, "warmup_steps": 1},
         },
     },
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The jobs of video: windows, runs, predictions, scores, submissions."""
+"""The jobs of video: windows, tuned encoders and their features, runs, predictions, scores, submissions."""
 
 from affectssm.families.step import Input, Step
 
@@ -6,6 +6,7 @@ _STAGES = "affectssm.families.video.stages"
 _SETTINGS = "affectssm.families.video.run_settings"
 _RUN = "results/runs/{experiment}/{part}/{seed}"
 _FEATURES = "results/features/{corpus}-{edition} of the corpus"
+_TUNED = "results/features/{corpus_edition}/mae_tuned-{part}/{shard}"
 _WINDOWS = Step(
     "training_windows",
     "write the window indexes of a task",
@@ -44,6 +45,45 @@ STEPS = (
         content="all_content",
         mem_mb=2000,
         runtime=30,
+    ),
+    Step(
+        "tune",
+        "tune an encoder on the labels of the videos that a fold learns from",
+        run=f"{_STAGES}.tune:tune",
+        reads={
+            "windows": Input("tuning_windows", "results/windows/{task}", one=True, above=1, by_content=True),
+            "features": Input("label_tracks", _FEATURES, above=2),
+            "manifests": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+        },
+        writes={"out": "results/encoders/{task}/{part}.safetensors"},
+        settings="tuning_settings",
+        model=f"{_SETTINGS}:TuningSettings",
+        content="tuning_content",
+        computing=True,
+        threads="encoder_threads",
+        mem_mb=16000,
+        runtime=1440,
+        gpu=True,
+    ),
+    Step(
+        "encode",
+        "extract a shard's features with the encoder that was tuned for a fold",
+        run=f"{_STAGES}.encode:encode",
+        reads={
+            "manifests": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+            "encoder": Input("tuned_encoder", "results/encoders/{task}/{part}.safetensors", one=True),
+        },
+        writes={"out": f"{_TUNED}.h5", "faults": f"{_TUNED}.faults.parquet"},
+        words=("shard",),
+        settings="encoding_settings",
+        model=f"{_SETTINGS}:EncodingSettings",
+        code="encoding_code",
+        content="encoding_content",
+        computing=True,
+        threads="encoder_threads",
+        mem_mb=8000,
+        runtime=720,
+        gpu=True,
     ),
     Step(
         "train",

@@ -29,6 +29,7 @@ from affectssm.evaluation.intervals import NO_SCORE, jackknife_interval, summari
 from affectssm.families.video.run_settings import EvaluationSettings
 from affectssm.families.video.stages.folds import OFFICIAL, reported
 from affectssm.families.video.stages.frames import COLUMNS, CORPUS, LABEL, LABELLED
+from affectssm.families.video.stages.guard import refuse_run
 from affectssm.families.video.stages.traces import write_traces
 from affectssm.store.card import make_card, read_card
 from affectssm.timeline.index import Target, read_windows
@@ -59,6 +60,7 @@ def evaluate(
         traces: traces.parquet.
 
     Raises:
+        ConfigError: for a run with features of an encoder that saw what its fold reports.
         DataError: when a seed of a fold is missing, doubled or unknown.
     """
     expected = read_expected(manifests, missing)
@@ -68,9 +70,13 @@ def evaluate(
     rows: list[dict[str, Any]] = []
     official: list[dict[Seat, NDArray[np.float64]]] = [{} for _ in COLUMNS]
     targets = read_windows(windows / LABELLED).targets
+    cards = {path: read_card(path) for path in predictions}
     for fold in settings.folds:
         part = (CORPUS, f"fold{fold}")
         asked = _of_fold(expected, targets, part, fold, settings.cross_folds)
+        for path, made in cards.items():
+            if made and made["extra"].get("fold") == part[1]:
+                refuse_run(made, asked.seats[part], path)
         own = [
             [_of_part(run, part) for run in ordered(_of(column, part[1]), settings.seeds, out)]
             for column in runs
@@ -89,7 +95,7 @@ def evaluate(
         [__name__],
         settings.told(),
         inputs=[*predictions, *labels, *manifests, missing],
-        runs=[read_card(path) for path in predictions],
+        runs=list(cards.values()),
     )
     rates = {(one.recording, one.participant): one.label_hz for one in targets if one.split == "val"}
     write_traces(traces, settings.seeds[0], truth, official, rates, card)

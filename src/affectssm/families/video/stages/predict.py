@@ -14,8 +14,9 @@ import torch
 
 from affectssm.errors import DataError
 from affectssm.families.video.run_settings import RunSettings
-from affectssm.families.video.stages.folds import OFFICIAL, divide
+from affectssm.families.video.stages.folds import OFFICIAL, Division, divide
 from affectssm.families.video.stages.frames import LABELLED, TEST, frames_of
+from affectssm.families.video.stages.guard import refuse_features
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.index import WindowIndex, read_windows
@@ -47,6 +48,7 @@ def predict(
         computing: ``workers``, processes that read batches.
 
     Raises:
+        ConfigError: for features of an encoder that saw what is reported.
         DataError: when the checkpoint belongs to another run, or features have other dimensions than in training.
     """
     settings = settings.computed(computing)
@@ -60,6 +62,8 @@ def predict(
             "{} fold {} seed {}".format(*own),
             "name the run's own folder",
         )
+    labelled = read_windows(windows / LABELLED)
+    refuse_features(settings.features, features, labelled, _division(settings, labelled))
     with scans_of(settings.training.model_dump(), "video") as ran:
         tables = [_answers(run, settings, index, features) for index in asked_of(settings, windows)]
     card = make_card(
@@ -82,10 +86,14 @@ def predict(
 def asked_of(settings: RunSettings, windows: Path) -> list[WindowIndex]:
     """Return the windows a run is asked for: those of the reported videos, and of fold 0 those of the test videos."""
     labelled = read_windows(windows / LABELLED)
-    report = divide(labelled.targets, settings.fold, settings.cross_folds, settings.selection).report
+    report = _division(settings, labelled).report
     found = [labelled.select(lambda t: (t.recording, t.participant) in report)]
     found += [read_windows(windows / TEST)] if settings.fold == OFFICIAL else []
     return [index for index in found if len(index)]
+
+
+def _division(settings: RunSettings, labelled: WindowIndex) -> Division:
+    return divide(labelled.targets, settings.fold, settings.cross_folds, settings.selection)
 
 
 def _answers(run: Path, settings: RunSettings, index: WindowIndex, features: Sequence[Path]) -> pa.Table:

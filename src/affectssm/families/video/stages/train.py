@@ -13,6 +13,7 @@ from affectssm.errors import DataError
 from affectssm.families.video.run_settings import RunSettings
 from affectssm.families.video.stages.folds import Division, divide
 from affectssm.families.video.stages.frames import LABELLED, LEARNT
+from affectssm.families.video.stages.guard import refuse_features
 from affectssm.families.video.stages.task import ValenceArousal
 from affectssm.models.build import parameter_count
 from affectssm.store.card import make_card
@@ -50,12 +51,15 @@ def train(
         computing: ``workers``, processes that read batches.
 
     Raises:
+        ConfigError: for features of an encoder that saw what selects or is reported.
         DataError: without people on either side of the fold, with a video on both, or without valid labels that vary to
             select on.
     """
     settings = settings.computed(computing)
     torch.set_num_threads(settings.training.threads)
     learn_index, select_index, division = indexes(settings, windows)
+    for index in (learn_index, select_index):
+        refuse_features(settings.features, features, index, division)
     content, made_of = content_of(settings.features, (learn_index, select_index), features)
     card = make_card(
         "video/train",

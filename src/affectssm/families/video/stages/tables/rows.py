@@ -130,6 +130,7 @@ def over_folds(scores: Scores, inputs: Inputs, remarks: Sequence[str] = ()) -> d
         scale_note({CORPUS}, inputs.settings, row["weights"]),
         f"mean and sd over folds {', '.join(map(str, folds))}, not over seeds",
         "folds share videos, which count once a fold, and so there is no interval",
+        *tuning_notes(scores.described),
         *remarks,
     ]
     gaps = list(dict.fromkeys(gap for fold in folds for gap in missing_in(scores, fold)))
@@ -147,7 +148,7 @@ def _notes(scores: Scores, fold: int, settings: Mapping[str, Any], faults: Seque
     found = [scale_note({CORPUS}, settings, weights_of(scores, settings))]
     found.append(f"windows of {told['windows'][str(fold)]} frames")
     found += [f"{told['init']} initialisation"] if told["parts"] in ("both", "mamba") else []
-    found += _variant_notes(told)
+    found += [*tuning_notes(told), *_variant_notes(told)]
     reasons = {name: own[name]["reason"] or no_interval(own[name], "video") for name in METRICS}
     if len(set(reasons.values())) == 1:
         found += list(filter(None, set(reasons.values())))
@@ -155,6 +156,12 @@ def _notes(scores: Scores, fold: int, settings: Mapping[str, Any], faults: Seque
         found += [f"{name}: {reason}" for name, reason in reasons.items() if reason]
     found += method_notes("video", [own[name] for name in METRICS])
     return found + gap_notes(missing_in(scores, fold), faults)
+
+
+def tuning_notes(told: Mapping[str, Any]) -> list[str]:
+    """What a row must say of an encoder that saw labels."""
+    tuned = any(spec(name).by_fold for name in told["features"])
+    return ["last blocks of the encoder tuned on the labels of the fold's training videos"] if tuned else []
 
 
 def _variant_notes(told: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,95 @@
+"""What the jobs ask that tune an encoder on a fold's training videos and extract features with it.
+
+Light on purpose (no torch): the workflow reads it when it builds its graph.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from affectssm.families.base import Family
+from affectssm.families.video.catalogue import CORPUS
+from affectssm.families.video.experiments import TUNED, Experiment
+from affectssm.families.video.settings import VideoSettings, own
+from affectssm.plan.text import short_hash
+from affectssm.settings.groups import features_of
+from affectssm.vocabulary.stages import encoding_modules
+
+TUNING = "affectssm.families.video.stages.tune"
+SEED = 1  # of every tuning: seeds of runs share an encoder
+
+
+class TunedEncoders(Family[Experiment]):
+    """The questions about tuned encoders; the rest of the family is beside it."""
+
+    @property
+    def own(self) -> VideoSettings:
+        """The section of this family."""
+        return own(self.config)
+
+    def task_of_tuning(self, part: str) -> str:
+        """Return the task whose windows say who a fold learns from; all sources with a tuned encoder agree on that."""
+        groups = self.own.groups
+        source = next(one for one in self.own.sources if TUNED in features_of(groups[one]))
+        return self.task_of(source, fold_of(part))
+
+    def task_of(self, source: str, fold: int) -> str:
+        """Return the name of the task of a source of features and the windows of a fold."""
+        raise NotImplementedError
+
+    def tuning_windows(self, task: str) -> list[str]:
+        """Return the window index that says who has labels."""
+        return [f"{self.results}/windows/{task}/labelled.parquet"]
+
+    def tuning_settings(self, part: str) -> dict[str, Any]:
+        """Return what the tuning of an encoder is told."""
+        return {
+            "fold": fold_of(part),
+            "cross_folds": self.own.cross_folds,
+            "encoder": self._encoder(),
+            "tuning": self.own.tuning.model_dump(exclude={"workers"}),  # how, not what
+            "seed": SEED,
+            "place": self.places.place(CORPUS, with_truth=False),
+        }
+
+    def _encoder(self) -> dict[str, Any]:
+        return json.loads(self.features.feature_settings(TUNED)) | {"tuned": None}
+
+    def tuning_content(self) -> str:
+        """Return a hash of the streams of the videos with labels: a new test video tunes nothing again."""
+        return self.places.split_content(CORPUS, ("train", "val"))
+
+    def tuned_encoder(self, part: str) -> str:
+        """Return the file of the encoder of a fold."""
+        return f"{self.results}/encoders/{self.task_of_tuning(part)}/{part}.safetensors"
+
+    def encoding_settings(self) -> dict[str, Any]:
+        """Return what an extraction with a tuned encoder is told."""
+        return {
+            "feature": TUNED,
+            "encoder": self._encoder(),
+            "place": self.places.place(CORPUS, with_truth=False),
+        }
+
+    def encoding_content(self, corpus: str, shard: str) -> str:
+        """Return the hash of the files that a shard's features are made of."""
+        return self.features.feature_content(corpus, shard, TUNED)
+
+    def encoding_code(self) -> str:
+        """Return the hash of the code that extracts features with a tuned encoder."""
+        return self.code(*encoding_modules(TUNED))
+
+    def encoder_threads(self) -> int:
+        """Return the CPU threads of an encoder."""
+        return self.config.features.threads
+
+    def tuned_content(self, part: str) -> str:
+        """Return a hash of what the features of a fold's tuned encoder follow from, beside their own settings."""
+        told = {**self.tuning_settings(part), "place": None}  # wherever the corpus lies
+        return short_hash([json.dumps(told, sort_keys=True), self.encoding_code(), self.code(TUNING)])
+
+
+def fold_of(part: str) -> int:
+    """Return the fold of a folder's name, ``fold{k}``."""
+    return int(part.removeprefix("fold"))
