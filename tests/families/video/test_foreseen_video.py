@@ -1,4 +1,4 @@
-"""What tables will miss is told from the manifest alone, and it is what evaluation then finds missing."""
+"""What tables will miss is told from the manifest alone."""
 
 from __future__ import annotations
 
