@@ -19,7 +19,8 @@ from pages import RESULTS, parser, processor, versions
 from torch import Tensor, nn
 
 from affectssm.models.bimamba_tta import RELEASED, BiMambaTTA
-from affectssm.models.pooled_filters import FORMULATIONS, pooled_filters
+from affectssm.models.filter_bank import FORMULATIONS
+from affectssm.models.pooled_filters import pooled_filters
 from affectssm.models.segments import classification_loss
 from affectssm.settings.signal_models import BiMambaTTASettings
 

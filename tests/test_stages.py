@@ -75,12 +75,27 @@ MADE_BY = {
     "features.extract": ["feature *"],
     "features.wav2vec2": ["feature wav2vec2"],
     "features.faces": ["feature face_track"],
-    "timeline.windows": ["*_windows_dialogue", "check dialogue", "train_dialogue *", "predict_dialogue *"],
+    "timeline.windows": [
+        f"{stage}{name}{models}"
+        for name in ("dialogue", "video")
+        for stage, models in (("*_windows_", ""), ("check ", ""), ("train_", " *"), ("predict_", " *"))
+    ] + ["evaluate_video *"],
     "families.dialogue.stages.windows": ["*_windows_dialogue"],
     "families.dialogue.stages.frames": [
         "*_windows_dialogue", "check dialogue", "train_dialogue *", "predict_dialogue *", "memory_dialogue",
         "evaluate_dialogue *",
     ],
+    "families.video.stages.windows": ["*_windows_video"],
+    "families.video.stages.train": ["train_video mamba_va"],
+    "families.video.stages.predict": ["predict_video mamba_va"],
+    "families.video.stages.models.mamba_va": ["train_video mamba_va", "predict_video mamba_va"],
+    "families.video.stages.folds": ["train_video *", "predict_video *", "evaluate_video *"],
+    "families.video.stages.evaluate": ["evaluate_video *"],
+    "families.video.stages.submission": ["submission_video *"],
+    "families.video.stages.foreseen": ["check video"],
+    "families.video.stages.tables.affwild2_va": ["table affwild2_va"],
+    "families.video.stages.tables.affwild2_controls": ["table affwild2_controls"],
+    "features.mae": ["feature mae*"],
     "families.biosignals.stages.cut": ["segments_biosignals"],
     "families.dialogue.stages.train": ["train_dialogue *"],
     "families.dialogue.stages.fine_tune": ["train_dialogue da_mamba+adapt_mpiigi"],

@@ -212,6 +212,18 @@ def test_test_videos_come_from_the_list_and_from_the_template(tree: Tree) -> Non
     assert template.frames_of("video7").tolist() == [3, 1] and not len(template.frames_of("video5"))
 
 
+def test_frames_that_are_listed_far_beyond_the_video_do_not_lengthen_it(tree: Tree) -> None:
+    tree.text(TEMPLATE, ["image_location,valence,arousal", "video5/00007.jpg,0,0", "video6/999999.jpg,0,0"])
+    for name in ("video5", "video6"):
+        tree.crops(name)
+    manifest = found(tree, "videos")
+    assert {name: rows_of(manifest, name)["crops"].frames for name in ("video5", "video6")} == {
+        "video5": 7, "video6": 11,
+    }  # fmt: skip
+    assert told(manifest, "test_list_differs") == [("video6", "video6", "truncated")]
+    assert rows_of(manifest, "video6")["frame_list"].frames == 1
+
+
 def test_a_test_part_without_a_template_has_its_videos_alone(tree: Tree) -> None:
     tree.text(LIST, ["video5"])
     tree.crops("video5", [2, 8])

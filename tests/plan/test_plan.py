@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from affectssm.errors import ConfigError
-from affectssm.families.dialogue.settings import GROUPS, features_of
+from affectssm.families.dialogue.settings import GROUPS
 from affectssm.plan.plan import Plan
+from affectssm.settings.groups import features_of
 from affectssm.tables.fault_tables import fault_tables
 from affectssm.vocabulary.features import kinds_of
 from affectssm.vocabulary.kinds import STREAM_KINDS

@@ -125,14 +125,14 @@ def _note_lengths(finder: Finder, log: FaultLog) -> None:
             expected="as many rows as frames; the common part counts",
             action="truncated",
         )
-    guesses = ((finder.lengths.by_name, "by the name"), (finder.lengths.usual, f"{USUAL_HZ:g} Hz"))
+    guesses = ((finder.lengths.by_name, "by their names"), (finder.lengths.usual, f"as {USUAL_HZ:g} Hz"))
     for names, how in guesses:
         if names:
             log.add(
                 "rate_from_name",
                 stream="crops",
                 found=f"{len(names)} without a video that can be read: {', '.join(names[:5])}",
-                expected=f"a video; the rate was taken as {how}",
+                expected=f"a video; the rate was taken {how}",
                 action="decided",
             )
 

@@ -78,7 +78,7 @@ class Finder:
         video = media.get("video")
         rate = video.rate if video else self._guessed(person)
         last = int(pictures.numbers[-1]) if pictures else 0
-        frames = labelled or max(video.frames if video else last, person.furthest)
+        frames = labelled or self._listed(person, video.frames if video else last)
         if labelled is not None:
             self._compare(person, labelled, video.frames if video else 0, last)
         if pictures is not None:
@@ -189,6 +189,13 @@ class Finder:
         hint = float(match["rate"]) if match else 0.0
         (self.lengths.by_name if hint else self.lengths.usual).append(person.name)
         return hint or USUAL_HZ
+
+    def _listed(self, person: Person, frames: int) -> int:
+        """Return the frames of a person without labels: those there are, and the few more that are listed."""
+        if person.furthest > frames + FEW:
+            found, expected = f"frames up to {person.furthest} are listed", f"{frames} frames"
+            self._fault(person, FRAME_LIST, "test_list_differs", found, expected, "truncated")
+        return max(frames, min(person.furthest, frames + FEW))
 
     def _compare(self, person: Person, rows: int, frames: int, last: int) -> None:
         """Report an annotation that ends elsewhere than the video or the pictures do; the common part counts."""

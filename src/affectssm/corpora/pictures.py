@@ -16,7 +16,7 @@ import numpy as np
 
 from affectssm.store.files import kind_of
 
-_PICTURE = re.compile(r"[0-9]{5,9}\.jpg")
+_PICTURE = re.compile(r"[0-9]{5,6}\.jpg")  # nine hours at 30 Hz; the longest known video has 47,000 frames
 
 
 def picture_name(number: int) -> str:

@@ -59,11 +59,13 @@ class MediaNote:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """One video stream: nominal rate in Hz, pictures, seconds, first time."""
+    """One video stream: nominal rate in Hz, pictures, seconds, size as it is stored, first time."""
 
     fps: float
     frames: int
     duration: float
+    width: int
+    height: int
     start: float
 
 
@@ -179,7 +181,8 @@ def video_info(container: Any, stream: Any, zero: float) -> VideoInfo:
     """
     rate = _rates(container, stream)[0]
     start, duration = _span(container, stream, zero)
-    return VideoInfo(rate, stream.frames or round(duration * rate), duration, start)
+    context, frames = stream.codec_context, stream.frames or round(duration * rate)
+    return VideoInfo(rate, frames, duration, context.width, context.height, start)
 
 
 def counted_video(info: VideoInfo, packets: PacketTimes, zero: float) -> VideoInfo:

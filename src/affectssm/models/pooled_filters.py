@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affectssm.models.filter_bank import FORMULATIONS as FORMULATIONS
 from affectssm.models.filter_bank import Mean, filter_bank, leaky_relu
 from affectssm.models.windows import Windows
 

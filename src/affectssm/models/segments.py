@@ -38,20 +38,17 @@ class SegmentOutput:
         return torch.where(p.isfinite(), p, 1.0 / p.shape[1])
 
 
-def classification_loss(
-    output: SegmentOutput, labels: Tensor, auxiliary: float | Mapping[str, float] = 0.0
-) -> Tensor:
-    """L_task + sum_i alpha_i L_i: the mean negative log-likelihood of the joint and of every modality's prediction.
+def classification_loss(output: SegmentOutput, labels: Tensor, auxiliary: float = 0.0) -> Tensor:
+    """L_task + alpha sum_i L_i: the mean negative log-likelihood of the joint and of every modality's prediction.
 
     Args:
         output: of a model.
         labels: (B,) class numbers.
-        auxiliary: alpha, one for all modalities or by name.
+        auxiliary: alpha.
     """
     loss = functional.cross_entropy(output.logits, labels)
-    for name, logits in output.modalities.items():
-        alpha = auxiliary[name] if isinstance(auxiliary, Mapping) else auxiliary
-        loss = loss + alpha * functional.cross_entropy(logits, labels)
+    for logits in output.modalities.values():
+        loss = loss + auxiliary * functional.cross_entropy(logits, labels)
     return loss
 
 

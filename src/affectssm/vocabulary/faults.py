@@ -66,7 +66,7 @@ CODES: dict[str, str] = {
     "unlisted_media": "videos or pictures that neither an annotation nor a test list names",
     "listed_without_files": "a name in an annotation or a test list of which there is no video and no picture",
     "test_list_lines": "lines of a test list, or of a template of its answers, that are blank, double or unreadable",
-    "test_list_differs": "a name that stands either in the test list alone or in the template of its answers alone",
+    "test_list_differs": "a name in the test list or in the template of its answers alone, or frames that are none",
     # trials of bio-signals
     "unsafe_file": "a file that asks for more than data (a pickle that would run something, XML with entities)",
     "signal_shape": "a file of signals in another shape than the corpus has",

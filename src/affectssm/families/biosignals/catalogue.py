@@ -57,7 +57,10 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "table": table,
         "scale": config.scale,
         "experiments": [experiment.name for experiment in experiments],
-        "described": {experiment.name: described(experiment) for experiment in experiments},
+        "described": {
+            one.name: {name: getattr(one, name) for name in ("model", "variant", "corpus", "target")}
+            for one in experiments
+        },
         "titles": {model: TITLES[model] for model in sorted(models)}
         | {method: METHOD_TITLES[method] for method in own(config).methods},
         "sizes": {model: list(SIZES[model]) for model in sorted(models)},
@@ -67,14 +70,4 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "modalities": {name: asked["modalities"][name] for name in held},
         "model_settings": {model: asked[model] for model in sorted(models)},
         **{name: asked[name] for name in shared},
-    }
-
-
-def described(experiment: TrialExperiment) -> dict[str, str]:
-    """What a table is told of one of its experiments."""
-    return {
-        "model": experiment.model,
-        "variant": experiment.variant,
-        "corpus": experiment.corpus,
-        "target": experiment.target,
     }

@@ -21,17 +21,22 @@ CONTROLS = ("", "exchanged", "tcn", "mamba", "other_init", "other_fill")
 
 def _affwild2_va(config: Config) -> list[Experiment]:
     asked = own(config)
-    found = [Experiment("", source, asked.folds) for source in asked.sources]
+    parts = (
+        tuple(fold for fold in asked.folds if (fold == OFFICIAL) is official) for official in (True, False)
+    )
+    divided = [folds for folds in parts if folds]
+    found = [Experiment("", source, folds) for source in asked.sources for folds in divided]
     return found + [Experiment(row, source, (OFFICIAL,)) for source in asked.sources for row in asked.rows]
 
 
 def _affwild2_controls(config: Config) -> list[Experiment]:
     asked = own(config)
     source = asked.sources[0]
-    return [Experiment(variant, source, asked.folds if not variant else (OFFICIAL,)) for variant in CONTROLS]
+    return [Experiment(variant, source, (OFFICIAL,)) for variant in CONTROLS]
 
 
-_EXPERIMENTS = {"affwild2_va": _affwild2_va, "affwild2_controls": _affwild2_controls}
+CONTROLS_TABLE = "affwild2_controls"
+_EXPERIMENTS = {"affwild2_va": _affwild2_va, CONTROLS_TABLE: _affwild2_controls}
 TABLES = tuple(_EXPERIMENTS)
 
 
@@ -44,9 +49,13 @@ def experiments_of(table: str, config: Config) -> list[Experiment]:
     return named(_EXPERIMENTS, table, "table")(config)
 
 
+def seeds_of(table: str, config: Config) -> tuple[int, ...]:
+    """The seeds whose runs a table averages."""
+    return own(config).control_seeds if table == CONTROLS_TABLE else own(config).seeds
+
+
 def table_settings(config: Config, table: str) -> dict[str, Any]:
     """What a table is told: its experiments, how to describe them, and whether gaps are allowed."""
-    asked = own(config)
     experiments = experiments_of(table, config)
     held = getattr(config.corpora, CORPUS).root
     return {
@@ -57,7 +66,7 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "titles": {MODEL: TITLES[MODEL]},
         "weights": config.features.weights,
         "demo": [CORPUS] if held in AFFWILD2_EDITIONS else [],
-        "seeds": list(asked.seeds),
+        "seeds": list(seeds_of(table, config)),
         "allow_incomplete": config.tables.allow_incomplete,
     }
 

@@ -37,17 +37,20 @@ class Experiment:
     Attributes:
         variant: a key of VARIANTS; "" is the model as configured.
         source: of features, a key of video.groups.
-        folds: that are trained.
+        folds: that are trained: the official one, or those of the cross-validation.
+        model: a name of the vocabulary's models of video.
     """
 
     variant: str
     source: str
     folds: tuple[int, ...]
+    model: str = MODEL
 
     @property
     def name(self) -> str:
-        """``mamba_va[+{variant}]-{source}``."""
-        return f"{MODEL}{'+' * bool(self.variant)}{self.variant}-{self.source}"
+        """``mamba_va[+{variant}]-{source}[-cross]``; the folds from 1 on are apart, so that 0 can have more seeds."""
+        cross = "" if OFFICIAL in self.folds else "-cross"
+        return f"{self.model}{'+' * bool(self.variant)}{self.variant}-{self.source}{cross}"
 
     @property
     def parts(self) -> dict[str, int]:
@@ -84,7 +87,7 @@ def run_settings(config: Config, experiment: Experiment, fold: int, seed: int) -
         "forward_fill": forward_fill(asked, experiment),
         "seed": seed,
         "groups": asked.groups[experiment.source],
-        "model": MODEL,
+        "model": experiment.model,
         "model_settings": model_settings(asked, experiment, fold),
         "learning_rate": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,

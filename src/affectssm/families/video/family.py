@@ -247,7 +247,7 @@ class Video(Family[Experiment]):
 
     def seeds_of(self, table: str) -> tuple[int, ...]:
         """Return the seeds whose runs a table averages."""
-        return self.own.seeds
+        return catalogue.seeds_of(table, self.config)
 
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside the main table: test labels are withheld."""

@@ -48,6 +48,9 @@ class VideoSettings(Strict):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         min_length=1, description="one run each; a cell is their mean"
     )
+    control_seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        min_length=1, description="seeds of affwild2_controls; runs of the same seed are shared"
+    )
     forward_fill: bool = Field(
         True, description="a frame without a face counts with the last face's features; off: it is masked"
     )
@@ -59,7 +62,7 @@ class VideoSettings(Strict):
         description="where windows overlap: the first that holds a frame answers for it, so that all but a video's "
         "first frames have a past; or their mean, weighted as by a Hann window",
     )
-    mamba_va: MambaVASettings = Field(default_factory=MambaVASettings, description="Mamba-VA")
+    mamba_va: MambaVASettings = Field(description="Mamba-VA")
     official: FoldRecipe = Field(description="windows and rates of fold 0")
     cross: FoldRecipe = Field(description="of the other folds")
     training: VideoTraining = Field(description="what all folds share")
@@ -94,33 +97,40 @@ PRESETS: dict[str, dict[str, Any]] = {
         "corpora": {"affwild2": {"shards": 64}},
         "video": {
             "seeds": [1],
+            "control_seeds": [1, 2, 3],
+            "mamba_va": {
+                "channels": [1024, 768, 512, 256], "kernel": 15, "layers": 4, "d_state": 8, "hidden": 128,
+                "conv_init": "normal",
+            },
             "official": {"length": 1000, "stride": 800, "learning_rate": 3e-4, "weight_decay": 0.01, "dropout": 0.3},
             "cross": {"length": 300, "stride": 200, "learning_rate": 3e-5, "weight_decay": 1e-3, "dropout": 0.2},
-            "training": {"batch": 16, "epochs": 50, "warmup_epochs": 5, "scan_backend": "auto"},
+            "training": {"batch": 16, "epochs": 50, "warmup_epochs": 5, "ema_decay": 0.0, "scan_backend": "auto"},
         },
     },
     "demo": {
         "corpora": {"affwild2": {"shards": 1}},
         "video": {
             "seeds": [1, 2, 3],
+            "control_seeds": [1, 2, 3, 4, 5, 6],
             "mamba_va": {
                 "channels": [32, 32], "kernel": 7, "layers": 2, "d_state": 4, "hidden": 32, "conv_init": "fan_in",
             },
             "official": {"length": 100, "stride": 80, "learning_rate": 3e-3, "weight_decay": 0.01, "dropout": 0.1},
             "cross": {"length": 60, "stride": 40, "learning_rate": 3e-3, "weight_decay": 1e-3, "dropout": 0.1},
-            "training": {"batch": 8, "epochs": 12, "warmup_epochs": 2, "scan_backend": "auto"},
+            "training": {"batch": 8, "epochs": 12, "warmup_epochs": 2, "ema_decay": 0.9, "scan_backend": "auto"},
         },
     },
     "tiny": {
         "corpora": {"affwild2": {"shards": 1}},
         "video": {
             "seeds": [1],
+            "control_seeds": [1],
             "mamba_va": {
                 "channels": [8, 8], "kernel": 3, "layers": 1, "d_state": 2, "hidden": 8, "conv_init": "fan_in",
             },
             "official": {"length": 40, "stride": 30, "learning_rate": 3e-3, "weight_decay": 0.01, "dropout": 0.0},
             "cross": {"length": 30, "stride": 20, "learning_rate": 3e-3, "weight_decay": 1e-3, "dropout": 0.0},
-            "training": {"batch": 8, "epochs": 1, "warmup_epochs": 0, "scan_backend": "reference"},
+            "training": {"batch": 8, "epochs": 1, "warmup_epochs": 0, "ema_decay": 0.9, "scan_backend": "reference"},
         },
     },
 }  # fmt: skip

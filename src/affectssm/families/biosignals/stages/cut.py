@@ -181,10 +181,8 @@ def _cut(row: StreamRow, track: Track, settings: EpochSettings, log: FaultLog) -
         with boundary(f"{row.kind} of {row.recording}/{row.participant}"):
             return cut(row, track, settings)
     except UnexpectedError as error:
-        log.add(
-            error.code, recording=row.recording, participant=row.participant, stream=row.kind,
-            found=error.found, expected="samples that can be cut", action="quarantined",
-        )  # fmt: skip
+        notes = log.about(row.recording, row.participant)
+        notes.add(error.code, row.kind, error.found, "samples that can be cut", "quarantined")
         return None
 
 

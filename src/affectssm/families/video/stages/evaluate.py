@@ -28,9 +28,8 @@ from affectssm.evaluation.frame_scores import BOUNDS, METRICS, Cell, score_cell
 from affectssm.evaluation.intervals import NO_SCORE, jackknife_interval, summarise
 from affectssm.families.video.run_settings import EvaluationSettings
 from affectssm.families.video.stages.folds import OFFICIAL, reported
-from affectssm.families.video.stages.frames import COLUMNS, CORPUS, LABEL
+from affectssm.families.video.stages.frames import COLUMNS, CORPUS, LABEL, LABELLED
 from affectssm.families.video.stages.traces import write_traces
-from affectssm.families.video.stages.windows import LABELLED
 from affectssm.store.card import make_card, read_card
 from affectssm.timeline.index import Target, read_windows
 

@@ -13,6 +13,8 @@ from affectssm.timeline.frames import Frames
 COLUMNS = ("valence", "arousal")
 LABEL = "valence_arousal"
 CORPUS = "affwild2"
+LEARNT, LABELLED, TEST = "learnt.parquet", "labelled.parquet", "test.parquet"
+"""The window indexes of a task, see windows.py."""
 
 
 def frames_of(length: int, stride: int) -> Frames:

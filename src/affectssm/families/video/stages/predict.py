@@ -15,8 +15,7 @@ import torch
 from affectssm.errors import DataError
 from affectssm.families.video.run_settings import RunSettings
 from affectssm.families.video.stages.folds import OFFICIAL, divide
-from affectssm.families.video.stages.frames import frames_of
-from affectssm.families.video.stages.windows import LABELLED, TEST
+from affectssm.families.video.stages.frames import LABELLED, TEST, frames_of
 from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.index import WindowIndex, read_windows

@@ -12,8 +12,8 @@ import torch
 from affectssm.errors import DataError
 from affectssm.families.video.run_settings import RunSettings
 from affectssm.families.video.stages.folds import Division, divide
+from affectssm.families.video.stages.frames import LABELLED, LEARNT
 from affectssm.families.video.stages.task import ValenceArousal
-from affectssm.families.video.stages.windows import LABELLED, LEARNT
 from affectssm.models.build import parameter_count
 from affectssm.store.card import make_card
 from affectssm.timeline.index import WindowIndex, read_windows

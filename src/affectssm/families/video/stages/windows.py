@@ -9,12 +9,10 @@ from pathlib import Path
 from affectssm.corpora.manifest import content_hash, is_test_split, read_manifest
 from affectssm.errors import DataError
 from affectssm.families.video.run_settings import WindowSettings
-from affectssm.families.video.stages.frames import frames_of, length
+from affectssm.families.video.stages.frames import LABELLED, LEARNT, TEST, frames_of, length
 from affectssm.store.card import make_card
 from affectssm.timeline.index import write_index
 from affectssm.timeline.windows import find_targets, write_missing
-
-LEARNT, LABELLED, TEST = "learnt.parquet", "labelled.parquet", "test.parquet"
 
 
 def write_windows(settings: WindowSettings, manifests: Sequence[Path], out: Path) -> None:

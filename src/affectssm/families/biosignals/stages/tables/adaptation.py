@@ -111,12 +111,8 @@ def _choice_notes(own: Mapping[str, Measured]) -> list[str]:
         {name for choice in choices.values() for name in choice.get("development_subjects", ())}
     )
     reasons = {choice["reason"]: None for choice in choices.values() if choice.get("reason")}
-    found = (
-        [f"without the development subjects {', '.join(left_out)}, who chose the constants"]
-        if left_out
-        else []
-    )
-    return found + list(reasons)
+    who = f"without the development subjects {', '.join(left_out)}, who chose the constants"
+    return [who] * bool(left_out) + list(reasons)
 
 
 def _effect_notes(improvements: Summaries) -> list[str]:

@@ -17,6 +17,7 @@ from affectssm.families.video.stages.tables.rows import (
     folds_of,
     mean_and_sd,
     measured_row,
+    over_all_folds,
     over_folds,
     read_experiments,
 )
@@ -46,7 +47,7 @@ def page(inputs: Inputs) -> Page:
     measured = read_experiments(inputs)
     published = published_rows("affwild2_va", PUBLISHED)
     rows = list(published)
-    for one in measured:
+    for one in over_all_folds(measured):
         rows += [measured_row(one, fold, inputs) for fold in folds_of(one)]
         if len(folds_of(one)) > 1:
             rows.append(over_folds(one, inputs, _same_published(published, folds_of(one))))

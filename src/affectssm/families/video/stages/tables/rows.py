@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -49,6 +50,26 @@ def read_experiments(inputs: Inputs) -> list[Scores]:
     gaps = {one.name: [gap for fold in folds_of(one) for gap in missing_in(one, fold)] for one in rows}
     require_complete(gaps, inputs, "video")
     return rows
+
+
+def over_all_folds(measured: Sequence[Scores]) -> list[Scores]:
+    """Return the metrics of each setting over all its folds: the official one and the others are two experiments."""
+    found: dict[tuple[str, str], Scores] = {}
+    for one in measured:
+        setting = (one.described["variant"], one.described["source"])
+        first = found.get(setting)
+        found[setting] = one if first is None else _with(first, one)
+    return list(found.values())
+
+
+def _with(first: Scores, more: Scores) -> Scores:
+    told = {
+        **first.described,
+        "folds": [*first.described["folds"], *more.described["folds"]],
+        "windows": {**first.described["windows"], **more.described["windows"]},
+    }
+    summaries, by_seed = {**first.summaries, **more.summaries}, {**first.by_seed, **more.by_seed}
+    return replace(first, described=told, summaries=summaries, by_seed=by_seed)
 
 
 def folds_of(scores: Scores) -> list[int]:
