@@ -8,6 +8,7 @@ import pytest
 
 from affectssm.families.base import answer
 from affectssm.families.configuration import load_config
+from affectssm.families.video.catalogue import experiments_of, seeds_of
 from affectssm.families.video.experiments import VARIANTS, Experiment, run_settings
 from affectssm.plan.plan import Plan
 from affectssm.store.code import reachable
@@ -24,6 +25,27 @@ def config(**video):
 def test_an_experiment_is_named_by_all_that_sets_it_apart():
     assert PLAIN.name == "mamba_va-mae" and PLAIN.parts == {"fold0": 0, "fold1": 1}
     assert Experiment("frame", "mae_video", (0,)).name == "mamba_va+frame-mae_video"
+    assert Experiment("", "mae", (1, 2)).name == "mamba_va-mae-cross"
+
+
+def test_controls_have_seeds_of_their_own_on_the_official_split_alone():
+    asked = config(seeds=[1], control_seeds=[1, 2])
+    assert seeds_of("affwild2_va", asked) == (1,) and seeds_of("affwild2_controls", asked) == (1, 2)
+    assert {one.folds for one in experiments_of("affwild2_controls", asked)} == {(0,)}
+    first = experiments_of("affwild2_controls", asked)[0]
+    assert first in experiments_of("affwild2_va", asked), "its runs are shared"
+
+
+def test_sources_have_a_row_each():
+    found = experiments_of("affwild2_va", config(sources=["mae", "mae_video"], rows=["tcn"], folds=[0, 1]))
+    assert [one.name for one in found] == [
+        "mamba_va-mae",
+        "mamba_va-mae-cross",
+        "mamba_va-mae_video",
+        "mamba_va-mae_video-cross",
+        "mamba_va+tcn-mae",
+        "mamba_va+tcn-mae_video",
+    ]
 
 
 @pytest.mark.parametrize(

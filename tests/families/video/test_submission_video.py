@@ -9,22 +9,23 @@ import pytest
 
 from affectssm.errors import DataError
 from affectssm.families.video.run_settings import SubmissionSettings
-from affectssm.families.video.stages.submission import submission_file, write_submission
+from affectssm.families.video.stages.submission import write_submission
 from affectssm.store.card import make_card
 from affectssm.store.shards import ResumableShard, Track
 from tests.families.video.small_videos import MODULE, VIDEOS, predicted, write_predictions
 
 TEST = [video for video in VIDEOS if video.split == "test" and "crops" not in video.without]
-BY_PERSON = {person: video for video in TEST for person in video.names}
+PREDICTED = sorted(person for video in TEST for person in video.names)
+BY_PERSON = {person: video for video in VIDEOS if video.split == "test" for person in video.names}
 EXPERIMENT = "mamba_va-mae-affwild2"
 
 
 def written(world, tmp_path, frames=(), skip=(), seeds=(1, 2)):
     """Write a submission; its lines, and index.json."""
     paths = [write_predictions(tmp_path / f"{seed}.parquet", seed, TEST, skip=skip) for seed in seeds]
-    out = tmp_path / "out"
-    write_submission(SubmissionSettings(experiment=EXPERIMENT), paths, world.missing, list(frames), out)
-    text = (out / submission_file(EXPERIMENT)).read_bytes().decode("ascii")
+    out, settings = tmp_path / "out", SubmissionSettings(experiment=EXPERIMENT)
+    write_submission(settings, paths, world.missing, list(frames), out)
+    text = (out / settings.file).read_bytes().decode("ascii")
     assert text.endswith("\n") and "\r" not in text
     return text.splitlines(), json.loads((out / "index.json").read_text())
 
@@ -65,7 +66,7 @@ def mean_of(person, number):
 
 def test_without_a_template_every_frame_of_every_test_person_is_there(world, tmp_path):
     lines, index = written(world, tmp_path)
-    expected = [(p, n) for p in sorted(BY_PERSON) for n in range(1, BY_PERSON[p].frames + 1)]
+    expected = [(p, n) for p in PREDICTED for n in range(1, BY_PERSON[p].frames + 1)]
     values = check_format(lines, [f"{person}/{number:05d}.jpg" for person, number in expected])
     np.testing.assert_allclose(values, [mean_of(*one) for one in expected], atol=6e-5)
     assert index["files"] == {"mamba_va-mae-affwild2.txt": 45 + 30 + 30}
@@ -90,10 +91,20 @@ def test_values_stay_within_bounds(world, tmp_path, monkeypatch):
     assert set(lines[1].split(",")[1:]) == {"1.0000"}
 
 
-def test_a_listed_frame_beyond_the_prediction_is_a_clear_error(world, tmp_path):
-    frames = template(tmp_path, [("video20", 1), ("video20", 46)])
-    with pytest.raises(DataError, match="picture 46 of video20/video20 listed, 45 frames predicted"):
-        written(world, tmp_path, [frames])
+def test_listed_frames_beyond_the_prediction_are_filled_in_and_counted(world, tmp_path):
+    listed = [("video20", 45), ("video20", 46), ("video22", 7), ("video20", 50)]
+    lines, index = written(world, tmp_path, [template(tmp_path, listed)])
+    values = check_format(lines, [f"{person}/{number:05d}.jpg" for person, number in listed])
+    last = mean_of("video20", 45)
+    everyone = [mean_of(p, n) for p in PREDICTED for n in range(1, BY_PERSON[p].frames + 1)]
+    expected = [last, last, np.mean(everyone, axis=0), last]
+    np.testing.assert_allclose(values, expected, atol=6e-5)
+    assert index["filled"] == {"video20": 2, "video22": 1}
+
+
+def test_without_anybody_predicted_there_is_a_clear_error(world, tmp_path):
+    with pytest.raises(DataError, match="nobody of the test videos predicted"):
+        written(world, tmp_path, skip=set(PREDICTED))
     assert not (tmp_path / "out/index.json").exists()
 
 

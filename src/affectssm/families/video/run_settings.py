@@ -8,6 +8,7 @@ from typing import Any, Literal
 from affectssm.settings.base import JobSettings
 from affectssm.settings.groups import features_of
 from affectssm.settings.video import MambaVASettings, VideoTraining
+from affectssm.store.ids import file_name
 
 
 class WindowSettings(JobSettings):
@@ -79,6 +80,11 @@ class EvaluationSettings(JobSettings):
 
 
 class SubmissionSettings(JobSettings):
-    """A submission: the experiment, which names the files."""
+    """A submission: the experiment, which names the file."""
 
     experiment: str
+
+    @property
+    def file(self) -> str:
+        """How the file is called in the submission's folder."""
+        return file_name(self.experiment.replace("+", "_"), "experiment") + ".txt"

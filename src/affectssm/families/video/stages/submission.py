@@ -23,7 +23,6 @@ from affectssm.families.video.run_settings import SubmissionSettings
 from affectssm.families.video.stages.frames import COLUMNS
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
-from affectssm.store.ids import file_name
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
 
@@ -55,18 +54,13 @@ def write_submission(
     if not tracks:
         raise DataError(missing, "nobody of the test videos predicted", "one at least", "look into this file")
     lines, filled = _listed(frames, tracks) if frames else (_every_frame(tracks), {})
-    name = submission_file(settings.experiment)
+    name = settings.file
     rows = [f"{where},{valence:.4f},{arousal:.4f}\n" for where, (valence, arousal) in lines]
     write_text(out / name, "".join([",".join(HEADER) + "\n", *rows]))
     left_out = [row for row in read_parquet(missing).to_pylist() if is_test_split(row["split"])]
     card = make_card("video/submission", [__name__], settings.told(), inputs=[*predictions, missing, *frames])
     found = {"files": {name: len(rows)}, "filled": filled, "left_out": left_out, "card": card}
     write_json(out / "index.json", found)
-
-
-def submission_file(experiment: str) -> str:
-    """Return how the file of an experiment is called in its folder."""
-    return file_name(experiment.replace("+", "_"), "experiment") + ".txt"
 
 
 def _mean(runs: Sequence[Run], out: Path) -> Tracks:
