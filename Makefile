@@ -55,6 +55,10 @@ bench: $(STAMP)
 	python benchmarks/physio_step.py
 	python benchmarks/store.py
 	python benchmarks/full_size.py
+	python benchmarks/affwild2_discovery.py
+	python benchmarks/video_step.py
+	python benchmarks/video_long.py
+	python benchmarks/video_full_size.py
 	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi
 
 # The book as web pages; what makes them has an environment of its own, for it wants other versions.

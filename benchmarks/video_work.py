@@ -8,6 +8,7 @@ import torch
 from measuring import Work
 from torch import Tensor, nn
 
+from affectssm.families.video.settings import PRESETS
 from affectssm.families.video.stages.models.mamba_va import MambaVA
 from affectssm.settings.video import MambaVASettings
 from affectssm.timeline.frame_batch import FrameBatch
@@ -19,7 +20,8 @@ DIM = 1024  # of a frame's features: the encoder ViT-L of MAE
 def paper_model(dropout: float = 0.3) -> MambaVA:
     """The paper's scale, the same weights every time."""
     torch.manual_seed(0)
-    return MambaVA(MambaVASettings(dropout=dropout), {"mae": DIM}, {"visual": ["mae"]})
+    sizes = PRESETS["paper"]["video"]["mamba_va"]
+    return MambaVA(MambaVASettings(**sizes, dropout=dropout), {"mae": DIM}, {"visual": ["mae"]})
 
 
 def windows(features: Tensor) -> FrameBatch:

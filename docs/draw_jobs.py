@@ -13,7 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-TABLES = [f"results/tables/{name}.csv" for name in ("noxi_ccc", "bimtta_missing", "damamba_memory")]
+TABLES = [
+    f"results/tables/{name}.csv" for name in ("noxi_ccc", "bimtta_missing", "damamba_memory", "affwild2_va")
+]
 PAGE = Path(__file__).with_name("jobs.md")
 HEAD = """\
 # The jobs

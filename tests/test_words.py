@@ -12,6 +12,7 @@ from affectssm.store.code import ROOT
 WORDS = {
     "biosignals": ("bio-?signals", "physio", "deap", "mahnob", "valence", "arousal"),
     "dialogue": ("dialogue", "noxi", "mpiigi", "engagement"),
+    "video": ("aff-?wild", "abaw"),  # rooms may cite the paper as a source
 }
 OWN = ("families/", "corpora/", "vocabulary/", "settings/")
 ALSO = {
@@ -20,6 +21,7 @@ ALSO = {
         "features/speech_emotion.py",  # whose outputs are called so
         "features/valence_arousal.py",
     ),
+    "video": ("features/listed_frames.py", "features/mae.py", "features/valence_arousal.py"),
     "dialogue": ("features/engagement.py",),
 }
 

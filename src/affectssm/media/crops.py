@@ -1,4 +1,4 @@
-"""Folders of numbered pictures of one face, as Aff-Wild2 ships them: ``00001.jpg`` is frame 0.
+"""Folders of numbered pictures of one face: ``00001.jpg`` is frame 0.
 
 The numbers have gaps where no face was found. One picture is held at a time, whatever the folder's size.
 """

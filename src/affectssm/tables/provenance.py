@@ -41,7 +41,7 @@ def origins(
     found = []
     for one in rows:
         runs = [of_run(card) for card in one.card["extra"]["runs"]]
-        seeds = [run["seed"] for run in runs]
+        seeds = list(dict.fromkeys(run["seed"] for run in runs))  # a seed may have a run a fold
         found.append({"experiment": one.name, "seeds": seeds, "evaluation": core(one.card), "runs": runs})
     return found
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from affectssm.errors import ConfigError
+from affectssm.families.video.settings import PRESETS
 from affectssm.families.video.stages.models.mamba_va import MambaEncoder, MambaVA
 from affectssm.models.build import parameter_count
 from affectssm.settings.video import MambaVASettings
@@ -20,6 +21,7 @@ from tests.families.video.clips import DIMS, GROUPS, clip, lagged
 SMALL = {
     "channels": (12, 8), "kernel": 3, "dropout": 0.0, "layers": 2, "d_state": 3, "hidden": 6, "conv_init": "fan_in",
 }  # fmt: skip
+PAPER = PRESETS["paper"]["video"]["mamba_va"]
 PARTS = ["both", "tcn", "mamba"]
 ALL = [*PARTS, "frame"]
 
@@ -39,7 +41,7 @@ def answer(built: MambaVA, batch: FrameBatch) -> torch.Tensor:
 
 def paper(dims: int = 1024, **changes) -> MambaVA:
     with torch.device("meta"):
-        return MambaVA(MambaVASettings(**changes), {"mae": dims}, {"visual": ["mae"]})
+        return MambaVA(MambaVASettings(**PAPER | changes), {"mae": dims}, {"visual": ["mae"]})
 
 
 def test_the_papers_scale_has_the_released_codes_parameters():
@@ -209,7 +211,7 @@ def test_an_encoder_is_what_its_definition_says():
 @pytest.mark.parametrize(("init", "low", "high"), [("charon", 0.49, 0.51), ("mamba", 0.9, 1.0)])
 def test_how_much_of_a_state_is_left_after_a_frame_at_the_start(init, low, high):
     torch.manual_seed(0)
-    settings = MambaVASettings(init=init)
+    settings = MambaVASettings(**PAPER, init=init)
     for layer in MambaEncoder(settings, 256, 2).layers:
         m = layer.mixer
         decay = torch.exp(-F.softplus(m.dt_bias[0])[:, None] * m.A_log[0].exp())  # (E, N)
@@ -257,8 +259,8 @@ def test_an_unknown_feature_is_an_error_that_names_it():
 
 
 def test_levels_may_be_alike_and_what_is_no_width_is_refused():
-    assert MambaVASettings(channels=(16, 16)).channels == (16, 16)
+    assert MambaVASettings(**SMALL | {"channels": (16, 16)}).channels == (16, 16)
     with pytest.raises(ValueError, match="channels"):
-        MambaVASettings(channels=(16, 0))
+        MambaVASettings(**SMALL | {"channels": (16, 0)})
     with pytest.raises(ValueError, match="init"):
-        MambaVASettings(init="released")
+        MambaVASettings(**SMALL, init="released")

@@ -109,6 +109,9 @@ _DEMO = (
     Video("video59", "val", "batch1/video59.mp4", 40, _RIGHT, sound=True, specimens=("invalid_runs", "two_people")),
     Video("video20", "val", "batch2/video20.mp4", 40, specimens=("gaps",)),
     Video("56-10-320x240", "val", "batch2/56-10-320x240.avi", 40, sound=True, specimens=("one_more",)),
+    Video("video21", "val", "batch1/video21.mp4", 40),
+    Video("video22", "val", "new_vids/video22.mp4", 40, sound=True),
+    Video("9-10-320x240", "val", "batch1/9-10-320x240.mp4", 40),
     Video("video70", "test", "batch1/video70.mp4", 40, sound=True, specimens=("gaps",)),
     Video("video71", "test", "new_vids/video71.mp4", 20, specimens=("no_crops",)),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from affectssm.families.video import catalogue, experiments
 from affectssm.families.video.experiments import MODEL, OFFICIAL, Experiment
+from affectssm.families.video.run_settings import SubmissionSettings
 from affectssm.families.video.settings import PRESETS, VideoSettings, own
 from affectssm.families.video.steps import STEPS
 from affectssm.families.video.tuning import TunedEncoders
@@ -270,5 +271,10 @@ class Video(TunedEncoders):
 
     def table_settings(self, table: str) -> dict[str, Any]:
         """Return what a table is told."""
-        submissions = {self.experiment(name).name: name for name in self._submitted(table)}
+        submissions = {
+            self.experiment(
+                name
+            ).name: f"results/submissions/{name}/{SubmissionSettings(experiment=name).file}"
+            for name in self._submitted(table)
+        }
         return catalogue.table_settings(self.config, table) | {"submissions": submissions}

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from affectssm.settings.base import JobSettings, Strict
 from affectssm.settings.groups import features_of
 from affectssm.settings.video import MambaVASettings, VideoTraining
+from affectssm.store.ids import file_name
 from affectssm.store.layout import places
 
 
@@ -118,6 +119,11 @@ class EvaluationSettings(JobSettings):
 
 
 class SubmissionSettings(JobSettings):
-    """A submission: the experiment, which names the files."""
+    """A submission: the experiment, which names the file."""
 
     experiment: str
+
+    @property
+    def file(self) -> str:
+        """How the file is called in the submission's folder."""
+        return file_name(self.experiment.replace("+", "_"), "experiment") + ".txt"

@@ -2,7 +2,9 @@
 
 ``<out>/<experiment>.txt``: ``image_location,valence,arousal`` and a line for each frame that the owner's template
 lists, in its order (``video1/00001.jpg,0.1234,-0.0567``), of the mean over seeds; without a template a line for every
-frame of every test video. ``index.json``, written last, says how many lines there are and who is not among them.
+frame of every test video. A listed frame beyond a video's end has the values of its last one, one of a person who could
+not be predicted the mean of all others. ``index.json``, written last, says how many lines there are, and of whom values
+were filled in.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from affectssm.families.video.run_settings import SubmissionSettings
 from affectssm.families.video.stages.frames import COLUMNS
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.card import make_card
-from affectssm.store.ids import file_name
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
 
 Tracks = dict[Seat, NDArray[np.float64]]
+Line = tuple[str, NDArray[np.float64]]
 
 
 def write_submission(
@@ -45,22 +47,20 @@ def write_submission(
         out: folder of the submission.
 
     Raises:
-        DataError: when seeds differ in what they predicted, or a listed frame has no prediction.
+        DataError: when seeds differ in what they predicted, or nobody was predicted.
     """
     predicted = [_mean([read_run(path, column) for path in predictions], out) for column in COLUMNS]
     tracks = {seat: np.stack([own[seat] for own in predicted], axis=-1) for seat in predicted[0]}
-    lines = _listed(frames, tracks) if frames else _every_frame(tracks)
-    name = submission_file(settings.experiment)
+    if not tracks:
+        raise DataError(missing, "nobody of the test videos predicted", "one at least", "look into this file")
+    lines, filled = _listed(frames, tracks) if frames else (_every_frame(tracks), {})
+    name = settings.file
     rows = [f"{where},{valence:.4f},{arousal:.4f}\n" for where, (valence, arousal) in lines]
     write_text(out / name, "".join([",".join(HEADER) + "\n", *rows]))
     left_out = [row for row in read_parquet(missing).to_pylist() if is_test_split(row["split"])]
     card = make_card("video/submission", [__name__], settings.told(), inputs=[*predictions, missing, *frames])
-    write_json(out / "index.json", {"files": {name: len(rows)}, "left_out": left_out, "card": card})
-
-
-def submission_file(experiment: str) -> str:
-    """Return how the file of an experiment is called in its folder."""
-    return file_name(experiment.replace("+", "_"), "experiment") + ".txt"
+    found = {"files": {name: len(rows)}, "filled": filled, "left_out": left_out, "card": card}
+    write_json(out / "index.json", found)
 
 
 def _mean(runs: Sequence[Run], out: Path) -> Tracks:
@@ -81,29 +81,27 @@ def _mean(runs: Sequence[Run], out: Path) -> Tracks:
     return {seat: np.clip(np.mean([own[seat] for own in tests], axis=0), -1, 1) for seat in tests[0]}
 
 
-def _listed(files: Iterable[Path], tracks: Tracks) -> list[tuple[str, NDArray[np.float64]]]:
-    """Where and what, of each frame of the template, in its order; frames of nobody who is predicted are left out."""
+def _listed(files: Iterable[Path], tracks: Tracks) -> tuple[list[Line], dict[str, int]]:
+    """Where and what, of each frame of the template, in its order; and of whom how many were filled in."""
     found: list[tuple[float, str, NDArray[np.float64]]] = []
+    filled: dict[str, int] = {}
+    neutral = np.nanmean(np.concatenate(list(tracks.values())), axis=0)[None]
     for path in files:
         with ShardReader(path) as reader:
             for seat in reader.keys():  # noqa: SIM118 - not a mapping
-                if seat not in tracks:
-                    continue
                 listed = reader.track(*seat)
                 frame = np.round(listed.time * listed.rate - 0.5).astype(np.int64)
-                if frame.max() >= len(tracks[seat]) or np.isnan(tracks[seat][frame]).any():
-                    raise DataError(
-                        path,
-                        f"picture {frame.max() + 1} of {'/'.join(seat)} listed, {len(tracks[seat])} frames predicted",
-                        "a prediction of every listed frame",
-                        "make the windows again, and predict",
-                    )
-                lines = zip(listed.value[:, 0].tolist(), frame.tolist(), strict=True)
-                found += [(line, location(seat[1], at + 1), tracks[seat][at]) for line, at in lines]
-    return [(where, values) for _, where, values in sorted(found, key=lambda one: one[0])]
+                own = tracks.get(seat, neutral)
+                beyond = int((frame >= len(own)).sum()) if seat in tracks else len(frame)
+                filled |= {seat[1]: beyond} if beyond else {}
+                values = own[np.minimum(frame, len(own) - 1)]
+                places = [location(seat[1], at + 1) for at in frame.tolist()]
+                found += zip(listed.value[:, 0].tolist(), places, values, strict=True)
+    lines = [(where, values) for _, where, values in sorted(found, key=lambda one: one[0])]
+    return lines, filled
 
 
-def _every_frame(tracks: Tracks) -> list[tuple[str, NDArray[np.float64]]]:
+def _every_frame(tracks: Tracks) -> list[Line]:
     """Where and what, of every frame of every test person."""
     return [
         (location(seat[1], at + 1), values)

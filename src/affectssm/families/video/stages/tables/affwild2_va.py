@@ -8,7 +8,6 @@ from functools import partial
 import pyarrow as pa
 
 from affectssm.errors import DataError
-from affectssm.families.video.stages.submission import submission_file
 from affectssm.families.video.stages.tables.figure import draw
 from affectssm.families.video.stages.tables.rows import (
     BY_VIDEO,
@@ -98,10 +97,9 @@ def _same_published(published: Sequence[Row], folds: Sequence[int]) -> list[str]
 
 
 def _test_row(one: Scores, inputs: Inputs) -> dict[str, str]:
-    full = inputs.settings["submissions"].get(one.name)
+    handed_in = inputs.settings["submissions"].get(one.name)
     note = "no test videos in this configuration"
-    if full:
-        handed_in = f"results/submissions/{full}/{submission_file(full)}"
+    if handed_in:
         note = f"labels of test videos are withheld by the owner; predictions to be handed in: {handed_in}"
     return described(one, inputs) | {"split": "test", "fold": "0", "note": note}
 
