@@ -15,7 +15,9 @@ def plan(tmp_path):
 
 
 def test_every_feature_is_computed_by_a_network_or_not(plan):
-    shared = [name for name in FEATURES if not spec(name).by_fold]  # the others are made by a step of their family
+    shared = [
+        name for name in FEATURES if not spec(name).by_fold
+    ]  # the others are made by a step of their family
     assert sorted([*plan.features.network_features, *plan.features.cpu_features]) == sorted(shared)
 
 
