@@ -263,6 +263,16 @@ def test_a_corpus_of_a_named_edition_may_move(tmp_path):
     assert words[0] == words[1] and "editions/affwild2-own" in words[0][0]
 
 
+def test_how_features_are_thinned_or_computed_tunes_nothing_again(tmp_path):
+    found = []
+    for own in ({}, {"every": 3, "int8": True}, {"model": "facebook/vit-mae-base"}):
+        given = {"families": ["video"], "features": {"mae": own}, "video": {"sources": ["mae_tuned"]}}
+        family = Plan(given, str(tmp_path / "results")).families["video"]
+        found.append((family.tuning_settings("fold0"), family.encoding_settings()))
+    (tuning, encoding), (thinned, other), (smaller, _) = found
+    assert tuning == thinned != smaller and encoding != other
+
+
 def test_what_is_tuned_decides_what_a_run_learns_from(tmp_path):
     def content(**tuning: int) -> str:
         video = {"sources": ["mae_tuned"], "folds": [0], "rows": [], "tuning": tuning}
