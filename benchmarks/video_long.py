@@ -3,27 +3,37 @@
     python benchmarks/video_long.py            # some minutes on two cores
     python benchmarks/video_long.py --quick    # a short video, a batch of one: proves that it runs
 
-47,000 frames of made-up features in float16. One training step on a batch of windows of 1000 frames (fold 0's), then
-inference over the whole video, a window at a time; the peak of the process's memory after each, features, weights,
-gradients and AdamW's moments included. Writes benchmarks/results/video_long.md.
+47,000 frames of made-up features in float16, in a feature file as extraction writes it. One training step on a batch of
+windows of 1000 frames (fold 0's), then inference over the whole video as `affectssm predict` does it: windows that
+overlap by half, stitched. The peak of the process's memory in each, features, weights, gradients and AdamW's moments
+included. Writes benchmarks/results/video_long.md.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import torch
 from measuring import Work, memory
 from pages import RESULTS, parser, processor, table, versions
-from torch import Tensor
-from video_work import DIM, paper_model, training_step, windows
+from video_work import DIM, paper_model, training_step
 
-from affectssm.families.video.stages.models.mamba_va import MambaVA
+from affectssm.families.video.stages.frames import frames_of
+from affectssm.store.card import make_card
+from affectssm.store.shards import ResumableShard, Track
+from affectssm.timeline.index import Target, WindowIndex
+from affectssm.timeline.loader import WindowDataset
+from affectssm.timeline.scaler import Scaler
+from affectssm.training.frames import predict_windows
 
 RESULT = RESULTS / "video_long.md"
 FRAMES, WINDOW, BATCH = 47_000, 1000, 16
+RATE, NAME = 30.0, "video1"
 LIMIT = 4 * 2**30
 
 
@@ -35,40 +45,44 @@ def peak_of(work: Work) -> tuple[float, float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu, memory("VmHWM")
 
 
-def made_up(frames: int) -> Tensor:
-    """Features of a video in float16, made piece by piece."""
-    rng = torch.Generator().manual_seed(0)
-    return torch.cat([torch.randn(n, DIM, generator=rng).half() for n in map(len, pieces(frames, 1000))])
+def made_up(frames: int, path: Path) -> None:
+    """Write the features of a video, made piece by piece."""
+    rng = np.random.default_rng(0)
+    value = np.empty((frames, DIM), np.float16)
+    for start in range(0, frames, WINDOW):
+        own = value[start : start + WINDOW]
+        own[:] = rng.standard_normal(own.shape, np.float32)
+    track = Track(value, (np.arange(frames) + 0.5) / RATE, np.ones(frames, bool), RATE)
+    shard = ResumableShard(path, make_card("benchmark", ["affectssm.timeline.loader"], {}))
+    shard.write(NAME, "x", {NAME: track})
+    shard.finish()
 
 
-def pieces(frames: int, size: int) -> list[range]:
-    """Frames in consecutive windows; the last one may be shorter."""
-    return [range(start, min(frames, start + size)) for start in range(0, frames, size)]
-
-
-def inference(model: MambaVA, features: Tensor, window: int) -> Tensor:
-    """Valence and arousal of every frame (frames, 2)."""
-    model.eval()
-    with torch.no_grad():
-        found = [
-            model(windows(features[own.start : own.stop].float()[None])).prediction[0]
-            for own in pieces(len(features), window)
-        ]
-    return torch.cat(found)
+def opened(frames: int, window: int, path: Path) -> WindowDataset:
+    """The windows that predict the video, over its feature file."""
+    own = frames_of(window, window // 2)
+    start = own.starts(frames)
+    target = Target("affwild2", "val", "main", "s00", NAME, NAME, frames, frames, RATE, ())
+    index = WindowIndex(own, 1, (target,), np.zeros(len(start), np.int32), start)
+    return WindowDataset(index, {"mae": {"affwild2": [path]}})
 
 
 def report(frames: int, window: int, batch: int) -> str:
     """Measure, and say what was found."""
-    features = made_up(frames)
     model = paper_model()
-    starts = torch.linspace(0, frames - window, batch).long()
-    chosen = torch.stack([features[start : start + window].float() for start in starts])
-    target = torch.tanh(0.1 * torch.randn(batch, window, 2).cumsum(1))
-    trained = peak_of(training_step(model, windows(chosen), target))
-    answers: list[Tensor] = []
-    inferred = peak_of(lambda: answers.append(inference(model, features, window)))
-    if answers[0].shape != (frames, 2) or not answers[0].isfinite().all():
-        sys.exit(f"{tuple(answers[0].shape)} answers to {frames} frames, or some that are no numbers")
+    scaler = Scaler({"mae": torch.zeros(DIM)}, {"mae": torch.ones(DIM)})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "s00.h5"
+        made_up(frames, path)
+        dataset = opened(frames, window, path)
+        chosen = dataset[np.linspace(0, len(dataset) - 1, batch).astype(int)].interpolate(scaler)
+        target = torch.tanh(0.1 * torch.randn(batch, window, 2).cumsum(1))
+        trained = peak_of(training_step(model, chosen, target))
+        del chosen
+        found: list[pa.Table] = []
+        inferred = peak_of(lambda: found.append(predict_windows(model.eval(), scaler, dataset, 1, 0)))
+    if len(found[0]) != frames:
+        sys.exit(f"{len(found[0])} answers to {frames} frames")
     rows = [["", "wall s", "CPU s", "peak GiB"]]
     names = (f"a training step, ({batch}, {window})", f"inference over {frames} frames")
     for name, (wall, cpu, peak) in zip(names, (trained, inferred), strict=True):
@@ -78,7 +92,8 @@ def report(frames: int, window: int, batch: int) -> str:
 
 Written by `python benchmarks/video_long.py`. {torch.get_num_threads()} threads, {processor()},
 {versions()}.
-The paper's scale, {frames} frames of made-up features ({DIM}, float16), windows of {window}; once each.
+The paper's scale, {frames} frames of made-up features ({DIM}, float16), windows of {window}, in inference
+every {window // 2} frames, stitched; once each.
 
 {table(rows)}
 

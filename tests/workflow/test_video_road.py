@@ -30,7 +30,7 @@ def test_the_table_holds_published_and_measured_rows_of_every_fold(gone):
     found = rows(gone)
     measured = [row for row in found if row["source"] == "measured"]
     assert [(row["fold"], row["split"]) for row in measured] == [
-        ("0", "validation"), ("1", "validation"), ("mean of 2", "validation"), ("0", "test"), ("0", "validation"),
+        ("0", "val"), ("1", "val"), ("mean of 2", "val"), ("0", "test"), ("0", "val"),
     ]  # fmt: skip
     assert {row["data"] for row in measured} == {"demo"} and {row["weights"] for row in measured} == {
         "random"

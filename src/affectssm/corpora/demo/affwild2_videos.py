@@ -124,7 +124,8 @@ _BAD = {
 }
 _TINY = (
     Video("video1", "train", "batch1/video1.mp4", 12, specimens=("one_more",)),
-    Video("video10_1", "train", "batch1/video10_1.avi", 12, _LEFT_RIGHT, specimens=("gaps", "two_people")),
+    # the one that selects epochs: two people, so that they can exchange labels
+    Video("video74", "train", "batch1/video74.avi", 12, _LEFT_RIGHT, specimens=("gaps", "two_people")),
     Video("135", "train", "new_vids/135.mp4", 12, sound=True, cropped=_NEW_CROPS),
     Video("86-10-320x240", "train", "", 12, specimens=("no_video", "invalid_runs", "name_alone")),
     Video("video20", "val", "batch2/video20.mp4", 12, specimens=("invalid_runs",)),
