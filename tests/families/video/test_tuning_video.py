@@ -21,6 +21,7 @@ from affectssm.families.video.stages.encode import encode
 from affectssm.families.video.stages.evaluate import evaluate
 from affectssm.families.video.stages.folds import Division, divide
 from affectssm.families.video.stages.predict import predict
+from affectssm.families.video.stages.tables.rows import tuning_notes
 from affectssm.families.video.stages.train import train
 from affectssm.families.video.stages.tune import tune
 from affectssm.plan.jobs import Job
@@ -216,6 +217,13 @@ def test_a_named_edition_says_where_its_pictures_are(encoders, tmp_path):
     assert read_card(again)["id"] == read_card(found[0])["id"]
     with pytest.raises(DataError, match="places"):
         Place(edition=str(tmp_path / "none")).folders()
+
+
+def test_a_row_says_that_its_encoder_saw_labels():
+    assert tuning_notes({"features": ["mae", "mae_tuned"]}) == [
+        "last blocks of the encoder tuned on the labels of the fold's training videos"
+    ]
+    assert tuning_notes({"features": ["mae", "wav2vec2"]}) == []
 
 
 # -- the plan ------------------------------------------------------------------------------------------------------
