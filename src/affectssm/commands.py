@@ -109,7 +109,9 @@ def export(given: Namespace) -> None:
     from affectssm.timeline.export import export
     from affectssm.vocabulary.features import spec
 
-    export(given.windows, given.features, [spec(name).name for name in given.names], given.format, given.out)
+    for name in given.names:
+        spec(name)  # refuses one that is none
+    export(given.windows, given.features, given.names, given.format, given.out)
 
 
 def config(given: Namespace) -> None:

@@ -10,7 +10,7 @@ import pytest
 from affectssm.errors import ConfigError
 from affectssm.settings.features import Features, settings_of
 from affectssm.store.code import code_hash
-from affectssm.vocabulary.features import FEATURES, spec
+from affectssm.vocabulary.features import FEATURES, in_fold, spec
 from affectssm.vocabulary.stages import feature_modules
 
 
@@ -42,6 +42,14 @@ def test_settings_are_the_features_own() -> None:
     speech = settings_of("wav2vec2", features)
     assert speech["model"] == "facebook/wav2vec2-base-960h"
     assert (speech["weights"], speech["size"]) == ("random", "small")
+
+
+def test_a_feature_of_a_fold_goes_by_its_fold_too() -> None:
+    assert in_fold("mae", 3) == "mae" and in_fold("mae_tuned", 3) == "mae_tuned-fold3"
+    assert spec("mae_tuned-fold3") is spec("mae_tuned")
+    for name in ("mae-fold3", "mae_tuned-fold", "mae_tuned-foldx", "mae_tuned-3"):
+        with pytest.raises(ConfigError, match="no such feature"):
+            spec(name)
 
 
 def test_an_unknown_feature_names_the_known_ones() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import model_validator
+
 from affectssm.settings.base import JobSettings, Strict
 from affectssm.settings.groups import features_of
 from affectssm.settings.video import MambaVASettings, VideoTraining
@@ -30,6 +32,12 @@ class Place(Strict):
     ground_truth: str | None = None
     edition: str | None = None
 
+    @model_validator(mode="after")
+    def _somewhere(self) -> Place:
+        if (self.root is None) is (self.edition is None):
+            raise ValueError("root or edition, one of the two")
+        return self
+
     def folders(self) -> tuple[Path, Path | None]:
         """Return the root and the folder of withheld labels.
 
@@ -38,7 +46,8 @@ class Place(Strict):
         """
         if self.edition is not None:
             return places(Path(self.edition))
-        return Path(self.root or "."), Path(self.ground_truth) if self.ground_truth else None
+        assert self.root is not None
+        return Path(self.root), Path(self.ground_truth) if self.ground_truth else None
 
 
 class TuningSettings(JobSettings):

@@ -17,6 +17,13 @@ from affectssm.settings.groups import features_of
 from affectssm.vocabulary.stages import encoding_modules
 
 TUNING = "affectssm.families.video.stages.tune"
+WEIGHTS = (
+    "model",
+    "revision",
+    "weights",
+    "size",
+    "threads",
+)  # of the settings of mae, what a tuning follows from
 SEED = 1  # of every tuning: seeds of runs share an encoder
 
 
@@ -47,7 +54,7 @@ class TunedEncoders(Family[Experiment]):
         return {
             "fold": fold_of(part),
             "cross_folds": self.own.cross_folds,
-            "encoder": self._encoder(),
+            "encoder": {name: value for name, value in self._encoder().items() if name in WEIGHTS},
             "tuning": self.own.tuning.model_dump(exclude={"workers"}),  # how, not what
             "seed": SEED,
             "place": self.places.place(CORPUS, with_truth=False),
