@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -256,8 +256,10 @@ def test_a_file_that_changes_after_discovery_is_not_used(
             os.utime(path, ns=(kept[path][1].st_atime_ns, kept[path][1].st_mtime_ns))
         tracks, _ = extracted(feature, root, out)
         for row in rows.values():
-            expected = whole.tracks[feature][whole.role(row)]
-            assert same(tracks[row.recording, row.participant], expected)
+            expected, found = whole.tracks[feature][whole.role(row)], tracks[row.recording, row.participant]
+            if feature == "listed_frames":  # lines of a file of all videos
+                found = replace(found, value=found.value - found.value[:1] + expected.value[:1])
+            assert same(found, expected)
 
 
 def other_content(path: Path, _: np.random.Generator) -> None:
