@@ -16,15 +16,15 @@ from affectssm.vocabulary.models import TITLES
 from affectssm.vocabulary.targets import named
 
 CORPUS = "affwild2"
+LABELLED_SPLITS = ("train", "val")
 CONTROLS = ("", "exchanged", "tcn", "mamba", "other_init", "other_fill")
 
 
 def _affwild2_va(config: Config) -> list[Experiment]:
     asked = own(config)
-    parts = (
-        tuple(fold for fold in asked.folds if (fold == OFFICIAL) is official) for official in (True, False)
-    )
-    divided = [folds for folds in parts if folds]
+    official = tuple(fold for fold in asked.folds if fold == OFFICIAL)
+    cross = tuple(fold for fold in asked.folds if fold != OFFICIAL)
+    divided = [folds for folds in (official, cross) if folds]
     found = [Experiment("", source, folds) for source in asked.sources for folds in divided]
     return found + [Experiment(row, source, (OFFICIAL,)) for source in asked.sources for row in asked.rows]
 

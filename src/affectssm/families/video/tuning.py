@@ -63,10 +63,6 @@ class TunedEncoders(Family[Experiment]):
     def _encoder(self) -> dict[str, Any]:
         return json.loads(self.features.feature_settings(TUNED)) | {"tuned": None}
 
-    def tuning_content(self) -> str:
-        """Return a hash of the streams of the videos with labels: a new test video tunes nothing again."""
-        return self.places.split_content(CORPUS, ("train", "val"))
-
     def tuned_encoder(self, part: str) -> str:
         """Return the file of the encoder of a fold."""
         return f"{self.results}/encoders/{self.task_of_tuning(part)}/{part}.safetensors"
