@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.pictures import number_of, picture_name
+from affectssm.media.numbered import number_of, picture_name
 from affectssm.media.text import quoted, read_text
 
 HEADER = ("image_location", "valence", "arousal")

@@ -21,7 +21,7 @@ from affectssm.corpora.demo.affwild2_world import Affect
 from affectssm.corpora.demo.media import write_video
 from affectssm.corpora.demo.seeds import generator
 from affectssm.corpora.demo.whole import write_card, written_whole
-from affectssm.corpora.pictures import picture_name
+from affectssm.media.numbered import picture_name
 from affectssm.store.parquet import write_parquet
 
 CONTENT = {"affwild2", "truth", "card.json"}
