@@ -17,13 +17,8 @@ from affectssm.settings.groups import features_of
 from affectssm.vocabulary.stages import encoding_modules
 
 TUNING = "affectssm.families.video.stages.tune"
-WEIGHTS = (
-    "model",
-    "revision",
-    "weights",
-    "size",
-    "threads",
-)  # of the settings of mae, what a tuning follows from
+# what a tuning follows from, of the settings of mae
+WEIGHTS = ("model", "revision", "weights", "size", "threads")
 SEED = 1  # of every tuning: seeds of runs share an encoder
 
 
