@@ -16,7 +16,6 @@ from affectssm.vocabulary.models import TITLES
 from affectssm.vocabulary.targets import named
 
 CORPUS = "affwild2"
-LABELLED_SPLITS = ("train", "val")
 CONTROLS = ("", "exchanged", "tcn", "mamba", "other_init", "other_fill")
 
 
@@ -35,6 +34,7 @@ def _affwild2_controls(config: Config) -> list[Experiment]:
     return [Experiment(variant, source, (OFFICIAL,)) for variant in CONTROLS]
 
 
+LABELLED_SPLITS = ("train", "val")
 CONTROLS_TABLE = "affwild2_controls"
 _EXPERIMENTS = {"affwild2_va": _affwild2_va, CONTROLS_TABLE: _affwild2_controls}
 TABLES = tuple(_EXPERIMENTS)
