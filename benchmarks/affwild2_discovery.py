@@ -28,7 +28,7 @@ from affectssm.corpora.affwild2_tests import HEADER, location
 from affectssm.corpora.demo.affwild2_texts import TEMPLATE, TEST_LIST
 from affectssm.corpora.demo.media import write_video
 from affectssm.corpora.discover import discover_corpus, listing_fingerprint
-from affectssm.corpora.pictures import picture_name
+from affectssm.media.numbered import picture_name
 from affectssm.settings.corpora import AffWild2Settings
 from affectssm.vocabulary.corpora import CORPORA
 

@@ -208,7 +208,8 @@ def test_test_videos_come_from_the_list_and_from_the_template(tree: Tree) -> Non
     assert (listed["frame_list"].path, listed["frame_list"].frames) == (TEMPLATE, 3)
     assert listed["crops"].frames == 9  # every frame that is listed has its place in time
     template = read_listed(tree.root / TEMPLATE)
-    assert list(template.locations()) == [f"{name}/{number:05d}.jpg" for name, number in frames]
+    named = [template.names[video] for video in template.video]
+    assert list(zip(named, template.number.tolist(), strict=True)) == list(frames)
     assert template.frames_of("video7").tolist() == [3, 1] and not len(template.frames_of("video5"))
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from affectssm.corpora.checksums import ChangedError, check_unchanged, fingerprint
 from affectssm.corpora.listing import listing_fingerprint, walk
-from affectssm.corpora.pictures import Pictures, number_of, picture_name, read_pictures
+from affectssm.corpora.pictures import Pictures, read_pictures
+from affectssm.media.numbered import number_of, picture_name
 from tests.features.helpers import row
 
 NAMES = "cropped.*"

@@ -7,13 +7,12 @@ that the owner wants an answer for, in the order it wants them: ``video1/00001.j
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.pictures import number_of, picture_name
+from affectssm.media.numbered import number_of, picture_name
 from affectssm.media.text import quoted, read_text
 
 HEADER = ("image_location", "valence", "arousal")
@@ -39,11 +38,6 @@ class Listed:
     def frames_of(self, name: str) -> np.ndarray:
         """Return (n,) int32, the numbers of the pictures listed of a video, in order."""
         return self.number[self.video == self.names.index(name)] if name in self.names else self.number[:0]
-
-    def locations(self) -> Iterable[str]:
-        """Yield each line's first field again: ``video1/00001.jpg``."""
-        for video, number in zip(self.video.tolist(), self.number.tolist(), strict=True):
-            yield location(self.names[video], number)
 
 
 def location(name: str, number: int) -> str:

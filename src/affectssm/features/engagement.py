@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from affectssm.corpora.annotations import LABEL_ACTIONS, read_engagement
-from affectssm.corpora.manifest import LABEL_HZ, StreamRow
+from affectssm.corpora.manifest import LABEL_HZ, StreamRow, is_test_split
 from affectssm.features.base import Extractor, Source
 from affectssm.store.shards import Track
 from affectssm.vocabulary.corpora import CORPORA
@@ -28,7 +28,7 @@ class Labels(Extractor):
         return 1
 
     def wants(self, row: StreamRow) -> bool:
-        return row.dim == self.dim and not row.split.startswith("test")
+        return row.dim == self.dim and not is_test_split(row.split)
 
     def extract(self, source: Source) -> Iterator[Track]:
         labels = read_engagement(source.path, load(CORPORA[source.row.corpus].labels))
@@ -47,4 +47,4 @@ class TestLabels(Labels):
     reports = True
 
     def wants(self, row: StreamRow) -> bool:
-        return row.dim == self.dim and row.split.startswith("test")
+        return row.dim == self.dim and is_test_split(row.split)

@@ -4,7 +4,7 @@
 tightly as Aff-Wild2's crops. The pretrained weights are licensed CC BY-NC 4.0 (non-commercial).
 
 A frame without picture or face carries the last row forward: its value is that row's, it is not valid. Before the
-first picture there are no rows. Of every k-th frame, the others are passed over, with a picture or without.
+first picture there are no rows. With ``every: k`` there is a row for each k-th frame; the others are passed over.
 """
 
 from __future__ import annotations

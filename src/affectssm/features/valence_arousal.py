@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from affectssm.corpora.manifest import StreamRow
+from affectssm.corpora.manifest import StreamRow, is_test_split
 from affectssm.corpora.valence_arousal import COLUMNS, read_valence_arousal
 from affectssm.features.base import Extractor, Source
 from affectssm.store.shards import Track
@@ -24,7 +24,7 @@ class Labels(Extractor):
         return len(COLUMNS)
 
     def wants(self, row: StreamRow) -> bool:
-        return row.dim == self.dim and not row.split.startswith("test")
+        return row.dim == self.dim and not is_test_split(row.split)
 
     def extract(self, source: Source) -> Iterator[Track]:
         labels, rate = read_valence_arousal(source.path), source.row.rate

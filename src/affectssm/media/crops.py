@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from affectssm.media.numbered import number_of, picture_name
 from affectssm.media.probe import MediaError, MediaNote
 from affectssm.store.files import read_whole
 
 SIDE = 112
-_PICTURE = re.compile(r"[0-9]{5,9}\.jpg")
 _LARGEST = 1 << 20  # bytes; a picture of this size has a few thousand
 _NAMED = 5  # pictures named one by one; of more, their number is given
 _BROKEN = (OSError, ValueError, SyntaxError, struct.error, IndexError, Image.DecompressionBombError)
@@ -103,17 +102,6 @@ class CropReader:
             raise MediaError(
                 path, found, f"a JPEG picture of {self.side} x {self.side}", "copy it again"
             ) from error
-
-
-def picture_name(number: int) -> str:
-    """Return how the picture of this number is called."""
-    return f"{number:05d}.jpg"
-
-
-def number_of(name: str) -> int:
-    """Return the number of a picture by its name, 0 where it is none."""
-    number = int(name[:-4]) if _PICTURE.fullmatch(name) else 0
-    return number if name == picture_name(number) else 0
 
 
 def _decoded(data: bytes, side: int) -> np.ndarray:

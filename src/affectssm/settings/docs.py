@@ -138,7 +138,8 @@ def _yaml_lines(
 
 def _plain(value: Any) -> str:
     """Return a value as YAML on one line, without the dots that end a bare document."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=1000)
+    own = json.loads(json.dumps(value))  # what two keys share is written twice, not as an anchor
+    text = yaml.safe_dump(own, default_flow_style=True, width=1000)
     return text.removesuffix("...\n").strip()
 
 

@@ -50,7 +50,11 @@ class MambaVASettings(Strict):
 
 
 class FoldRecipe(Strict):
-    """Windows and rates of some folds; the paper's are of its released code, which has other ones for fold 0."""
+    """Windows and rates of some folds.
+
+    The paper (section 4.2) has one set of rates (3e-4, weight decay 1e-3, dropout 0.3) and no windows; its released
+    code has a set for fold 0 and one for the others, neither of which is the paper's.
+    """
 
     length: int = Field(ge=2, description="frames a window")
     stride: int = Field(ge=1, description="frames from one window to the next in training")
@@ -68,7 +72,10 @@ class FoldRecipe(Strict):
 
 
 class VideoTraining(Strict):
-    """What all folds share of the recipe (paper, section 4.2; released code): AdamW, one cosine after the warm-up."""
+    """What all folds share: AdamW, warm-up and epochs (paper, section 4.2), batch and epsilon (released code).
+
+    After the warm-up there is one cosine; the released code starts its cosine again after 46 steps, 92, and so on.
+    """
 
     batch: int = Field(ge=1, description="windows a step")
     epochs: int = Field(ge=1, description="passes over the windows; the best one on videos held out counts")

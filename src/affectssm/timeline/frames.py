@@ -22,7 +22,8 @@ class Frames:
         columns: of that feature, by name.
         label_hz: its rows a second; None where a row is a picture and recordings have rates of their own.
         context, centre: clock frames; ``centre`` is a whole number of label frames at any clock.
-        stride: clock frames from one window to the next, at most ``centre``; 0 stands for ``centre``.
+        stride: clock frames from one window to the next, a whole number of label frames as well, at most ``centre``; 0
+            stands for ``centre``.
     """
 
     label: str

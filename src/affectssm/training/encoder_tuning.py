@@ -1,6 +1,7 @@
 """Train the last blocks of a masked autoencoder's encoder on the labels of single frames.
 
-Mamba-VA (section 3.1) trains the blocks behind the first 16 of 24; its script is not public. Here a linear head on the
+Mamba-VA (section 3.1) trains the blocks behind the first 16; by which labels it does not say, and the script is not
+public. Here a linear head on the
 CLS token learns with them, an output a column of the labels, by 1 - CCC of the frames of a batch, the mean over the
 columns. The batches walk through all labelled frames in random order, so that one is of many recordings. Nothing
 selects: the last weights count.

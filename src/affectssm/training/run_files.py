@@ -90,8 +90,11 @@ def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def write_config(path: Path, effective: Mapping[str, Any]) -> None:
-    """Write what the run was told and what it found out (dimensions, parameters, best epoch)."""
-    write_text(path, yaml.safe_dump(dict(effective), sort_keys=True, allow_unicode=True))
+    """Write what the run was told and what it found out (dimensions, parameters, best epoch).
+
+    Keys keep their order: a model joins features in the order of its groups.
+    """
+    write_text(path, yaml.safe_dump(dict(effective), sort_keys=False, allow_unicode=True))
 
 
 def read_config(path: Path) -> dict[str, Any]:

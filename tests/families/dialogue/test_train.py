@@ -7,11 +7,11 @@ from safetensors.torch import load_file
 from small_task import FRAMES, RECORDINGS, label, run_settings, write_task
 
 from affectssm.errors import ConfigError
-from affectssm.families.dialogue.stages import train as fitting
 from affectssm.families.dialogue.stages.predict import predict
 from affectssm.families.dialogue.stages.train import fit
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
+from affectssm.training import frame_run
 from affectssm.training.agreement import ccc
 from affectssm.training.loop import Training
 from tests.killed import killed_at
@@ -96,7 +96,7 @@ def test_a_run_killed_before_its_files_were_written_trains_nothing_again(
 ):
     out = tmp_path / "1"
     with monkeypatch.context() as patch:
-        killed_at(patch, fitting, "write_config", 1)
+        killed_at(patch, frame_run, "write_config", 1)
         with pytest.raises(KeyboardInterrupt):
             fit(run_settings(), *task, out)
     taken = steps_taken(monkeypatch)

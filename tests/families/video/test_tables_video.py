@@ -226,6 +226,17 @@ def test_without_the_official_split_the_folds_are_shown_alone(world, tmp_path, f
     assert not where(rows, source="measured", split="test")
 
 
+def test_a_fold_without_a_number_leaves_the_mean_over_folds_empty_and_says_why(
+    world, tmp_path, family, whole
+):
+    name, nobody = "mamba_va-mae-cross", {person for video in whole[2] for person in video.names}
+    own = {name: metrics_of(world, tmp_path / name, name, whole, [1, 2, 3], skip=nobody)}
+    one, two, _, mean = where(built(tmp_path, family, own, experiments=[name]), source="measured")
+    assert one["average"] and not two["average"] and "no features of this source" in two["note"]
+    assert not any(mean[column] for name in METRICS for column in (name, f"{name}_sd"))
+    assert "fold 2: no features of this source" in mean["note"]
+
+
 def test_metrics_without_their_traces_are_a_clear_error(world, tmp_path, family, whole):
     told = family.table_settings("affwild2_va")
     name = told["experiments"][0]

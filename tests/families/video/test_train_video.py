@@ -18,6 +18,7 @@ from affectssm.families.video.stages.train import train
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 from affectssm.timeline.index import read_windows
+from affectssm.training import frame_run
 from affectssm.training.loop import Training
 from tests.families.video.small_videos import COLUMNS, VIDEOS, agreement, run_settings, truth
 from tests.killed import killed_at
@@ -91,7 +92,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(world, run, tmp_path, monkeypat
 def test_a_run_killed_before_its_files_were_written_trains_nothing_again(world, run, tmp_path, monkeypatch):
     out = tmp_path / "1"
     with monkeypatch.context() as patch:
-        killed_at(patch, training, "write_config", 1)
+        killed_at(patch, frame_run, "write_config", 1)
         with pytest.raises(KeyboardInterrupt):
             train(run_settings(), world.windows, world.features, out, {})
     taken = steps_taken(monkeypatch)

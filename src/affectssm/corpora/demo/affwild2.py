@@ -20,12 +20,9 @@ from affectssm.corpora.demo.affwild2_videos import FPS, Layout, Video
 from affectssm.corpora.demo.affwild2_world import Affect
 from affectssm.corpora.demo.media import write_video
 from affectssm.corpora.demo.seeds import generator
-from affectssm.corpora.demo.whole import written_whole
-from affectssm.corpora.pictures import picture_name
-from affectssm.store.atomic import write_json
-from affectssm.store.card import make_card, sha256
+from affectssm.corpora.demo.whole import write_card, written_whole
+from affectssm.media.numbered import picture_name
 from affectssm.store.parquet import write_parquet
-from affectssm.vocabulary.stages import demo_modules
 
 CONTENT = {"affwild2", "truth", "card.json"}
 GAPS = 3  # runs of frames without a picture in a specimen of it
@@ -54,10 +51,7 @@ def write_affwild2_demo(edition: str, out: Path) -> None:
             write_bad(name, kind, root, found)
         _write_unlisted(root)
         _write_truth(found, truths, folder / "truth")
-        written = sorted(path for path in folder.rglob("*") if path.is_file())
-        files = {path.relative_to(folder).as_posix(): sha256(path) for path in written}
-        card = make_card("corpora/demo", demo_modules(edition), {"edition": edition}, files=files)
-        write_json(folder / "card.json", {"card": card})
+        write_card(folder, edition)
 
 
 def planted(video: Video) -> dict[str, Affect]:

@@ -21,10 +21,9 @@ CONTROLS = ("", "exchanged", "tcn", "mamba", "other_init", "other_fill")
 
 def _affwild2_va(config: Config) -> list[Experiment]:
     asked = own(config)
-    parts = (
-        tuple(fold for fold in asked.folds if (fold == OFFICIAL) is official) for official in (True, False)
-    )
-    divided = [folds for folds in parts if folds]
+    official = tuple(fold for fold in asked.folds if fold == OFFICIAL)
+    cross = tuple(fold for fold in asked.folds if fold != OFFICIAL)
+    divided = [folds for folds in (official, cross) if folds]
     found = [Experiment("", source, folds) for source in asked.sources for folds in divided]
     return found + [Experiment(row, source, (OFFICIAL,)) for source in asked.sources for row in asked.rows]
 
@@ -35,6 +34,7 @@ def _affwild2_controls(config: Config) -> list[Experiment]:
     return [Experiment(variant, source, (OFFICIAL,)) for variant in CONTROLS]
 
 
+LABELLED_SPLITS = ("train", "val")
 CONTROLS_TABLE = "affwild2_controls"
 _EXPERIMENTS = {"affwild2_va": _affwild2_va, CONTROLS_TABLE: _affwild2_controls}
 TABLES = tuple(_EXPERIMENTS)

@@ -21,7 +21,6 @@ from affectssm.vocabulary.features import kinds_of, refuse_trained_on, spec
 from affectssm.vocabulary.tables import PAGES
 
 LABELS, LISTED = "valence_arousal", "listed_frames"
-LABELLED_SPLITS = ("train", "val")
 CORPUS = catalogue.CORPUS
 
 
@@ -68,7 +67,7 @@ class Video(TunedEncoders):
 
     def expected(self) -> dict[str, Any]:
         """Return what the tables expect of the corpora."""
-        splits = LABELLED_SPLITS if any(self.own.folds) else ("val",)
+        splits = catalogue.LABELLED_SPLITS if any(self.own.folds) else ("val",)
         return {
             "kinds": {source: self._kinds(source) for source in sorted(self.own.sources)},
             "splits": list(splits),
@@ -127,8 +126,8 @@ class Video(TunedEncoders):
         return self.code("affectssm.families.video.stages.windows")
 
     def labelled_content(self) -> str:
-        """Return a hash over the streams of the videos with labels."""
-        return self.places.split_content(CORPUS, LABELLED_SPLITS)
+        """Return a hash over the streams of the videos with labels: a new test video trains and tunes nothing again."""
+        return self.places.split_content(CORPUS, catalogue.LABELLED_SPLITS)
 
     def all_content(self) -> str:
         """Return a hash over all streams."""
@@ -271,10 +270,8 @@ class Video(TunedEncoders):
 
     def table_settings(self, table: str) -> dict[str, Any]:
         """Return what a table is told."""
+        files = {name: SubmissionSettings(experiment=name).file for name in self._submitted(table)}
         submissions = {
-            self.experiment(
-                name
-            ).name: f"results/submissions/{name}/{SubmissionSettings(experiment=name).file}"
-            for name in self._submitted(table)
+            self.experiment(name).name: f"results/submissions/{name}/{file}" for name, file in files.items()
         }
         return catalogue.table_settings(self.config, table) | {"submissions": submissions}

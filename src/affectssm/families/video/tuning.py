@@ -17,13 +17,8 @@ from affectssm.settings.groups import features_of
 from affectssm.vocabulary.stages import encoding_modules
 
 TUNING = "affectssm.families.video.stages.tune"
-WEIGHTS = (
-    "model",
-    "revision",
-    "weights",
-    "size",
-    "threads",
-)  # of the settings of mae, what a tuning follows from
+# what a tuning follows from, of the settings of mae
+WEIGHTS = ("model", "revision", "weights", "size", "threads")
 SEED = 1  # of every tuning: seeds of runs share an encoder
 
 
@@ -62,10 +57,6 @@ class TunedEncoders(Family[Experiment]):
 
     def _encoder(self) -> dict[str, Any]:
         return json.loads(self.features.feature_settings(TUNED)) | {"tuned": None}
-
-    def tuning_content(self) -> str:
-        """Return a hash of the streams of the videos with labels: a new test video tunes nothing again."""
-        return self.places.split_content(CORPUS, ("train", "val"))
 
     def tuned_encoder(self, part: str) -> str:
         """Return the file of the encoder of a fold."""

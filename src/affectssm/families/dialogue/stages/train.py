@@ -18,16 +18,11 @@ from affectssm.store.card import make_card
 from affectssm.timeline.loader import WindowDataset, open_windows
 from affectssm.training.frame_exchange import ExchangedLabels, Learned
 from affectssm.training.frame_models import build_model
+from affectssm.training.frame_run import write_run
 from affectssm.training.frames import content_of
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState
-from affectssm.training.run_files import (
-    CHECKPOINT,
-    resume_folder,
-    write_checkpoint,
-    write_config,
-    write_history,
-)
+from affectssm.training.run_files import resume_folder
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.vocabulary.stages import FINE_TUNING, training_modules
 from affectssm.vocabulary.targets import load
@@ -87,15 +82,7 @@ def fit(settings: RunSettings, windows: Path, features: Sequence[Path], out_dir:
         raise DataError(
             windows, "no CCC in the selection part", "valid labels that vary", "look into its fault table"
         )
-    found = {
-        "feature_dims": dims,
-        "parameters": parameter_count(model),
-        "best_epoch": training.best_epoch,
-        "best_val_ccc": training.best_score,
-    }
-    write_config(out_dir / "config.yaml", {**settings.told(), **found})
-    write_history(out_dir / "history.csv", training.history)
-    write_checkpoint(out_dir / CHECKPOINT, training.best, scaler, with_backends(card, ran))
+    write_run(out_dir, training, settings.told(), dims, scaler, with_backends(card, ran))
     state.clear()
 
 

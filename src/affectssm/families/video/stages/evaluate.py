@@ -5,7 +5,7 @@ Beside it the traces of three people of the official split, for the figure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from affectssm.evaluation.frame_reading import (
     Expected,
+    Labels,
     Part,
     Run,
     Seat,
@@ -28,13 +29,13 @@ from affectssm.evaluation.frame_scores import BOUNDS, METRICS, Cell, score_cell
 from affectssm.evaluation.intervals import NO_SCORE, jackknife_interval, summarise
 from affectssm.families.video.run_settings import EvaluationSettings
 from affectssm.families.video.stages.folds import OFFICIAL, reported
-from affectssm.families.video.stages.frames import COLUMNS, CORPUS, LABEL, LABELLED
+from affectssm.families.video.stages.frames import COLUMNS, CORPUS, LABEL, LABELLED, LABELLED_SPLITS
 from affectssm.families.video.stages.guard import refuse_run
 from affectssm.families.video.stages.traces import write_traces
 from affectssm.store.card import make_card, read_card
 from affectssm.timeline.index import Target, read_windows
 
-TAIL = 15  # label frames by which predictions may end early: pictures and annotations differ by a few
+TAIL = 0  # label frames by which predictions may end early: windows are as long as the annotation
 
 
 def evaluate(
@@ -81,14 +82,7 @@ def evaluate(
             [_of_part(run, part) for run in ordered(_of(column, part[1]), settings.seeds, out)]
             for column in runs
         ]
-        cells = [
-            score_cell(part, asked, given, of_column, "by_frame", TAIL)
-            for given, of_column in zip(truth, own, strict=True)
-        ]
-        for name, cell, of_column in zip(COLUMNS, cells, own, strict=True):
-            called = dict(zip(METRICS, (name, f"{name}_video"), strict=True))
-            rows += cell_rows(settings.experiment, part[1], part, cell, of_column, called)
-        rows += _mean_rows(settings.experiment, part, cells, own[0])
+        rows += _fold_rows(settings.experiment, part, asked, truth, own)
         official = [of_column[0].parts[part] for of_column in own] if fold == OFFICIAL else official
     card = make_card(
         "video/evaluate",
@@ -102,6 +96,25 @@ def evaluate(
     write_metrics(out, rows, card)
 
 
+def _fold_rows(
+    experiment: str,
+    part: Part,
+    asked: Expected,
+    truth: Sequence[Mapping[Seat, Labels]],
+    runs: Sequence[Sequence[Run]],
+) -> list[dict[str, Any]]:
+    """Rows of a fold: of each column, given its labels and its runs, and of the mean of both."""
+    cells = [
+        score_cell(part, asked, labels, own, "by_frame", TAIL)
+        for labels, own in zip(truth, runs, strict=True)
+    ]
+    rows: list[dict[str, Any]] = []
+    for name, cell, own in zip(COLUMNS, cells, runs, strict=True):
+        called = dict(zip(METRICS, (name, f"{name}_video"), strict=True))
+        rows += cell_rows(experiment, part[1], part, cell, own, called)
+    return rows + _mean_rows(experiment, part, cells, runs[0])
+
+
 def _of(runs: Sequence[Run], fold: str) -> list[Run]:
     return [run for run in runs if run.fold == fold]
 
@@ -111,7 +124,7 @@ def _of_part(run: Run, part: Part) -> Run:
     tracks = {
         seat: track
         for (_, split), own in run.parts.items()
-        if split in ("train", "val")
+        if split in LABELLED_SPLITS
         for seat, track in own.items()
     }
     return replace(run, parts={part: tracks})
@@ -123,7 +136,7 @@ def _of_fold(
     """What is expected of a fold; who could not be predicted belongs to the official one, where the owner says so."""
     seats = {
         recording: people
-        for split in ("train", "val")
+        for split in LABELLED_SPLITS
         for recording, people in expected.seats.get((CORPUS, split), {}).items()
     }
     if fold == OFFICIAL:

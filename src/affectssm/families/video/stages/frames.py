@@ -13,6 +13,7 @@ from affectssm.timeline.frames import Frames
 COLUMNS = ("valence", "arousal")
 LABEL = "valence_arousal"
 CORPUS = "affwild2"
+LABELLED_SPLITS = ("train", "val")
 LEARNT, LABELLED, TEST = "learnt.parquet", "labelled.parquet", "test.parquet"
 """The window indexes of a task, see windows.py."""
 

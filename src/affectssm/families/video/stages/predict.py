@@ -14,7 +14,7 @@ import torch
 
 from affectssm.errors import DataError
 from affectssm.families.video.run_settings import RunSettings
-from affectssm.families.video.stages.folds import OFFICIAL, Division, divide
+from affectssm.families.video.stages.folds import OFFICIAL, divide
 from affectssm.families.video.stages.frames import LABELLED, TEST, frames_of
 from affectssm.families.video.stages.guard import refuse_features
 from affectssm.store.card import make_card, read_card
@@ -63,37 +63,24 @@ def predict(
             "name the run's own folder",
         )
     labelled = read_windows(windows / LABELLED)
-    refuse_features(settings.features, features, labelled, _division(settings, labelled))
+    division = divide(labelled.targets, settings.fold, settings.cross_folds, settings.selection)
+    refuse_features(settings.features, features, labelled, division)
+    asked = [labelled.select(lambda target: (target.recording, target.participant) in division.report)]
+    tests = [windows / TEST] if settings.fold == OFFICIAL else []
+    asked += map(read_windows, tests)
     with scans_of(settings.training.model_dump(), "video") as ran:
-        tables = [_answers(run, settings, index, features) for index in asked_of(settings, windows)]
+        tables = [_answers(run, settings, index, features) for index in asked if len(index)]
     card = make_card(
         "video/predict",
         video_prediction_modules(settings.model),
         settings.told(),
-        inputs=[
-            run / CHECKPOINT,
-            windows / LABELLED,
-            *([windows / TEST] if settings.fold == OFFICIAL else []),
-        ],
+        inputs=[run / CHECKPOINT, windows / LABELLED, *tests],
         fold=f"fold{settings.fold}",
         seed=settings.seed,
         run=read_card(run / CHECKPOINT),
     )
     schema = prediction_schema(frames_of(1, 1))
     write_parquet(out, pa.concat_tables([schema.empty_table(), *tables]), schema, with_backends(card, ran))
-
-
-def asked_of(settings: RunSettings, windows: Path) -> list[WindowIndex]:
-    """Return the windows a run is asked for: those of the reported videos, and of fold 0 those of the test videos."""
-    labelled = read_windows(windows / LABELLED)
-    report = _division(settings, labelled).report
-    found = [labelled.select(lambda t: (t.recording, t.participant) in report)]
-    found += [read_windows(windows / TEST)] if settings.fold == OFFICIAL else []
-    return [index for index in found if len(index)]
-
-
-def _division(settings: RunSettings, labelled: WindowIndex) -> Division:
-    return divide(labelled.targets, settings.fold, settings.cross_folds, settings.selection)
 
 
 def _answers(run: Path, settings: RunSettings, index: WindowIndex, features: Sequence[Path]) -> pa.Table:

@@ -1,4 +1,7 @@
-"""What Mamba-VA learns: (1 - CCC) of valence and of arousal over all valid frames of a batch (paper, equation 3)."""
+"""What Mamba-VA learns (paper, section 4.2): the sum of 1 - CCC of valence and of arousal over a batch's valid frames.
+
+What selects an epoch is the mean of both CCCs (equation 3) of all valid frames of the videos held out.
+"""
 
 from __future__ import annotations
 

@@ -21,16 +21,11 @@ from affectssm.timeline.index import WindowIndex, read_windows
 from affectssm.timeline.loader import open_windows
 from affectssm.training.frame_exchange import ExchangedLabels, Learned
 from affectssm.training.frame_models import build_model
+from affectssm.training.frame_run import write_run
 from affectssm.training.frames import content_of
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState
-from affectssm.training.run_files import (
-    CHECKPOINT,
-    resume_folder,
-    write_checkpoint,
-    write_config,
-    write_history,
-)
+from affectssm.training.run_files import resume_folder
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.vocabulary.stages import video_training_modules
 
@@ -89,15 +84,7 @@ def train(
         raise DataError(
             windows, "no CCC on the videos that select", "valid labels that vary", "look into its fault table"
         )
-    found = {
-        "feature_dims": dims,
-        "parameters": parameter_count(model),
-        "best_epoch": training.best_epoch,
-        "best_val_ccc": training.best_score,
-    }
-    write_config(out / "config.yaml", {**settings.told(), **found})
-    write_history(out / "history.csv", training.history)
-    write_checkpoint(out / CHECKPOINT, training.best, scaler, with_backends(card, ran))
+    write_run(out, training, settings.told(), dims, scaler, with_backends(card, ran))
     state.clear()
 
 

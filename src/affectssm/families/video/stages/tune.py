@@ -1,6 +1,7 @@
 """Tune the last blocks of a masked autoencoder's encoder on the labels of the videos that a fold learns from.
 
-Videos that select the fold's epoch or are reported are not seen (Mamba-VA, section 3.1, trains on the training set).
+Videos that select the fold's epoch or are reported are not seen. Mamba-VA (section 3.1) does not say on which videos
+and labels its encoder was tuned.
 """
 
 from __future__ import annotations

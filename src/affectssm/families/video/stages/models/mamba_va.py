@@ -1,4 +1,4 @@
-"""Mamba-VA (Liang et al. 2025): valence and arousal of every frame from features of a video.
+"""Mamba-VA (Liang et al. 2025, sections 3.2 and 3.3): valence and arousal of every frame from features of a video.
 
     features (B, L, D) -> TCN (B, L, d) -> norm over d -> layers x [x = LN(Mamba(x) + x)] -> Linear d to d
                        -> Linear to hidden -> ReLU -> Linear to 2
@@ -16,11 +16,11 @@ future; their backward direction starts at the last frame inside the recording.
 * ``tcn``: TCN -> head. Every level is wider by one factor.
 * ``mamba``: Linear D to d -> encoder -> head. A Mamba layer takes the place of every level of the TCN, so there are as
   many as the whole has levels and layers; all of one width d.
-
 * ``frame``: Linear D to d -> head, which answers a frame from its own features alone: the baseline without time. It is
   not widened.
 
-The width of the other two, in steps of a 64th of the whole's, is the one that comes nearest to the whole's count.
+The width of ``tcn`` and of ``mamba``, in steps of a 64th of the whole's, is the one that comes nearest to the whole's
+count of parameters.
 
 B windows, L frames, D features, d the width of the Mamba layers.
 """

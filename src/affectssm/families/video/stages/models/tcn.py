@@ -4,7 +4,7 @@
 
 A convolution is causal: it sees its own frame and the ``kernel - 1`` before, 2^i frames apart, zeros before the first
 one. That is padding both ends and cutting the later one off, without computing what is cut. x passes a 1x1 convolution
-where the channels change. Every PReLU has one slope.
+where the channels change. Every PReLU has one slope. An answer depends on 1 + 2 (kernel - 1) (2^levels - 1) frames.
 
 B windows, L frames, C channels.
 """
@@ -82,11 +82,6 @@ class TCN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, C), C the last level's channels."""
         return self.levels(x.transpose(1, 2)).transpose(1, 2)
-
-
-def receptive_field(kernel: int, levels: int) -> int:
-    """Frames that an answer of the network depends on, its own included."""
-    return 1 + 2 * (kernel - 1) * (2**levels - 1)
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, dilation: int, normal: bool) -> nn.Conv1d:

@@ -131,6 +131,11 @@ def over_folds(scores: Scores, inputs: Inputs, remarks: Sequence[str] = ()) -> d
         f"mean and sd over folds {', '.join(map(str, folds))}, not over seeds",
         "folds share videos, which count once a fold, and so there is no interval",
         *tuning_notes(scores.described),
+        *(
+            f"fold {fold}: {why}"
+            for fold in folds
+            if (why := summaries_in(scores, fold)["valence"]["reason"])
+        ),
         *remarks,
     ]
     gaps = list(dict.fromkeys(gap for fold in folds for gap in missing_in(scores, fold)))
@@ -138,7 +143,9 @@ def over_folds(scores: Scores, inputs: Inputs, remarks: Sequence[str] = ()) -> d
 
 
 def mean_and_sd(values: Sequence[float]) -> tuple[str, str]:
-    """Return mean and sample deviation as text; the latter is empty for a single value."""
+    """Return mean and sample deviation as text: empty where a value is NaN, the latter for a single value as well."""
+    if not all(map(math.isfinite, values)):
+        return "", ""
     return number(mean(values)), number(stdev(values) if len(values) > 1 else math.nan)
 
 
