@@ -1,8 +1,8 @@
 """The section ``video`` of the configuration, and what each scale decides of it and of its corpora.
 
 ``paper`` has the windows and rates of the released code (github FreedomPuppy77/Charon), which differ by fold; the paper
-states one recipe for all, with a weight decay of 0.001 where the code's fold 0 has 0.01, and no windows. ``demo`` learns the planted
-truth of the demo corpus on two CPU cores; ``tiny`` only proves that every job runs.
+states one recipe for all, with a weight decay of 0.001 where the code's fold 0 has 0.01, and no windows.
+``demo`` learns the planted truth of the demo corpus on two CPU cores; ``tiny`` only proves that every job runs.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class VideoSettings(Strict):
 
     groups: Groups = Field(
         GROUPS,
-        description="source -> modality group -> features, all of which a model sees joined; add sources of your own. mae_tuned is "
-        "mae of an encoder that was tuned on the videos that a fold learns from, one encoder a fold",
+        description="source -> modality group -> features, all of which a model sees joined; add sources of your "
+        "own. mae_tuned is mae of an encoder that was tuned on the videos that a fold learns from, one encoder a fold",
     )
     sources: tuple[str, ...] = Field(
         ("mae",), min_length=1, description="of groups: a row each in affwild2_va"
