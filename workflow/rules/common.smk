@@ -100,6 +100,7 @@ def no_such_table(wildcards):
 def edition_tables(wildcards):
     """The files of a table in the edition of this configuration, by what they are."""
     with said_last(WorkflowError):
+        plan.tables.require_corpus(wildcards.table)
         plan.tables.require_no_lab_table(wildcards.table)
     return plan.tables.files(wildcards.table)
 
