@@ -54,7 +54,7 @@ def write_submission(
     if not tracks:
         raise DataError(
             missing, "nobody of the test videos predicted", "one at least",
-            "look into this file and into the fault table; set corpora.affwild2.lacks: [test] if you hold no test videos",
+            "look into this file and the fault table; set corpora.affwild2.lacks: [test] if you hold no test videos",
         )  # fmt: skip
     lines, filled = _listed(frames, tracks) if frames else (_every_frame(tracks), {})
     name = settings.file
