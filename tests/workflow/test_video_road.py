@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -74,3 +75,11 @@ def test_nothing_is_left_to_do_and_a_fold_has_runs_of_its_own(gone, tmp_path):
     (place.folder / "results/runs/mamba_va-mae-cross-affwild2-tiny/fold1/1/checkpoint.safetensors").unlink()
     jobs = rules(place.executed("-n", TABLE))
     assert "train_video" in jobs and not jobs & {"extract", "training_windows_video", "train_dialogue"}
+
+
+def test_what_is_left_of_a_run_that_was_killed_knows_its_input(gone, tmp_path):
+    place = gone.clone(tmp_path / "copy")
+    for path in [*place.folder.glob("results/features/*/listed_frames"), place.folder / "results/submissions"]:
+        shutil.rmtree(path)  # as after a kill in training: both checkpoints are finished, and this was not reached
+    said = place.snakemake("-n", TABLE)
+    assert "rule extract_on_cpu:\n    input: results/corpora/" in said and "<TBD>" not in said
