@@ -79,7 +79,9 @@ def test_nothing_is_left_to_do_and_a_fold_has_runs_of_its_own(gone, tmp_path):
 
 def test_what_is_left_of_a_run_that_was_killed_knows_its_input(gone, tmp_path):
     place = gone.clone(tmp_path / "copy")
-    for path in [*place.folder.glob("results/features/*/listed_frames"), place.folder / "results/submissions"]:
-        shutil.rmtree(path)  # as after a kill in training: both checkpoints are finished, and this was not reached
+    not_reached = [*place.folder.glob("results/features/*/listed_frames")]
+    not_reached += [place.folder / "results" / name for name in ("submissions", "tables")]
+    for path in not_reached:  # as after a kill in training: both checkpoints are finished
+        shutil.rmtree(path)
     said = place.snakemake("-n", TABLE)
     assert "rule extract_on_cpu:\n    input: results/corpora/" in said and "<TBD>" not in said
