@@ -220,8 +220,10 @@ def test_a_file_that_changes_after_discovery_is_not_used(
     tmp_path: Path, wholes: dict[str, Whole], name: str, checksum: str
 ) -> None:
     whole, root, out = wholes[name], tmp_path / "root", tmp_path / "out"
-    files = [path for number in (1, 2, 3, 4) for path in whole.small.unit(root, number)]
+    for number in (1, 2, 3, 4):
+        whole.small.unit(root, number)
     whole.small.whole(root, 4)
+    files = [path for path in root.rglob("*") if path.is_file()]
     manifest = discovered(whole.small, root, out, checksum=checksum)
     kept = {path: (path.read_bytes(), path.stat()) for path in files}
     units = sorted({row.fold_group for row in manifest.rows})
@@ -255,8 +257,10 @@ def test_a_file_that_changes_after_discovery_is_not_used(
             os.utime(path, ns=(kept[path][1].st_atime_ns, kept[path][1].st_mtime_ns))
         tracks, _ = extracted(feature, root, out)
         for row in rows.values():
-            expected = whole.tracks[feature][whole.role(row)]
-            assert same(tracks[row.recording, row.participant], expected)
+            expected, got = whole.tracks[feature][whole.role(row)], tracks[row.recording, row.participant]
+            if feature == "listed_frames":  # lines of a file of all videos
+                got = replace(got, value=got.value - got.value[:1] + expected.value[:1])
+            assert same(got, expected)
 
 
 def other_content(path: Path, _: np.random.Generator) -> None:
