@@ -74,8 +74,9 @@ def _add(commands: Any, word: str, steps: Sequence[Step], as_json: Json, as_json
     parser = commands.add_parser(word, help=step.summary, description=step.summary)
     parser.set_defaults(handler=partial(_run, step))
     for name, read in step.options.items():
+        several = "*" if read.optional else "+"
         parser.add_argument(
-            f"--{name}", type=Path, required=True, help=read.help, nargs=None if read.one else "+"
+            f"--{name}", type=Path, required=True, help=read.help, nargs=None if read.one else several
         )
     for name in step.words:
         parser.add_argument(f"--{name}", required=True)

@@ -289,6 +289,22 @@ def test_an_annotation_that_is_odd(tree: Tree, lines: list[str], code: str, acti
     assert rows_of(manifest, "video3")
 
 
+def test_a_validation_person_stays_expected_without_a_file_that_can_be_used(tree: Tree) -> None:
+    for name, folder in (
+        ("video8", "Validation_Set"),
+        ("video9_left", "Validation_Set"),
+        ("video5", "Train_Set"),
+    ):
+        tree.annotation(name, folder=f"{SETS}/{folder}")
+    tree.text(f"{SETS}/Validation_Set/video7.txt", ["AU1,AU2", "1,0"])
+    tree.crops("video7")
+    manifest = found(tree)
+    assert not {"video7", "video8", "video9_left"} & {row.participant for row in manifest.rows}
+    expected = {"video7": ["video7"], "video8": ["video8"], "video9": ["video9_left"]}
+    assert manifest.seats["val"].items() >= expected.items()
+    assert set(manifest.seats) == {"val"}
+
+
 def test_a_folder_without_pictures_leaves_the_video(tree: Tree) -> None:
     tree.crops("video5", [])
     tree.annotation("video5")

@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from affectssm.errors import ConfigError
 from affectssm.plan.plan import Plan
 from affectssm.plan.tables import said_of_times
 
@@ -40,6 +41,15 @@ def test_each_edition_keeps_its_files_apart(plan, tmp_path):
     files = [one.tables.files("noxi_ccc") for one in (plan, other)]
     assert not set(files[0].values()) & set(files[1].values())
     assert plan.tables.files("bimtta_missing") == other.tables.files("bimtta_missing")
+
+
+def test_a_table_without_a_corpus_is_refused_by_its_roots(tmp_path):
+    none = {"root": "none"}
+    lab = Plan({"corpora": {"affwild2": none, "deap": none}}, str(tmp_path / "results")).tables
+    with pytest.raises(ConfigError, match=r"affwild2_va\.csv(.|\n)*corpora\.affwild2\.root"):
+        lab.require_corpus("affwild2_va")
+    lab.require_corpus("bimtta_accuracy")  # MAHNOB-HCI is there
+    lab.require_corpus("noxi_ccc")
 
 
 def test_jobs_that_run_for_times_alone_are_counted():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -76,3 +77,13 @@ def test_nothing_is_left_to_do_and_another_loss_trains_again(gone, tmp_path):
     jobs = rules(place.executed("-n", TABLE))
     assert {"train_video", "predict_video", "evaluate_video"} <= jobs
     assert not jobs & {"extract", "extract_on_cpu", "training_windows_video", "manifest"}
+
+
+def test_what_is_left_of_a_run_that_was_killed_knows_its_input(gone, tmp_path):
+    place = gone.clone(tmp_path / "copy")
+    not_reached = [*place.folder.glob("results/features/*/listed_frames")]
+    not_reached += [place.folder / "results" / name for name in ("submissions", "tables")]
+    for path in not_reached:  # as after a kill in training: both checkpoints are finished
+        shutil.rmtree(path)
+    said = place.snakemake("-n", TABLE)
+    assert "rule extract_on_cpu:\n    input: results/corpora/" in said and "<TBD>" not in said

@@ -87,8 +87,9 @@ def as_list(files):
 
 def faults_of(wildcards):
     """Every fault table behind a table: of discovery and of every feature."""
-    for corpus in plan.ask("corpora_behind", wildcards):
-        manifest_file(corpus)
+    # for the check as well: jobs that Snakemake finds here and that wait for it would stay without their input
+    # where both checkpoints are finished already, as after a kill
+    wait(plan.ask("corpora_behind", wildcards))
     return plan.ask("faults_behind", wildcards)
 
 
@@ -100,6 +101,7 @@ def no_such_table(wildcards):
 def edition_tables(wildcards):
     """The files of a table in the edition of this configuration, by what they are."""
     with said_last(WorkflowError):
+        plan.tables.require_corpus(wildcards.table)
         plan.tables.require_no_lab_table(wildcards.table)
     return plan.tables.files(wildcards.table)
 

@@ -63,7 +63,16 @@ def discover(root: Path, ground_truth: Path | None, settings: AffWild2Settings) 
     rows = with_checksums(rows, {"root": root}, settings.checksum, log)
     if not rows:
         raise _nobody(listing, log)
-    return Manifest(sorted(rows, key=_order), log)
+    return Manifest(sorted(rows, key=_order), log, _reported(people))
+
+
+def _reported(people: Iterable[Person]) -> dict[str, dict[str, list[str]]]:
+    """Who the official split reports, with files that can be used or without: who is missing there must be told."""
+    found: dict[str, list[str]] = {}
+    for person in people:
+        if person.split == "val":
+            found.setdefault(person.recording, []).append(person.name)
+    return {"val": found} if found else {}
 
 
 def whole(settings: AffWild2Settings) -> Whole:

@@ -14,6 +14,7 @@ class Input:
         files: the family's method that names them, told of the job's wildcards.
         help: what they are.
         one: whether there is a single one.
+        optional: whether there may be none.
         above: how many folders above the files lies what the command is given in their place; 0: the files themselves.
         given: whether the command is given them at all; it may find them beside others.
         by_content: whether a change of time alone makes nothing run again; ``Step.content`` covers what they hold.
@@ -22,6 +23,7 @@ class Input:
     files: str
     help: str = ""
     one: bool = False
+    optional: bool = False
     above: int = 0
     given: bool = True
     by_content: bool = False

@@ -53,6 +53,22 @@ class TablePlan:
         demo = [corpus for corpus in corpora if corpus in self.places.demo_data]
         return standing.edition_text(self.edition(table), corpora, demo)
 
+    def require_corpus(self, table: str) -> None:
+        """Refuse a table none of whose corpora is held.
+
+        Raises:
+            ConfigError: naming them.
+        """
+        owner = self.owners[table]
+        if owner.corpora and not owner.held:
+            roots = " or ".join(f"corpora.{corpus}.root" for corpus in owner.corpora)
+            raise ConfigError(
+                f"{self.folder}/{table}.csv",
+                "none of the corpora that it rests on is held",
+                f"{roots}: a folder or a demo",
+                "give a folder, or ask for another table",
+            )
+
     def require_no_lab_table(self, table: str) -> None:
         """Refuse to put a demo's table over one of somebody's own corpora.
 

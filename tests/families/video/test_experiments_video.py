@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from affectssm.errors import ConfigError
 from affectssm.families.base import answer
 from affectssm.families.configuration import load_config
 from affectssm.families.video.catalogue import experiments_of, seeds_of
@@ -123,3 +124,27 @@ def test_scores_and_traces_are_written_together_and_tables_are_made_of_the_score
     scores, traces = evaluation.writes.values()
     assert next(iter(evaluation.writes)) == "out" and "/seeds-" in scores
     assert traces == scores.replace("/seeds-", "/traces-")
+
+
+@pytest.mark.parametrize(
+    ("lacks", "video", "said"),
+    [
+        (["crops"], {}, "mae, of crops.*[mae_video]"),
+        (["videos"], {"sources": ["mae_sound"]}, "mae_sound, of videos.*[mae]"),
+        (["train"], {}, "has train.*leave 0 out of video.folds"),
+        (["train", "val"], {}, "has train, val"),
+    ],
+)
+def test_what_a_source_or_the_official_fold_needs_is_asked_for_before_anything_runs(lacks, video, said):
+    given = {"families": ["video"], "corpora": {"affwild2": {"root": "/data", "lacks": lacks}}}
+    with pytest.raises(ConfigError) as caught:
+        load_config(given | {"video": video})
+    for part in said.split(".*"):
+        assert part in str(caught.value)
+
+
+def test_what_is_not_needed_may_be_lacking():
+    given = {"families": ["video"], "corpora": {"affwild2": {"root": "/data", "lacks": ["videos", "test"]}}}
+    assert load_config(given)
+    given["corpora"]["affwild2"]["lacks"] = ["crops", "train"]
+    assert load_config(given | {"video": {"sources": ["mae_video"], "folds": [1, 2], "rows": []}})

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from affectssm import cli
 from affectssm.errors import DataError
 from affectssm.families.video.run_settings import SubmissionSettings
 from affectssm.families.video.stages.submission import write_submission
@@ -71,6 +72,14 @@ def test_without_a_template_every_frame_of_every_test_person_is_there(world, tmp
     np.testing.assert_allclose(values, [mean_of(*one) for one in expected], atol=6e-5)
     assert index["files"] == {"mamba_va-mae-affwild2.txt": 45 + 30 + 30}
     assert [(row["participant"], row["reason"]) for row in index["left_out"]] == [("video22", "no crops")]
+
+
+def test_the_command_needs_no_template(world, tmp_path):
+    path = write_predictions(tmp_path / "1.parquet", 1, TEST)
+    words = ["--predictions", path, "--missing", world.missing, "--frames", "--out", tmp_path / "out"]
+    settings = json.dumps({"experiment": EXPERIMENT})
+    assert cli.main(["submission", "video", *map(str, words), "--settings", settings]) == 0
+    assert json.loads((tmp_path / "out/index.json").read_text())["files"] == {f"{EXPERIMENT}.txt": 105}
 
 
 def test_a_template_decides_which_frames_and_in_which_order(world, tmp_path):

@@ -12,10 +12,12 @@ from affectssm.families.video.settings import own
 from affectssm.settings.config import Config
 from affectssm.settings.groups import features_of
 from affectssm.vocabulary.corpora import AFFWILD2_EDITIONS
+from affectssm.vocabulary.features import kinds_of
 from affectssm.vocabulary.models import TITLES
 from affectssm.vocabulary.targets import named
 
 CORPUS = "affwild2"
+HOLDS = {"crops": "crops", "video": "videos", "audio": "videos"}  # kind -> the part of the corpus it lies in
 CONTROLS = ("", "exchanged", "tcn", "mamba", "other_init", "other_fill")
 
 
@@ -86,3 +88,27 @@ def described(experiment: Experiment, config: Config) -> dict[str, Any]:
         "forward_fill": forward_fill(asked, experiment),
         "windows": {str(fold): asked.recipe(fold).length for fold in experiment.folds},
     }
+
+
+def require_held(config: Config) -> None:
+    """Refuse sources and an official fold of parts of the corpus that are not held.
+
+    Raises:
+        ValueError: for the first of them.
+    """
+    asked = own(config)
+    lacks = getattr(config.corpora, CORPUS).lacks
+    for source in asked.sources:
+        for kind in kinds_of(features_of(asked.groups[source])):
+            if (part := HOLDS.get(kind)) in lacks:
+                other = "mae_video" if part == "crops" else "mae"
+                raise ValueError(
+                    f"video.sources of what is held; {source}, of {part}, which corpora.{CORPUS}.lacks; "
+                    f"leave it out of video.sources, or take [{other}], which needs no {part}"
+                )
+    learned = [split for split in ("train", "val") if split in lacks]
+    if learned and OFFICIAL in asked.folds:
+        raise ValueError(
+            f"train and val for fold {OFFICIAL}, the official split; corpora.{CORPUS}.lacks has "
+            f"{', '.join(learned)}; leave {OFFICIAL} out of video.folds"
+        )

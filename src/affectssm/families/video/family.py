@@ -39,14 +39,16 @@ class Video(TunedEncoders):
 
     @staticmethod
     def check(config: Config) -> None:
-        """No feature may have seen the corpus's labels.
+        """No feature may have seen the corpus's labels, and what sources and folds are of must be held.
 
         Raises:
-            ConfigError: for one that has.
+            ConfigError: for a feature that has seen them.
+            ValueError: for a source or the official fold without what it is of.
         """
         asked = own(config)
         read = {feature for source in asked.sources for feature in features_of(asked.groups[source])}
         refuse_trained_on(sorted(read), CORPUS)
+        catalogue.require_held(config)
 
     @property
     def computing(self) -> dict[str, Any]:

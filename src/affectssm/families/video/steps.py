@@ -155,7 +155,7 @@ STEPS = (
         reads={
             "predictions": Input("submitted_predictions", "predictions.parquet of every seed"),
             "missing": Input("missing", "people who could not be predicted", one=True),
-            "frames": Input("listed_frames", "files of the feature listed_frames"),
+            "frames": Input("listed_frames", "files of the feature listed_frames", optional=True),
         },
         writes={"index": "results/submissions/{experiment}/index.json"},
         out="results/submissions/{experiment}",

@@ -52,7 +52,10 @@ def write_submission(
     predicted = [_mean([read_run(path, column) for path in predictions], out) for column in COLUMNS]
     tracks = {seat: np.stack([own[seat] for own in predicted], axis=-1) for seat in predicted[0]}
     if not tracks:
-        raise DataError(missing, "nobody of the test videos predicted", "one at least", "look into this file")
+        raise DataError(
+            missing, "nobody of the test videos predicted", "one at least",
+            "look into this file and the fault table; set corpora.affwild2.lacks: [test] if you hold no test videos",
+        )  # fmt: skip
     lines, filled = _listed(frames, tracks) if frames else (_every_frame(tracks), {})
     name = settings.file
     rows = [f"{where},{valence:.4f},{arousal:.4f}\n" for where, (valence, arousal) in lines]
