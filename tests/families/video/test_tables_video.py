@@ -277,6 +277,11 @@ def test_controls_show_what_is_lost_paired_by_seed(tmp_path, family, metrics):
     found = [float(tcn[name]) for name in ("drop", "drop_sd")]
     assert found == pytest.approx([drops.mean(), drops.std(ddof=1)], abs=1e-4) and tcn["drop_n"] == "2"
     assert {row["fold"] for row in rows} == {"0"} and all(row["valence_video"] for row in rows)
+    runs = _by_seed(metrics["mamba_va+exchanged-mae"])
+    error = runs.std(ddof=1) / len(runs) ** 0.5
+    assert f"over {len(runs)} of them the average is {runs.mean():.4f}" in exchanged["note"]
+    assert f"a standard error of {error:.4f}" in exchanged["note"]
+    assert all("by chance" not in row["note"] for row in rows if row is not exchanged)
 
 
 def _by_seed(path):

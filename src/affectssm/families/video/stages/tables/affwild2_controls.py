@@ -63,10 +63,22 @@ def setting_of(one: Scores) -> str:
 
 
 def _row(one: Scores, full: Scores, inputs: Inputs) -> dict[str, str]:
-    row = measured_row(one, 0, inputs) | {"setting": setting_of(one)}
+    row = measured_row(one, 0, inputs, _by_chance(one)) | {"setting": setting_of(one)}
     if one is full:
         return row
     own, whole = one.by_seed[CELL, "average"], full.by_seed[CELL, "average"]
     found = np.array([whole[seed] - own[seed] for seed in sorted(own.keys() & whole.keys())])
     sd = float(found.std(ddof=1)) if len(found) > 1 else float("nan")
     return row | {"drop": number(float(found.mean())), "drop_sd": number(sd), "drop_n": str(len(found))}
+
+
+def _by_chance(one: Scores) -> list[str]:
+    """What the interval of exchanged labels leaves out: what was learnt of them differs from run to run."""
+    values = np.array(list(one.by_seed[CELL, "average"].values()))
+    if one.described["variant"] != "exchanged" or len(values) < 2:
+        return []
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
+    return [
+        f"every exchange leaves ties by chance, in either direction: over {len(values)} of them the average is "
+        f"{number(float(values.mean()))} with a standard error of {number(error)}, which an interval over videos lacks"
+    ]
