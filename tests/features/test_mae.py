@@ -195,7 +195,7 @@ def test_of_a_video_every_third_picture(tmp_path: Path) -> None:
     assert track.rate == pytest.approx(25 / 3) and track.valid.all()
 
 
-@pytest.mark.skipif(not (MEDIA / "face").is_dir(), reason="no shared media")
+@pytest.mark.skipif(not (MEDIA / "face").is_dir(), reason="needs the real faces (../shared/media/face)")
 def test_pictures_of_a_real_face(tmp_path: Path) -> None:
     images = {
         picture.index: sized(picture.image[:300, 160:460], 112)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from affectssm.settings.base import Strict
 from affectssm.settings.config import Config
 from affectssm.settings.encoder_tuning import EncoderTuningSettings
-from affectssm.settings.groups import Groups, features_of, sources_there_are
+from affectssm.settings.groups import Groups, features_of, one_of, sources_there_are
 from affectssm.settings.video import FoldRecipe, MambaVASettings, VideoTraining
 from affectssm.vocabulary.features import kinds_of, spec
 
@@ -81,19 +81,24 @@ class VideoSettings(Strict):
     def _features_there_are(cls, groups: Groups) -> Groups:
         return sources_there_are(groups, by_fold=True)
 
-    @model_validator(mode="after")
-    def _sources_have_groups(self) -> VideoSettings:
-        for source in self.sources:
-            if source not in self.groups:
-                raise ValueError(f"sources of video.groups ({', '.join(self.groups)}); {source!r}")
-            read = features_of(self.groups[source])
+    @field_validator("sources")
+    @classmethod
+    def _of_groups(cls, sources: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        groups = info.data.get("groups", {})
+        for source in sources if groups else ():
+            one_of(source, groups, "sources of video.groups")
+            read = features_of(groups[source])
             if any(spec(name).by_fold for name in read) and kinds_of(read) != ("crops",):
                 # other people have all that is needed: the folds, and so what an encoder may see, would be others
                 raise ValueError(f"mae_tuned with features of crops alone; {source}: {', '.join(read)}")
-        for fold in self.folds:
-            if fold > self.cross_folds:
-                raise ValueError(f"folds up to cross_folds ({self.cross_folds}); {fold}")
-        return self
+        return sources
+
+    @field_validator("cross_folds")
+    @classmethod
+    def _as_many_as_are_asked_for(cls, count: int, info: ValidationInfo) -> int:
+        if (highest := max(info.data.get("folds", (0,)))) > count:
+            raise ValueError(f"as many as the highest of folds ({highest}); {count}")
+        return count
 
     def recipe(self, fold: int) -> FoldRecipe:
         """Return the recipe of a fold."""

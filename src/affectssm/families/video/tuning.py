@@ -6,6 +6,7 @@ Light on purpose (no torch): the workflow reads it when it builds its graph.
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from typing import Any
 
 from affectssm.families.base import Family
@@ -36,9 +37,9 @@ class TunedEncoders(Family[Experiment]):
         source = next(one for one in self.own.sources if TUNED in features_of(groups[one]))
         return self.task_of(source, fold_of(part))
 
+    @abstractmethod
     def task_of(self, source: str, fold: int) -> str:
         """Return the name of the task of a source of features and the windows of a fold."""
-        raise NotImplementedError
 
     def tuning_windows(self, task: str) -> list[str]:
         """Return the window index that says who has labels."""
