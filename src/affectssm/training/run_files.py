@@ -111,6 +111,30 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from error
 
 
+def read_config_of(run: Path, settings: Any, *names: str) -> dict[str, Any]:
+    """The effective configuration of the run that some settings tell of.
+
+    Args:
+        run: its folder.
+        settings: with ``experiment``, ``seed`` and what else is in ``names``.
+        names: of settings that tell runs apart beside these.
+
+    Raises:
+        DataError: when it is absent, or another run's.
+    """
+    config = read_config(run / "config.yaml")
+    told = ("experiment", *names, "seed")
+    own = {name: getattr(settings, name) for name in told}
+    found = {name: config[name] for name in told}
+    if found != own:
+        raise DataError(run, f"a run of {_worded(found)}", _worded(own), "name the run's own folder")
+    return config
+
+
+def _worded(run: Mapping[str, Any]) -> str:
+    return " ".join(f"{name} {value}" for name, value in run.items()).removeprefix("experiment ")
+
+
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write one line an epoch: numbers with eight digits, counts and names as they are; one row at least."""
     text = io.StringIO()

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from affectssm.errors import DataError
 from affectssm.families.dialogue.run_settings import RunSettings
 from affectssm.families.dialogue.stages.data import labelled_sessions
 from affectssm.families.dialogue.stages.frames import FRAMES
@@ -24,7 +23,7 @@ from affectssm.timeline.loader import open_windows
 from affectssm.timeline.stitch import prediction_schema
 from affectssm.training.frame_models import load_model
 from affectssm.training.frames import predict_windows
-from affectssm.training.run_files import CHECKPOINT, read_config
+from affectssm.training.run_files import CHECKPOINT, read_config_of
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.vocabulary.stages import prediction_modules
 
@@ -55,14 +54,7 @@ def predict(
     """
     settings = settings.computed(computing)
     torch.set_num_threads(settings.training.threads)
-    config = read_config(run / "config.yaml")
-    if (config["experiment"], config["seed"]) != (settings.experiment, settings.seed):
-        raise DataError(
-            run,
-            f"a run of {config['experiment']} seed {config['seed']}",
-            f"{settings.experiment} seed {settings.seed}",
-            "name the run's own folder",
-        )
+    config = read_config_of(run, settings)
     with scans_of(settings.training.model_dump(), "dialogue") as ran:
         tables = [
             _answers(run, prefix, settings, index, features)

@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from affectssm.errors import DataError
 from affectssm.families.video.run_settings import RunSettings
 from affectssm.families.video.stages.folds import OFFICIAL, divide
 from affectssm.families.video.stages.frames import LABELLED, TEST, frames_of
@@ -24,7 +23,7 @@ from affectssm.timeline.loader import open_windows
 from affectssm.timeline.stitch import prediction_schema
 from affectssm.training.frame_models import load_model
 from affectssm.training.frames import predict_windows
-from affectssm.training.run_files import CHECKPOINT, read_config
+from affectssm.training.run_files import CHECKPOINT, read_config_of
 from affectssm.training.scans import scans_of, with_backends
 from affectssm.vocabulary.stages import video_prediction_modules
 
@@ -53,15 +52,7 @@ def predict(
     """
     settings = settings.computed(computing)
     torch.set_num_threads(settings.training.threads)
-    config = read_config(run / "config.yaml")
-    own = (settings.experiment, settings.fold, settings.seed)
-    if (config["experiment"], config["fold"], config["seed"]) != own:
-        raise DataError(
-            run,
-            f"a run of {config['experiment']} fold {config['fold']} seed {config['seed']}",
-            "{} fold {} seed {}".format(*own),
-            "name the run's own folder",
-        )
+    read_config_of(run, settings, "fold")
     labelled = read_windows(windows / LABELLED)
     division = divide(labelled.targets, settings.fold, settings.cross_folds, settings.selection)
     refuse_features(settings.features, features, labelled, division)
