@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+VALUE, VALID = "value", "valid"
+"""Datasets of a modality: (E, C, L) float32 and, where single samples can be left out, (E, L) bool."""
+
 
 @dataclass(frozen=True)
 class SegmentFormat:
@@ -16,7 +19,8 @@ class SegmentFormat:
             that has the labels and never lies on both sides of a fold, and its number in the item.
         modalities: in the order in which models see them; columns that say whether a segment has one.
         labels: columns of the items' labels, NaN where there is none.
-        answer: column of the probability of the second of two classes.
+        answer: column of the probability of the second of two classes, or of the value that is predicted.
+        words: further columns, of text, that all segments of an item share.
     """
 
     corpus: str
@@ -26,6 +30,7 @@ class SegmentFormat:
     modalities: tuple[str, ...]
     labels: tuple[str, ...]
     answer: str
+    words: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -36,7 +41,7 @@ class SegmentFormat:
     def index(self) -> pa.Schema:
         """The schema of an index, a row a segment."""
         return pa.schema(
-            [(name, pa.string()) for name in (self.corpus, "shard", self.group, self.item)]
+            [(name, pa.string()) for name in (self.corpus, "shard", self.group, self.item, *self.words)]
             + [(self.number, pa.int32()), ("row", pa.int64()), ("start_s", pa.float64())]
             + [(name, pa.bool_()) for name in self.modalities]
             + [(name, pa.float32()) for name in self.labels]

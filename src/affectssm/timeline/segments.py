@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from affectssm.errors import DataError
 from affectssm.store.parquet import read_parquet
-from affectssm.timeline.segment_format import SegmentFormat
+from affectssm.timeline.segment_format import VALID, VALUE, SegmentFormat
 
 BLOCK = 256  # segments held at a time while scaling is learnt
 FLOOR = 1e-6  # deviations below this share of the mean are a channel that stands still
@@ -26,6 +27,7 @@ class SegmentIndex:
         number: of a segment in its item.
         there: modality -> (N,) bool.
         labels: name -> (N,) float32, NaN where there is none.
+        words: name -> (N,) objects, of the format's further columns.
     """
 
     key: np.ndarray
@@ -36,6 +38,7 @@ class SegmentIndex:
     shard: np.ndarray
     there: Mapping[str, np.ndarray]
     labels: Mapping[str, np.ndarray]
+    words: Mapping[str, np.ndarray]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -78,14 +81,27 @@ class SegmentStore:
         """Return segments (N, C, L) float32 by their rows in the index, in the order given."""
         numbers = np.asarray(numbers, np.int64)
         out = np.zeros((len(numbers), *self.shapes[modality]), np.float32)
+        self._gather(out, modality, VALUE, numbers)
+        return out
+
+    def valid(self, modality: str, numbers: np.ndarray) -> np.ndarray:
+        """Return (N, L) bool: the samples of segments that count; all of a segment that has the modality, where the
+        shards do not keep it."""
+        numbers = np.asarray(numbers, np.int64)
+        there = self.index.there[modality][numbers]
+        out = np.repeat(there[:, None], self.shapes[modality][1], axis=1)
+        self._gather(out, modality, VALID, numbers)
+        return out
+
+    def _gather(self, out: np.ndarray, modality: str, what: str, numbers: np.ndarray) -> None:
+        """Write what the shards hold of some segments into their places."""
         for file in np.unique(self.index.file[numbers]):
             held = self._file(int(file))
-            if modality not in held:
+            if modality not in held or what not in held[modality]:
                 continue
             mine = np.flatnonzero(self.index.file[numbers] == file)
             rows, back = np.unique(self.index.row[numbers[mine]], return_inverse=True)
-            out[mine] = _gathered(held[modality]["value"], rows)[back]
-        return out
+            out[mine] = _gathered(held[modality][what], rows)[back]
 
     def shapes_of(self, modalities: Sequence[str]) -> tuple[dict[str, int], int]:
         """Return channels C of every modality, in the order given, and samples L a segment.
@@ -117,7 +133,7 @@ class SegmentStore:
         found: dict[str, tuple[int, int]] = {}
         for number, path in enumerate(self.files):
             for kind in self._file(number):
-                shape = self._file(number)[kind]["value"].shape[1:]
+                shape = self._file(number)[kind][VALUE].shape[1:]
                 if found.setdefault(kind, shape) != shape:
                     raise DataError(
                         path, f"{kind} of shape {shape}", f"{found[kind]}", "make the segments again"
@@ -135,7 +151,7 @@ class ChannelScaler:
 
     @classmethod
     def learn(cls, store: SegmentStore, numbers: np.ndarray) -> ChannelScaler:
-        """Return the scaler of some segments (the training fold's); those without a modality do not count for it."""
+        """Return the scaler of some segments (the training fold's); samples that are not valid do not count for it."""
         moments = {kind: _moments(store, kind, np.asarray(numbers, np.int64)) for kind in store.modalities}
         return cls({k: mean for k, (mean, _) in moments.items()}, {k: std for k, (_, std) in moments.items()})
 
@@ -147,15 +163,21 @@ class ChannelScaler:
 
 def _moments(store: SegmentStore, modality: str, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and population deviation, merged over blocks (Chan, Golub and LeVeque 1979)."""
-    channels, length = store.shapes[modality]
+    channels, _ = store.shapes[modality]
     count, mean, square = 0, np.zeros(channels), np.zeros(channels)
     kept = np.sort(numbers[store.index.there[modality][numbers]])
     for at in range(0, len(kept), BLOCK):
         block = store.values(modality, kept[at : at + BLOCK]).astype(np.float64)
-        size = len(block) * length
-        part = block.mean(axis=(0, 2))
+        valid = store.valid(modality, kept[at : at + BLOCK])
+        size = int(valid.sum())
+        if size == 0:
+            continue
+        where: Any = True if valid.all() else valid[:, None]  # all of them: summed as ever, to the last bit
+        part = block.mean(axis=(0, 2), where=where)
         shift, total = part - mean, count + size
-        square += ((block - part[:, None]) ** 2).sum(axis=(0, 2)) + shift**2 * (count * size / total)
+        square += ((block - part[:, None]) ** 2).sum(axis=(0, 2), where=where) + shift**2 * (
+            count * size / total
+        )
         mean += shift * (size / total)
         count = total
     std = np.sqrt(square / max(count, 1))
@@ -191,4 +213,5 @@ def _joined(tables: Sequence[Mapping[str, list]], kept: SegmentFormat) -> Segmen
         shard=column("shard", object),
         there={kind: there(kind) for kind in kept.modalities},
         labels={name: column(name, np.float32) for name in kept.labels},
+        words={name: column(name, object) for name in kept.words},
     )

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from affectssm.corpora.channels import RATINGS
@@ -24,26 +22,15 @@ from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest
 from affectssm.errors import DataError, UnexpectedError
 from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.families.biosignals.stages.filters import bridged, filtered, resampled
-from affectssm.families.biosignals.stages.format import SCHEMA
+from affectssm.families.biosignals.stages.format import EPOCHS
 from affectssm.settings.biosignals import EpochSettings
 from affectssm.store import layout
-from affectssm.store.atomic import staged
 from affectssm.store.boundary import boundary
-from affectssm.store.card import dumps, make_card
-from affectssm.store.column import Column
+from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
-from affectssm.store.parquet import write_parquet
-from affectssm.store.shard_writer import created
 from affectssm.store.shards import ShardReader, Track
+from affectssm.timeline.segment_writer import Cut, write_index, written_segments
 from affectssm.vocabulary.kinds import SIGNAL_KINDS
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A modality of a trial: epochs (E, C, L) float32, and which of them it is there in (E,)."""
-
-    value: np.ndarray
-    there: np.ndarray
 
 
 def cut(row: StreamRow, track: Track, settings: EpochSettings) -> Cut:
@@ -126,7 +113,7 @@ def cut_shard(
         for reader in readers.values():
             reader.close()
     log.write(faults, card)
-    write_parquet(index, {name: [row[name] for row in epochs] for name in SCHEMA.names}, SCHEMA, card)
+    write_index(index, EPOCHS, epochs, card)
 
 
 def _write_values(
@@ -139,20 +126,12 @@ def _write_values(
     log: FaultLog,
 ) -> list[dict[str, Any]]:
     """Write the values, trial by trial; return the rows of the index."""
-    index: list[dict[str, Any]] = []
     trials: dict[tuple[str, str], dict[str, StreamRow]] = defaultdict(dict)
     for row in rows:
         trials[row.participant, row.recording][row.kind] = row
     length = round(settings.length_s * settings.rate_hz)
-
-    def validate(written: Path) -> None:
-        with h5py.File(written, "r", locking=False) as file:
-            counts = {kind: len(file[kind]["value"]) for kind in kinds}
-        if set(counts.values()) - {len(index)}:
-            raise DataError(out, f"{counts} epochs", f"{len(index)} each", "run the command again")
-
-    with staged(out, validate) as temporary, created(temporary) as file:
-        columns = {kind: _column(file, kind, kinds[kind], length, out) for kind in kinds}
+    shapes = {kind: (_only(kind, found, out), length) for kind, found in kinds.items()}
+    with written_segments(out, EPOCHS, shapes, card, rate_hz=settings.rate_hz) as file:
         for (subject, recording), by_kind in sorted(trials.items()):
             cuts: dict[str, Cut] = {}
             for kind in kinds:
@@ -161,18 +140,9 @@ def _write_values(
                     cuts |= {kind: found} if found is not None else {}
             count = min((len(found.there) for found in cuts.values()), default=0)
             ratings = _ratings(readers["ratings"], recording, subject)
-            for kind in kinds:
-                if kind in cuts:
-                    columns[kind].append(cuts[kind].value[:count])
-                else:
-                    columns[kind].skip(count)
             same = {"corpus": rows[0].corpus, "shard": rows[0].shard, "subject": subject, "trial": recording}
-            index += _epochs(same | ratings, len(index), count, cuts, settings.length_s)
-        for column in columns.values():
-            column.flush()
-        file.attrs["card"] = dumps(card)
-        file.attrs["rate_hz"] = settings.rate_hz
-    return index
+            file.append(same | ratings, count, settings.length_s, cuts)
+        return file.rows
 
 
 def _cut(row: StreamRow, track: Track, settings: EpochSettings, log: FaultLog) -> Cut | None:
@@ -194,25 +164,9 @@ def _ratings(reader: ShardReader, recording: str, subject: str) -> dict[str, flo
     return {name: float(known[RATINGS.index(name)]) or np.nan for name in DIMENSIONS}
 
 
-def _column(file: h5py.File, kind: str, dims: set[int], length: int, out: Path) -> Column:
+def _only(kind: str, dims: set[int], out: Path) -> int:
     if len(dims) != 1:
         raise DataError(
             out, f"{kind} of {sorted(dims)} channels", "one number of channels", "make the manifest again"
         )
-    return Column(file.create_group(kind), "value", (dims.pop(), length), np.float32)
-
-
-def _epochs(
-    same: Mapping[str, Any], first: int, count: int, cuts: Mapping[str, Cut], length_s: float
-) -> list[dict[str, Any]]:
-    """The rows of the epochs of a trial."""
-    return [
-        {
-            **same,
-            "epoch": epoch,
-            "row": first + epoch,
-            "start_s": epoch * length_s,
-            **{kind: kind in cuts and bool(cuts[kind].there[epoch]) for kind in SIGNAL_KINDS},
-        }
-        for epoch in range(count)
-    ]
+    return next(iter(dims))
