@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from affectssm.training.ema import WeightAverage
-from affectssm.training.schedule import rate_factor
+from affectssm.training.schedule import halving_factor, rate_factor
 
 
 def stepped(decay, correction, values):
@@ -47,3 +47,7 @@ def test_schedule_warms_up_then_falls_to_zero():
     assert factors[100] == pytest.approx(0.0)
     assert all(a >= b for a, b in itertools.pairwise(factors[10:]))
     assert rate_factor(0, 10, 0) == 1.0
+
+
+def test_the_rate_is_halved_after_every_so_many_steps():
+    assert [halving_factor(step, 2) for step in range(5)] == [1, 1, 0.5, 0.5, 0.25]

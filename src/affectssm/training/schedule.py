@@ -1,4 +1,4 @@
-"""The learning rate over the steps: linear warm-up, then one cosine to zero."""
+"""The learning rate over the steps: linear warm-up, then one cosine to zero; or halved again and again."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def rate_factor(step: int, steps: int, warmup_steps: int) -> float:
         return (step + 1) / warmup_steps
     progress = (step - warmup_steps) / max(1, steps - warmup_steps)
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+
+
+def halving_factor(step: int, every: int) -> float:
+    """Factor on the learning rate for the step number ``step`` (from 0): halved after every ``every`` steps."""
+    return 0.5 ** (step // every)
