@@ -150,9 +150,12 @@ class ChannelScaler:
     std: Mapping[str, np.ndarray]
 
     @classmethod
-    def learn(cls, store: SegmentStore, numbers: np.ndarray) -> ChannelScaler:
+    def learn(
+        cls, store: SegmentStore, numbers: np.ndarray, modalities: Iterable[str] | None = None
+    ) -> ChannelScaler:
         """Return the scaler of some segments (the training fold's); samples that are not valid do not count for it."""
-        moments = {kind: _moments(store, kind, np.asarray(numbers, np.int64)) for kind in store.modalities}
+        kinds = store.modalities if modalities is None else modalities
+        moments = {kind: _moments(store, kind, np.asarray(numbers, np.int64)) for kind in kinds}
         return cls({k: mean for k, (mean, _) in moments.items()}, {k: std for k, (_, std) in moments.items()})
 
     def apply(self, modality: str, values: np.ndarray, there: np.ndarray) -> np.ndarray:

@@ -32,8 +32,8 @@ def looking_ahead(line: np.ndarray, step: int = 1) -> np.ndarray:
 
 
 def exchanged_labels(
-    labels: Mapping[Item, int], groups: Iterable[tuple[str, str]], seed: int
-) -> dict[Item, int]:
+    labels: Mapping[Item, float], groups: Iterable[tuple[str, str]], seed: int
+) -> dict[Item, float]:
     """The items of each group exchange their labels, whole items at once; none keeps its own.
 
     All of a group's labelled items take part, those that a fold tests too, in the same way for every fold. To exchange
@@ -49,9 +49,9 @@ def exchanged_labels(
         seed: of the exchange.
 
     Returns:
-        Item -> class; -1 for a group's only labelled item, which has nobody to exchange with.
+        Item -> label; -1 for a group's only labelled item, which has nobody to exchange with.
     """
-    given: dict[Item, int] = {}
+    given: dict[Item, float] = {}
     for group in sorted(set(groups)):
         own = sorted(item for item in labels if item[:2] == group)
         if len(own) < 2:

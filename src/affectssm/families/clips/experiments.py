@@ -1,0 +1,87 @@
+"""Experiments on clips, by name: a model, a variant of it, a corpus, a source of features and a task.
+
+Light on purpose (no torch): the workflow reads it when it builds its graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from affectssm.families.clips.settings import ClipsSettings
+from affectssm.families.clips.stages.modalities import MODALITIES
+from affectssm.settings.clips import Task
+
+CORPORA = ("mosei", "sims", "simsv2")
+MODEL = "coupled_mamba"
+EXCHANGED, TUNED = "exchanged", "tuned"
+ALONE, WITHOUT = "only_", "without_"
+SIZES = ("dt_rank", "d_state", "coupling")
+"""Settings of the model that a variant may set: ``dt_rank_8``, ``coupling_sum``."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is learnt from which clips.
+
+    Attributes:
+        model: a name of the vocabulary's models of clips.
+        corpus: a name of CORPORA.
+        source: of features, a key of ``clips.groups``.
+        task: regression (the sentiment itself) or classification (its sign).
+        variant: "" is the model as configured; ``exchanged`` labels; ``only_text`` and ``without_text`` (and so on) see
+            other modalities; ``coupling_sum``, ``dt_rank_8``, ``d_state_32`` (and so on) set one of the model's
+            settings; ``tuned`` tunes the text encoder together with the model.
+    """
+
+    model: str
+    corpus: str
+    source: str
+    task: Task
+    variant: str = ""
+
+    @property
+    def target(self) -> str:
+        """What is learnt, without how: ``{corpus}_{source}_{task}``."""
+        return f"{self.corpus}_{self.source}_{self.task}"
+
+    @property
+    def name(self) -> str:
+        """``{model}[+{variant}]-{corpus}_{source}_{task}``."""
+        return f"{self.model}{'+' * bool(self.variant)}{self.variant}-{self.target}"
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that the model sees, in its order."""
+        if self.variant.startswith(ALONE):
+            return (self.variant.removeprefix(ALONE),)
+        without = self.variant.removeprefix(WITHOUT)
+        return tuple(one for one in MODALITIES if one != without)
+
+
+def model_settings(asked: ClipsSettings, experiment: Experiment) -> dict[str, Any]:
+    """Sizes and switches of the model as this experiment has them."""
+    given = getattr(asked, experiment.model).model_dump(mode="json")
+    for name in SIZES:
+        if experiment.variant.startswith(f"{name}_"):
+            value = experiment.variant.removeprefix(f"{name}_")
+            given[name] = int(value) if value.isdecimal() else value
+    return given
+
+
+def run_settings(asked: ClipsSettings, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:
+    """What the runs of some seeds are told: everything that decides their result, and nothing else."""
+    return {
+        "experiment": experiment.name,
+        "model": experiment.model,
+        "variant": experiment.variant,
+        "corpus": experiment.corpus,
+        "source": experiment.source,
+        "task": experiment.task,
+        "modalities": list(experiment.modalities),
+        "left_out": list(MODALITIES) if (experiment.model, experiment.variant) == (MODEL, "") else [],
+        "seeds": seeds,
+        "model_settings": model_settings(asked, experiment),
+        "batch": getattr(asked.batch, experiment.corpus),
+        "training": asked.training.model_dump(mode="json"),
+    }

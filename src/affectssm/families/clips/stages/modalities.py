@@ -1,0 +1,7 @@
+"""What a clip has, by name."""
+
+MODALITIES = ("text", "audio", "vision")
+"""In the order in which models see them."""
+TOKENS = "tokens"
+"""Ids of the text's tokens, for a text encoder that is tuned: neither averaged nor standardised."""
+LABEL = "sentiment"

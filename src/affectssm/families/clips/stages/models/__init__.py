@@ -1,0 +1,1 @@
+"""Models that answer a clip from its text, sound and vision."""
