@@ -62,7 +62,7 @@ def _couple(h: Tensor, asked: Coupled, dtype: torch.dtype) -> Tensor:
 
 
 def _from_each(h: Tensor, decay: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean of all states, each through its transition (M from, M to, B, D, N); the gain of a modality's own rates."""
+    """The mean of all states, each through its transition (M from, M to, B, D, N); the gain of the own rates."""
     if gain.dim() == decay.dim():  # it has rates in it, for every pair
         gain = gain.diagonal(dim1=0, dim2=1).movedim(-1, 0)
     return (decay * h[:, None]).mean(0), gain
