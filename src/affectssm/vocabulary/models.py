@@ -1,5 +1,7 @@
 """The models, by the name they have in the configuration: ``module:Class``."""
 
+_CLIPS = "affectssm.families.clips.stages.models"
+
 DIALOGUE_MODELS: dict[str, str] = {
     "da_mamba": "affectssm.families.dialogue.stages.models.da_mamba:DAMamba",
     "dat": "affectssm.families.dialogue.stages.models.dat:DAT",
@@ -15,6 +17,14 @@ SEGMENT_MODELS: dict[str, str] = {
     "lggnet": "affectssm.models.baselines.lggnet:LGGNet",
     "mambaformer": "affectssm.models.baselines.mambaformer:MambaFormer",
 }
+CLIP_MODELS: dict[str, str] = {
+    "coupled_mamba": f"{_CLIPS}.coupled_mamba:CoupledMamba",
+    "average_fusion": f"{_CLIPS}.fusions:AverageFusion",
+    "concat_fusion": f"{_CLIPS}.fusions:ConcatFusion",
+    "mamba_fusion": f"{_CLIPS}.fusions:MambaFusion",
+    "attention_fusion": f"{_CLIPS}.fusions:AttentionFusion",
+}
+"""Those with one answer a clip."""
 TITLES: dict[str, str] = {
     "da_mamba": "DA-Mamba",
     "dat": "DAT",
@@ -23,6 +33,11 @@ TITLES: dict[str, str] = {
     "tsception": "TSception",
     "lggnet": "LGGNet",
     "mambaformer": "MambaFormer",
+    "coupled_mamba": "Coupled Mamba",
+    "average_fusion": "Average fusion",
+    "concat_fusion": "Concat fusion",
+    "mamba_fusion": "Mamba fusion",
+    "attention_fusion": "Cross-attention",
 }
 SIZES: dict[str, tuple[str, ...]] = {
     "bimamba_tta": ("d_state", "inter_d_state"),
