@@ -8,5 +8,6 @@ OWN: dict[str, str] = {
     "dialogue": "affectssm.families.dialogue.family:Dialogue",
     "biosignals": "affectssm.families.biosignals.family:Biosignals",
     "video": "affectssm.families.video.family:Video",
+    "clips": "affectssm.families.clips.family:Clips",
 }
 """Word of the configuration and of command lines -> ``module:Class`` of the families of this package."""

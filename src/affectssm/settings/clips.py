@@ -12,9 +12,11 @@ Task = Literal["regression", "classification"]
 
 
 class ClipTraining(Strict):
-    """The recipe (paper, section 4.1): Adam, its weight decay a part of the gradients, the rate halved (released code)."""
+    """The recipe (paper, section 4.1): Adam, its decay a part of the gradients, the rate halved (released code)."""
 
-    epochs: int = Field(ge=1, description="passes over the training clips; the best one on the validation clips counts")
+    epochs: int = Field(
+        ge=1, description="passes over the training clips; the best one on the validation clips counts"
+    )
     learning_rate: float = Field(5e-4, gt=0, description="Adam's learning rate")
     weight_decay: float = Field(5e-4, ge=0, description="Adam's weight decay, a part of the gradients")
     halved_every: int = Field(50, ge=0, description="epochs after which the rate is halved; 0: never")

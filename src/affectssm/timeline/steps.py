@@ -7,10 +7,12 @@ from typing import Literal
 import numpy as np
 
 Spread = Literal["share", "row"]
-"""share: step l of L is the l-th of L equal shares of a sequence; row: step l is row l, and what is missing is padding."""
+"""share: step l of L is the l-th of L equal shares of a sequence; row: it is row l, and what is missing is padding."""
 
 
-def to_steps(value: np.ndarray, valid: np.ndarray, steps: int, spread: Spread) -> tuple[np.ndarray, np.ndarray]:
+def to_steps(
+    value: np.ndarray, valid: np.ndarray, steps: int, spread: Spread
+) -> tuple[np.ndarray, np.ndarray]:
     """Bring a sequence to so many steps.
 
     Each step is the mean of the valid rows of its share; a step without one is not valid, and zero. A sequence of

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.methods import METHODS
-from affectssm.vocabulary.models import DIALOGUE_MODELS, FRAME_MODELS, SEGMENT_MODELS
+from affectssm.vocabulary.models import CLIP_MODELS, DIALOGUE_MODELS, FRAME_MODELS, SEGMENT_MODELS
 from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import named
 
@@ -79,6 +79,11 @@ def memory_modules(models: Iterable[str]) -> tuple[str, ...]:
 def segment_training_modules(model: str) -> tuple[str, ...]:
     """Of what a run on trials learns and answers."""
     return "affectssm.families.biosignals.stages.train", named(SEGMENT_MODELS, model, "model")
+
+
+def clip_training_modules(model: str) -> tuple[str, ...]:
+    """Of what a run on clips learns and answers."""
+    return "affectssm.families.clips.stages.train", named(CLIP_MODELS, model, "model")
 
 
 def mask_modules() -> tuple[str, ...]:

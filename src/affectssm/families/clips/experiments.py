@@ -50,13 +50,14 @@ class Experiment:
         """``{model}[+{variant}]-{corpus}_{source}_{task}``."""
         return f"{self.model}{'+' * bool(self.variant)}{self.variant}-{self.target}"
 
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """The modalities that the model sees, in its order."""
-        if self.variant.startswith(ALONE):
-            return (self.variant.removeprefix(ALONE),)
-        without = self.variant.removeprefix(WITHOUT)
-        return tuple(one for one in MODALITIES if one != without)
+
+def modalities_of(asked: ClipsSettings, experiment: Experiment) -> tuple[str, ...]:
+    """The modalities that the model of an experiment sees, in its order; none where its source has none of them."""
+    variant = experiment.variant
+    own = tuple(name for name in MODALITIES if name in asked.groups[experiment.source])
+    if variant.startswith(ALONE):
+        return tuple(name for name in own if name == variant.removeprefix(ALONE))
+    return tuple(name for name in own if name != variant.removeprefix(WITHOUT))
 
 
 def model_settings(asked: ClipsSettings, experiment: Experiment) -> dict[str, Any]:
@@ -69,6 +70,11 @@ def model_settings(asked: ClipsSettings, experiment: Experiment) -> dict[str, An
     return given
 
 
+def _whole(experiment: Experiment) -> bool:
+    """Whether it is the model as configured, which the controls answer clips with that lack a modality."""
+    return (experiment.model, experiment.variant) == (MODEL, "")
+
+
 def run_settings(asked: ClipsSettings, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:
     """What the runs of some seeds are told: everything that decides their result, and nothing else."""
     return {
@@ -78,8 +84,8 @@ def run_settings(asked: ClipsSettings, experiment: Experiment, seeds: list[int])
         "corpus": experiment.corpus,
         "source": experiment.source,
         "task": experiment.task,
-        "modalities": list(experiment.modalities),
-        "left_out": list(MODALITIES) if (experiment.model, experiment.variant) == (MODEL, "") else [],
+        "modalities": list(modalities_of(asked, experiment)),
+        "left_out": list(modalities_of(asked, experiment)) if _whole(experiment) else [],
         "seeds": seeds,
         "model_settings": model_settings(asked, experiment),
         "batch": getattr(asked.batch, experiment.corpus),

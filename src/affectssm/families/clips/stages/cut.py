@@ -1,8 +1,8 @@
 """Clips as models see them: every modality brought to L steps, whatever it was extracted from.
 
 ``{shard}.h5`` holds ``{modality}/value`` (E, D, L) float32, not yet standardised, and ``{modality}/valid`` (E, L) bool;
-``{shard}.parquet`` a row a clip: where it lies, its source video, split and sentiment (NaN where there is no label). The
-features of a modality are joined column by column; a step counts where one of them does.
+``{shard}.parquet`` a row a clip: where it lies, its source video, split and sentiment (NaN where there is no label).
+The features of a modality are joined column by column; a step counts where one of them does.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def cut_shard(
                 cuts = {
                     modality: found
                     for modality, own in groups.items()
-                    if (found := _cut(clip, own, dims, readers, settings, settings.spread(modality))) is not None
+                    if (found := _cut(clip, own, dims, readers, settings, settings.spread(modality)))
+                    is not None
                 }
                 _report(clip, settings, cuts, log)
                 file.append(_item(clip, readers.get(LABEL)), 1, clip.duration_s, cuts)
@@ -81,7 +82,8 @@ def _clips(rows: Sequence[StreamRow]) -> list[StreamRow]:
 
 def _dim(reader: ShardReader) -> int | None:
     """The columns of a feature; None where no clip of the shard has it."""
-    return next((reader.info(*key).dim for key in reader.keys() if reader.info(*key).rows), None)
+    found = (reader.info(*key) for key in reader.keys())  # noqa: SIM118
+    return next((info.dim for info in found if info.rows), None)
 
 
 def _there(groups: Groups, dims: Mapping[str, int], out: Path) -> Groups:

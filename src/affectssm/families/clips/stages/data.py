@@ -18,7 +18,9 @@ from affectssm.settings.clips import Task
 from affectssm.timeline.segments import ChannelScaler, SegmentIndex, SegmentStore
 from affectssm.training.exchange import exchanged_labels
 
-HELD_BYTES = 8 << 30  # of a split's steps that are kept in memory; of a larger one they are read batch by batch
+HELD_BYTES = (
+    8 << 30
+)  # of a split's steps that are kept in memory; of a larger one they are read batch by batch
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def open_store(files: Sequence[Path]) -> SegmentStore:
     return SegmentStore(sorted(files), CLIPS)
 
 
-def labelled(index: SegmentIndex, split: str, where: object) -> np.ndarray:
+def labelled(index: SegmentIndex, split: str, where: Path) -> np.ndarray:
     """Return the rows of a split's clips that have a label, by their names.
 
     Raises:
@@ -121,7 +123,9 @@ def labelled(index: SegmentIndex, split: str, where: object) -> np.ndarray:
     """
     found = np.flatnonzero((index.words["split"] == split) & ~np.isnan(index.labels[LABEL]))
     if not len(found):
-        raise DataError(where, f"no {split} clip with a label", "labels", "look into the corpus's fault table")
+        raise DataError(
+            where, f"no {split} clip with a label", "labels", "look into the corpus's fault table"
+        )
     return found[np.argsort([index.key[row][2] for row in found])]
 
 

@@ -66,9 +66,7 @@ def train(settings: RunSettings, segments: Sequence[Path], out: Path) -> None:
     store = open_store(segments)
     store.shapes_of(settings.read)
     rows = {split: labelled(store.index, split, out) for split in ("train", "val")}
-    card = make_card(
-        "clips/train", clip_training_modules(settings.model), settings.told(), inputs=segments
-    )
+    card = make_card("clips/train", clip_training_modules(settings.model), settings.told(), inputs=segments)
     scaler = ChannelScaler.learn(store, rows["train"], [name for name in settings.read if name != TOKENS])
     kept = FinishedFolds(out, {"id": card["id"]}, TrainedFiles(), SECTION)
     trained = []
@@ -129,11 +127,18 @@ def _answered(store: SegmentStore) -> np.ndarray:
     return np.array(sorted(found.tolist(), key=lambda row: (split[row], store.index.key[row][2])), np.int64)
 
 
-def _answers(settings: RunSettings, store: SegmentStore, scaler: ChannelScaler, model: ClipModel) -> np.ndarray:
+def _answers(
+    settings: RunSettings, store: SegmentStore, scaler: ChannelScaler, model: ClipModel
+) -> np.ndarray:
     """What a trained model answers, pattern after pattern of what is left out: (P * n, K)."""
     rows = _answered(store)
     data = ClipDataset(
-        store, rows, scaler, settings.read, targets(np.zeros(len(rows)), settings.task), settings.training.noise
+        store,
+        rows,
+        scaler,
+        settings.read,
+        targets(np.zeros(len(rows)), settings.task),
+        settings.training.noise,
     )
     task, device = Sentiment(model.eval(), settings.task), next(model.parameters()).device
     found: list[Tensor] = []
@@ -147,7 +152,13 @@ def _answers(settings: RunSettings, store: SegmentStore, scaler: ChannelScaler, 
 def _write(
     settings: RunSettings, store: SegmentStore, trained: Sequence[Trained], card: Mapping[str, Any], out: Path
 ) -> None:
-    columns = ("epoch", "step", "loss", Sentiment(torch.nn.Identity(), settings.task).score_name, "learning_rate")
+    columns = (
+        "epoch",
+        "step",
+        "loss",
+        Sentiment(torch.nn.Identity(), settings.task).score_name,
+        "learning_rate",
+    )
     history = [
         {"seed": str(seed), **dict(zip(columns, row, strict=True))}
         for seed, done in zip(settings.seeds, trained, strict=True)
@@ -156,7 +167,9 @@ def _write(
     effective = {
         "dims": store.shapes_of(settings.read)[0],
         "parameters": parameter_count(_model(settings, store, settings.seeds[0])),
-        "diverged": [seed for seed, done in zip(settings.seeds, trained, strict=True) if not len(done.answers)],
+        "diverged": [
+            seed for seed, done in zip(settings.seeds, trained, strict=True) if not len(done.answers)
+        ],
     }
     write_config(out / "config.yaml", {**settings.told(), **effective})
     write_history(out / "history.csv", history or [dict.fromkeys(("seed", *columns), "")])
@@ -178,7 +191,9 @@ def _predictions(settings: RunSettings, store: SegmentStore, trained: Sequence[T
         for number, name in enumerate((CLIPS.answer, *CLASSES)):
             there = name in answered and len(done.answers)
             columns[name] += (
-                done.answers[:, number - (settings.task != "regression")].tolist() if there else [None] * count
+                done.answers[:, number - (settings.task != "regression")].tolist()
+                if there
+                else [None] * count
             )
         for modality in settings.patterns:
             columns["left_out"] += [modality] * len(rows)

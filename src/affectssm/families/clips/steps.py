@@ -1,0 +1,59 @@
+"""The jobs of clips: segments of each source of features, runs over some seeds, scores."""
+
+from affectssm.families.step import Input, Step
+
+_STAGES = "affectssm.families.clips.stages"
+_TOLD = "affectssm.families.clips.run_settings"
+_RUN = "results/runs/{experiment}/seeds-{seeds}"
+_CUT = "results/segments/{corpus_edition}/{task}/{shard}"
+_SEGMENTS = "results/segments/{corpus}-{edition}/{source}/{shard}.h5 of all shards"
+
+STEPS = (
+    Step(
+        "segments",
+        "bring a shard's clips to a common length, with their index",
+        run=f"{_STAGES}.cut:cut_shard",
+        reads={
+            "manifest": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+            "features": Input("clip_tracks", "results/features/{corpus}-{edition}", one=True, above=2),
+        },
+        writes={"out": f"{_CUT}.h5", "index": f"{_CUT}.parquet", "faults": f"{_CUT}.faults.parquet"},
+        settings="cut_settings",
+        model=f"{_TOLD}:CutSettings",
+        words=("shard",),
+        content="shard_content",
+        runtime=120,
+    ),
+    Step(
+        "train",
+        "train an experiment over some seeds; a killed job goes on from its last epoch",
+        run=f"{_STAGES}.train:train",
+        reads={"segments": Input("segments_of", _SEGMENTS)},
+        writes={
+            "checkpoint": f"{_RUN}/checkpoint.safetensors",
+            "config": f"{_RUN}/config.yaml",
+            "history": f"{_RUN}/history.csv",
+            "predictions": f"{_RUN}/predictions.parquet",
+        },
+        out=_RUN,
+        settings="run_settings",
+        model=f"{_TOLD}:RunSettings",
+        code="training_code",
+        threads="threads",
+        mem_mb=16000,
+        runtime=1440,
+        gpu=True,
+    ),
+    Step(
+        "evaluate",
+        "score the predictions of an experiment; opens the test labels",
+        run=f"{_STAGES}.evaluate:evaluate",
+        reads={
+            "segments": Input("segments_of", _SEGMENTS),
+            "predictions": Input("predictions_of", "predictions.parquet of all seeds"),
+        },
+        writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
+        settings="evaluation_settings",
+        model=f"{_TOLD}:EvaluationSettings",
+    ),
+)
