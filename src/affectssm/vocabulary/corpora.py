@@ -9,6 +9,7 @@ NO_CORPUS = "none"  # the root of a corpus that is not held
 DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")  # of dialogues
 PHYSIO_EDITIONS = {"demo": "physio", "demo-tiny": "physio-tiny"}
 AFFWILD2_EDITIONS = {"demo": "affwild2", "demo-tiny": "affwild2-tiny"}
+SENTIMENT_EDITIONS = {"demo": "sentiment", "demo-tiny": "sentiment-tiny"}
 
 
 @dataclass(frozen=True)
@@ -79,5 +80,6 @@ DEMOS: dict[str, str] = {
         ("physio", "physio-tiny", "physio-original"), "affectssm.corpora.demo.physio:write_physio_demo"
     ),
     **dict.fromkeys(AFFWILD2_EDITIONS.values(), "affectssm.corpora.demo.affwild2:write_affwild2_demo"),
+    **dict.fromkeys(SENTIMENT_EDITIONS.values(), "affectssm.corpora.demo.sentiment:write_sentiment_demo"),
 }
 """Edition -> ``module:function`` of what writes it."""
