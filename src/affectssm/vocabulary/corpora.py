@@ -52,6 +52,11 @@ def _dialogues(title: str, reader: str, folder: str = "") -> Corpus:
     return Corpus(title, reader, f"{_SETTINGS}:CorpusSettings", _DIALOGUES, demos, folder, _VALUE_A_LINE)
 
 
+def _clips(title: str, reader: str, *files: str) -> Corpus:
+    ends = (".pkl", ".csv", *files, *VIDEOS)
+    return Corpus(title, reader, f"{_SETTINGS}:ClipCorpusSettings", ends, SENTIMENT_EDITIONS)
+
+
 CORPORA: dict[str, Corpus] = {
     "noxi": _dialogues("NoXi", "affectssm.corpora.noxi"),
     "noxi_add": _dialogues("NoXi-Add", "affectssm.corpora.noxi_add", folder="noxi"),
@@ -72,6 +77,9 @@ CORPORA: dict[str, Corpus] = {
         AFFWILD2_EDITIONS,
         pictures="cropped.*",
     ),
+    "mosei": _clips("CMU-MOSEI", "affectssm.corpora.mosei", ".csd"),
+    "sims": _clips("CH-SIMS", "affectssm.corpora.sims"),
+    "simsv2": _clips("CH-SIMS v2", "affectssm.corpora.simsv2"),
 }
 
 DEMOS: dict[str, str] = {
