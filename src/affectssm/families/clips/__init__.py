@@ -1,0 +1,1 @@
+"""One sentiment label a clip of text, sound and vision: Coupled Mamba on CMU-MOSEI, CH-SIMS and CH-SIMS v2."""
