@@ -26,7 +26,7 @@ GROUPS: Groups = {
     "aligned": _supplied("aligned"),
     "unaligned": _supplied("unaligned"),
     "glove": _supplied("aligned", "glove"),
-    "extracted": {"text": ("bert",), "audio": ("wav2vec2",), "vision": ("clip_face",)},
+    "extracted": {"text": ("csd_glove",), "audio": ("wav2vec2",), "vision": ("clip_face",)},
     "csd": {"text": ("csd_glove",), "audio": ("csd_covarep",), "vision": ("csd_facet",)},
 }
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
