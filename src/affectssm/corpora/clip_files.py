@@ -125,6 +125,7 @@ def _add_table(root: Path, entry: Entry, clips: Clips) -> None:
         clip = clips.claim(line.video, line.clip, split, line.labels[0], entry)
         if clip is None:
             continue
+        clip.listed = True
         if line.text:
             clips.add(clip, TRANSCRIPT, Piece(entry, 0.0, 1, 0))
         else:
@@ -157,6 +158,8 @@ def _add_supplied(entry: Entry, clips: Clips, found: Supplied, table: Table, at:
         return
     for kind, array in table.arrays.items():
         frames = table.length(kind, at)
+        if kind == "tokens" and kind in clip.pieces:
+            continue  # the aligned and the unaligned file have the same
         if frames:
             dim = 1 if kind == "tokens" else array.shape[2]
             clips.add(clip, kind, Piece(entry, HZ, frames, dim, frames / HZ))

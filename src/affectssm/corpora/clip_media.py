@@ -29,7 +29,7 @@ def add_media(root: Path, videos: Iterable[Entry], clips: Clips) -> None:
     if not held:
         return
     found = [(clip, _nearest(clip, held.pop((clip.video, clip.name), []))) for clip in clips.found.values()]
-    without = [clip.recording for clip, entry in found if entry is None]
+    without = [clip.recording for clip, entry in found if entry is None and clip.listed]
     log = clips.log
     tell(log, "clip_without_file", without, "clips", "a video of every clip", "ignored", "video")
     rest = sorted(entries[0].rel for entries in held.values())

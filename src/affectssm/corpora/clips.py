@@ -64,13 +64,23 @@ class Piece:
 
 @dataclass
 class Clip:
-    """A clip: its split, "" where none is known; its label, NaN where none is; which file says so; what there is."""
+    """A clip.
+
+    Attributes:
+        video, name: its ids.
+        split: "" where none is known.
+        label: NaN where none is known.
+        entry: the file that says so.
+        listed: whether a table names it.
+        pieces: kind -> what there is of it.
+    """
 
     video: str
     name: str
     split: str
     label: float
     entry: Entry
+    listed: bool = False
     pieces: dict[str, Piece] = field(default_factory=dict)
 
     @property
