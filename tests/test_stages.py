@@ -27,7 +27,7 @@ NEW_MODULES = {
 DECLARED = {
     "vocabulary/kinds.py": [
         ('KINDS = ("video", ', 'TEXT_KINDS = ("text",)\n'),
-        ('*SIGNAL_KINDS, "ratings")', "*TEXT_KINDS, "),
+        ('*SIGNAL_KINDS, "ratings"', "*TEXT_KINDS, "),
     ],
     "vocabulary/corpora.py": [
         ('    "deap": ', '    "fresh": _dialogues("Fresh", "affectssm.corpora.fresh_corpus"),\n')

@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from affectssm.settings.base import Strict
-from affectssm.vocabulary.corpora import AFFWILD2_EDITIONS, CORPORA, DEMO_EDITIONS, NO_CORPUS, PHYSIO_EDITIONS
+from affectssm.vocabulary.corpora import (
+    AFFWILD2_EDITIONS,
+    CORPORA,
+    DEMO_EDITIONS,
+    NO_CORPUS,
+    PHYSIO_EDITIONS,
+    SENTIMENT_EDITIONS,
+)
 from affectssm.vocabulary.targets import load, named
 
 
@@ -22,7 +29,7 @@ def _named(folder: str) -> str:
 Folder = Annotated[str, AfterValidator(_named)]
 
 
-_RESERVED = re.compile(r"(demo|physio|affwild2|none).*|[0-9a-f]{8}", re.IGNORECASE)
+_RESERVED = re.compile(r"(demo|physio|affwild2|sentiment|none).*|[0-9a-f]{8}", re.IGNORECASE)
 """What other editions are called: the demos, and fingerprints of eight digits."""
 
 
@@ -45,7 +52,8 @@ class PlaceSettings(Strict):
     def _not_reserved(cls, name: str | None) -> str | None:
         if name is not None and _RESERVED.fullmatch(name):
             raise ValueError(
-                "a name that begins neither with demo, physio, affwild2 nor none, and is no eight hex digits"
+                "a name that begins neither with demo, physio, affwild2, sentiment nor none, and is no eight hex "
+                "digits"
             )
         return name
 
@@ -122,6 +130,12 @@ class AffWild2Settings(PlaceSettings):
     lacks: tuple[Literal["train", "val", "test", "crops", "videos"], ...] = Field(
         (), description="parts of the corpus that you do not hold, e.g. [videos]"
     )
+
+
+class ClipCorpusSettings(PlaceSettings):
+    """Where one corpus of clips with a label each lies, in whatever of the owners' forms."""
+
+    root: Folder = _root(SENTIMENT_EDITIONS)
 
 
 class Corpora(Strict):

@@ -9,6 +9,7 @@ NO_CORPUS = "none"  # the root of a corpus that is not held
 DEMO_EDITIONS = ("demo", "demo-tiny", "demo-withheld", "demo-tiny-withheld")  # of dialogues
 PHYSIO_EDITIONS = {"demo": "physio", "demo-tiny": "physio-tiny"}
 AFFWILD2_EDITIONS = {"demo": "affwild2", "demo-tiny": "affwild2-tiny"}
+SENTIMENT_EDITIONS = {"demo": "sentiment", "demo-tiny": "sentiment-tiny"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ def _dialogues(title: str, reader: str, folder: str = "") -> Corpus:
     return Corpus(title, reader, f"{_SETTINGS}:CorpusSettings", _DIALOGUES, demos, folder, _VALUE_A_LINE)
 
 
+def _clips(title: str, reader: str, *files: str) -> Corpus:
+    ends = (".pkl", ".csv", *files, *VIDEOS)
+    return Corpus(title, reader, f"{_SETTINGS}:ClipCorpusSettings", ends, SENTIMENT_EDITIONS)
+
+
 CORPORA: dict[str, Corpus] = {
     "noxi": _dialogues("NoXi", "affectssm.corpora.noxi"),
     "noxi_add": _dialogues("NoXi-Add", "affectssm.corpora.noxi_add", folder="noxi"),
@@ -71,6 +77,9 @@ CORPORA: dict[str, Corpus] = {
         AFFWILD2_EDITIONS,
         pictures="cropped.*",
     ),
+    "mosei": _clips("CMU-MOSEI", "affectssm.corpora.mosei", ".csd"),
+    "sims": _clips("CH-SIMS", "affectssm.corpora.sims"),
+    "simsv2": _clips("CH-SIMS v2", "affectssm.corpora.simsv2"),
 }
 
 DEMOS: dict[str, str] = {
@@ -79,5 +88,6 @@ DEMOS: dict[str, str] = {
         ("physio", "physio-tiny", "physio-original"), "affectssm.corpora.demo.physio:write_physio_demo"
     ),
     **dict.fromkeys(AFFWILD2_EDITIONS.values(), "affectssm.corpora.demo.affwild2:write_affwild2_demo"),
+    **dict.fromkeys(SENTIMENT_EDITIONS.values(), "affectssm.corpora.demo.sentiment:write_sentiment_demo"),
 }
 """Edition -> ``module:function`` of what writes it."""

@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from affectssm.errors import ConfigError
-from affectssm.vocabulary.kinds import LABEL_KINDS, SIGNAL_KINDS, STREAM_KINDS, TEST_LABELS
+from affectssm.vocabulary.kinds import (
+    CSD_KINDS,
+    LABEL_KINDS,
+    SENTIMENT,
+    SIGNAL_KINDS,
+    STREAM_KINDS,
+    SUPPLIED_KINDS,
+    TEST_LABELS,
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,9 @@ _SPECS = (
     *(Spec(kind, f"{_HERE}.multimediate:Stream", kind) for kind in STREAM_KINDS),
     *(Spec(kind, f"{_HERE}.biosignals:Signals", kind) for kind in SIGNAL_KINDS),
     Spec("ratings", f"{_HERE}.biosignals:Ratings", "ratings"),
+    *(Spec(kind, f"{_HERE}.supplied:Supplied", kind) for kind in SUPPLIED_KINDS),
+    *(Spec(kind, f"{_HERE}.csd:Timed", kind) for kind in CSD_KINDS),
+    Spec(SENTIMENT, f"{_HERE}.sentiment:Label", SENTIMENT),
     Spec("listed_frames", f"{_HERE}.listed_frames:ListedFrames", "frame_list"),
     Spec("valence_arousal", f"{_HERE}.valence_arousal:Labels", "annotation"),
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
