@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import groupby, islice
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from affectssm.features.transcripts import Transcripts
 from affectssm.features.weights import ready
 from affectssm.store.boundary import boundary
 
-_AHEAD = 8  # batches, among which texts are sorted by their lengths
+_AHEAD = 16  # batches, among which texts are sorted by their lengths
 
 
 class Bert(Transcripts):
-    """Many clips are computed in a pass, of about the same length; what is padded is masked."""
+    """Clips with as many tokens share a pass: nothing is padded, and on a CPU a clip's rows are the same bit for bit
+    whatever is computed beside it.
+    """
 
     dtype = np.float16
 
@@ -46,21 +49,21 @@ class Bert(Transcripts):
         self._prepared = {}
         for language, held in texts.items():
             held.sort(key=lambda one: len(one[1]))
-            rows = self.forward(language, [ids for _, ids in held])
-            self._prepared |= {key: value for (key, _), value in zip(held, rows, strict=True)}
+            for _, alike in groupby(held, key=lambda one: len(one[1])):
+                while part := list(islice(alike, self.settings["batch"])):
+                    rows = self.forward(language, [ids for _, ids in part])
+                    self._prepared |= {key: value for (key, _), value in zip(part, rows, strict=True)}
 
     def values(self, source: Source, ids: list[int]) -> np.ndarray:
         found = self._prepared.pop(_key(source), None)
         return found if found is not None else self.forward(source.row.language, [ids])[0]
 
-    def forward(self, language: str, texts: Sequence[list[int]]) -> list[np.ndarray]:
-        """Return the hidden states (T_i, D) float16 of texts of T_i token ids."""
+    def forward(self, language: str, texts: Sequence[list[int]]) -> np.ndarray:
+        """Return the hidden states (B, T, D) float16 of B texts of T token ids each."""
         if language not in self._networks:
             self._networks[language] = ready(load(self.files(language)), int8=False)
         network, device = self._networks[language]
-        size = self.settings["batch"]
-        parts = [texts[first : first + size] for first in range(0, len(texts), size)]
-        return [rows.astype(self.dtype) for part in parts for rows in embed(network, part, device)]
+        return embed(network, texts, device).astype(self.dtype)
 
 
 def _key(source: Source) -> tuple[str, str]:

@@ -41,11 +41,6 @@ def load(files: BertFiles) -> Any:
 
 
 @torch.inference_mode()
-def embed(network: Any, texts: Sequence[Sequence[int]], device: torch.device) -> list[np.ndarray]:
-    """Return the last hidden states (T_i, D) float32 of texts of T_i token ids each, in one masked pass."""
-    longest = max(map(len, texts))
-    ids = torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=device)
-    lengths = torch.tensor([len(text) for text in texts], device=device)
-    mask = torch.arange(longest, device=device) < lengths[:, None]
-    states = network(input_ids=ids, attention_mask=mask).last_hidden_state.float().cpu().numpy()
-    return [own[: len(text)] for own, text in zip(states, texts, strict=True)]
+def embed(network: Any, texts: Sequence[Sequence[int]], device: torch.device) -> np.ndarray:
+    """Return the last hidden states (B, T, D) float32 of B texts of T token ids each."""
+    return network(input_ids=torch.tensor(texts, device=device)).last_hidden_state.float().cpu().numpy()
