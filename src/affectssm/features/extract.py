@@ -53,9 +53,8 @@ class Shard:
     def recordings(self) -> dict[str, list[StreamRow]]:
         """Return recording -> its rows, in the order of the recordings' names."""
         grouped: dict[str, list[StreamRow]] = defaultdict(list)
-        for row in read_manifest(self.manifest):
-            if row.shard == self.name:
-                grouped[row.recording].append(row)
+        for row in read_manifest(self.manifest, self.name):
+            grouped[row.recording].append(row)
         return dict(sorted(grouped.items()))
 
     def base(self, row: StreamRow) -> Path:

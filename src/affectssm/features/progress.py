@@ -1,4 +1,4 @@
-"""The log of a shard of recordings: a line for each of some, of many a line every few seconds."""
+"""The log of a shard of recordings: a line for each of some; of many, a line with a bar every few seconds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 
 SOME = 100  # recordings
 EVERY_S = 5.0
+BAR = 20  # characters
 _LOG = logging.getLogger(__name__)
 
 
@@ -36,7 +37,10 @@ class Progress:
         self._say(number, recording, f" was finished {where}")
 
     def _say(self, number: int, recording: str, what: str) -> None:
-        now = time.monotonic()
+        now, bar = time.monotonic(), ""
+        if self.total > SOME:
+            done = BAR * number // self.total
+            bar = f"[{'#' * done}{'.' * (BAR - done)}] "
         if self.total <= SOME or number == self.total or now - self._last >= EVERY_S:
             self._last = now
-            _LOG.info("%s: %s (%d of %d)%s", self.feature, recording, number, self.total, what)
+            _LOG.info("%s: %s%s (%d of %d)%s", self.feature, bar, recording, number, self.total, what)
