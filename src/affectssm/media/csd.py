@@ -35,7 +35,7 @@ class Csd:
         self.path = path
         try:
             check_regular(path)
-            self._file = h5py.File(path, "r")
+            self._file = h5py.File(path, "r", locking=False)
             tops = list(self._file)
             if len(tops) != 1:
                 raise ValueError(f"{len(tops)} groups at the top")
