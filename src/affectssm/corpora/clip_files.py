@@ -64,9 +64,9 @@ def discover(
     listing = walk(root, CORPORA[corpus.corpus].files, split_folder=NO_SESSIONS)
     clips = Clips(corpus, log)
     for entry in tables_of(listing):
-        _read(root, entry, log, TRANSCRIPT, partial(_add_table, root, entry, clips))
+        _read(root, entry, log, partial(_add_table, root, entry, clips))
     for entry in _ending(listing, ".pkl"):
-        _read(root, entry, log, "supplied", partial(_add_pickle, root, entry, clips))
+        _read(root, entry, log, partial(_add_pickle, root, entry, clips))
     if more is not None:
         more(root, listing, clips)
     add_media(root, _ending(listing, *VIDEOS), clips)
@@ -100,7 +100,7 @@ def _ending(listing: Listing, *ends: str) -> list[Entry]:
     return [entry for entry in listing.files if entry.parts[-1].lower().endswith(ends)]
 
 
-def _read(root: Path, entry: Entry, log: FaultLog, stream: str, work: Callable[[], None]) -> None:
+def _read(root: Path, entry: Entry, log: FaultLog, work: Callable[[], None]) -> None:
     """Do what is done with a file; one that cannot be used becomes a fault, but a table of other columns stops."""
     try:
         with boundary(root / entry.rel):
@@ -108,17 +108,15 @@ def _read(root: Path, entry: Entry, log: FaultLog, stream: str, work: Callable[[
     except ColumnsError:
         raise
     except DataError as error:
-        code, found = error.code or "unreadable_file", f"{entry.rel}: {error.found}"
-        log.add(code, stream=stream, found=found, expected=error.expected, action="quarantined")
+        code = error.code or "unreadable_file"
+        log.add(code, stream=entry.rel, found=error.found, expected=error.expected, action="quarantined")
 
 
 def _add_table(root: Path, entry: Entry, clips: Clips) -> None:
     table = read_table(root / entry.rel)
     for code, found in table.problems:
         expected = "a table of clips in UTF-8, a clip a line"
-        clips.log.add(
-            code, stream=TRANSCRIPT, found=f"{entry.rel}: {found}", expected=expected, action="ignored"
-        )
+        clips.log.add(code, stream=entry.rel, found=found, expected=expected, action="ignored")
     unlabelled = _is_unlabelled(clips.corpus, table)
     for recording, line in table.items():
         split = UNLABELLED if unlabelled else line.split
@@ -175,7 +173,7 @@ def _no_clip(corpus: ClipCorpus, listing: Listing, log: FaultLog) -> DataError:
     top = sorted(entry.name for entry in listing.root.iterdir() if entry.name.isprintable())
     found = f"no clip that can be used; the folder holds {', '.join(top[:5]) or 'nothing'}"
     bad = [row for row in log.rows if row.action == "quarantined"]
-    found += "".join(f"; {row.code}: {row.found}, expected {row.expected}" for row in bad[:3])
+    found += "".join(f"; {row.code}: {row.stream}: {row.found}, expected {row.expected}" for row in bad[:3])
     return DataError(
         listing.root,
         found + own_text(listing),

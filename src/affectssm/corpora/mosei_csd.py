@@ -92,8 +92,8 @@ def _read(root: Path, entry: Entry, clips: Clips, work: Callable[[Csd, Entry, Cl
 
 
 def _note(clips: Clips, entry: Entry, error: DataError) -> None:
-    code, found = error.code or "unreadable_file", f"{entry.rel}: {error.found}"
-    clips.log.add(code, stream="csd", found=found, expected=error.expected, action="quarantined")
+    code = error.code or "unreadable_file"
+    clips.log.add(code, stream=entry.rel, found=error.found, expected=error.expected, action="quarantined")
 
 
 def _columns(sequences: Csd, *_: object) -> int:

@@ -105,7 +105,10 @@ class Csd:
 
 def _held(group: Any, name: str, path: Path) -> Any:
     """Return a member of a group that lies in this file itself."""
-    found = group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+    link = group.get(name, getlink=True)
+    if link is None:
+        raise KeyError(f"no {name}")
+    found = group[name] if isinstance(link, h5py.HardLink) else None
     if found is None or (isinstance(found, h5py.Dataset) and (found.external or found.is_virtual)):
         raise UnsafeFileError(
             path, f"{name!r} leads out of the file", "data in the file itself", "take another file"
