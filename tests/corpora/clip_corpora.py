@@ -88,5 +88,7 @@ def sequences(folder: Path, video: str, labels: Sequence[float] = (1.0,), second
 def write_table(path: Path, lines: Sequence[str], header: str = HEADER, encoding: str = "utf-8") -> Path:
     """Write a table of labels."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes("".join(f"{line}\n" for line in (header, *lines) if line).encode(encoding))
+    path.write_bytes(
+        "".join(f"{line}\n" for line in ([header, *lines] if header else lines)).encode(encoding)
+    )
     return path
