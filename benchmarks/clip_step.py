@@ -128,9 +128,9 @@ def report(sizes: Sizes, threads: int) -> str:
 
 Written by `python benchmarks/clip_step.py`. Threads: {torch.get_num_threads()}. {processor()},
 {versions()}.
-The paper's scale ({parameter_count(built()):,} parameters, coupling mean, {LENGTH} steps of 768, 74 and 35 columns): forward,
-loss, backward, Adam. At {sizes.both} clips both scans took turns (median of {sizes.rounds} rounds); answers and gradients
-differ by {apart:.0e} of the largest.
+The paper's scale ({parameter_count(built()):,} parameters, coupling mean, {LENGTH} steps of 768, 74 and 35 columns):
+forward, loss, backward, Adam. At {sizes.both} clips both scans took turns (median of {sizes.rounds} rounds); answers
+and gradients differ by {apart:.0e} of the largest.
 
 {table(rows)}
 
