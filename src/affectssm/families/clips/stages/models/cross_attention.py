@@ -10,6 +10,7 @@ steps that are attended to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -91,11 +92,9 @@ class AttentionStack(nn.Module):
         xs = zeroed([x + clock_code(x.shape[1], x.shape[2], x) for x in xs], masks)
         seen = [_others(masks, m, dim=1) for m in range(len(xs))]
         for layer in self.layers:
-            before = xs
-            xs = [
-                own(x, _others(before, m, dim=1), seen[m])
-                for m, (own, x) in enumerate(zip(layer, xs, strict=True))
-            ]
+            contexts = [_others(xs, m, dim=1) for m in range(len(xs))]
+            each = zip(cast(nn.ModuleList, layer), xs, contexts, seen, strict=True)
+            xs = [own(x, context, mask) for own, x, context, mask in each]
         return xs, masks
 
 
