@@ -51,11 +51,11 @@ def word_vectors(corpus: str, columns: int) -> dict[int, np.ndarray]:
     return {one: sign * along + OWN * own.standard_normal(columns) for one, sign in sorted(signs.items())}
 
 
-def frames(clip: Clip, modality: str, truth: Truth) -> np.ndarray:
-    """Return (frames, columns) of voice or face, as long as the clip's own sequence."""
+def frames(clip: Clip, modality: str, truth: Truth, count: int = 0) -> np.ndarray:
+    """Return (count, columns) of voice or face; as many as the clip's own sequence has, if no count is given."""
     length, columns = getattr(FORMS[clip.corpus], modality)
     rng = generator("sentiment", clip.corpus, clip.recording, modality)
-    count = int(rng.integers(length * 3 // 5, length + 1))
+    count = count or int(rng.integers(length * 3 // 5, length + 1))
     shown = at_frames(truth.voice if modality == "audio" else truth.face, count)
     found = WHITE * rng.standard_normal((count, columns), dtype=np.float32)
     found += _nuisance(clip, modality, columns, smooth_noise(rng, count, 1, SLOW_SIGMA)[:, 0])
