@@ -155,7 +155,7 @@ _TIMED = {
     "_0efYOjQYRc": ("test", ()),
     "-6rXp3zJ3kc": ("test", ()),
     "7l3BNtSE0xc": ("test", ("no_labels",)),
-    "_not_in_fold": ("", ("no_fold",)),
+    "_not_a_fold": ("", ("no_fold",)),
 }
 
 
