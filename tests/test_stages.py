@@ -75,6 +75,7 @@ MADE_BY = {
     "features.extract": ["feature *", "encode_video"],
     "features.wav2vec2": ["feature wav2vec2"],
     "features.faces": ["feature face_track"],
+    "features.transcripts": ["feature bert*"],
     "timeline.windows": [
         f"{stage}{name}{models}"
         for name in ("dialogue", "video")

@@ -8,7 +8,22 @@ import pytest
 import torch
 from torch import nn
 
-from affectssm.training.optimisers import SGD, Adam
+from affectssm.training.optimisers import SGD, Adam, Group, GroupedAdam
+
+SHARES, DECAYS = (1.0, 0.25), (0.1, 0.0)
+
+
+def our_groups(parameters):
+    first, *rest = parameters
+    return [Group(*group) for group in zip([[first], rest], SHARES, DECAYS, strict=True)]
+
+
+def their_groups(parameters):
+    return [
+        {"params": group.parameters, "weight_decay": group.weight_decay, "share": group.share}
+        for group in our_groups(parameters)
+    ]
+
 
 PAIRS = [
     (
@@ -16,10 +31,11 @@ PAIRS = [
         lambda p: torch.optim.AdamW(p, lr=1e-2, weight_decay=0.1),
     ),
     (lambda p: Adam(p, 1e-2, 0.1), lambda p: torch.optim.Adam(p, lr=1e-2, weight_decay=0.1)),
+    (lambda p: GroupedAdam(our_groups(p), 1e-2), lambda p: torch.optim.Adam(their_groups(p), lr=1e-2)),
     (lambda p: SGD(p, 1e-2, 0.9), lambda p: torch.optim.SGD(p, lr=1e-2, momentum=0.9)),
     (lambda p: SGD(p, 1e-2), lambda p: torch.optim.SGD(p, lr=1e-2)),
 ]
-pairs = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["adamw", "adam", "momentum", "sgd"])
+pairs = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["adamw", "adam", "groups", "momentum", "sgd"])
 
 
 def models():
@@ -45,7 +61,9 @@ def test_steps_are_torchs(ours, theirs):
     one, other = models()
     own, reference = ours(one.parameters()), theirs(other.parameters())
     for step in range(20):
-        own.rate = reference.param_groups[0]["lr"] = 1e-2 / (1 + step)
+        own.rate = 1e-2 / (1 + step)
+        for group in reference.param_groups:
+            group["lr"] = own.rate * group.get("share", 1.0)
         learn(one, own, step)
         learn(other, reference, step)
         assert_same(one, other)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -65,6 +65,11 @@ class Extractor(ABC):
         return None
 
     @property
+    def ahead(self) -> int:
+        """How many recordings it is told of at once, by :meth:`prepare`; those are lost together in a kill."""
+        return 1
+
+    @property
     def least(self) -> str:
         """What a file must hold to give a single row, for the fault of one that gives none."""
         return "at least one row"
@@ -76,6 +81,15 @@ class Extractor(ABC):
     def wants(self, row: StreamRow) -> bool:
         """Whether the feature covers a row of the manifest that has its kind."""
         return True
+
+    def meet(self, rows: Iterable[StreamRow]) -> None:  # noqa: B027 - most need nothing
+        """Be told the rows of a shard that it covers, before it is asked for its card."""
+
+    def prepare(self, sources: Sequence[Source]) -> None:  # noqa: B027
+        """Be told what is extracted next, so that several can be computed together.
+
+        What cannot be read is passed over: :meth:`extract` tells it.
+        """
 
     @abstractmethod
     def extract(self, source: Source) -> Iterator[Track]:

@@ -6,10 +6,11 @@ import hashlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from affectssm.corpora.checksums import ChangedError, all_changed, check_unchanged
 from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest
@@ -110,6 +111,8 @@ def extract_shard(
         torch.set_num_threads(settings.get("threads", 1))
     extractor = make(feature, dict(settings))
     modules = feature_modules(feature, {row.corpus for rows in recordings.values() for row in rows})
+    recordings = {name: _covered(rows, spec, extractor) for name, rows in recordings.items()}
+    extractor.meet(row for rows in recordings.values() for row in rows)
     card = make_card(f"features/{feature}", modules, decisive(settings), **extractor.card())
     reader = ShardReader(faces) if faces is not None and spec.needs_faces else None
     try:
@@ -140,11 +143,6 @@ class _Job:
         self.face_card = base_id(faces.card) if faces is not None else ""
         self.changed: list[ChangedError] = []
         self._intact: dict[tuple[str, str], bool] = {}  # many trials lie in one file, which is looked at once
-
-    def rows_of(self, rows: list[StreamRow]) -> list[StreamRow]:
-        """Return the rows of a recording that this feature is made of, by participant."""
-        wanted = [row for row in rows if row.kind == self.spec.kind and self.extractor.wants(row)]
-        return sorted(wanted, key=lambda row: row.participant)
 
     def content(self, recording: str, rows: list[StreamRow]) -> str:
         """Return a hash of everything a recording's tracks are made of."""
@@ -180,9 +178,13 @@ class _Job:
                 _LOG.warning("%s: %s", base / row.path, error.strerror or error)
         return all(self._intact[row.base, row.path] for row in rows)
 
+    def source(self, row: StreamRow) -> Source:
+        """Return a participant's stream without its faces."""
+        return Source(row, self.shard.base(row) / row.path)
+
     def participant(self, row: StreamRow, part: PartWriter) -> int:
         """Extract one participant's track; return its rows. Whatever is wrong with the file becomes faults."""
-        source = Source(row, self.shard.base(row) / row.path)
+        source = self.source(row)
         if self.faces is not None:
             if (row.recording, row.participant) not in self.faces:
                 return 0  # the video could not be read; the face track says so
@@ -229,6 +231,37 @@ def _fault(row: StreamRow, note: MediaNote) -> Fault:
     )
 
 
+def _covered(rows: Iterable[StreamRow], spec: Spec, extractor: Extractor) -> list[StreamRow]:
+    """Return the rows of a recording that a feature is made of, by participant."""
+    wanted = [row for row in rows if row.kind == spec.kind and extractor.wants(row)]
+    return sorted(wanted, key=lambda row: row.participant)
+
+
+class _Next(NamedTuple):
+    """A recording that is to be computed: its number of all, how the log calls it, its rows and their content."""
+
+    number: int
+    label: str
+    recording: str
+    rows: list[StreamRow]
+    content: str
+
+
+def _unfinished(
+    job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard, elsewhere: FinishedElsewhere
+) -> Iterator[_Next]:
+    """Yield what was not finished before, and whose files are those of the manifest."""
+    for number, (recording, rows) in enumerate(recordings.items(), 1):
+        content = job.content(recording, rows)
+        label = f"{job.spec.name}: {recording} ({number} of {len(recordings)})"
+        if result.done(recording, content):
+            _LOG.info("%s was finished before", label)
+        elif found := elsewhere.take(recording, content, [job.content_elsewhere(rows)]):
+            _LOG.info("%s was finished in %s", label, found)
+        elif job.is_intact(rows):
+            yield _Next(number, label, recording, rows, content)
+
+
 def _run(
     job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard, elsewhere: FinishedElsewhere
 ) -> None:
@@ -239,31 +272,24 @@ def _run(
     """
     began = time.monotonic()
     computed = 0
-    for number, (recording, rows) in enumerate(recordings.items(), 1):
-        content = job.content(recording, rows := job.rows_of(rows))
-        label = f"{job.spec.name}: {recording} ({number} of {len(recordings)})"
-        if result.done(recording, content):
-            _LOG.info("%s was finished before", label)
-            continue
-        if found := elsewhere.take(recording, content, [job.content_elsewhere(rows)]):
-            _LOG.info("%s was finished in %s", label, found)
-            continue
-        if not job.is_intact(rows):
-            continue
-        started = time.monotonic()
-        with result.recording(recording, content) as part:
-            written = sum(job.participant(row, part) for row in rows)
-        computed += 1
-        now = time.monotonic()
-        left = (now - began) / computed * (len(recordings) - number)
-        _LOG.info(
-            "%s: %d tracks, %d rows in %.1f s; about %.0f s left",
-            label,
-            len(rows),
-            written,
-            now - started,
-            left,
-        )
+    left_over = _unfinished(job, recordings, result, elsewhere)
+    while group := list(islice(left_over, job.extractor.ahead)):
+        job.extractor.prepare([job.source(row) for one in group for row in one.rows])
+        for number, label, recording, rows, content in group:
+            started = time.monotonic()
+            with result.recording(recording, content) as part:
+                written = sum(job.participant(row, part) for row in rows)
+            computed += 1
+            now = time.monotonic()
+            left = (now - began) / computed * (len(recordings) - number)
+            _LOG.info(
+                "%s: %d tracks, %d rows in %.1f s; about %.0f s left",
+                label,
+                len(rows),
+                written,
+                now - started,
+                left,
+            )
     if job.changed:
         raise all_changed(job.changed)
 

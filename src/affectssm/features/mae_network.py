@@ -8,13 +8,11 @@ What a picture gives is the CLS token after the final norm, as ``forward_feature
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from affectssm.errors import DataError
-from affectssm.features.weights import Wanted, loading, record, seed_of, seeded, verified_folder
+from affectssm.features.weights import Wanted, loading, published, record, seed_of, seeded, verified_folder
 from affectssm.torchvision_ops import ensure_torchvision_ops
 
 ensure_torchvision_ops()
@@ -61,29 +59,9 @@ def load(settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     wanted = Wanted(model, model, LICENCE, _FILES, settings["revision"])
     folder, lock = verified_folder(settings["weights_dir"], wanted)
     with loading(folder, wanted):
-        network = _pretrained(folder)
+        network = published(ViTMAEModel, folder, "encoder of a masked autoencoder", mask_ratio=0.0)
     record(folder, lock)
     return network, lock
-
-
-def _pretrained(folder: Path) -> Any:
-    """Load the encoder of a folder; the decoder is left out.
-
-    Raises:
-        DataError: if the files lack a part of the encoder.
-    """
-    loaded: Any = ViTMAEModel.from_pretrained(
-        folder, local_files_only=True, output_loading_info=True, mask_ratio=0.0
-    )
-    network, report = loaded
-    if missing := sorted(report["missing_keys"]):
-        raise DataError(
-            folder,
-            f"weights without {', '.join(missing[:3])}",
-            "a whole encoder of a masked autoencoder",
-            "fetch the files again",
-        )
-    return network
 
 
 def embed(network: Any, images: torch.Tensor) -> torch.Tensor:

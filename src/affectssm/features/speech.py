@@ -17,16 +17,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from affectssm.errors import ConfigError, DataError
+from affectssm.errors import ConfigError
 from affectssm.features.base import Extractor, Source
 from affectssm.features.chunks import Chunk, Level, plan_chunks
-from affectssm.features.weights import Wanted, loading, ready, record, seed_of, seeded, verified_folder
+from affectssm.features.weights import (
+    Wanted,
+    loading,
+    published,
+    ready,
+    record,
+    seed_of,
+    seeded,
+    verified_folder,
+)
 from affectssm.media.audio import RATE, AudioReader
 from affectssm.media.channels import QUIETEST
 from affectssm.store.shards import Track
@@ -120,7 +128,8 @@ class SpeechEncoder(Extractor):
         with loading(folder, wanted):
             preprocessor = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
             self._scaled = bool(preprocessor.get("do_normalize", True))
-            network = _pretrained(folder)
+            # only training masks frames
+            network = published(Wav2Vec2Model, folder, "wav2vec 2.0 encoder", ["masked_spec_embed"])
         record(folder, self._lock)
         return network
 
@@ -215,23 +224,3 @@ class TrackNorm:
         gain = self._gain / np.sqrt(np.maximum(spread, 0.0) + self._norm.eps)
         self._convolution.weight.copy_(torch.from_numpy(self._weight * gain[:, None, None]))
         self._convolution.bias.copy_(torch.from_numpy(self._offset - seen * gain))
-
-
-def _pretrained(folder: Path) -> torch.nn.Module:
-    """Load the encoder of a folder; heads on top of it are left out.
-
-    Raises:
-        DataError: if the files lack a part of the encoder.
-    """
-    loaded: Any = Wav2Vec2Model.from_pretrained(folder, local_files_only=True, output_loading_info=True)
-    network, report = loaded
-    # only training masks frames
-    missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
-    if missing:
-        raise DataError(
-            folder,
-            f"weights without {', '.join(missing[:3])}",
-            "a whole wav2vec 2.0 encoder",
-            "fetch the files again",
-        )
-    return network

@@ -133,6 +133,28 @@ def loading(folder: Path, wanted: Wanted) -> Iterator[None]:
         ) from error
 
 
+def published(
+    kind: Any, folder: Path, what: str, unneeded: Sequence[str] = (), **changes: Any
+) -> torch.nn.Module:
+    """Load the network of a folder with a class of transformers; heads on top of it are left out.
+
+    Args:
+        kind: the class.
+        folder: of its files.
+        what: the network, as an error names it.
+        unneeded: names of tensors that may be missing.
+        changes: of its configuration.
+
+    Raises:
+        DataError: if the files lack a part of it.
+    """
+    network, report = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True, **changes)
+    if missing := sorted(set(report["missing_keys"]) - set(unneeded)):
+        found = f"weights without {', '.join(missing[:3])}"
+        raise DataError(folder, found, f"a whole {what}", "fetch the files again")
+    return network
+
+
 def _present(folder: Path, wanted: Wanted) -> list[str]:
     """Return the names of the needed files.
 

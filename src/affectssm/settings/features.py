@@ -37,6 +37,30 @@ class SpeechEncoderSettings(Strict):
     int8: bool = Field(False, description="int8 linear layers on CPUs (about 1.5 times faster, cosine 0.999)")
 
 
+class TextModelSettings(Strict):
+    """Which BERT reads a language."""
+
+    model: str = Field(description="Hugging Face model id of a BERT")
+    revision: Revision = Field("", description="40-character commit; empty: recorded by the first real load")
+
+
+class BertSettings(Strict):
+    """A frozen BERT over the transcripts of clips, and its tokens."""
+
+    english: TextModelSettings = Field(
+        default_factory=lambda: TextModelSettings(model="google-bert/bert-base-uncased"),
+        description="of transcripts in English (Apache-2.0)",
+    )
+    chinese: TextModelSettings = Field(
+        default_factory=lambda: TextModelSettings(model="google-bert/bert-base-chinese"),
+        description="of transcripts in Chinese (its model card names no licence)",
+    )
+    tokens: int = Field(
+        50, ge=3, le=512, description="tokens at most, CLS and SEP among them; longer transcripts are cut"
+    )
+    batch: int = Field(32, ge=1, description="transcripts in a forward pass")
+
+
 class ClipSettings(Strict):
     """CLIP image embeddings of the tracked face region."""
 
@@ -103,6 +127,10 @@ class Features(Strict):
             model="audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"
         ),
         description="speech encoder tuned for emotion (CC BY-NC-SA 4.0: non-commercial)",
+    )
+    bert: BertSettings = Field(
+        default_factory=BertSettings,
+        description="BERT embeddings of transcripts, and their tokens (bert_tokens)",
     )
     clip_face: ClipSettings = Field(description="CLIP embeddings of the face region")
     mae: MaeSettings = Field(

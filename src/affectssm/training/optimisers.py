@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,10 @@ class Optimiser(ABC):
     @torch.no_grad()
     def step(self) -> None:
         """Make one step."""
-        numbers = [n for n, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        self._step(range(len(self.parameters)))
+
+    def _step(self, numbers: Iterable[int]) -> None:
+        numbers = [n for n in numbers if self.parameters[n].grad is not None]
         parameters: list[Tensor] = [self.parameters[n] for n in numbers]
         states = [self.state.setdefault(n, {}) for n in numbers]
         self._change(parameters, [p.grad for p in parameters if p.grad is not None], states)
@@ -90,6 +94,38 @@ class Adam(Optimiser):
             amsgrad=False, beta1=0.9, beta2=0.999, lr=self.rate, weight_decay=self.weight_decay, eps=self.eps,
             maximize=False, decoupled_weight_decay=self.decoupled,
         )  # fmt: skip
+
+
+class Group(NamedTuple):
+    """Parameters with a share of the learning rate and a weight decay of their own."""
+
+    parameters: list[nn.Parameter]
+    share: float
+    weight_decay: float
+
+
+class GroupedAdam(Adam):
+    """Adam on groups of parameters.
+
+    Args:
+        groups: of parameters, which are numbered through.
+        rate, decoupled, eps: see Adam.
+    """
+
+    def __init__(
+        self, groups: Sequence[Group], rate: float, decoupled: bool = False, eps: float = 1e-8
+    ) -> None:
+        super().__init__((p for group in groups for p in group.parameters), rate, 0.0, decoupled, eps)
+        self.groups = list(groups)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Make one step."""
+        rate, first = self.rate, 0
+        for group in self.groups:
+            self.rate, self.weight_decay = rate * group.share, group.weight_decay
+            self._step(range(first, first := first + len(group.parameters)))
+        self.rate = rate
 
 
 class SGD(Optimiser):

@@ -15,6 +15,7 @@ from affectssm.vocabulary.kinds import (
     STREAM_KINDS,
     SUPPLIED_KINDS,
     TEST_LABELS,
+    TRANSCRIPT,
 )
 
 
@@ -26,7 +27,7 @@ class Spec:
         name: the feature's name.
         target: ``module:Class`` of the extractor.
         kind: kind of the manifest rows it reads (audio, video, annotation or a stream's).
-        network: whether a network computes it (and a GPU makes it faster).
+        network: whether a network computes it (and a GPU makes it faster), or it is made of a network's files.
         needs_faces: whether it reads the face track.
         held_out: whether it reads the rows of test parts, and the others do not.
         trained_on: corpora whose labels its weights were trained on; it is refused for these.
@@ -62,6 +63,8 @@ _SPECS = (
     Spec("mae", f"{_HERE}.mae:Mae", "crops", network=True),
     Spec("mae_video", f"{_HERE}.mae:MaeVideo", "video", network=True, needs_faces=True),
     Spec("mae_tuned", f"{_HERE}.mae:Mae", "crops", network=True, by_fold=True, section="mae"),
+    Spec("bert", f"{_HERE}.bert:Bert", TRANSCRIPT, network=True),
+    Spec("bert_tokens", f"{_HERE}.transcripts:BertTokens", TRANSCRIPT, network=True, section="bert"),
     *(Spec(kind, f"{_HERE}.multimediate:Stream", kind) for kind in STREAM_KINDS),
     *(Spec(kind, f"{_HERE}.biosignals:Signals", kind) for kind in SIGNAL_KINDS),
     Spec("ratings", f"{_HERE}.biosignals:Ratings", "ratings"),
