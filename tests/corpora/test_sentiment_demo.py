@@ -25,9 +25,11 @@ from affectssm.corpora.demo.sentiment import write_sentiment_demo
 from affectssm.corpora.demo.sentiment_clips import FORMS
 from affectssm.corpora.demo.sentiment_csd import ROOTS
 from affectssm.corpora.demo.sentiment_world import truth_of
+from affectssm.corpora.discover import discover_corpus
 from affectssm.errors import ConfigError, DataError
 from affectssm.media.probe import MediaError
 from affectssm.media.video import VideoReader
+from affectssm.settings.corpora import ClipCorpusSettings
 from affectssm.store.card import sha256
 from affectssm.store.parquet import read_parquet
 from affectssm.vocabulary.faults import CODES
@@ -42,6 +44,11 @@ SIZES = {  # as distributed: text, audio, vision
     "unaligned_39.pkl": ((39, 768), (400, 33), (55, 709)),
     "unaligned.pkl": ((50, 768), (925, 25), (232, 177)),
 }
+AT_EXTRACTION = {
+    "not_finite_audio",
+    "not_finite_vision",
+    "no_face",
+}  # what nobody notices before arrays are read
 SPLITS = {"train": 24, "valid": 10, "test": 14}
 
 
@@ -66,6 +73,11 @@ def tables(demo: Path) -> dict[str, dict[str, dict[str, Any]]]:
 def truth(demo: Path) -> dict[tuple[str, str], dict[str, Any]]:
     rows = read_parquet(demo / "truth" / "clips.parquet").to_pylist()
     return {(row["corpus"], row["recording"]): row for row in rows}
+
+
+def specimens(demo: Path) -> list[dict[str, str]]:
+    with (demo / "truth" / "specimens.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def loaded(path: Path) -> Any:
@@ -196,7 +208,7 @@ def test_the_whole_edition_is_large_enough_and_has_every_specimen() -> None:
 
 
 def test_arrays_hold_what_is_odd_about_them(demo: Path, tables) -> None:
-    odd = {(row["recording"], row["kind"]) for row in csv.DictReader((demo / "truth/specimens.csv").open())}
+    odd = {(row["recording"], row["kind"]) for row in specimens(demo)}
     for corpus, names in PICKLES.items():
         for name in names:
             for table in tables[name].values():
@@ -214,6 +226,20 @@ def test_arrays_hold_what_is_odd_about_them(demo: Path, tables) -> None:
     assert [len(both[0] & both[1]), len(both[0] & both[2]), len(both[1] & both[2])] == [1, 0, 0]
     unlabelled = loaded(demo / "simsv2/ch-simsv2u/ch-simsv2u.pkl")["train"]
     assert len(unlabelled["id"]) == 4 and not [key for key in unlabelled if "labels" in key]
+
+
+@pytest.mark.parametrize("corpus", FORMS)
+def test_every_specimen_and_every_clip_is_found(demo: Path, tmp_path: Path, corpus: str) -> None:
+    found = discover_corpus(corpus, demo / corpus, None, ClipCorpusSettings(), tmp_path)
+    codes = {row.code for row in found.faults.rows}
+    for one in specimens(demo):
+        if one["corpus"] == corpus and one["kind"] not in AT_EXTRACTION:
+            assert not one["code"] or one["code"] in codes, one
+    planted = sentiment_clips.layout(TINY).clips[corpus]
+    named = {(row.recording, row.split) for row in found.rows if row.kind == "unaligned_text"}
+    assert named == {(clip.recording, clip.split) for clip in planted}
+    seen = {row.recording for row in found.rows if row.kind == "video"}
+    assert {clip.recording for clip in planted if clip.raw} <= seen
 
 
 def test_tables_name_the_raw_clips_in_the_owners_encodings(demo: Path, tables) -> None:

@@ -50,8 +50,8 @@ FORMS = {
 KINDS = {
     "not_finite_audio": "stream_not_finite",
     "not_finite_vision": "stream_not_finite",
-    "no_vision": "missing_stream",
-    "in_two_parts": "duplicate_recording",
+    "no_vision": "stream_empty",
+    "in_two_parts": "duplicate_clip",
     "same_columns": "",
     "twice": "duplicate_clip",
     "accent": "latin1_text",
