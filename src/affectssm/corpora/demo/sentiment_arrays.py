@@ -6,6 +6,8 @@ processes that mean nothing, and white noise.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from affectssm.corpora.demo.seeds import generator, smooth_noise
@@ -21,6 +23,7 @@ SLOW_SIGMA = 20.0
 SAME_COLUMNS = (1, 2)  # of FACET: contempt and disgust, identical in what is distributed
 
 
+@cache
 def load(corpus: str, modality: str, columns: int) -> np.ndarray:
     """Return (columns,) of what is planted, 0 in most."""
     rng = generator("sentiment", corpus, modality, str(columns), "load")
@@ -40,6 +43,7 @@ def text(clip: Clip, words: list[str], columns: int = 768) -> np.ndarray:
     return np.asarray(rows + WHITE * noise.standard_normal(rows.shape, dtype=np.float32))
 
 
+@cache
 def word_vectors(corpus: str, columns: int) -> dict[int, np.ndarray]:
     """Return id -> (columns,)."""
     chinese = FORMS[corpus].chinese

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from affectssm.corpora.demo.seeds import generator
@@ -42,6 +44,7 @@ def tokens_of(clip: Clip) -> int:
     return int(generator("sentiment", clip.corpus, clip.recording, "tokens").integers(low, high + 1))
 
 
+@cache
 def planted(clip: Clip) -> Truth:
     """Return what is planted in a clip."""
     return truth_of(clip.corpus, clip.recording, tokens_of(clip))
