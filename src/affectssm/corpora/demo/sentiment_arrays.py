@@ -6,6 +6,8 @@ processes that mean nothing, and white noise.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from affectssm.corpora.demo.seeds import generator, smooth_noise
@@ -21,6 +23,7 @@ SLOW_SIGMA = 20.0
 SAME_COLUMNS = (1, 2)  # of FACET: contempt and disgust, identical in what is distributed
 
 
+@cache
 def load(corpus: str, modality: str, columns: int) -> np.ndarray:
     """Return (columns,) of what is planted, 0 in most."""
     rng = generator("sentiment", corpus, modality, str(columns), "load")
@@ -40,6 +43,7 @@ def text(clip: Clip, words: list[str], columns: int = 768) -> np.ndarray:
     return np.asarray(rows + WHITE * noise.standard_normal(rows.shape, dtype=np.float32))
 
 
+@cache
 def word_vectors(corpus: str, columns: int) -> dict[int, np.ndarray]:
     """Return id -> (columns,)."""
     chinese = FORMS[corpus].chinese
@@ -51,11 +55,11 @@ def word_vectors(corpus: str, columns: int) -> dict[int, np.ndarray]:
     return {one: sign * along + OWN * own.standard_normal(columns) for one, sign in sorted(signs.items())}
 
 
-def frames(clip: Clip, modality: str, truth: Truth) -> np.ndarray:
-    """Return (frames, columns) of voice or face, as long as the clip's own sequence."""
+def frames(clip: Clip, modality: str, truth: Truth, count: int = 0) -> np.ndarray:
+    """Return (count, columns) of voice or face; as many as the clip's own sequence has, if no count is given."""
     length, columns = getattr(FORMS[clip.corpus], modality)
     rng = generator("sentiment", clip.corpus, clip.recording, modality)
-    count = int(rng.integers(length * 3 // 5, length + 1))
+    count = count or int(rng.integers(length * 3 // 5, length + 1))
     shown = at_frames(truth.voice if modality == "audio" else truth.face, count)
     found = WHITE * rng.standard_normal((count, columns), dtype=np.float32)
     found += _nuisance(clip, modality, columns, smooth_noise(rng, count, 1, SLOW_SIGMA)[:, 0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,7 +46,28 @@ FORMS = {
     "sims": Form("sims", (1, 5), 0.45, (24, 39), (400, 33), (55, 709)),
     "simsv2": Form("simsv2", (1, 5), 0.45, (26, 50), (925, 25), (232, 177), np.float64),
 }
-# what is odd about a clip of the pickles
+# what is odd about a clip -> its fault code; empty where it is only unusual
+KINDS = {
+    "not_finite_audio": "stream_not_finite",
+    "not_finite_vision": "stream_not_finite",
+    "no_vision": "stream_empty",
+    "in_two_parts": "duplicate_clip",
+    "same_columns": "",
+    "twice": "duplicate_clip",
+    "accent": "latin1_text",
+    "gb18030": "gb18030_text",
+    "full_width": "",
+    "no_words": "empty_transcript",
+    "out_of_range": "label_out_of_range",
+    "broken": "unreadable_media",
+    "no_face": "no_face",
+    "short": "clip_short",
+    "no_sound": "no_audio_stream",
+    "no_file": "clip_without_file",
+    "unlisted": "files_without_clip",
+    "no_labels": "fold_unlabelled",
+    "no_fold": "label_without_fold",
+}
 NOT_FINITE: dict[str, dict[str, tuple[float, ...]]] = {
     "mosei": {"audio": (-np.inf, np.nan)},
     "sims": {"audio": (-np.inf,)},
@@ -73,14 +94,34 @@ class Clip:
 
 @dataclass(frozen=True)
 class Layout:
-    """An edition: its clips, by corpus; how many of a split are raw, and how long those are in seconds."""
+    """An edition.
 
-    clips: dict[str, tuple[Clip, ...]] = field(default_factory=dict)
-    raw_s: float = 0.0
+    Attributes:
+        clips: corpus -> its clips in pickles.
+        extra: corpus -> clips that are raw alone.
+        timed: the clips of computational sequences, all of CMU-MOSEI.
+        raw_s: seconds of a raw clip.
+    """
+
+    clips: dict[str, tuple[Clip, ...]]
+    extra: dict[str, tuple[Clip, ...]]
+    timed: tuple[Clip, ...]
+    raw_s: float
+
+    def specimens(self) -> list[tuple[str, str, str, str]]:
+        """Return corpus, recording, kind and fault code of every specimen, in order."""
+        parts = (*self.clips.values(), *self.extra.values(), self.timed)
+        found = [
+            (clip.corpus, clip.recording, kind, KINDS[kind])
+            for clips in parts
+            for clip in clips
+            for kind in clip.specimens
+        ]
+        return sorted({*found, ("mosei", "", "same_columns", "")})
 
 
+# corpus -> split -> (videos, clips of each); raw: the first clips of the first videos of a split
 Counts = dict[str, dict[str, tuple[int, int]]]
-# corpus -> split -> (videos, clips of each); raw: the first clips of that many videos of a split
 _WHOLE: Counts = {
     "mosei": {"train": (40, 5), "val": (15, 4), "test": (25, 4)},
     "sims": {"train": (40, 5), "val": (15, 4), "test": (25, 4)},
@@ -91,9 +132,30 @@ _TINY: Counts = {
     | ({UNLABELLED: (2, 2)} if corpus == "simsv2" else {})
     for corpus in FORMS
 }
-_EDITIONS: dict[str, tuple[Counts, tuple[int, ...], float]] = {
-    "sentiment": (_WHOLE, (3, 2, 2), 2.0),
-    "sentiment-tiny": (_TINY, (1, 1, 1), 1.0),
+_RAW = {"sentiment": (3, 2, 2, 1), "sentiment-tiny": (1, 1, 1, 1)}
+# what is odd about clips of the training part: (video, clip) -> kinds
+_ODD = {
+    "mosei": {(0, 0): ("twice", "accent"), (0, 1): ("not_finite_audio",), (1, 1): ("no_vision",)},
+    "sims": {(0, 0): ("full_width", "gb18030"), (0, 1): ("not_finite_audio",)},
+    "simsv2": {(0, 1): ("not_finite_audio", "not_finite_vision"), (1, 1): ("in_two_parts",)},
+}
+_EXTRA = {
+    "mosei": ("no_words", "out_of_range", "broken"),
+    "sims": ("no_face", "short"),
+    "simsv2": ("no_sound", "no_file", "unlisted"),
+}
+_OF_TINY = {"no_words", "out_of_range", "no_file"}
+# videos of computational sequences: real ids of CMU-MOSEI's standard folds, but for the last one -> split and kinds
+_TIMED = {
+    "-iRBcNs9oI8": ("train", ()),
+    "-ZgjBOA1Yhw": ("train", ()),
+    "HuIKyKkEL0Q": ("train", ("no_vision",)),
+    "--qXJuDtHPw": ("val", ()),
+    "-UacrmKiTn4": ("val", ()),
+    "_0efYOjQYRc": ("test", ()),
+    "-6rXp3zJ3kc": ("test", ()),
+    "7l3BNtSE0xc": ("test", ("no_labels",)),
+    "_not_a_fold": ("", ("no_fold",)),
 }
 
 
@@ -103,17 +165,32 @@ def layout(edition: str) -> Layout:
     Raises:
         ConfigError: if there is no such edition.
     """
-    if edition not in _EDITIONS:
+    if edition not in _RAW:
         raise ConfigError(
             "edition of the sentiment demo",
             repr(edition),
-            f"one of {', '.join(_EDITIONS)}",
+            f"one of {', '.join(_RAW)}",
             "name one of these, or give the folder of a real corpus",
         )
-    counts, raw, seconds = _EDITIONS[edition]
-    shown = dict(zip(OWNERS_SPLIT, raw, strict=True))
-    clips = {corpus: tuple(_clips(corpus, splits, shown)) for corpus, splits in counts.items()}
-    return Layout(clips, seconds)
+    tiny = edition != "sentiment"
+    shown = dict(zip((*OWNERS_SPLIT, UNLABELLED), _RAW[edition], strict=True))
+    clips = {
+        corpus: tuple(_clips(corpus, splits, shown)) for corpus, splits in (_TINY if tiny else _WHOLE).items()
+    }
+    extra = {
+        corpus: tuple(
+            Clip(corpus, video_id(corpus, 900 + at), _clip_id(corpus, 900 + at, 0), "train", True, (kind,))
+            for at, kind in enumerate(kinds)
+            if not tiny or kind in _OF_TINY
+        )
+        for corpus, kinds in _EXTRA.items()
+    }
+    timed = tuple(
+        Clip("mosei", video, str(at), split, specimens=kinds)
+        for video, (split, kinds) in _TIMED.items()
+        for at in range(1 if tiny else 2)
+    )
+    return Layout(clips, extra, timed, 1.0 if tiny else 2.0)
 
 
 def _clips(corpus: str, splits: dict[str, tuple[int, int]], shown: dict[str, int]) -> Iterator[Clip]:
@@ -121,24 +198,14 @@ def _clips(corpus: str, splits: dict[str, tuple[int, int]], shown: dict[str, int
     for split, (videos, each) in splits.items():
         for at in range(videos):
             for clip in range(each):
-                raw = not clip and at < shown.get(split, 0)
-                odd = _odd(corpus, split, at, clip)
+                raw = not clip and at < shown[split]
+                odd = _ODD[corpus].get((at, clip), ()) if split == "train" else ()
                 yield Clip(corpus, video_id(corpus, number), _clip_id(corpus, number, clip), split, raw, odd)
             number += 1
 
 
-def _odd(corpus: str, split: str, video: int, clip: int) -> tuple[str, ...]:
-    """Return what is odd about a clip of the pickles: all of it in the training part."""
-    if split != "train":
-        return ()
-    found = {(0, 1): tuple(f"not_finite_{which}" for which in NOT_FINITE[corpus])}
-    if corpus == "mosei":
-        found[1, 1] = ("no_vision",)
-    return found.get((video, clip), ())
-
-
 def video_id(corpus: str, number: int) -> str:
-    """Return the id of a source video: eleven letters as YouTube's, every third with an odd beginning, or a number."""
+    """Return the id of a source video: eleven letters as YouTube's, most with an odd beginning, or a number."""
     if corpus == "mosei":
         letters = generator("sentiment", corpus, str(number), "id").choice(list(_LETTERS), 10)
         return "A-_"[number % 3] + "".join(letters)

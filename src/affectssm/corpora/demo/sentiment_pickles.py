@@ -40,7 +40,11 @@ def write_pickles(corpus: str, clips: Sequence[Clip], folder: Path) -> None:
     unaligned: dict[str, dict[str, Any]] = {}
     aligned: dict[str, dict[str, Any]] = {}
     for split, owners in OWNERS_SPLIT.items():
-        held = [clip for clip in clips if clip.split == split]
+        held = [
+            clip
+            for clip in clips
+            if split == clip.split or (split == "val" and "in_two_parts" in clip.specimens)
+        ]
         unaligned[owners], aligned[owners] = tables(form, held)
     _dump(folder / FILES[corpus], unaligned)
     if corpus == "mosei":
@@ -101,7 +105,7 @@ def _shared(form: Form, clips: Sequence[Clip]) -> dict[str, Any]:
     signs = np.sign(labels[:, 0]).astype(int)
     names = ("regression_labels", "regression_labels_T", "regression_labels_A", "regression_labels_V")
     return {
-        "raw_text": np.array([transcript(said, form.chinese) for said in words]),
+        "raw_text": np.array([transcript(clip, said) for clip, said in zip(clips, words, strict=True)]),
         "id": np.array([f"{clip.video}$_${clip.clip}" for clip in clips]),
         "text": text,
         "text_bert": np.array([text_bert(said, form.chinese) for said in words]).reshape(-1, 3, LENGTH),

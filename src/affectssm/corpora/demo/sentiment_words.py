@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from affectssm.corpora.demo.seeds import generator
@@ -16,6 +18,10 @@ ENGLISH = {
 CHINESE = {1: "好美爱甜笑赞棒喜", -1: "坏丑恨苦哭烂差怒", 0: "我你他的了是在有这那说去也就"}
 CLS, SEP = 101, 102  # as in BERT's vocabularies; the other ids are the demo's own
 _FIRST_ID = 2000
+_ODD_TEXT = {
+    "accent": " caf\u00e9",
+    "full_width": "\uff0c\uff08\uff12\uff10\uff11\uff18\uff09\uff01\uff1f\u3002",
+}
 LENGTH = 50  # of text_bert, in all corpora
 
 
@@ -38,6 +44,7 @@ def tokens_of(clip: Clip) -> int:
     return int(generator("sentiment", clip.corpus, clip.recording, "tokens").integers(low, high + 1))
 
 
+@cache
 def planted(clip: Clip) -> Truth:
     """Return what is planted in a clip."""
     return truth_of(clip.corpus, clip.recording, tokens_of(clip))
@@ -59,6 +66,7 @@ def text_bert(words: list[str], chinese: bool) -> np.ndarray:
     return found
 
 
-def transcript(words: list[str], chinese: bool) -> str:
+def transcript(clip: Clip, words: list[str]) -> str:
     """Return the words as they are written down."""
-    return "".join(words) if chinese else " ".join(words)
+    said = "".join(words) if FORMS[clip.corpus].chinese else " ".join(words)
+    return said + "".join(odd for kind, odd in _ODD_TEXT.items() if kind in clip.specimens)
