@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from affectssm.errors import DataError
 from affectssm.media.pickles import read_pickle
 from affectssm.media.probe import MediaError, UnsafeFileError
 
@@ -130,8 +131,8 @@ def test_allowed_names_cannot_be_called_for_anything_else(tmp_path: Path) -> Non
 def test_a_pickle_that_would_only_fill_the_memory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsafeFileError, match="memory place 4294967280"):
         read_pickle(written(tmp_path, b"\x80\x02]r" + struct.pack("<I", 0xFFFFFFF0) + b"."))
-    with pytest.raises(UnsafeFileError, match=r"40 bytes\n.*at most 20"):
-        read_pickle(written(tmp_path, b"x" * 40), max_bytes=20)
+    with pytest.raises(UnsafeFileError, match=r"more than 20 bytes.*\n.*at most 20"):
+        read_pickle(written(tmp_path, pickle.dumps("x" * 40)), max_bytes=20)
     promised = pickle.dumps(np.zeros(4), 2).replace(b"K\x04\x85", b"J\xff\xff\xff\x7f\x85")
     with pytest.raises(MediaError, match="bytes do not fit"):
         read_pickle(written(tmp_path, promised))
@@ -152,6 +153,51 @@ def test_every_cut_of_a_pickle_is_refused(tmp_path: Path) -> None:
     for end in range(len(whole)):
         with pytest.raises(MediaError):
             read_pickle(written(tmp_path, whole[:end]))
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_large_arrays_stay_in_the_file_and_read_row_by_row(tmp_path: Path, protocol: int, order: str) -> None:
+    value = np.asarray(np.random.default_rng(0).normal(size=(7, 50, 30)), order=order)
+    path = written(tmp_path, pickle.dumps({"x": value, "again": [value], "small": np.arange(3)}, protocol))
+    found = read_pickle(path, max_bytes=60_000 if protocol > 2 else 1 << 20, mapped_from=50_000)
+    held = found["x"]
+    assert isinstance(held, np.ndarray) == (protocol == 2 or order == "F")
+    assert (held.shape, held.dtype, held.ndim, len(held)) == (value.shape, value.dtype, 3, 7)
+    for key in (0, -1, slice(2, 5), slice(None, None, 3), slice(5, 2), slice(-2, None)):
+        assert np.array_equal(held[key], value[key])
+    assert np.array_equal(held, value) and found["again"][0] is held and found["small"][2] == 2
+    with pytest.raises(IndexError):
+        held[7]
+
+
+def test_large_arrays_of_a_pickle_that_was_cut_or_lies_about_them_are_refused(tmp_path: Path) -> None:
+    whole = pickle.dumps({"x": np.arange(40.0), "y": np.arange(40.0)}, 4)
+    for end in range(len(whole)):
+        with pytest.raises(MediaError):
+            read_pickle(written(tmp_path, whole[:end]), mapped_from=16)
+    with pytest.raises(MediaError, match="the file ends at byte 500, and bytes up to"):
+        read_pickle(written(tmp_path, whole[:500]), mapped_from=16)
+    promised = whole.replace(b"K(\x85", b"K)\x85")
+    with pytest.raises(MediaError, match="320 bytes do not fit"):
+        read_pickle(written(tmp_path, promised), mapped_from=16)
+    found = read_pickle(written(tmp_path, whole), mapped_from=16)
+    written(tmp_path, whole[:500])
+    with pytest.raises(DataError, match="ends at byte 500"):
+        found["y"][39]
+
+
+def test_large_bytes_that_are_no_array_are_loaded_as_far_as_the_limit_goes(tmp_path: Path) -> None:
+    path = written(tmp_path, pickle.dumps([b"x" * 100, bytearray(b"y" * 100)], 5))
+    assert read_pickle(path, mapped_from=50) == [b"x" * 100, b"y" * 100]
+    with pytest.raises(UnsafeFileError, match="at most 150"):
+        read_pickle(path, max_bytes=150, mapped_from=50)
+
+
+def test_nothing_is_built_or_changed_but_arrays(tmp_path: Path) -> None:
+    for data in (b"cnumpy\nndarray\n}(S'a'\nI1\nu\x86b.", b"c_codecs\nencode\n}b.", b"cnumpy\ndtype\n)\x81."):
+        with pytest.raises(MediaError):
+            read_pickle(written(tmp_path, data))
 
 
 @pytest.mark.skipif(not SEGMENTS.is_file(), reason="needs the real media (../shared/media/sentiment)")

@@ -3,7 +3,8 @@
 A folder of pictures (kind ``crops``) goes by the names and sizes of its pictures, or by their times too: millions of
 them are not read to be hashed.
 
-Discovery takes them and every later reader compares them: a manifest describes the files that it was made of.
+Discovery takes them and every later reader compares them: a manifest describes the files that it was made of. A file
+whose status did not change since is not read again: its content cannot have changed.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ def with_checksums(
         found = dict(zip(files, checksums, strict=True))
     kept = []
     for row in rows:
-        checksum, reason = found[row.base, row.path]
+        checksum, changed_ns, reason = found[row.base, row.path]
         if checksum:
-            kept.append(replace(row, checksum=checksum))
+            kept.append(replace(row, checksum=checksum, changed_ns=changed_ns))
         else:
             log.add(
                 "unreadable_file",
@@ -60,14 +61,21 @@ def with_checksums(
     return kept
 
 
-def _checksum(row: StreamRow, bases: Mapping[str, Path], method: str) -> tuple[str, str]:
-    """(checksum, "") of a row's files, or ("", reason)."""
+def _checksum(row: StreamRow, bases: Mapping[str, Path], method: str) -> tuple[str, int, str]:
+    """Checksum of a row's files, when they last changed, and ""; or "", 0 and the reason."""
     if row.checksum:
-        return row.checksum, ""
+        return row.checksum, row.changed_ns, ""
+    paths = files_of(row, bases[row.base])
     try:
-        return fingerprint(files_of(row, bases[row.base]), method), ""
+        # before they are read: what changes meanwhile changes it
+        changed_ns = 0 if row.kind == CROPS else _last_change(paths)
+        return fingerprint(paths, method), changed_ns, ""
     except OSError as error:
-        return "", error.strerror or str(error)
+        return "", 0, error.strerror or str(error)
+
+
+def _last_change(paths: Sequence[Path]) -> int:
+    return max(check_regular(path).st_ctime_ns for path in paths)
 
 
 def files_of(row: StreamRow, base: Path) -> list[Path]:
@@ -119,6 +127,8 @@ def check_unchanged(row: StreamRow, base: Path) -> None:
         raise _changed(paths[0], error.strerror or str(error), expected) from error
     if size != row.bytes:
         raise _changed(paths[0], f"{size} bytes", f"{row.bytes} bytes")
+    if row.changed_ns and method == "sha256" and _last_change(paths) == row.changed_ns:
+        return
     found = pictures.checksums[method] if pictures else fingerprint(paths, method)
     if found != row.checksum:
         what = ("modification time" if method == "mtime" else "content") if not folder else "set of pictures"

@@ -47,6 +47,8 @@ class StreamRow:
         shard: name of the shard the recording falls into.
         start_s: where the recording begins in the file.
         baseline_s: how much of it comes before the stimulus.
+        changed_ns: when the file last changed (its status, in nanoseconds), by its system's clock; 0 where that does
+            not count. A file that has not changed since is not read again to be compared.
     """
 
     corpus: str
@@ -67,6 +69,7 @@ class StreamRow:
     shard: str
     start_s: float = 0.0
     baseline_s: float = 0.0
+    changed_ns: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,11 @@ def shard_of(recording: str, n_shards: int) -> str:
 
 
 def row_content(row: StreamRow, named: bool = False) -> str:
-    """What a computation on this row may depend on: all but shard, language and size.
+    """What a computation on this row may depend on: all but shard, language, size and time of change.
 
     In a ``named`` edition the path is left out too: the same file counts as the same wherever it lies.
     """
-    skip = ("language", "shard", "bytes", *(("path",) if named else ()))
+    skip = ("language", "shard", "bytes", "changed_ns", *(("path",) if named else ()))
     return "\t".join(repr(getattr(row, f.name)) for f in fields(row) if f.name not in skip)
 
 

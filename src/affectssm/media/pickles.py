@@ -1,89 +1,124 @@
-"""Pickles of other people, read without running anything in them.
+"""Pickles of other people, read without running anything in them, within a bounded memory.
 
 A pickle is a program. Here it may build numbers, texts, plain containers and NumPy arrays of plain numbers and
-texts, and nothing else: every other name it asks for is refused, by name, before anything is called. The file's
-instructions are walked through once beforehand, so that one that would only fill the memory is refused as well.
-NumPy's own unpickling never runs: arrays are put together here from their shape, type and bytes.
+texts, and nothing else: every other name and instruction is refused, by name, before anything is called. NumPy's own
+unpickling never runs: arrays are put together here from their shape, type and bytes. The bytes of large ones stay in
+the file (:class:`affectssm.media.mapped.MappedArray`), however many there are; those that a pickle holds as text
+(protocols 0 to 2) are taken into memory.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import pickle
-import pickletools
 import re
+import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from affectssm.errors import DataError
+from affectssm.media.mapped import BoundedFile, MappedArray, Window
 from affectssm.media.probe import MediaError, UnsafeFileError
-from affectssm.store.files import check_regular, read_whole
 
 MAX_BYTES = 4 << 30
+MAPPED_FROM = 1 << 20  # bytes of an array that stays in the file
 MAX_DEPTH = 100
 _DTYPE = re.compile(r"[<>=|]?(?:[biufc]\d{1,2}|[SUV]\d{0,8}|[?O]|O[48])")
-_FOREIGN = {"INST", "OBJ", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER"}
+_FOREIGN = ("INST", "OBJ", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEWOBJ", "NEWOBJ_EX", "NEXT_BUFFER",
+            "READONLY_BUFFER")  # fmt: skip
 _DAMAGED = (
     pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, ImportError,
-    MemoryError, OverflowError, RecursionError, UnicodeError,
+    OverflowError, RecursionError, UnicodeError, OSError,
 )  # fmt: skip
 
 
-def read_pickle(path: Path | str, max_bytes: int = MAX_BYTES) -> Any:
+def read_pickle(path: Path | str, max_bytes: int = MAX_BYTES, mapped_from: int = MAPPED_FROM) -> Any:
     """Return what a pickle of arrays and plain containers holds; text of Python 2 is read as latin-1.
 
+    Args:
+        path: the file.
+        max_bytes: of it that may be taken into memory; what stays in the file does not count.
+        mapped_from: bytes from which an array stays in the file.
+
     Raises:
-        UnsafeFileError: if it asks for a function or class that is not on the list, or is over ``max_bytes``.
-        MediaError: if it cannot be read or is damaged.
+        UnsafeFileError: if it asks for a function or class that is not on the list, or for more than ``max_bytes``.
+        MediaError: if it cannot be read, is damaged or ends too early.
     """
     path = Path(path)
     try:
-        size = check_regular(path).st_size
-        if size > max_bytes:
-            raise _unsafe(path, f"{size} bytes", f"at most {max_bytes} bytes")
-        data = read_whole(path, max_bytes)
-    except OSError as error:
-        raise _damaged(path, error.strerror or str(error)) from error
-    try:
-        _walk_through(path, data)
-        return _finished(_Unpickler(path, io.BytesIO(data)).load(), {}, 0)
+        file = BoundedFile(path, max_bytes)
+        return _finished(_Unpickler(file, mapped_from).load(), {}, 0)
     except DataError:
         raise
+    except MemoryError as error:
+        raise _unsafe(
+            path, str(error) or "more than the memory holds", f"at most {max_bytes} bytes"
+        ) from error
     except _DAMAGED as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        said = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise _damaged(path, str(said)) from error
 
 
-def _walk_through(path: Path, data: bytes) -> None:
-    """Look at every instruction without following it."""
-    for count, (code, argument, _) in enumerate(pickletools.genops(data)):
-        if code.name in _FOREIGN:
-            raise _unsafe(path, f"the instruction {code.name}", "arrays and plain containers")
-        if code.name == "GLOBAL":
-            module, _, name = str(argument).partition(" ")
-            if (module, name) not in _ALLOWED:
-                raise _refused(path, module, name)
-        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(str(argument)) > count:
-            # a place far beyond what was built makes the reader reserve memory up to it
-            raise _unsafe(path, f"memory place {argument} after {count} instructions", "places in order")
+def _foreign(name: str) -> Callable[[_Unpickler], None]:
+    def refuse(unpickler: _Unpickler) -> None:
+        raise _unsafe(unpickler.file.path, f"the instruction {name}", "arrays and plain containers")
+
+    return refuse
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, path: Path, data: io.BytesIO) -> None:
-        super().__init__(data, encoding="latin1", fix_imports=False)
-        self._path = path
+class _Unpickler(pickle._Unpickler):  # the one in Python, whose instructions can be replaced
+    append: Callable[[Any], None]
+    memo: dict[int, Any]
+    stack: list[Any]
+
+    def __init__(self, file: BoundedFile, mapped_from: int) -> None:
+        super().__init__(file, encoding="latin1", fix_imports=False)
+        self.file, self.mapped_from = file, mapped_from
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise _refused(self._path, module, name)
+            raise _unsafe(
+                self.file.path,
+                f"a pickle that asks for {module}.{name}",
+                "NumPy arrays and plain containers only",
+            )
         return _ALLOWED[module, name]
 
-    def persistent_load(self, pid: Any) -> Any:
-        raise _unsafe(self._path, "a persistent id", "arrays and plain containers")
+    def _frame(self) -> None:
+        self.file.read(8)  # a frame is read instruction by instruction: some hold the whole pickle
+
+    def _bytes(self, form: str) -> None:
+        (count,) = struct.unpack(form, self.file.read(struct.calcsize(form)))
+        self.append(self.file.window(count) if count >= self.mapped_from else self.file.read(count))
+
+    def _keep(self, place: int) -> None:
+        if not 0 <= place <= self.file.position:
+            # far beyond what was built: other readers reserve memory up to it
+            found = f"memory place {place} within {self.file.position} bytes"
+            raise _unsafe(self.file.path, found, "places in order")
+        self.memo[place] = self.stack[-1]
+
+    def _build(self) -> None:
+        state = self.stack.pop()
+        if not isinstance(self.stack[-1], _Array | _Kind):
+            raise ValueError("a state of something that is no array")
+        self.stack[-1].__setstate__(state)
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        **pickle._Unpickler.dispatch,
+        **{getattr(pickle, name)[0]: _foreign(name) for name in _FOREIGN},
+        pickle.FRAME[0]: _frame,
+        pickle.BINBYTES[0]: lambda self: self._bytes("<I"),
+        pickle.BINBYTES8[0]: lambda self: self._bytes("<Q"),
+        pickle.BYTEARRAY8[0]: lambda self: self._bytes("<Q"),
+        pickle.PUT[0]: lambda self: self._keep(int(self.file.readline())),
+        pickle.LONG_BINPUT[0]: lambda self: self._keep(struct.unpack("<I", self.file.read(4))[0]),
+        pickle.BUILD[0]: _build,
+    }
 
 
 class _Kind:
@@ -109,7 +144,7 @@ class _Kind:
 class _Array:
     """Stands for an array while the pickle is read."""
 
-    value: np.ndarray | None = None
+    value: np.ndarray | MappedArray | None = None
     items: list | None = None
 
     def __setstate__(self, state: tuple) -> None:
@@ -121,7 +156,9 @@ class _Array:
         self.items = raw if isinstance(raw, list) else None
 
 
-def _from_bytes(dtype: np.dtype, shape: tuple[int, ...], fortran: bool, raw: Any) -> np.ndarray:
+def _from_bytes(dtype: np.dtype, shape: tuple[int, ...], fortran: bool, raw: Any) -> Any:
+    if isinstance(raw, Window):
+        return raw.array(dtype, shape, fortran)
     count = math.prod(shape)
     order: Any = "F" if fortran else "C"
     if dtype.hasobject:
@@ -145,7 +182,7 @@ def _reconstruct(kind: Any, shape: Any, _code: Any) -> _Array:
 
 def _frombuffer(raw: Any, kind: Any, shape: Any, order: Any) -> _Array:
     array = _Array()
-    array.__setstate__((1, shape, kind, order == "F", bytes(raw)))
+    array.__setstate__((1, shape, kind, order == "F", raw))
     return array
 
 
@@ -203,7 +240,7 @@ def _finished(value: Any, done: dict[int, Any], depth: int) -> Any:
     """Return a value with arrays in the place of what stood for them; each shared part once."""
     if depth > MAX_DEPTH:
         raise ValueError(f"containers nested over {MAX_DEPTH} deep")
-    if not isinstance(value, list | tuple | dict | set | frozenset | _Array | _Kind | type):
+    if not isinstance(value, list | tuple | dict | set | frozenset | _Array | _Kind | Window | type):
         return value
     if id(value) in done:
         return done[id(value)][0]
@@ -224,23 +261,21 @@ def _finished(value: Any, done: dict[int, Any], depth: int) -> Any:
         made = type(value)(_finished(item, done, depth + 1) for item in value)
     elif isinstance(value, _Kind):
         made = value.dtype
+    elif isinstance(value, Window):
+        made = value.bytes()
     else:
         raise ValueError("a bare class")
     done[id(value)] = (made, value)
     return made
 
 
-def _finished_array(array: _Array, done: dict[int, Any], depth: int) -> np.ndarray:
+def _finished_array(array: _Array, done: dict[int, Any], depth: int) -> np.ndarray | MappedArray:
     if array.value is None:
         raise ValueError("an array that was begun and never filled")
-    if array.items is not None:
+    if array.items is not None and isinstance(array.value, np.ndarray):
         for place, item in enumerate(array.items):
             array.value.flat[place] = _finished(item, done, depth + 1)
     return array.value
-
-
-def _refused(path: Path, module: str, name: str) -> UnsafeFileError:
-    return _unsafe(path, f"a pickle that asks for {module}.{name}", "NumPy arrays and plain containers only")
 
 
 def _unsafe(path: Path, found: str, expected: str) -> UnsafeFileError:

@@ -24,6 +24,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SHOWN = 60
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_CHINESE = (
+    1.8  # bytes beyond ASCII follow each other: two a character; in Western texts they mostly stand alone
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Text:
 
 
 def read_text(path: Path, error: type[DataError] = DataError, *, limit: int) -> Text:
-    """Read a text file: UTF-8, UTF-16 or UTF-32 by its mark or its zeros, else latin-1.
+    """Read a text file: UTF-8, UTF-16 or UTF-32 by its mark or its zeros, else GB 18030 (Chinese) or latin-1.
 
     Args:
         path: the file.
@@ -95,7 +99,14 @@ def decoded(raw: bytes) -> Text:
         return Text(raw.decode("utf-8-sig"), "utf-8", [])
     except UnicodeDecodeError as error:
         found = f"byte 0x{raw[error.start]:02x} at offset {error.start} is not UTF-8"
-        return Text(raw.removeprefix(codecs.BOM_UTF8).decode("latin-1"), "latin-1", [("latin1_text", found)])
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    beyond = _BEYOND_ASCII.findall(raw)
+    if sum(map(len, beyond)) >= _CHINESE * len(beyond):
+        try:
+            return Text(raw.decode("gb18030"), "gb18030", [("gb18030_text", found)])
+        except UnicodeDecodeError:
+            pass
+    return Text(raw.decode("latin-1"), "latin-1", [("latin1_text", found)])
 
 
 def number(text: str) -> float | None:
