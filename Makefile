@@ -52,6 +52,7 @@ bench: $(STAMP)
 	python benchmarks/extraction.py
 	python benchmarks/scan.py
 	python benchmarks/face_encoder.py
+	python benchmarks/text_encoder.py
 	python benchmarks/physio_step.py
 	python benchmarks/store.py
 	python benchmarks/full_size.py

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from affectssm.corpora.checksums import fingerprint
 from affectssm.corpora.manifest import StreamRow, write_manifest
@@ -90,7 +91,7 @@ def extracted(folder: Path, rows: list[StreamRow], feature: str = "bert", **chan
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """Two tiny BERTs in the form in which they are published: with pooler and heads, a vocabulary of their own each."""
+    """Two tiny BERTs in the form in which they are published: with pooler and heads, norms under their old names."""
     for model, lower, extra in (
         (ENGLISH_MODEL, True, PIECES),
         (CHINESE_MODEL, False, ["我", "喜", "OK", "不"]),
@@ -106,7 +107,16 @@ def weights(tmp_path: Path) -> Path:
             *extra,
         ]
         torch.manual_seed(len(extra))
-        BertForPreTraining(BertConfig(vocab_size=len(words), **TINY)).save_pretrained(folder)
+        whole = BertForPreTraining(BertConfig(vocab_size=len(words), **TINY))
+        for name, weight in whole.named_parameters():
+            if "LayerNorm" in name:  # all alike before training
+                torch.nn.init.normal_(weight)
+        whole.save_pretrained(folder)
+        kept = load_file(folder / "model.safetensors")
+        old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+        for new, name in old.items():
+            kept = {key.replace(new, name): value for key, value in kept.items()}
+        save_file(kept, folder / "model.safetensors", {"format": "pt"})
         (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
         (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower}))
     return tmp_path / "weights"

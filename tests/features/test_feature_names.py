@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from affectssm.errors import ConfigError
-from affectssm.settings.features import Features, settings_of
+from affectssm.settings.features import Features, completed, settings_of
 from affectssm.store.code import code_hash
 from affectssm.vocabulary.features import FEATURES, in_fold, spec
 from affectssm.vocabulary.stages import feature_modules
@@ -42,6 +42,12 @@ def test_settings_are_the_features_own() -> None:
     speech = settings_of("wav2vec2", features)
     assert speech["model"] == "facebook/wav2vec2-base-960h"
     assert (speech["weights"], speech["size"]) == ("random", "small")
+
+
+def test_what_is_not_given_has_its_default_in_sections_too() -> None:
+    found = completed("bert", {"english": {"model": "a/b"}, "tokens": 9})
+    assert found["english"] == {"model": "a/b", "revision": ""} and found["tokens"] == 9
+    assert found["chinese"] == completed("bert", {})["chinese"]
 
 
 def test_a_feature_of_a_fold_goes_by_its_fold_too() -> None:

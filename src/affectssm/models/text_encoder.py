@@ -78,8 +78,8 @@ class TextEncoder(nn.Module):
         length = int(there[-1]) + 1 if len(there) else 1  # nothing is computed behind the longest text
         seen = mask[:, :length].clone()
         seen[:, 0] |= ~mask.any(dim=1)  # an attention over nothing would be NaN
-        states = self.network(input_ids=ids[:, :length], attention_mask=seen).last_hidden_state
-        states = states.masked_fill(~mask[:, :length, None], 0)
+        found = self.network(input_ids=ids[:, :length], attention_mask=seen, use_cache=False)
+        states = found.last_hidden_state.masked_fill(~mask[:, :length, None], 0)
         return nn.functional.pad(states, (0, 0, 0, mask.shape[1] - length))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from affectssm.errors import ConfigError
-from affectssm.settings.base import Strict, at_scale
+from affectssm.settings.base import Strict, at_scale, with_defaults
 from affectssm.vocabulary.features import spec
 
 Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
@@ -209,4 +209,4 @@ def completed(feature: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(
             f"settings of {feature}", ", ".join(unknown), f"some of {', '.join(known)}", "mend --settings"
         )
-    return known | dict(settings)
+    return with_defaults(dict(settings), known)
