@@ -32,6 +32,7 @@ class Words:
         start: where the axis begins unless a number lies below.
         end: the last of marks at every tenth; None for marks as they come.
         chance: where a line stands, and what it says; None for none.
+        decimals: of the numbers beside the marks.
     """
 
     measure: str = "CCC"
@@ -39,6 +40,7 @@ class Words:
     start: float = 0.0
     end: float | None = None
     chance: tuple[float, str] | None = None
+    decimals: int = 2
 
 
 CCC = Words()
@@ -94,7 +96,7 @@ def panels(
     colours = _colours(rows)
     limits = _limits(rows, list(metrics), words.start)
     for axis, (name, heading) in zip(axes, metrics.items(), strict=True):
-        _panel(axis, rows, name, colours, limits)
+        _panel(axis, rows, name, colours, limits, words.decimals)
         if words.chance is not None:
             axis.axvline(words.chance[0], color=CHANCE, linewidth=0.8)
         if words.end is not None:
@@ -133,7 +135,12 @@ def _limits(rows: Sequence[Row], names: Sequence[str], start: float) -> tuple[fl
 
 
 def _panel(
-    axis: Axes, rows: Sequence[Row], name: str, colours: Mapping[str, str], limits: tuple[float, float]
+    axis: Axes,
+    rows: Sequence[Row],
+    name: str,
+    colours: Mapping[str, str],
+    limits: tuple[float, float],
+    decimals: int,
 ) -> None:
     axis.set_xlim(*limits)
     axis.grid(axis="x", color=GRID, linewidth=0.8)
@@ -148,10 +155,10 @@ def _panel(
             axis.axhspan(y - 0.5, y + 0.5, color=DEMO_SHADE, linewidth=0, zorder=0)
         if y and row["source"] != rows[y - 1]["source"]:
             axis.axhline(y - 0.5, color=INK, linewidth=1.0)
-        _point(axis, y, row, name, colours)
+        _point(axis, y, row, name, colours, decimals)
 
 
-def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str]) -> None:
+def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str], decimals: int) -> None:
     if not row.get(name):
         axis.text(
             sum(axis.get_xlim()) / 2,
@@ -182,7 +189,7 @@ def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str]) 
             axis.plot([low, right], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
         axis.plot(value, y, _marker(row), markersize=6, color=colour)
     axis.annotate(
-        f"{value:.2f}",
+        f"{value:.{decimals}f}",
         (right, y),
         xytext=(6, 0),
         textcoords="offset points",
