@@ -33,6 +33,7 @@ class Words:
         end: the last of marks at every tenth; None for marks as they come.
         chance: where a line stands, and what it says; None for none.
         decimals: of the numbers beside the marks.
+        apart: whether every panel, of a measure of its own, has an axis as long as its numbers need.
     """
 
     measure: str = "CCC"
@@ -41,6 +42,7 @@ class Words:
     end: float | None = None
     chance: tuple[float, str] | None = None
     decimals: int = 2
+    apart: bool = False
 
 
 CCC = Words()
@@ -94,8 +96,8 @@ def panels(
     """Draw the panels into a figure, or into a part of one that has more; see :func:`draw`."""
     axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     colours = _colours(rows)
-    limits = _limits(rows, list(metrics), words.start)
     for axis, (name, heading) in zip(axes, metrics.items(), strict=True):
+        limits = _limits(rows, [name] if words.apart else list(metrics), words)
         _panel(axis, rows, name, colours, limits, words.decimals)
         if words.chance is not None:
             axis.axvline(words.chance[0], color=CHANCE, linewidth=0.8)
@@ -127,10 +129,14 @@ def _colours(rows: Sequence[Row]) -> dict[str, str]:
     return {method: MEASURED[i % len(MEASURED)] for i, method in enumerate(methods)}
 
 
-def _limits(rows: Sequence[Row], names: Sequence[str], start: float) -> tuple[float, float]:
+def _limits(rows: Sequence[Row], names: Sequence[str], words: Words) -> tuple[float, float]:
     columns = [f"{name}{suffix}" for name in names for suffix in ("", "_low", "_high")]
     values = [float(row[column]) for row in rows for column in columns if row.get(column)]
-    low, high = min([start, *values]), max([0.8, *values])
+    if words.apart:
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        room = high - low or 0.1
+        return low - 0.08 * room, high + 0.35 * room
+    low, high = min([words.start, *values]), max([0.8, *values])
     return low - 0.05, high + 0.17
 
 

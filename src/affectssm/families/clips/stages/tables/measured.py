@@ -96,7 +96,7 @@ def _read(path: Path, settings: Mapping[str, Any]) -> Measured:
 
 
 def compared_with(one: Measured, measured: Sequence[Measured]) -> Measured | None:
-    """Return the experiment that a row is compared with: Coupled Mamba as configured, on the same clips and features."""
+    """Return what a row is compared with: Coupled Mamba as configured, on the same clips and features."""
 
     def learnt(other: Measured) -> tuple[str, ...]:
         return other.corpus, other.source, other.task

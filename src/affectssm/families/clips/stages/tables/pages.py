@@ -19,7 +19,6 @@ from affectssm.families.clips.stages.tables.rows import (
 from affectssm.tables.figure import Words, draw
 from affectssm.tables.page import Inputs, Page, Row, score_columns
 from affectssm.tables.published import published_rows
-from affectssm.vocabulary.tables import PAGES
 
 HAS0, NON0, NON_POSITIVE, COMPAT = (
     (f"acc2_{name}", f"f1_{name}") for name in ("has0", "non0", "non_positive", "mmsa_compat")
@@ -33,33 +32,36 @@ PANELS = {
     "acc2_non_positive": "accuracy, non_positive", "f1_non_positive": "F1, non_positive",
     "acc3": "accuracy, 3 classes", "f1_3": "F1, 3 classes",
 }  # fmt: skip
-WORDS = Words("MAE in units of the label; others from 0 to 1", "source videos", decimals=3)
+WORDS = Words("", "source videos", decimals=3, apart=True)
 DECIMALS = 3
 MMSA = "MMSA result-stat"  # begins the notes of the second published block
+PRINTED = (
+    "`published`: as printed, but in one unit: accuracies and F1 as shares (printed in percent), MAE in units of the "
+    "label, correlations from -1 to 1 (both printed times 100 in some tables). "
+)
+BLOCKS = "The paper's rows come first, below them those that MMSA itself publishes, averages over five runs. "
 READING = (
-    "`published`: as printed, in one unit: accuracies and F1 as shares (printed in percent), MAE in units of the label "
-    "and correlations from -1 to 1 (printed times 100 in some tables); the paper's rows, and below them those that MMSA "
-    "itself publishes, averages over five runs. `measured`: computed here; mean over seeds ± sd over seeds [95 % "
-    "interval over source videos, from six on]. F1 is weighted by class. `units`: test clips. "
+    "`measured`: computed here; mean over seeds ± sd over seeds [95 % interval over source videos, from six on]. F1 is "
+    "weighted by class. `units`: test clips. "
 )
 DIFFERENCE = (
-    "`diff_{main}`: the row minus Coupled Mamba on the same features, paired by source video; {sign} means that Coupled "
-    "Mamba is better; not corrected for their number. "
+    "`diff_{main}`: the row minus Coupled Mamba on the same features, paired by source video; {sign} 0 means that "
+    "Coupled Mamba is better; not corrected for their number."
 )
 TWO = (
     "`non0`: negative against positive, zeros left out; `has0`: negative against the rest. The published two-class "
     "columns do not say which they are; the cited rows' level is that of `non0`, where they stand. "
 )
 CUTS = (
-    "Answers are clipped to [-1, 1]; `non_positive`: [-1, 0] against (0, 1]; three classes are cut at -0.1 and 0.1, five "
-    "at -0.7, -0.1, 0.1 and 0.7. "
+    "Answers are clipped to [-1, 1]; `non_positive`: [-1, 0] against (0, 1]; three classes are cut at -0.1 and 0.1, "
+    "five at -0.7, -0.1, 0.1 and 0.7. "
 )
 SIGNS = (
-    "Three classes: the sign of the label, learnt with cross-entropy. `non0`: negative against positive by the larger of "
-    "the two probabilities, neutral clips left out; `mmsa_compat`: the same as MMSA computes it and the paper prints it, "
-    "with every positive clip counted as wrong; `non_positive`: negative and neutral against positive (MMSA's `Has0`, "
-    "which is not regression's). Published `non0` is recovered from the printed values, which with the share of negative "
-    "clips give it. Which alignment the published rows use is not stated for every one. "
+    "Three classes: the sign of the label, learnt with cross-entropy. `non0`: negative against positive by the larger "
+    "of the two probabilities, neutral clips left out; `mmsa_compat`: the same as MMSA computes and the paper prints "
+    "it, with every positive clip counted as wrong; `non_positive`: negative and neutral against positive (MMSA's "
+    "`Has0`, which is not regression's). Published `non0` is recovered from the printed values and the share of "
+    "negative clips. "
 )
 
 
@@ -97,10 +99,13 @@ class Table:
         compared = f"diff_{self.main}"
         corpora = ("corpus",) * (len({one.corpus for one in measured}) > 1)
         drawn = [row for row in rows if any(row.get(name) for name in shown)]
-        sign = "more than 0" if self.main == "mae" else "less than 0"
+        sign = "more than" if self.main == "mae" else "less than"
         return Page(
             title=self.title,
-            intro=" ".join((READING[:-1], self.intro.strip(), DIFFERENCE[:-1].format(main=self.main, sign=sign))),
+            intro=PRINTED * (not self.controls)
+            + READING
+            + self.intro
+            + DIFFERENCE.format(main=self.main, sign=sign),
             columns=score_columns(
                 self.metrics, ("corpus", "setting"), (compared, f"{compared}_low", f"{compared}_high", "n_videos")
             ),
@@ -130,19 +135,21 @@ def _label(row: Row) -> str:
 mosei_regression = Table(
     "mosei_regression",
     "Sentiment of clips: regression on CMU-MOSEI",
-    TWO
+    BLOCKS
+    + TWO
     + "`setting`: whether the words' alignment brings all modalities to one length. MISA is listed as aligned by "
     "the paper, as unaligned by MMSA. The paper's claim of 0.4 points of F1 holds against its unaligned rows only "
-    "(0.2 against MISA).",
+    "(0.2 against MISA). ",
     ROUNDED,
     setting=by_source,
 )
 sims_regression = Table(
     "sims_regression",
     "Sentiment of clips: regression on CH-SIMS",
-    CUTS
+    BLOCKS
+    + CUTS
     + "The paper's claim of the highest values does not hold for its own Acc-5, nor against MMSA's MTFN and "
-    "MLF-DNN in MAE and three classes.",
+    "MLF-DNN in MAE and three classes. ",
     CUT,
     ("mae", "corr", *NON_POSITIVE, "acc3"),
     by_source,
@@ -150,9 +157,10 @@ sims_regression = Table(
 simsv2_regression = Table(
     "simsv2_regression",
     "Sentiment of clips: regression on CH-SIMS v2",
-    CUTS
+    BLOCKS
+    + CUTS
     + "The paper's gain in Acc-2 is 2.3 points over its best other row, not the 2.7 of its text; several of its "
-    "cells are cut, not rounded.",
+    "cells are cut, not rounded. ",
     CUT,
     ("mae", "corr", *NON_POSITIVE, "acc3"),
     by_source,
@@ -160,7 +168,7 @@ simsv2_regression = Table(
 mosei_classification = Table(
     "mosei_classification",
     "Sentiment of clips: three classes on CMU-MOSEI",
-    SIGNS,
+    BLOCKS + SIGNS,
     CLASSES,
     ("acc3", "f1_3", *NON0),
     by_source,
@@ -169,7 +177,7 @@ mosei_classification = Table(
 sims_classification = Table(
     "sims_classification",
     "Sentiment of clips: three classes on CH-SIMS",
-    SIGNS,
+    BLOCKS + SIGNS,
     CLASSES,
     ("acc3", "f1_3", *NON0),
     by_source,
@@ -183,7 +191,7 @@ coupled_timescale = Table(
     "Coupled Mamba: the rank of the time scale",
     TWO
     + "The paper's Delta is the rank of the projection of the time scale; its numerator is read as d_model, as in "
-    "the released code.",
+    "the released code. ",
     setting=by_size("dt_rank"),
 )
 coupled_state = Table(
@@ -195,13 +203,13 @@ coupled_fusion = Table(
     TWO
     + "`setting` names the coupling of Coupled Mamba's rows. The paper's equation is `sum`, which diverges with "
     "length; its released code has the coupling between layers alone (`layerwise`). The published gain over plain "
-    "Mamba, .006 MAE, is of the size of the spread over seeds.",
+    "Mamba, .006 MAE, is of the size of the spread over seeds. ",
     setting=by_fusion,
 )
 coupled_controls = Table(
     "coupled_controls",
     "Controls of Coupled Mamba",
     "`setting`: labels exchanged between clips; each modality alone, or left out in training and at test, or at test "
-    "alone, where the full model answers with it masked.",
+    "alone, where the full model answers with it masked. ",
     controls=True,
 )
