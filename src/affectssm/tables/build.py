@@ -56,7 +56,7 @@ def build_table(
     write_text(out_dir / f"{table}.faults.csv", as_csv([asdict(fault) for fault in found], FAULT_COLUMNS))
     write_json(out_dir / f"{table}.provenance.json", {"rows": page.origins, "card": card})
     title = f"{page.title} (edition: {settings['edition']})"
-    markdown = as_markdown(title, page.intro, rows, page.keys, page.numbers, page.sections)
+    markdown = as_markdown(title, page.intro, rows, page.keys, page.numbers, page.sections, page.decimals)
     write_text(out_dir / f"{table}.md", markdown)
     page.draw(out_dir / f"{table}.png")
     write_text(csv_path, as_csv(rows, page.columns))

@@ -32,6 +32,8 @@ class Words:
         start: where the axis begins unless a number lies below.
         end: the last of marks at every tenth; None for marks as they come.
         chance: where a line stands, and what it says; None for none.
+        decimals: of the numbers beside the marks.
+        apart: whether every panel, of a measure of its own, has an axis as long as its numbers need.
     """
 
     measure: str = "CCC"
@@ -39,6 +41,8 @@ class Words:
     start: float = 0.0
     end: float | None = None
     chance: tuple[float, str] | None = None
+    decimals: int = 2
+    apart: bool = False
 
 
 CCC = Words()
@@ -92,9 +96,9 @@ def panels(
     """Draw the panels into a figure, or into a part of one that has more; see :func:`draw`."""
     axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     colours = _colours(rows)
-    limits = _limits(rows, list(metrics), words.start)
     for axis, (name, heading) in zip(axes, metrics.items(), strict=True):
-        _panel(axis, rows, name, colours, limits)
+        limits = _limits(rows, [name] if words.apart else list(metrics), words)
+        _panel(axis, rows, name, colours, limits, words.decimals)
         if words.chance is not None:
             axis.axvline(words.chance[0], color=CHANCE, linewidth=0.8)
         if words.end is not None:
@@ -125,15 +129,24 @@ def _colours(rows: Sequence[Row]) -> dict[str, str]:
     return {method: MEASURED[i % len(MEASURED)] for i, method in enumerate(methods)}
 
 
-def _limits(rows: Sequence[Row], names: Sequence[str], start: float) -> tuple[float, float]:
+def _limits(rows: Sequence[Row], names: Sequence[str], words: Words) -> tuple[float, float]:
     columns = [f"{name}{suffix}" for name in names for suffix in ("", "_low", "_high")]
     values = [float(row[column]) for row in rows for column in columns if row.get(column)]
-    low, high = min([start, *values]), max([0.8, *values])
+    if words.apart:
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        room = high - low or 0.1
+        return low - 0.08 * room, high + 0.35 * room
+    low, high = min([words.start, *values]), max([0.8, *values])
     return low - 0.05, high + 0.17
 
 
 def _panel(
-    axis: Axes, rows: Sequence[Row], name: str, colours: Mapping[str, str], limits: tuple[float, float]
+    axis: Axes,
+    rows: Sequence[Row],
+    name: str,
+    colours: Mapping[str, str],
+    limits: tuple[float, float],
+    decimals: int,
 ) -> None:
     axis.set_xlim(*limits)
     axis.grid(axis="x", color=GRID, linewidth=0.8)
@@ -148,10 +161,10 @@ def _panel(
             axis.axhspan(y - 0.5, y + 0.5, color=DEMO_SHADE, linewidth=0, zorder=0)
         if y and row["source"] != rows[y - 1]["source"]:
             axis.axhline(y - 0.5, color=INK, linewidth=1.0)
-        _point(axis, y, row, name, colours)
+        _point(axis, y, row, name, colours, decimals)
 
 
-def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str]) -> None:
+def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str], decimals: int) -> None:
     if not row.get(name):
         axis.text(
             sum(axis.get_xlim()) / 2,
@@ -182,7 +195,7 @@ def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str]) 
             axis.plot([low, right], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
         axis.plot(value, y, _marker(row), markersize=6, color=colour)
     axis.annotate(
-        f"{value:.2f}",
+        f"{value:.{decimals}f}",
         (right, y),
         xytext=(6, 0),
         textcoords="offset points",

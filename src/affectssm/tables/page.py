@@ -54,6 +54,7 @@ class Page:
         origins: where the measured rows come from, for the provenance file.
         draw: writes the figure.
         sections: what would not fit beside the numbers, in the Markdown.
+        decimals: of measured numbers in the Markdown.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Page:
     origins: Sequence[Mapping[str, Any]]
     draw: Callable[[Path], None]
     sections: Sequence[Section] = ()
+    decimals: int = 2
 
 
 def metric_columns(name: str) -> list[str]:

@@ -25,6 +25,7 @@ def as_markdown(
     keys: Sequence[str],
     metrics: Sequence[str],
     sections: Sequence[Section] = (),
+    decimals: int = 2,
 ) -> str:
     """A table with one column a metric (``0.52 ± 0.03 [0.41, 0.60]``) and numbered notes below it.
 
@@ -40,7 +41,7 @@ def as_markdown(
         mark = str(numbered.setdefault(note, len(numbered) + 1)) if note else ""
         shown = [row.get(key, "").partition(":")[0] for key in keys]
         units = [f"{row['n_units']}/{row['n_expected']}" if row.get("n_units") else "" for _ in over]
-        body.append([mark, *shown, *(cell_text(row, name) for name in metrics), *units])
+        body.append([mark, *shown, *(cell_text(row, name, decimals) for name in metrics), *units])
     lines = [f"# {title}", "", intro, "", *_aligned([header, *body])]
     for section in sections:
         lines += ["", f"## {section.title}", "", *_aligned([section.header, *section.lines])]
@@ -52,17 +53,21 @@ def as_markdown(
     return "\n".join(lines) + "\n"
 
 
-def cell_text(row: Row, name: str) -> str:
+def cell_text(row: Row, name: str, decimals: int = 2) -> str:
     """Value, sd over seeds and 95 % interval of one metric, as far as there; a dash for an empty cell."""
     if not row.get(name):
         return "–"
     if row.get("source") == "published":
         return row[name]
-    text = f"{float(row[name]):.2f}"
+
+    def printed(column: str) -> str:
+        return f"{float(row[column]):.{decimals}f}"
+
+    text = printed(name)
     if row.get(f"{name}_sd"):
-        text += f" ± {float(row[f'{name}_sd']):.2f}"
+        text += " ± " + printed(f"{name}_sd")
     if row.get(f"{name}_low"):
-        text += f" [{float(row[f'{name}_low']):.2f}, {float(row[f'{name}_high']):.2f}]"
+        text += f" [{printed(f'{name}_low')}, {printed(f'{name}_high')}]"
     return text
 
 

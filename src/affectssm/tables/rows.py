@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -91,3 +92,21 @@ def method_notes(unit: str, summaries: Sequence[Mapping[str, Any]]) -> list[str]
     """How the intervals among some numbers were made; nothing where there are none."""
     there = any(map(has_interval, summaries))
     return [f"95 % intervals: jackknife over {unit}s, Student's t"] if there else []
+
+
+def exchange_notes(values: Sequence[float], what: str, unit: str) -> list[str]:
+    """What an interval over units leaves out where runs learn exchanged labels; nothing of a single run.
+
+    Args:
+        values: of the runs.
+        what: they are.
+        unit: of the intervals.
+    """
+    if len(values) < 2:
+        return []
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    return [
+        f"every exchange leaves ties by chance, in either direction: over {len(values)} of them {what} is "
+        f"{number(statistics.mean(values))} with a standard error of {number(error)}, which an interval over {unit}s "
+        "lacks"
+    ]

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from answered_clips import Clip, clips_of, write_answers, write_index
 from scipy import stats
 
 from affectssm.errors import DataError
 from affectssm.families.clips.run_settings import EvaluationSettings
 from affectssm.families.clips.stages.evaluate import SCHEMA, evaluate
 from affectssm.store.parquet import read_parquet, read_parquet_card
+from tests.families.clips.answered_clips import Clip, clips_of, write_answers, write_index
 
 CLIPS = clips_of()
 TEST = [clip for clip in CLIPS if clip.split == "test"]

@@ -13,7 +13,7 @@ LABEL = "sentiment"
 
 
 def missing(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Iterator[str]:
-    """Yield labelled clips that have none of a source's kinds, and parts of a corpus with fewer clips than their owner's.
+    """Yield labelled clips that have none of a source's kinds, and how many the owner has beyond those that are there.
 
     A clip that lacks some of the kinds is answered from the others, and so is not missing.
 

@@ -12,7 +12,7 @@ from affectssm.tables.figure import draw
 from affectssm.tables.frame_measured import Scores
 from affectssm.tables.page import Inputs, Page, score_columns
 from affectssm.tables.provenance import origins
-from affectssm.tables.rows import number
+from affectssm.tables.rows import exchange_notes, number
 
 CELL = "fold0"
 COLUMNS = score_columns(
@@ -74,11 +74,6 @@ def _row(one: Scores, full: Scores, inputs: Inputs) -> dict[str, str]:
 
 def _by_chance(one: Scores) -> list[str]:
     """What the interval of exchanged labels leaves out: what was learnt of them differs from run to run."""
-    values = np.array(list(one.by_seed[CELL, "average"].values()))
-    if one.described["variant"] != "exchanged" or len(values) < 2:
+    if one.described["variant"] != "exchanged":
         return []
-    error = float(values.std(ddof=1) / np.sqrt(len(values)))
-    return [
-        f"every exchange leaves ties by chance, in either direction: over {len(values)} of them the average is "
-        f"{number(float(values.mean()))} with a standard error of {number(error)}, which an interval over videos lacks"
-    ]
+    return exchange_notes(list(one.by_seed[CELL, "average"].values()), "the average", "video")

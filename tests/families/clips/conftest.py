@@ -1,0 +1,3 @@
+from tests.pictures import pictures, rendered
+
+__all__ = ["pictures", "rendered"]
