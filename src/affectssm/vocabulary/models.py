@@ -15,6 +15,11 @@ SEGMENT_MODELS: dict[str, str] = {
     "lggnet": "affectssm.models.baselines.lggnet:LGGNet",
     "mambaformer": "affectssm.models.baselines.mambaformer:MambaFormer",
 }
+CLIP_MODELS: dict[str, str] = {
+    "tfn": "affectssm.families.clips.stages.models.tfn:TFN",
+    "lmf": "affectssm.families.clips.stages.models.lmf:LMF",
+    "mult": "affectssm.families.clips.stages.models.mult:MulT",
+}
 TITLES: dict[str, str] = {
     "da_mamba": "DA-Mamba",
     "dat": "DAT",
@@ -23,6 +28,9 @@ TITLES: dict[str, str] = {
     "tsception": "TSception",
     "lggnet": "LGGNet",
     "mambaformer": "MambaFormer",
+    "tfn": "TFN",
+    "lmf": "LMF",
+    "mult": "MulT",
 }
 SIZES: dict[str, tuple[str, ...]] = {
     "bimamba_tta": ("d_state", "inter_d_state"),

@@ -1,0 +1,1 @@
+"""Code that makes the files of clips; the code hash covers it."""

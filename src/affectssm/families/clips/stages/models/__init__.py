@@ -1,0 +1,1 @@
+"""Models that answer a clip's sentiment from text, audio and vision."""
