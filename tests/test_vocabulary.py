@@ -22,6 +22,7 @@ TARGETS = [
     *models.DIALOGUE_MODELS.values(),
     *models.VIDEO_MODELS.values(),
     *models.SEGMENT_MODELS.values(),
+    *models.CLIP_MODELS.values(),
     *methods.METHODS.values(),
     *tables.PAGES.values(),
     *(spec.target for spec in features.FEATURES.values()),
@@ -106,6 +107,7 @@ def test_the_settings_offer_what_there_is():
 
 
 def test_all_that_a_table_names_has_a_title():
-    assert set(models.TITLES) == {*models.DIALOGUE_MODELS, *models.VIDEO_MODELS, *models.SEGMENT_MODELS}
+    families = (models.DIALOGUE_MODELS, models.VIDEO_MODELS, models.SEGMENT_MODELS, models.CLIP_MODELS)
+    assert set(models.TITLES) == {name for own in families for name in own}
     assert set(models.SIZES) == set(models.SEGMENT_MODELS)
     assert set(methods.TITLES) == set(methods.METHODS)

@@ -27,6 +27,8 @@ def asked(dtype=torch.float32, discretisation="mamba"):
 def asked_coupled(coupling):
     signal, rates, projection = torch.ones(2, 1, 2, 3), -torch.ones(2, 2, 4), torch.ones(2, 1, 4, 3)
     mix = torch.eye(2) if coupling == "mix" else None
+    if coupling == "pairwise":
+        rates = rates.expand(2, 2, 2, 4)
     return coupled(
         signal, signal, rates, projection, projection, None, None, None, False, False, "mamba", coupling, mix
     )
@@ -39,6 +41,7 @@ def test_the_first_that_can_is_chosen():
     assert choose(asked(discretisation="zoh")).NAME == "reference"
     assert choose(asked_coupled("mean")).NAME == "numba"
     assert choose(asked_coupled("mix")).NAME == "numba"
+    assert choose(asked_coupled("pairwise")).NAME == "reference"
     assert choose(asked(), "auto").NAME == "numba"
 
 
@@ -55,6 +58,13 @@ def test_the_first_that_can_is_chosen():
 def test_a_forced_backend_that_cannot_run_says_why(name, what, reason):
     with pytest.raises(BackendError, match=reason):
         choose(asked(**what), name)
+
+
+@pytest.mark.parametrize("name", ["numba", "mamba_ssm", "triton"])
+def test_pairs_of_modalities_are_the_references_alone(monkeypatch, name):
+    monkeypatch.setattr(triton_backend, "interpreted", lambda: True)  # or it would refuse the device first
+    with pytest.raises(BackendError, match=rf"{name}. cannot run here: .*(coupling 'pairwise'|coupled scan)"):
+        choose(asked_coupled("pairwise"), name)
 
 
 def test_forcing_is_undone_and_can_be_nested():

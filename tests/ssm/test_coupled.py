@@ -12,19 +12,20 @@ import torch
 from affectssm.ssm.coupled import coupled_scan
 
 M, B, D, L, N = 3, 2, 4, 11, 5
-COUPLINGS = ("mean", "sum", "none", "mix")
+COUPLINGS = ("mean", "sum", "none", "mix", "pairwise")
 
 
-def arguments(length=L, seed=0, dtype=torch.float64):
+def arguments(length=L, seed=0, dtype=torch.float64, coupling="mean"):
     rng = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
         return torch.randn(*shape, generator=rng, dtype=torch.float64).to(dtype)
 
+    pairs = (M, M) if coupling == "pairwise" else (M,)
     return {
         "u": draw(M, B, D, length),
         "delta": draw(M, B, D, length).abs() * 0.3,
-        "A": -torch.rand(M, D, N, generator=rng, dtype=torch.float64).to(dtype) - 0.5,
+        "A": -torch.rand(*pairs, D, N, generator=rng, dtype=torch.float64).to(dtype) - 0.5,
         "B": draw(M, B, N, length),
         "C": draw(M, B, N, length),
         "D": draw(M, D),
@@ -44,30 +45,34 @@ def sequential(given, coupling, mix):
         "sum": np.ones((M, M)),
         "none": np.eye(M),
         "mix": None if mix is None else mix.numpy(),
+        "pairwise": np.full((M, M), 1 / M),
     }[coupling]
+    A = A if coupling == "pairwise" else np.broadcast_to(A, (M, *A.shape))  # from, to
     y = np.zeros_like(u)
     for b in range(u.shape[1]):
         for d in range(u.shape[2]):
             h = np.zeros((M, N))
             for t in range(u.shape[3]):
-                p = couple @ h
+                before = h.copy()
                 for m in range(M):
                     dt = delta[m, b, d, t]
-                    h[m] = np.exp(dt * A[m, d]) * p[m] + dt * into[m, b, :, t] * u[m, b, d, t]
+                    h[m] = dt * into[m, b, :, t] * u[m, b, d, t]
+                    for j in range(M):
+                        h[m] += np.exp(dt * A[j, m, d]) * couple[m, j] * before[j]
                     y[m, b, d, t] = h[m] @ out[m, b, :, t] + skip[m, d] * u[m, b, d, t]
     return y * z / (1 + np.exp(-z))
 
 
 @pytest.mark.parametrize("coupling", COUPLINGS)
 def test_equals_the_sequential_rule(coupling):
-    given, mix = arguments(), weights(coupling)
+    given, mix = arguments(coupling=coupling), weights(coupling)
     found = coupled_scan(**given, coupling=coupling, mix=mix)
     np.testing.assert_allclose(found, sequential(given, coupling, mix), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("coupling", COUPLINGS)
 def test_gradients(coupling):
-    given, mix = arguments(length=4), weights(coupling)
+    given, mix = arguments(length=4, coupling=coupling), weights(coupling)
     tensors = [t.requires_grad_() for t in (*given.values(), *([] if mix is None else [mix]))]
 
     def scan(*values):
@@ -75,6 +80,17 @@ def test_gradients(coupling):
         return coupled_scan(**named, coupling=coupling, mix=None if mix is None else values[-1])
 
     assert torch.autograd.gradcheck(scan, tensors)
+
+
+@pytest.mark.parametrize("discretisation", ["mamba", "zoh", "bilinear"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_pairs_of_equal_transitions_are_the_mean(discretisation, reverse):
+    given = arguments() | {"delta_softplus": True, "reverse": reverse, "discretisation": discretisation}
+    mean = coupled_scan(**given, return_last_state=True)
+    pairs = {"A": given["A"].expand(M, M, D, N)}
+    torch.testing.assert_close(
+        coupled_scan(**given | pairs, coupling="pairwise", return_last_state=True), mean
+    )
 
 
 def test_the_summed_state_follows_one_scan():
@@ -193,6 +209,8 @@ def test_reverse_is_the_scan_of_the_turned_signals():
         {"coupling": "mix"},
         {"mix": torch.eye(M)},
         {"A": torch.zeros(M, D)},
+        {"A": torch.zeros(M, M, D, N)},
+        {"coupling": "pairwise"},
         {"B": torch.zeros(M, B, N, L + 1)},
         {"delta": torch.zeros(M, B, D + 1, L)},
         {"coupling": "mix", "mix": torch.tensor([[1.0, 0, 0], [0.5, 0.4, 0], [0, 0, 1]])},

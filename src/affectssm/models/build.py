@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from affectssm.settings.base import Strict
-from affectssm.vocabulary.models import SEGMENT_MODELS
+from affectssm.vocabulary.models import CLIP_MODELS, SEGMENT_MODELS
 from affectssm.vocabulary.targets import load_from
 
 
@@ -35,6 +35,24 @@ def segment_model(
     """
     cls = load_from(SEGMENT_MODELS, name, "model")
     return cls(cls.Settings.model_validate(settings), channels, rate, samples, classes)
+
+
+def clip_model(
+    name: str, settings: Strict | Mapping[str, Any], dims: Mapping[str, int], outputs: int
+) -> nn.Module:
+    """Build a model of clips with fresh weights, drawn from torch's global generator (seed it before).
+
+    Args:
+        name: a key of CLIP_MODELS.
+        settings: the model's settings object, or its fields.
+        dims: columns of every modality, in the model's order.
+        outputs: 1 for a regression, else classes.
+
+    Raises:
+        ConfigError: for an unknown name, or no modality.
+    """
+    cls = load_from(CLIP_MODELS, name, "model")
+    return cls(cls.Settings.model_validate(settings), dims, outputs)
 
 
 def parameter_count(model: nn.Module) -> int:

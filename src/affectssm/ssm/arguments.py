@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 DISCRETISATIONS = ("mamba", "zoh", "bilinear")
-COUPLINGS = ("mean", "sum", "none", "mix")
+COUPLINGS = ("mean", "sum", "none", "mix", "pairwise")
 
 
 class Missing(str):
@@ -52,7 +52,7 @@ class Coupled:
 
     u: Tensor  # (M, B, D, L)
     delta: Tensor  # (M, B, D, L)
-    A: Tensor  # (M, D, N)
+    A: Tensor  # (M, D, N); pairwise: (M, M, D, N), from the first axis to the second
     B: Tensor  # (M, B, N, L)
     C: Tensor  # (M, B, N, L)
     D: Tensor | None  # (M, D)
@@ -168,11 +168,12 @@ def coupled(
     _one_of("coupling", coupling, COUPLINGS)
     _rank("u", u, 4)
     modalities, batch, channels, length = u.shape
-    _rank("A", A, 3)
-    states = A.shape[2]
+    pairs = (modalities,) * (1 + (coupling == "pairwise"))
+    _rank("A", A, len(pairs) + 2)
+    states = A.shape[-1]
     _some(M=modalities, D=channels, L=length, N=states)
     _shape("delta", delta, tuple(u.shape))
-    _shape("A", A, (modalities, channels, states))
+    _shape("A", A, (*pairs, channels, states))
     for name, projection in (("B", B), ("C", C)):
         _shape(name, projection, (modalities, batch, states, length))
     for name, optional, shape in (

@@ -12,8 +12,15 @@ and p is what the coupling makes of the previous states of all modalities:
     none   h^m                   M scans side by side
     mix    sum_j W_mj h^j        learned weights, every row non-negative with sum one (a softmax)
 
-With ``mean`` and ``sum`` p is the same for every modality, so one summed state is all that is carried; with ``mix`` and
-``none`` one a modality. The weights of ``mix`` are checked on CPUs alone: a GPU would have to be waited for.
+``pairwise`` has a transition for every pair of modalities (eq. 5), all with the step size of the one that they lead to:
+
+    h^m_t = (1/M) sum_j exp(delta^m_t A^(j,m)) h^j_(t-1) + delta^m_t B^m_t u^m_t
+
+Eq. 5 has the sum; it is divided by M, so that it is stable as ``mean`` is, and equals it where A^(j,m) is A^m for every
+j. The reference alone computes it, and keeps M^2 transitions a step for the gradients.
+
+With ``mean`` and ``sum`` p is the same for every modality, so one summed state is all that is carried; with the
+others one a modality. The weights of ``mix`` are checked on CPUs alone: a GPU would have to be waited for.
 """
 
 from __future__ import annotations
@@ -46,12 +53,13 @@ def coupled_scan(
     Args:
         u: inputs (M, B, D, L).
         delta: step sizes (M, B, D, L), before ``delta_bias`` and ``delta_softplus``.
-        A: decay rates (M, D, N); B, C: input and output projections (M, B, N, L).
+        A: decay rates (M, D, N); for ``pairwise`` (M, M, D, N), A[j, m] of the way from modality j to modality m.
+        B, C: input and output projections (M, B, N, L).
         D: skip (M, D).
         z: gate (M, B, D, L), the output is multiplied by silu(z).
         delta_bias: (M, D).
         return_last_state: also return the states after the last step taken, (M, B, D, N).
-        coupling: ``mean``, ``sum``, ``none`` or ``mix``.
+        coupling: ``mean``, ``sum``, ``none``, ``mix`` or ``pairwise``.
         mix: the weights W (M, M) of the coupling of this name.
         reverse: run from step L-1 to step 0.
         discretisation, backend: as in ``selective_scan``.

@@ -32,6 +32,16 @@ class MixerState(NamedTuple):
     h: Tensor  # (B, E, N)
 
 
+class ScanInputs(NamedTuple):
+    """What a mixer makes of its input before the scan; delta is before bias and softplus."""
+
+    u: Tensor  # (B, L, K, E)
+    delta: Tensor  # (B, L, K, E)
+    B: Tensor  # (B, L, K, N)
+    C: Tensor  # (B, L, K, N)
+    z: Tensor  # (B, L, E), the gate's
+
+
 class BiMamba(nn.Module):
     """Mamba mixer over (B, L, d), without norm and without residual.
 
@@ -82,13 +92,11 @@ class BiMamba(nn.Module):
             mask: (B, L), True where a frame counts. A masked frame is invisible to the others: its input is zero
                 and its step size is zero, so the state passes through unchanged. Its own output is zero.
         """
-        inner, z = self._enter(x, mask)  # (B, L, E) each
-        u = F.silu(depthwise(inner, self.conv_weight, self.conv_bias))  # (B, L, K, E)
-        delta, b, c = self._select(u, mask)
+        u, delta, b, c, z = self.inputs(x, mask)
         y = selective_scan(
             u.flatten(2).transpose(1, 2),
             delta.flatten(2).transpose(1, 2),
-            self._rates().flatten(0, 1),
+            self.rates().flatten(0, 1),
             b.movedim(1, 3),
             c.movedim(1, 3),
             self.D.flatten(),
@@ -102,6 +110,12 @@ class BiMamba(nn.Module):
         if self.bidirectional:
             y = y.unflatten(2, self.D.shape).mean(2) * F.silu(z)
         return self.out_proj(y)
+
+    def inputs(self, x: Tensor, mask: Tensor | None = None) -> ScanInputs:
+        """What ``forward`` scans; arguments as there."""
+        inner, z = self._enter(x, mask)  # (B, L, E) each
+        u = F.silu(depthwise(inner, self.conv_weight, self.conv_bias))  # (B, L, K, E)
+        return ScanInputs(u, *self._select(u, mask), z)
 
     def initial_state(self, batch: int) -> MixerState:
         """The state before the first frame: float32, float64 for a float64 mixer.
@@ -138,7 +152,7 @@ class BiMamba(nn.Module):
         u = F.silu((window * self.conv_weight[:, 0]).sum(1) + self.conv_bias[0]).to(inner)  # (B, E)
         delta, b, c = (t[:, 0, 0].to(state.h) for t in self._select(u[:, None, None], mask))
         delta = F.softplus(delta + self.dt_bias[0]).unsqueeze(-1)  # (B, E, 1)
-        h = torch.exp(delta * self._rates()[0]) * state.h + delta * b.unsqueeze(1) * u.unsqueeze(-1)
+        h = torch.exp(delta * self.rates()[0]) * state.h + delta * b.unsqueeze(1) * u.unsqueeze(-1)
         y = (h * c.unsqueeze(1)).sum(-1) + self.D[0] * u
         y = (y * F.silu(z[:, 0])).to(inner)
         return self.out_proj(y), MixerState(window[:, 1:], h)
@@ -162,7 +176,7 @@ class BiMamba(nn.Module):
             weight = F.pad(weight, (0, 1), value=NO_STEP)
         return _project(rank, weight), b, c
 
-    def _rates(self) -> Tensor:
+    def rates(self) -> Tensor:
         """A (K, E, N) in the state's number format."""
         return -torch.exp(self.A_log.to(state_dtype(self.A_log)))
 

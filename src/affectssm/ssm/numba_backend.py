@@ -18,12 +18,14 @@ NAME = "numba"
 
 
 def why_not(asked: Selective | Coupled) -> str | None:
-    """CPU tensors, discretisation ``mamba``, not float64."""
+    """CPU tensors, discretisation ``mamba``, no coupling ``pairwise``, not float64."""
     elsewhere = {t.device.type for t in asked.tensors} - {"cpu"}
     if elsewhere:
         return f"the tensors lie on {elsewhere.pop()}, numba runs on CPUs"
     if asked.discretisation != "mamba":
         return f"numba has no discretisation {asked.discretisation!r}"
+    if isinstance(asked, Coupled) and asked.coupling == "pairwise":
+        return "numba has no coupling 'pairwise', which the reference alone computes"
     if asked.u.dtype == torch.float64:
         return "numba keeps float32 states, float64 inputs want the reference"
     if trouble := trouble_with("numba"):

@@ -32,13 +32,17 @@ def coupled(asked: Coupled) -> tuple[Tensor, Tensor]:
     dtype = state_dtype(asked.u)
     bias = None if asked.delta_bias is None else asked.delta_bias[:, None, :, None]
     u, step = asked.u.to(dtype), _step(asked.delta, bias, asked.delta_softplus, dtype)
-    A = asked.A.to(dtype)[:, None]  # (M, 1, D, N)
+    A = asked.A.to(dtype).unsqueeze(-3)  # (M, 1, D, N), or (M, M, 1, D, N)
     into, out = (t.to(dtype) for t in (asked.B, asked.C))
     h = u.new_zeros(*u.shape[:3], A.shape[-1])
     ys: list[Tensor] = []
     for t, (x, dt, b, c) in enumerate(_steps(asked.reverse, u, step, into, out)):
         decay, gain = discretise(dt[..., None], A, asked.discretisation)
-        h = decay * _couple(h, asked, dtype) + gain * b[:, :, None] * x[..., None]
+        if asked.coupling == "pairwise":
+            kept, gain = _from_each(h, decay, gain)
+        else:
+            kept = decay * _couple(h, asked, dtype)
+        h = kept + gain * b[:, :, None] * x[..., None]
         if asked.coupling == "sum" and not torch.isfinite(h).all():
             raise ScanOverflowError(t, u.shape[-1])
         ys.append((h * c[:, :, None]).sum(-1))
@@ -55,6 +59,13 @@ def _couple(h: Tensor, asked: Coupled, dtype: torch.dtype) -> Tensor:
         return h
     pooled = h.sum(0, keepdim=True)
     return pooled / len(h) if asked.coupling == "mean" else pooled
+
+
+def _from_each(h: Tensor, decay: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean of all states, each through its transition (M from, M to, B, D, N); the gain of the own rates."""
+    if gain.dim() == decay.dim():  # it has rates in it, for every pair
+        gain = gain.diagonal(dim1=0, dim2=1).movedim(-1, 0)
+    return (decay * h[:, None]).mean(0), gain
 
 
 def _one_group(asked: Selective, g: int) -> tuple[Tensor, Tensor]:

@@ -26,12 +26,14 @@ DIRECTIONS = 31  # groups whose directions may differ: a bit each
 
 
 def why_not(asked: Selective | Coupled) -> str | None:
-    """CUDA tensors (or the interpreter), discretisation ``mamba``, not float64, and sizes that the kernels address."""
+    """CUDA tensors (or the interpreter), ``mamba`` steps, no coupling ``pairwise``, not float64, sizes to address."""
     elsewhere = {t.device.type for t in asked.tensors} - {"cuda"}
     if elsewhere and not interpreted():
         return f"the tensors lie on {elsewhere.pop()}, triton runs on CUDA"
     if asked.discretisation != "mamba":
         return f"triton has no discretisation {asked.discretisation!r}"
+    if isinstance(asked, Coupled) and asked.coupling == "pairwise":
+        return "triton has no coupling 'pairwise', which the reference alone computes"
     if torch.float64 in {t.dtype for t in asked.tensors}:
         return "triton keeps float32 states, float64 inputs want the reference"
     return _too_much(asked) or _missing(interpreted())

@@ -1,5 +1,7 @@
 """The models, by the name they have in the configuration: ``module:Class``."""
 
+_CLIPS = "affectssm.families.clips.stages.models"
+
 DIALOGUE_MODELS: dict[str, str] = {
     "da_mamba": "affectssm.families.dialogue.stages.models.da_mamba:DAMamba",
     "dat": "affectssm.families.dialogue.stages.models.dat:DAT",
@@ -16,10 +18,16 @@ SEGMENT_MODELS: dict[str, str] = {
     "mambaformer": "affectssm.models.baselines.mambaformer:MambaFormer",
 }
 CLIP_MODELS: dict[str, str] = {
-    "tfn": "affectssm.families.clips.stages.models.tfn:TFN",
-    "lmf": "affectssm.families.clips.stages.models.lmf:LMF",
-    "mult": "affectssm.families.clips.stages.models.mult:MulT",
+    "coupled_mamba": f"{_CLIPS}.coupled_mamba:CoupledMamba",
+    "average_fusion": f"{_CLIPS}.fusions:AverageFusion",
+    "concat_fusion": f"{_CLIPS}.fusions:ConcatFusion",
+    "mamba_fusion": f"{_CLIPS}.fusions:MambaFusion",
+    "attention_fusion": f"{_CLIPS}.fusions:AttentionFusion",
+    "tfn": f"{_CLIPS}.tfn:TFN",
+    "lmf": f"{_CLIPS}.lmf:LMF",
+    "mult": f"{_CLIPS}.mult:MulT",
 }
+"""Those with one answer a clip."""
 TITLES: dict[str, str] = {
     "da_mamba": "DA-Mamba",
     "dat": "DAT",
@@ -28,6 +36,11 @@ TITLES: dict[str, str] = {
     "tsception": "TSception",
     "lggnet": "LGGNet",
     "mambaformer": "MambaFormer",
+    "coupled_mamba": "Coupled Mamba",
+    "average_fusion": "Average fusion",
+    "concat_fusion": "Concat fusion",
+    "mamba_fusion": "Mamba fusion",
+    "attention_fusion": "Cross-attention",
     "tfn": "TFN",
     "lmf": "LMF",
     "mult": "MulT",

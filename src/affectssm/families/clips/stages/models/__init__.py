@@ -1,1 +1,1 @@
-"""Models that answer a clip's sentiment from text, audio and vision."""
+"""Models that answer one sentiment a clip from the steps of its modalities."""

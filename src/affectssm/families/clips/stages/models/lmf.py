@@ -7,7 +7,7 @@ are a sum of R products of a vector a modality, so that the tensor is never made
 
 with a weight w_r a product, as in the released code. There are no layers after it.
 
-B clips, L steps, D_m columns of a modality, K answers.
+Letters as in :mod:`affectssm.families.clips.stages.models.blocks`.
 """
 
 from __future__ import annotations
@@ -17,34 +17,28 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from affectssm.families.clips.stages.models.blocks import ClipModel
 from affectssm.families.clips.stages.models.factors import Factors
 from affectssm.settings.clip_baselines import LMFSettings
 
 
-class LMF(nn.Module):
-    """The model: see ``forward``.
-
-    Args:
-        settings: rank and sizes.
-        dims: modality -> its columns; any of text, audio and vision.
-        outputs: K.
-    """
+class LMF(ClipModel):
+    """The model."""
 
     Settings = LMFSettings
 
-    def __init__(self, settings: LMFSettings, dims: Mapping[str, int], outputs: int) -> None:
-        super().__init__()
+    def build(self, settings: LMFSettings, dims: Mapping[str, int], outputs: int) -> None:
         self.factors = Factors(settings, dims)
         rank = settings.rank
-        self.weights = nn.ParameterDict({
-            name: nn.Parameter(nn.init.xavier_normal_(torch.empty(rank, width, outputs)))
-            for name, width in self.factors.widths.items()
-        })  # fmt: skip
+        self.weights = nn.ParameterList(
+            nn.init.xavier_normal_(torch.empty(rank, width, outputs)) for width in self.factors.widths
+        )
         self.mix = nn.Parameter(nn.init.xavier_normal_(torch.empty(1, rank)))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
-        """Values (B, L, D_m) and masks (B, L), True where a step counts, to (B, K)."""
-        found = self.factors(values, mask)
-        seen = torch.stack([z @ self.weights[name] for name, z in found.items()])  # (M, R, B, K)
+    def answer(self, xs: list[Tensor], masks: list[Tensor]) -> Tensor:
+        found = self.factors(xs, masks)
+        seen = torch.stack(
+            [z @ weight for z, weight in zip(found, self.weights, strict=True)]
+        )  # (M, R, B, K)
         return torch.einsum("r,rbk->bk", self.mix[0], seen.prod(0)) + self.bias

@@ -11,22 +11,22 @@ Norms come before attention and before the feed-forward layer (4 d, ReLU), and o
 straight to the Transformer over itself. Steps that do not count are attended to by none; where there is nothing to
 attend to, nothing is added.
 
-B clips, L steps, D_m columns of a modality, d columns inside, K answers.
+Letters as in :mod:`affectssm.families.clips.stages.models.blocks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affectssm.families.clips.stages.models.masked import cleaned, last_of
+from affectssm.families.clips.stages.models.blocks import ClipModel
+from affectssm.families.clips.stages.models.factors import TEXT, last_of
 from affectssm.models.attention import clock_code
 from affectssm.settings.clip_baselines import MulTSettings
-
-TEXT = "text"
 
 
 class Layer(nn.Module):
@@ -83,56 +83,45 @@ def _placed(x: Tensor) -> Tensor:
     return x.shape[2] ** 0.5 * x + clock_code(x.shape[1], x.shape[2], x)
 
 
-class MulT(nn.Module):
-    """The model: see ``forward``.
-
-    Args:
-        settings: sizes.
-        dims: modality -> its columns; any of text, audio and vision.
-        outputs: K.
-    """
+class MulT(ClipModel):
+    """The model."""
 
     Settings = MulTSettings
 
-    def __init__(self, settings: MulTSettings, dims: Mapping[str, int], outputs: int) -> None:
-        super().__init__()
-        d, width = settings.d_model, settings.d_model * max(1, len(dims) - 1)
-        given = settings.model_dump()
-        drops = {name: settings.attention_dropout if name == TEXT else 0.0 for name in dims}
-        self.others = {name: [other for other in dims if other != name] for name in dims}
-        self.text_dropout = nn.Dropout(settings.text_dropout)
-        self.project = nn.ModuleDict({
-            name: nn.Conv1d(dim, d, given[f"{name}_kernel"], padding="same", bias=False)
+    def build(self, settings: MulTSettings, dims: Mapping[str, int], outputs: int) -> None:
+        d, given, count = settings.d_model, settings.model_dump(), len(dims)
+        drops = [settings.attention_dropout if name == TEXT else 0.0 for name in dims]
+        self.others = [[other for other in range(count) if other != own] for own in range(count)]
+        self.drop = nn.ModuleList(nn.Dropout(settings.text_dropout * (name == TEXT)) for name in dims)
+        self.project = nn.ModuleList(
+            nn.Conv1d(dim, d, given[f"{name}_kernel"], padding="same", bias=False)
             for name, dim in dims.items()
-        })  # fmt: skip
-        self.cross = nn.ModuleDict({
-            f"{name}_{other}": Transformer(d, settings, drops[other])
-            for name, others in self.others.items()
-            for other in others
-        })  # fmt: skip
-        self.itself = nn.ModuleDict({name: Transformer(width, settings, drops[name]) for name in dims})
-        all_of = width * len(dims)
+        )
+        self.cross = nn.ModuleList(
+            nn.ModuleList(Transformer(d, settings, drops[other]) for other in others)
+            for others in self.others
+        )
+        width = d * max(1, count - 1)
+        self.itself = nn.ModuleList(Transformer(width, settings, drop) for drop in drops)
         self.added = nn.Sequential(
-            nn.Linear(all_of, all_of), nn.ReLU(), nn.Dropout(settings.output_dropout), nn.Linear(all_of, all_of)
-        )  # fmt: skip
-        self.head = nn.Linear(all_of, outputs)
+            nn.Linear(count * width, count * width),
+            nn.ReLU(),
+            nn.Dropout(settings.output_dropout),
+            nn.Linear(count * width, count * width),
+        )
+        self.head = nn.Linear(count * width, outputs)
 
-    def forward(self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
-        """Values (B, L, D_m) and masks (B, L), True where a step counts, to (B, K)."""
-        first = {}
-        for name, project in self.project.items():
-            x = cleaned(values[name], mask[name])
-            first[name] = project((self.text_dropout(x) if name == TEXT else x).transpose(1, 2)).transpose(
-                1, 2
-            )
-        last = torch.cat([self._last(name, first, mask) for name in first], dim=1)
+    def answer(self, xs: list[Tensor], masks: list[Tensor]) -> Tensor:
+        first = [
+            project(drop(x).transpose(1, 2)).transpose(1, 2)
+            for project, drop, x in zip(self.project, self.drop, xs, strict=True)
+        ]
+        last = torch.cat([self._last(own, first, masks) for own in range(len(first))], dim=1)
         return self.head(last + self.added(last))
 
-    def _last(self, name: str, first: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
+    def _last(self, own: int, first: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
         """The last step of a modality that has attended to the others and to itself, (B, width)."""
-        attended = [
-            self.cross[f"{name}_{other}"](first[name], first[other], mask[other])
-            for other in self.others[name]
-        ]
-        x = torch.cat(attended, dim=2) if attended else first[name]
-        return last_of(self.itself[name](x, None, mask[name]), mask[name])
+        each = zip(cast(nn.ModuleList, self.cross[own]), self.others[own], strict=True)
+        attended = [cross(first[own], first[other], masks[other]) for cross, other in each]
+        x = torch.cat(attended, dim=2) if attended else first[own]
+        return last_of(self.itself[own](x, None, masks[own]), masks[own])

@@ -4,7 +4,7 @@ Written from the paper, in the sizes of MMSA. The outer product of [1; z] of all
 their products; two layers follow. The answer of a regression is not squeezed into the labels' range, as the paper's is
 by a sigmoid: corpora differ in it.
 
-B clips, L steps, D_m columns of a modality, K answers.
+Letters as in :mod:`affectssm.families.clips.stages.models.blocks`.
 """
 
 from __future__ import annotations
@@ -14,35 +14,28 @@ from math import prod
 
 from torch import Tensor, nn
 
+from affectssm.families.clips.stages.models.blocks import ClipModel
 from affectssm.families.clips.stages.models.factors import Factors
 from affectssm.settings.clip_baselines import TFNSettings
 
 
-class TFN(nn.Module):
-    """The model: see ``forward``.
-
-    Args:
-        settings: sizes.
-        dims: modality -> its columns; any of text, audio and vision.
-        outputs: K.
-    """
+class TFN(ClipModel):
+    """The model."""
 
     Settings = TFNSettings
 
-    def __init__(self, settings: TFNSettings, dims: Mapping[str, int], outputs: int) -> None:
-        super().__init__()
+    def build(self, settings: TFNSettings, dims: Mapping[str, int], outputs: int) -> None:
         self.factors = Factors(settings, dims)
         hidden = settings.fusion_hidden
         self.head = nn.Sequential(
             nn.Dropout(settings.fusion_dropout),
-            nn.Linear(prod(self.factors.widths.values()), hidden), nn.ReLU(),
+            nn.Linear(prod(self.factors.widths), hidden), nn.ReLU(),
             nn.Linear(hidden, hidden), nn.ReLU(),
             nn.Linear(hidden, outputs),
         )  # fmt: skip
 
-    def forward(self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
-        """Values (B, L, D_m) and masks (B, L), True where a step counts, to (B, K)."""
-        return self.head(outer(self.factors(values, mask).values()))
+    def answer(self, xs: list[Tensor], masks: list[Tensor]) -> Tensor:
+        return self.head(outer(self.factors(xs, masks)))
 
 
 def outer(factors: Iterable[Tensor]) -> Tensor:

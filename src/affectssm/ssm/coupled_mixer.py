@@ -1,0 +1,94 @@
+"""Mamba mixers of several modalities, a scan's states coupled (Coupled Mamba, Li et al. 2024, algorithm 1).
+
+Letters as in :mod:`affectssm.ssm.mamba`, and M modalities. Every modality has a mixer of its own (projections,
+convolution, rates); what they share is the scan (:mod:`affectssm.ssm.coupled`).
+
+A masked step of a modality has a step size of zero: no input enters, and its transition is one. Without coupling its
+state is carried unchanged; with coupling it becomes what the coupling makes of all states, so a modality that is not
+there hands on what the others remember and adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from affectssm.ssm.coupled import coupled_scan
+from affectssm.ssm.mamba import Mamba
+
+
+class CoupledMixer(nn.Module):
+    """Coupled mixers over M times (B, L, d), without norms and without residuals.
+
+    ``mix`` starts as ``mean``, with equal weights; ``pairwise`` too, with equal rates for every way into a modality.
+
+    Args:
+        modalities: M.
+        d_model, d_state, d_conv, expand, dt_rank: as of ``Mamba``, the same for every modality.
+        coupling: as of ``coupled_scan``.
+    """
+
+    def __init__(
+        self,
+        modalities: int,
+        d_model: int,
+        d_state: int = 16,
+        d_conv: int = 4,
+        expand: int = 2,
+        dt_rank: int | None = None,
+        coupling: str = "mean",
+    ) -> None:
+        super().__init__()
+        self.coupling = coupling
+        self.mixers = nn.ModuleList(
+            Mamba(d_model, d_state, d_conv, expand, dt_rank) for _ in range(modalities)
+        )
+        self.mix: nn.Parameter | None = None  # logits
+        if coupling == "mix":
+            self.mix = nn.Parameter(torch.zeros(modalities, modalities))
+        if coupling == "pairwise":  # rates of the ways from every modality, in place of one direction's
+            for mixer in self._each():
+                mixer.A_log = nn.Parameter(mixer.A_log.detach().repeat(modalities, 1, 1))
+
+    def forward(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> list[Tensor]:
+        """Mix over time and modalities.
+
+        Args:
+            xs: M times (B, L, d).
+            masks: M times (B, L), True where a step counts, or None. What stands at a masked step reaches no answer;
+                its own output is zero.
+
+        Returns:
+            M times (B, L, d).
+
+        Raises:
+            ScanOverflowError: with coupling ``sum``.
+        """
+        mixers = self._each()
+        found = [mixer.inputs(x, mask) for mixer, x, mask in zip(mixers, xs, masks, strict=True)]
+        # (M, B, L, .) in memory, seen with time last
+        u, delta, b, c = (
+            torch.stack([part[i] for part in found]).squeeze(3).transpose(2, 3) for i in range(4)
+        )
+        rates = torch.stack([mixer.rates() for mixer in mixers], dim=1)  # (from, to, E, N), or (1, M, E, N)
+        y = coupled_scan(
+            u,
+            delta,
+            rates if self.coupling == "pairwise" else rates.squeeze(0),
+            b,
+            c,
+            torch.cat([mixer.D for mixer in mixers]),
+            torch.stack([part.z for part in found]).transpose(2, 3),
+            torch.cat([mixer.dt_bias for mixer in mixers]),
+            delta_softplus=True,
+            coupling=self.coupling,
+            mix=None if self.mix is None else self.mix.softmax(dim=1),
+        )
+        each = cast(Tensor, y).transpose(2, 3).unbind(0)
+        return [mixer.out_proj(one) for mixer, one in zip(mixers, each, strict=True)]
+
+    def _each(self) -> list[Mamba]:
+        return [cast(Mamba, mixer) for mixer in self.mixers]
