@@ -53,6 +53,7 @@ def serve(answer: Callable[[Mapping[str, Any]], None]) -> None:
     asker = os.getppid()
     # Imports numba where that works. Not its kernels: their team of threads would not survive a fork.
     trouble_with("numba")
+    gc.freeze()  # a step that collects garbage need not look at, and so copy, what it shares with this process
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -10,4 +10,5 @@ PAGES: dict[str, str] = {
     "bimtta_accuracy": "affectssm.families.biosignals.stages.tables.accuracy:page",
     "bimtta_missing": "affectssm.families.biosignals.stages.tables.missing:page",
     "bimtta_controls": "affectssm.families.biosignals.stages.tables.controls:page",
+    "coupled_efficiency": "affectssm.families.clips.stages.tables.coupled_efficiency:page",
 }
