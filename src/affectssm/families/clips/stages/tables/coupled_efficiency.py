@@ -11,7 +11,7 @@ from typing import Any
 
 from affectssm.errors import DataError
 from affectssm.families.clips.stages.tables.figure_efficiency import draw
-from affectssm.tables.page import Inputs, Page
+from affectssm.tables.page import Inputs, Page, Section
 from affectssm.tables.published import published_rows
 from affectssm.tables.standing import EDITION
 
@@ -45,7 +45,7 @@ INTRO = (
     "thread, whatever its neighbours do. `length` in steps, `batch` in clips, `parameters_m` in millions. `saved`: how "
     "much less Coupled Mamba takes, in percent; below zero, more. `growth`: the exponent p of value ~ length^p, a line "
     "through the logarithms over the lengths in the note; linear growth has 1, quadratic 2, less where weights and "
-    "libraries, which do not grow, are a part. An empty cell did not fit, see its note. "
+    "libraries, which do not grow, are a part. An empty cell did not fit, see its note."
 )
 
 
@@ -59,23 +59,24 @@ def page(inputs: Inputs) -> Page:
         raise DataError(inputs.where, f"{len(inputs.files)} measurements", "one", "run affectssm measure")
     found = json.loads(inputs.files[0].read_text(encoding="utf-8"))
     claims = published_rows("coupled_efficiency", {"source": "published", "device": "NVIDIA V100 32 GB"})
-    rows, verdicts = measured_rows(found["rows"], claims, inputs.settings["scale"])
+    rows = measured_rows(found["rows"], claims, inputs.settings["scale"])
     return Page(
         title=TITLE,
-        intro=INTRO + " ".join(verdicts),
+        intro=INTRO,
         columns=COLUMNS,
         keys=COLUMNS[1:-1],
         numbers=(),
         rows=[*claims, *rows],
         origins=[{"measurement": found["card"]}],
         draw=partial(draw, TITLE, rows, QUANTITIES),
+        sections=[_claims([row for row in rows if row["row"] == "saved"])],
     )
 
 
 def measured_rows(
     found: Sequence[Mapping[str, Any]], claims: Sequence[Mapping[str, str]], scale: str
-) -> tuple[list[dict[str, str]], list[str]]:
-    """The rows of a measurement, and in sentences whether the claims were met.
+) -> list[dict[str, str]]:
+    """The rows of a measurement.
 
     Args:
         found: of efficiency.measure.
@@ -83,14 +84,11 @@ def measured_rows(
         scale: of the configuration.
     """
     values = {(row["model"], row["length"]): _values(row) for row in found}
-    shared = {"source": "measured", "data": "synthetic", "scale": scale}
-    rows = [{**shared, **_row(row, values[row["model"], row["length"]], scale)} for row in found]
-    device = found[0]["device"] if found else ""
-    shared["device"] = device
-    saved = list(_saved(values, _claimed(claims)))
-    rows += [{**shared, **row} for row in saved]
-    rows += [{**shared, **_growth(values, name)} for name in dict.fromkeys(row["model"] for row in found)]
-    return rows, list(_verdicts(saved, device, scale))
+    rows = [_row(row, values[row["model"], row["length"]], scale) for row in found]
+    rows += _saved(values, _claimed(claims))
+    rows += [_growth(values, name) for name in dict.fromkeys(row["model"] for row in found)]
+    shared = {"source": "measured", "data": "synthetic", "device": found[0]["device"], "scale": scale}
+    return [{**shared, **row} for row in rows]
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, float]:
@@ -111,7 +109,6 @@ def _row(row: Mapping[str, Any], values: Mapping[str, float], scale: str) -> dic
     return {
         "row": "measured",
         "method": METHODS[row["model"]],
-        "device": row["device"],
         "d_model": str(row["d_model"]),
         "batch": str(row["batch"]),
         "length": str(row["length"]),
@@ -166,26 +163,26 @@ def _met(saved: Mapping[str, float], claimed: Mapping[str, float], length: int) 
     return "; ".join(f"{QUANTITIES[one]} ({claimed[one]:g} %) {word}" for one, word in said)
 
 
-def _verdicts(saved: Sequence[Mapping[str, str]], device: str, scale: str) -> Iterator[str]:
-    """Sentences about the length of the claims."""
-    there = [row for row in saved if row["length"] == str(CLAIMED_AT)]
-    if not there:
-        yield f"Length {CLAIMED_AT}, of which the paper's claims are, was not measured."
-    for row in there:
-        parts = [
-            f"{row[f'saved_{one}']} % less {words}"
-            for one, words in QUANTITIES.items()
-            if f"saved_{one}" in row
+def _claims(saved: Sequence[Mapping[str, str]]) -> Section:
+    """What became of the claims at their length."""
+    lines = [
+        [
+            row["against"],
+            *(row.get(f"saved_{one}") or "-" for one in QUANTITIES),
+            row["met"] or "not to be told",
         ]
-        yield (
-            f"{device}, {scale} scale, length {CLAIMED_AT}, against {row['against']}: "
-            f"{', '.join(parts) or 'nothing to compare'}. Claims met: {row['met'] or 'not to be told'}."
-        )
+        for row in saved
+        if row["length"] == str(CLAIMED_AT)
+    ]
+    header = ["against", *(f"% less {words}" for words in QUANTITIES.values()), "claims met"]
+    nothing = [["not measured", *("-" for _ in QUANTITIES), "not to be told"]]
+    return Section(f"The paper's claims, at length {CLAIMED_AT}", header, lines or nothing)
 
 
 def _growth(values: Values, method: str) -> dict[str, str]:
     """The exponents of a method, and over which lengths."""
-    row, over = {"row": "growth", "method": METHODS[method]}, {}
+    row = {"row": "growth", "method": METHODS[method]}
+    over: dict[str, list[str]] = {}
     for quantity, words in QUANTITIES.items():
         own = ((length, at.get(quantity)) for (name, length), at in values.items() if name == method)
         points = {length: value for length, value in own if value}
