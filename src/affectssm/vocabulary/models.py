@@ -23,6 +23,9 @@ CLIP_MODELS: dict[str, str] = {
     "concat_fusion": f"{_CLIPS}.fusions:ConcatFusion",
     "mamba_fusion": f"{_CLIPS}.fusions:MambaFusion",
     "attention_fusion": f"{_CLIPS}.fusions:AttentionFusion",
+    "tfn": f"{_CLIPS}.tfn:TFN",
+    "lmf": f"{_CLIPS}.lmf:LMF",
+    "mult": f"{_CLIPS}.mult:MulT",
 }
 """Those with one answer a clip."""
 TITLES: dict[str, str] = {
@@ -38,6 +41,9 @@ TITLES: dict[str, str] = {
     "concat_fusion": "Concat fusion",
     "mamba_fusion": "Mamba fusion",
     "attention_fusion": "Cross-attention",
+    "tfn": "TFN",
+    "lmf": "LMF",
+    "mult": "MulT",
 }
 SIZES: dict[str, tuple[str, ...]] = {
     "bimamba_tta": ("d_state", "inter_d_state"),

@@ -16,6 +16,7 @@ from affectssm.vocabulary.models import CLIP_MODELS, DIALOGUE_MODELS, FRAME_MODE
 from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import named
 
+_CLIPS = "affectssm.families.clips.stages"
 _DIALOGUE = "affectssm.families.dialogue.stages"
 _VIDEO = "affectssm.families.video.stages"
 FINE_TUNING = f"{_DIALOGUE}.fine_tune:fine_tune"
@@ -74,6 +75,12 @@ def memory_modules(models: Iterable[str]) -> tuple[str, ...]:
     """Of what a training step of some models is measured to take."""
     found = (named(DIALOGUE_MODELS, model, "model") for model in models)
     return f"{_DIALOGUE}.memory", f"{_DIALOGUE}.memory_step", *found
+
+
+def efficiency_modules(models: Iterable[str]) -> tuple[str, ...]:
+    """Of the memory and time that some models of clips are measured to take."""
+    found = (named(CLIP_MODELS, model, "model") for model in sorted(set(models)))
+    return f"{_CLIPS}.efficiency", f"{_CLIPS}.efficiency_step", *found
 
 
 def segment_training_modules(model: str) -> tuple[str, ...]:

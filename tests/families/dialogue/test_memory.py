@@ -16,11 +16,12 @@ from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.catalogue import STREAM_DIMS, memory_settings
 from affectssm.families.dialogue.run_settings import MemorySettings
 from affectssm.families.dialogue.stages import memory
-from affectssm.families.dialogue.stages.memory import Steps, measure, read_outcome
+from affectssm.families.dialogue.stages.memory import SERVER, measure
 from affectssm.families.dialogue.stages.memory_step import recipe_of
 from affectssm.families.dialogue.stages.memory_work import SEATS, build, random_windows
 from affectssm.models.build import parameter_count
 from affectssm.store.code import reachable
+from affectssm.training.step_processes import Steps, read_outcome
 from affectssm.vocabulary.stages import memory_modules
 from tests.families.dialogue.long_step import begin_a_long_step
 
@@ -35,7 +36,7 @@ def settings(**given):
 @pytest.fixture(scope="module")
 def server():
     """One process that starts the steps of all tests that are not about its own end."""
-    with Steps() as steps:
+    with Steps(SERVER) as steps:
         yield steps
 
 
@@ -49,11 +50,11 @@ def steps(server):
 @pytest.fixture
 def measured_there(server, monkeypatch):
     """Makes a whole measurement start its steps there, too."""
-    monkeypatch.setattr(memory, "Steps", lambda: nullcontext(server))
+    monkeypatch.setattr(memory, "Steps", lambda module: nullcontext(server))
 
 
 def recipe(model="da_mamba", length=64, windows=3):
-    return recipe_of(MemorySettings.model_validate(settings()), model, length, "cpu")
+    return recipe_of(MemorySettings.model_validate(settings()), model, length)
 
 
 def test_the_streams_are_as_the_challenge_distributes_them():
@@ -105,35 +106,35 @@ def test_beyond_the_limit_is_an_entry(tmp_path):
 
 def test_a_process_the_kernel_killed_is_out_of_memory():
     found = read_outcome(ASKED, -signal.SIGKILL, [FACTS], "")
-    assert found["peak_bytes"] is None and "signal 9" in found["why"] and found["parameters"] == 7
+    assert "peak_bytes" not in found and "signal 9" in found["why"] and found["parameters"] == 7
 
 
 def test_a_library_that_gave_up_is_out_of_memory():
     found = read_outcome(ASKED, -signal.SIGABRT, [FACTS], "terminate called ...\n  what():  std::bad_alloc\n")
-    assert found["peak_bytes"] is None and found["why"] == "allocation refused"
+    assert "peak_bytes" not in found and found["why"] == "allocation refused"
 
 
 def test_any_other_end_is_an_error_that_names_the_step():
-    with pytest.raises(DataError, match=r"dat at 96 frames(.|\n)*ModuleNotFoundError"):
+    with pytest.raises(DataError, match=r"dat at length 96(.|\n)*ModuleNotFoundError"):
         read_outcome(ASKED, 1, [], "Traceback ...\nModuleNotFoundError: no module\n")
 
 
 def test_a_step_that_fails_ends_alone(steps):
     """The next one is measured as if nothing had been."""
     first = steps("dat", 64, batch=16)
-    with pytest.raises(DataError, match="dat at 0 frames"):
+    with pytest.raises(DataError, match="dat at length 0"):
         steps("dat", 0, batch=2)
     again = steps("dat", 64, batch=16)
     assert again["peak_bytes"] == pytest.approx(first["peak_bytes"], rel=0.1)
 
 
 def test_the_end_of_the_process_that_starts_them_is_no_finding():
-    with Steps() as steps:
+    with Steps(SERVER) as steps:
         steps._complaints.write(b"UserWarning: no reason\n")
         steps._complaints.flush()
         steps._server.kill()
         for _ in range(2):
-            with pytest.raises(DataError, match=r"dat at 96 frames(.|\n)*status -9(.|\n)*UserWarning"):
+            with pytest.raises(DataError, match=r"dat at length 96(.|\n)*status -9(.|\n)*UserWarning"):
                 steps.take(ASKED)
 
 
@@ -152,7 +153,7 @@ def is_gone(process, seconds=10):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes by the kernel's account")
 def test_a_step_under_way_is_not_waited_for():
-    with pytest.raises(KeyboardInterrupt), Steps() as steps:
+    with pytest.raises(KeyboardInterrupt), Steps(SERVER) as steps:
         step = begin_a_long_step(steps._server, settings())
         assert not is_gone(step, 0)
         raise KeyboardInterrupt
@@ -163,9 +164,10 @@ def test_a_step_under_way_is_not_waited_for():
 def test_a_step_ends_with_the_process_that_asked():
     asking = (
         "import json, os, signal, sys\n"
-        "from affectssm.families.dialogue.stages.memory import Steps\n"
+        "from affectssm.families.dialogue.stages.memory import SERVER\n"
+        "from affectssm.training.step_processes import Steps\n"
         "from tests.families.dialogue.long_step import begin_a_long_step\n"
-        "with Steps() as steps:\n"
+        "with Steps(SERVER) as steps:\n"
         "    step = begin_a_long_step(steps._server, json.loads(sys.argv[1]))\n"
         "    print(step, steps._server.pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -180,7 +182,7 @@ def test_a_step_ends_with_the_process_that_asked():
 def test_a_wrong_setting_is_no_memory_problem(measured_there):
     told = settings(lengths=[64])
     told["feature_dims"] = {}
-    with pytest.raises(DataError, match="da_mamba at 64"):
+    with pytest.raises(DataError, match="da_mamba at length 64"):
         measure(MemorySettings.model_validate(told), None)
 
 
@@ -200,4 +202,4 @@ def test_the_measurement_follows_the_models_and_the_scan():
         "affectssm.families.dialogue.stages.models.dat",
         "affectssm.ssm.scan",
     } <= code
-    assert memory.SERVER in code and "affectssm.training.loop" in code
+    assert SERVER in code and "affectssm.training.loop" in code

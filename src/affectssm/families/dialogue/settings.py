@@ -15,6 +15,7 @@ from affectssm.settings.base import Strict
 from affectssm.settings.config import Config
 from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
 from affectssm.settings.groups import Groups, one_of, sources_there_are
+from affectssm.settings.measuring import MeasuringSettings
 
 GROUPS: Groups = {
     "extracted": {
@@ -25,22 +26,17 @@ GROUPS: Groups = {
 }
 
 
-class MemorySettings(Strict):
+class MemorySettings(MeasuringSettings):
     """One training step, by model and window length."""
 
     lengths: tuple[Annotated[int, Field(ge=64)], ...] = Field(
         (64, 96, 128, 192), min_length=1, description="window lengths in frames"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     scale: Literal["auto", "paper", "demo", "tiny"] = Field(
         "auto", description="whose sizes are measured; auto: paper on a GPU, demo on a CPU"
     )
     batch: Annotated[int, Field(ge=1)] | None = Field(
         None, description="windows; null: the batch of that scale"
-    )
-    limit_gb: float = Field(8.0, gt=0, description="GB a step may take on a CPU; beyond, it is out of memory")
-    gpu_limit_gb: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="GB a step may take on a GPU (24: the paper's card); null: all it has"
     )
 
 

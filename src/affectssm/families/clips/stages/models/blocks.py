@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.errors import ConfigError
-from affectssm.settings.fusion_models import ClipModelSettings
+from affectssm.settings.base import Strict
 
 
 class ClipModel(nn.Module):
@@ -29,7 +29,7 @@ class ClipModel(nn.Module):
         ConfigError: for no modality, or one without a column.
     """
 
-    Settings: ClassVar[type[ClipModelSettings]]
+    Settings: ClassVar[type[Strict]]
 
     def __init__(self, settings: Any, dims: Mapping[str, int], outputs: int) -> None:
         super().__init__()
