@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -13,6 +14,8 @@ from affectssm.errors import ConfigError, listed
 from affectssm.families.step import Step
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
+from affectssm.plan.machine import local_gpus
+from affectssm.plan.text import short_hash
 from affectssm.settings.base import Strict
 from affectssm.settings.config import Config
 from affectssm.store.code import code_hash
@@ -175,6 +178,11 @@ class Family(ABC, Generic[E]):
     def checkpoint_of(self, experiment: str, part: str, seed: str) -> str:
         """Return the checkpoint of a run."""
         return f"{self.results}/runs/{experiment}/{part}/{seed}/checkpoint.safetensors"
+
+    def measurement(self, settings: Mapping[str, Any]) -> str:
+        """Return the file of a measurement on this machine; each has its own, as corpora have editions."""
+        identity = {"family": self.name, "settings": settings, "gpus": local_gpus()}
+        return f"{self.results}/measured/{short_hash([json.dumps(identity, sort_keys=True)])[:8]}.json"
 
     def manifests(self, corpora: Iterable[str]) -> list[str]:
         """Return the manifests of some corpora."""

@@ -57,7 +57,8 @@ def json_schema(model: Model) -> str:
         for key, spec in section.get("properties", {}).items():
             spec.pop("title", None)
             if (name, key) in decided:
-                spec["type"] = [spec["type"], "null"]
+                if "type" in spec:  # what is one of several takes a null already
+                    spec["type"] = [spec["type"], "null"]
                 spec |= {"enum": [*spec["enum"], None]} if "enum" in spec else {}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "affectssm configuration"}
     return json.dumps(head | schema, indent=2) + "\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 
 from affectssm.timeline.loader import batch_indices, in_order, make_loader
 from affectssm.training.ema import WeightAverage
-from affectssm.training.optimisers import Adam
+from affectssm.training.optimisers import Group, GroupedAdam
 from affectssm.training.resume import ResumeState
 from affectssm.training.schedule import halving_factor, rate_factor
 from affectssm.training.seeds import mixed
@@ -53,15 +52,6 @@ class Task(Protocol):
         """Return the score of all batches' answers: the greater the better, NaN where there is none."""
 
 
-@dataclass(frozen=True)
-class Group:
-    """Parameters that learn in their own way: their share of the learning rate, and their weight decay."""
-
-    parameters: Sequence[nn.Parameter]
-    share: float
-    weight_decay: float
-
-
 class Training:
     """A task in training, on a GPU where there is one; what selects is the moving average of the weights.
 
@@ -89,17 +79,12 @@ class Training:
         # MPS has no float64, which scores need
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         alike = Group(list(task.model.parameters()), 1.0, recipe["weight_decay"])
-        self.groups = list(groups) or [alike]
-        self.optimisers = [
-            Adam(
-                own.parameters,
-                own.share * self.rate,
-                own.weight_decay,
-                decoupled=not recipe.get("coupled_decay", False),
-                eps=recipe.get("eps", 1e-8),
-            )
-            for own in self.groups
-        ]
+        self.optimiser = GroupedAdam(
+            list(groups) or [alike],
+            self._rate,
+            decoupled=not recipe.get("coupled_decay", False),
+            eps=recipe.get("eps", 1e-8),
+        )
         self.average = WeightAverage(task.model, recipe["ema_decay"], recipe["ema_bias_correction"])
         self.epochs = math.ceil(recipe["steps"] / recipe["steps_per_epoch"])
         self.history: list[dict[str, float]] = []
@@ -130,15 +115,12 @@ class Training:
         torch.manual_seed(seed)  # dropout
         losses = self.task.losses(batch, seed)
         values = {name: loss.item() for name, loss in losses.items()}
-        for optimiser in self.optimisers:
-            optimiser.zero_grad()
+        self.optimiser.zero_grad()
         losses["loss"].backward()
-        parameters = [one for optimiser in self.optimisers for one in optimiser.parameters]
-        torch.nn.utils.clip_grad_norm_(parameters, self.recipe["clip_norm"])
-        for optimiser in self.optimisers:
-            optimiser.step()
+        torch.nn.utils.clip_grad_norm_(self.optimiser.parameters, self.recipe["clip_norm"])
+        self.optimiser.step()
         self.step += 1
-        self._set_rates()
+        self.optimiser.rate = self._rate
         self.average.update(self.task.model)
         return values
 
@@ -146,23 +128,19 @@ class Training:
         """Add the epoch's row to the history."""
         means = np.mean([list(row.values()) for row in losses], axis=0)
         row = {"epoch": epoch, "step": self.step, **dict(zip(losses[0], means, strict=True))}
-        row |= {self.task.score_name: score, "learning_rate": self.rate}
+        row |= {self.task.score_name: score, "learning_rate": self.optimiser.rate}
         self.history.append({name: float(value) for name, value in row.items()})
         said = f" {self.task.score_name} {score:.4f}" if math.isfinite(score) else ""
         place = f"epoch {epoch + 1}/{self.epochs} step {self.step}/{self.recipe['steps']}"
         log.info("%s loss %.4f%s", place, row["loss"], said)
 
     @property
-    def rate(self) -> float:
+    def _rate(self) -> float:
         """The learning rate of the next step."""
         recipe = self.recipe
         if every := recipe.get("halved_every"):
             return recipe["learning_rate"] * halving_factor(self.step, every)
         return recipe["learning_rate"] * rate_factor(self.step, recipe["steps"], recipe["warmup_steps"])
-
-    def _set_rates(self) -> None:
-        for group, optimiser in zip(self.groups, self.optimisers, strict=True):
-            optimiser.rate = group.share * self.rate
 
     def _batches(self, learned: Any, epoch: int) -> Iterable[Any]:
         """The batches of an epoch; the last epoch may be short."""
@@ -191,7 +169,7 @@ class Training:
     def _state(self) -> dict[str, Any]:
         return {
             "model": self.task.model.state_dict(),
-            "optimisers": [optimiser.state for optimiser in self.optimisers],
+            "optimiser": self.optimiser.state,
             "average": self.average.state_dict(),
             "step": self.step,
             "history": self.history,
@@ -202,9 +180,8 @@ class Training:
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.task.model.load_state_dict(state["model"])
-        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load(kept)
+        self.optimiser.load(state["optimiser"])
         self.average.load_state_dict(state["average"])
         self.step, self.history, self.best = state["step"], state["history"], state["best"]
         self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
-        self._set_rates()
+        self.optimiser.rate = self._rate

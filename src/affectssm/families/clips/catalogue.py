@@ -13,10 +13,11 @@ from affectssm.families.clips.experiments import (
     CORPORA,
     EXCHANGED,
     MODEL,
+    TOKEN_FEATURES,
+    TUNED,
     WITHOUT,
     Experiment,
     modalities_of,
-    model_settings,
 )
 from affectssm.families.clips.settings import ClipsSettings, own
 from affectssm.families.clips.stages.modalities import MODALITIES
@@ -88,7 +89,8 @@ def _experiments(table: str, config: Config) -> Iterator[Experiment]:
     if table not in _MAIN or task == "classification":
         sources = (PUBLISHED_SOURCE,) if PUBLISHED_SOURCE in sources else sources[:1]
     for source in sources:
-        rows = [(model, "") for model in asked.models] if table in _MAIN else _rows(asked, table)
+        rows = _rows(asked, table) if table in _ABLATIONS else [(model, "") for model in asked.models]
+        rows += [(MODEL, TUNED)] if table in _MAIN and asked.tune_text and source in TOKEN_FEATURES else []
         for model, variant in rows:
             one = Experiment(model, corpus, source, task, variant)
             if modalities_of(asked, one):
@@ -113,8 +115,10 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "table": table,
         "scale": config.scale,
         "experiments": [one.name for one in experiments],
-        "described": {one.name: described(asked, one) for one in experiments},
+        "described": {one.name: described(one) for one in experiments},
         "titles": {one.model: TITLES[one.model] for one in experiments},
+        "features": {one.source: features_of(asked.groups[one.source]) for one in experiments},
+        "model_settings": {MODEL: asked.coupled_mamba.model_dump(mode="json")},
         "weights": config.features.weights,
         "demo": [name for name in held if getattr(config.corpora, name).root in SENTIMENT_EDITIONS],
         "seeds": list(asked.seeds),
@@ -122,15 +126,6 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
     }
 
 
-def described(asked: ClipsSettings, experiment: Experiment) -> dict[str, Any]:
+def described(experiment: Experiment) -> dict[str, Any]:
     """What a table is told of one of its experiments."""
-    return {
-        "model": experiment.model,
-        "variant": experiment.variant,
-        "corpus": experiment.corpus,
-        "source": experiment.source,
-        "task": experiment.task,
-        "features": features_of(asked.groups[experiment.source]),
-        "modalities": list(modalities_of(asked, experiment)),
-        "settings": model_settings(asked, experiment),
-    }
+    return {name: getattr(experiment, name) for name in ("model", "variant", "corpus", "source", "task")}

@@ -8,14 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from affectssm.families.clips.settings import ClipsSettings
+from affectssm.families.clips.settings import ClipsSettings, own
 from affectssm.families.clips.stages.modalities import MODALITIES
 from affectssm.settings.clips import Task
+from affectssm.settings.config import Config
+from affectssm.settings.features import settings_of
 
-CORPORA = ("mosei", "sims", "simsv2")
+LANGUAGES = {"mosei": "english", "sims": "chinese", "simsv2": "chinese"}
+CORPORA = tuple(LANGUAGES)
 MODEL = "coupled_mamba"
 EXCHANGED, TUNED = "exchanged", "tuned"
 ALONE, WITHOUT = "only_", "without_"
+TOKEN_FEATURES = {"aligned": "tokens", "unaligned": "tokens", "extracted": "bert_tokens"}
+"""Source -> the feature that a text encoder which is tuned reads."""
+ENCODER = ("english", "chinese", "tokens", "weights", "size")
+"""Settings of the feature ``bert`` that decide which encoder it is."""
 SIZES = ("dt_rank", "d_state", "coupling")
 """Settings of the model that a variant may set: ``dt_rank_8``, ``coupling_sum``."""
 
@@ -75,8 +82,19 @@ def _whole(experiment: Experiment) -> bool:
     return (experiment.model, experiment.variant) == (MODEL, "")
 
 
-def run_settings(asked: ClipsSettings, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:
+def tuned_settings(config: Config) -> dict[str, Any]:
+    """What tuning the text encoder is told: which encoder, without how it is computed, and how it is tuned."""
+    encoder = settings_of("bert", config.features)
+    return {
+        "encoder": {name: encoder[name] for name in ENCODER},
+        "settings": own(config).tuned.model_dump(mode="json"),
+    }
+
+
+def run_settings(config: Config, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:
     """What the runs of some seeds are told: everything that decides their result, and nothing else."""
+    asked = own(config)
+    tuned = {"tuned": tuned_settings(config)} if experiment.variant == TUNED else {}
     return {
         "experiment": experiment.name,
         "model": experiment.model,
@@ -86,6 +104,8 @@ def run_settings(asked: ClipsSettings, experiment: Experiment, seeds: list[int])
         "task": experiment.task,
         "modalities": list(modalities_of(asked, experiment)),
         "left_out": list(modalities_of(asked, experiment)) if _whole(experiment) else [],
+        "language": LANGUAGES[experiment.corpus],
+        **tuned,
         "seeds": seeds,
         "model_settings": model_settings(asked, experiment),
         "batch": getattr(asked.batch, experiment.corpus),

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from affectssm.families.base import Family
 from affectssm.families.clips import catalogue, experiments
 from affectssm.families.clips.experiments import CORPORA as NAMES
-from affectssm.families.clips.experiments import Experiment
+from affectssm.families.clips.experiments import TOKEN_FEATURES, Experiment
+from affectssm.families.clips.measured_settings import measure_settings
 from affectssm.families.clips.settings import PRESETS, ClipsSettings, own
-from affectssm.families.clips.stages.modalities import LABEL
+from affectssm.families.clips.stages.modalities import LABEL, TOKENS
 from affectssm.families.clips.steps import STEPS
 from affectssm.settings.groups import features_of
 from affectssm.vocabulary import stages
@@ -60,7 +61,8 @@ class Clips(Family[Experiment]):
             "kinds": {
                 corpus: {source: self._kinds(source) for source in sources}
                 for corpus, sources in catalogue.sources_read(self.config).items()
-            }
+            },
+            "splits": ["val", "test"],
         }
 
     def _kinds(self, source: str) -> list[str]:
@@ -82,12 +84,17 @@ class Clips(Family[Experiment]):
         self.wait([corpus])
         kinds = self.places.shard_index(corpus)["shards"].get(shard, {})
         (folder,) = self.features.folders([corpus])
-        read = [name for name in (*features_of(self.own.groups[task]), LABEL) if in_shard(name, kinds)]
+        read = [name for name in (*features_of(self._groups(task)), LABEL) if in_shard(name, kinds)]
         return [f"{folder}/{feature}/{shard}.h5" for feature in read]
+
+    def _groups(self, source: str) -> dict[str, tuple[str, ...]]:
+        """The features of a source, those that a tuned text encoder reads among them."""
+        tuned = self.own.tune_text and source in TOKEN_FEATURES
+        return self.own.groups[source] | ({TOKENS: (TOKEN_FEATURES[source],)} if tuned else {})
 
     def cut_settings(self, task: str) -> dict[str, Any]:
         """Return how clips are cut for a source of features."""
-        groups = {modality: list(own) for modality, own in self.own.groups[task].items()}
+        groups = {modality: list(own) for modality, own in self._groups(task).items()}
         return {
             "source": task,
             "groups": groups,
@@ -110,7 +117,7 @@ class Clips(Family[Experiment]):
 
     def run_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
         """Return what the runs of some seeds are told."""
-        return experiments.run_settings(self.own, self.experiment(experiment), list(seeds))
+        return experiments.run_settings(self.config, self.experiment(experiment), list(seeds))
 
     def threads(self) -> int:
         """Return the CPU threads of a run."""
@@ -126,6 +133,28 @@ class Clips(Family[Experiment]):
         jobs = [seeds[at : at + size] for at in range(0, len(seeds), size)]
         folder = f"{self.results}/runs/{experiment}"
         return [f"{folder}/seeds-{'-'.join(map(str, own))}/predictions.parquet" for own in jobs]
+
+    # -- memory and time ---------------------------------------------------------------------------------------
+
+    def efficiency_settings(self) -> dict[str, Any]:
+        """Return what the measurement of memory and time is told."""
+        sizes = (
+            getattr(self.own, name).model_dump(mode="json") for name in ("coupled_mamba", "attention_fusion")
+        )
+        return measure_settings(self.own.efficiency, *sizes)
+
+    def efficiency_file(self) -> str:
+        """Return the measurement of this configuration."""
+        return self.measurement(self.efficiency_settings())
+
+    def efficiency_mb(self) -> int:
+        """Return the memory that the measurement itself may take, in MB."""
+        return 4000 + round(1000 * self.own.efficiency.limit_gb)
+
+    def efficiency_code(self) -> str:
+        """Return the hash of the code that measures."""
+        models = self.efficiency_settings()["models"].values()
+        return self.code(*stages.efficiency_modules(one["model"] for one in models))
 
     # -- evaluation and tables ---------------------------------------------------------------------------------
 
@@ -156,7 +185,7 @@ class Clips(Family[Experiment]):
         """Return every feature that is computed for a table, face track and labels included."""
         sources = {one.source for one in catalogue.experiments_of(table, self.config)}
         return sorted(
-            self._with_faces(name for source in sources for name in features_of(self.own.groups[source]))
+            self._with_faces(name for source in sources for name in features_of(self._groups(source)))
         )
 
     def _with_faces(self, read: Iterable[str]) -> set[str]:

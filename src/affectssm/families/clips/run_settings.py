@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import SerializeAsAny, ValidationInfo, field_validator
 
 from affectssm.families.clips.settings import ClipsSettings
-from affectssm.families.clips.stages.modalities import TOKENS
+from affectssm.families.clips.stages.modalities import TEXT, TOKENS
 from affectssm.settings.base import JobSettings, Strict, is_section
 from affectssm.settings.clips import ClipTraining, Task
+from affectssm.settings.text_tuning import TunedTextSettings
 from affectssm.timeline.steps import Spread
 from affectssm.vocabulary.models import CLIP_MODELS
 
@@ -37,6 +38,13 @@ class CutSettings(JobSettings):
         return "row" if self.words or modality == TOKENS else "share"
 
 
+class TunedText(Strict):
+    """A text encoder that is tuned: which one (settings of the feature ``bert``), and how."""
+
+    encoder: dict[str, Any]
+    settings: TunedTextSettings
+
+
 class RunSettings(JobSettings):
     """The runs of an experiment over some seeds."""
 
@@ -48,6 +56,8 @@ class RunSettings(JobSettings):
     task: Task
     modalities: tuple[str, ...]
     left_out: tuple[str, ...]
+    language: str
+    tuned: TunedText | None = None
     seeds: tuple[int, ...]
     model_settings: SerializeAsAny[Strict]
     batch: int
@@ -66,7 +76,8 @@ class RunSettings(JobSettings):
     @property
     def read(self) -> tuple[str, ...]:
         """What is read of a clip, in the order of the model's modalities."""
-        return self.modalities
+        own = {TEXT: TOKENS} if self.tuned else {}
+        return tuple(own.get(name, name) for name in self.modalities)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -89,7 +100,7 @@ class RunSettings(JobSettings):
             "batch": batch,
             "steps_per_epoch": an_epoch,
             "steps": an_epoch * self.training.epochs,
-            "halved_every": an_epoch * self.training.halved_every,
+            "halved_every": an_epoch * (self.training.halved_every or self.training.epochs),
             "warmup_steps": 0,
             "coupled_decay": True,
             "ema_decay": 0.0,

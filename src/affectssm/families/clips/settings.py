@@ -12,10 +12,13 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from affectssm.families.clips.stages.modalities import MODALITIES
 from affectssm.settings.base import Strict
+from affectssm.settings.clip_baselines import LMFSettings, MulTSettings, TFNSettings
+from affectssm.settings.clip_efficiency import EfficiencySettings
 from affectssm.settings.clips import ClipTraining
 from affectssm.settings.config import Config
 from affectssm.settings.fusion_models import AttentionFusionSettings, CoupledMambaSettings, FusionSettings
 from affectssm.settings.groups import Groups, one_of, sources_there_are
+from affectssm.settings.text_tuning import TunedTextSettings
 
 
 def _supplied(name: str, text: str = "text") -> dict[str, tuple[str, ...]]:
@@ -26,7 +29,7 @@ GROUPS: Groups = {
     "aligned": _supplied("aligned"),
     "unaligned": _supplied("unaligned"),
     "glove": _supplied("aligned", "glove"),
-    "extracted": {"text": ("csd_glove",), "audio": ("wav2vec2",), "vision": ("clip_face",)},
+    "extracted": {"text": ("bert",), "audio": ("wav2vec2",), "vision": ("clip_face",)},
     "csd": {"text": ("csd_glove",), "audio": ("csd_covarep",), "vision": ("csd_facet",)},
 }
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -87,6 +90,17 @@ class ClipsSettings(Strict):
     coupled_mamba: CoupledMambaSettings = Field(
         default_factory=CoupledMambaSettings, description="Coupled Mamba"
     )
+    tune_text: bool = Field(
+        False,
+        description="a further row a source: the text encoder tuned together with Coupled Mamba, as the strongest "
+        "baselines do; the other rows have frozen features",
+    )
+    tuned: TunedTextSettings = Field(
+        default_factory=TunedTextSettings, description="the text encoder of that row"
+    )
+    tfn: TFNSettings = Field(default_factory=TFNSettings, description="the Tensor Fusion Network")
+    lmf: LMFSettings = Field(default_factory=LMFSettings, description="Low-rank Multimodal Fusion")
+    mult: MulTSettings = Field(default_factory=MulTSettings, description="the Multimodal Transformer")
     average_fusion: FusionSettings = Field(
         default_factory=FusionSettings, description="a stack a modality, the answers' vectors averaged"
     )
@@ -99,6 +113,7 @@ class ClipsSettings(Strict):
     attention_fusion: AttentionFusionSettings = Field(
         default_factory=AttentionFusionSettings, description="a Transformer with cross-attention"
     )
+    efficiency: EfficiencySettings = Field(description="the measurement of coupled_efficiency")
 
     @field_validator("groups")
     @classmethod
@@ -128,6 +143,16 @@ def _sizes(**sizes: int) -> dict[str, dict[str, int]]:
     return found | {"attention_fusion": {name: sizes[name] for name in ("d_model", "layers", "hidden")}}
 
 
+def _baselines(hidden: int, layers: int, **recipe: float) -> dict[str, dict[str, float]]:
+    """The baselines at a small width, with a recipe that suits it."""
+    parts = {"text_hidden": hidden, "text_out": hidden, "audio_hidden": hidden, "vision_hidden": hidden}
+    return {
+        "tfn": {**parts, **recipe},
+        "lmf": {**parts, **recipe},
+        "mult": {"d_model": 12, "heads": 2, "layers": layers, **recipe},
+    }
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "corpora": {"mosei": {"shards": 64}, "sims": {"shards": 8}, "simsv2": {"shards": 16}},
@@ -140,6 +165,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "batch": {"mosei": 1024, "sims": 128, "simsv2": 256},
             "training": {"epochs": 150},
             **_sizes(d_model=128, layers=3, d_state=64, dt_rank=16, hidden=64),
+            "efficiency": {"lengths": [100, 200, 300, 400, 500, 1000, 2000, 4000], "batch": 32, "repeats": 5},
         },
     },
     "demo": {
@@ -153,6 +179,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             "batch": {"mosei": 32, "sims": 32, "simsv2": 32},
             "training": {"epochs": 25, "learning_rate": 4e-3},
             **_sizes(d_model=16, layers=2, d_state=8, dt_rank=2, hidden=16),
+            **_baselines(hidden=16, layers=1, learning_rate=4e-3, batch=32),
+            "efficiency": {"lengths": [100, 200, 300, 400, 500, 1000], "batch": 4, "repeats": 2},
         },
     },
     "tiny": {
@@ -166,6 +194,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             "batch": {"mosei": 16, "sims": 16, "simsv2": 16},
             "training": {"epochs": 1, "learning_rate": 4e-3, "scan_backend": "reference"},
             **_sizes(d_model=8, layers=1, d_state=2, dt_rank=1, hidden=8),
+            **_baselines(hidden=4, layers=1, learning_rate=4e-3, batch=16),
+            "efficiency": {"lengths": [8, 16], "batch": 2, "repeats": 1},
         },
     },
 }

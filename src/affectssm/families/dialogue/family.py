@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -12,7 +11,6 @@ from affectssm.families.dialogue import catalogue, experiments
 from affectssm.families.dialogue.experiments import Experiment
 from affectssm.families.dialogue.settings import PRESETS, DialogueSettings, own
 from affectssm.families.dialogue.steps import STEPS
-from affectssm.plan.machine import local_gpus
 from affectssm.plan.text import short_hash
 from affectssm.settings.config import Config
 from affectssm.settings.groups import features_of
@@ -255,8 +253,7 @@ class Dialogue(Family[Experiment]):
 
     def memory_file(self) -> str:
         """Return the memory measurement of this configuration; each has its own, as corpora have editions."""
-        identity = {"settings": self.memory_settings(), "gpus": local_gpus()}
-        return f"{self.results}/memory/{short_hash([json.dumps(identity, sort_keys=True)])[:8]}.json"
+        return self.measurement(self.memory_settings())
 
     def memory_mb(self) -> int:
         """Return the memory that the measurement itself may take, in MB."""

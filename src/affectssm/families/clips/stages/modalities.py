@@ -1,6 +1,7 @@
 """What a clip has, by name."""
 
-MODALITIES = ("text", "audio", "vision")
+TEXT = "text"
+MODALITIES = (TEXT, "audio", "vision")
 """In the order in which models see them."""
 TOKENS = "tokens"
 """Ids of the text's tokens, for a text encoder that is tuned: neither averaged nor standardised."""

@@ -22,7 +22,7 @@ from affectssm.families.clips.stages.data import ClipDataset, exchanged, labelle
 from affectssm.families.clips.stages.format import CLIPS
 from affectssm.families.clips.stages.modalities import LABEL, TOKENS
 from affectssm.families.clips.stages.task import Sentiment
-from affectssm.families.clips.stages.whole import ClipModel, clip_model_of
+from affectssm.families.clips.stages.whole import whole_model
 from affectssm.models.build import parameter_count
 from affectssm.ssm.overflow import ScanOverflowError
 from affectssm.store.card import make_card
@@ -49,7 +49,7 @@ PREDICTIONS = pa.schema(
 )
 
 
-def train(settings: RunSettings, segments: Sequence[Path], out: Path) -> None:
+def train(settings: RunSettings, segments: Sequence[Path], out: Path, computing: Mapping[str, Any]) -> None:
     """Train the seeds of a job, or go on with them.
 
     Args:
@@ -58,6 +58,7 @@ def train(settings: RunSettings, segments: Sequence[Path], out: Path) -> None:
         out: ``results/runs/{experiment}/seeds-{seeds}``; gets config.yaml, history.csv, predictions.parquet and, last,
             checkpoint.safetensors, whose names begin with a seed's number among the job's. What an unfinished job
             keeps lies in ``.seeds-{seeds}.resume`` beside it.
+        computing: ``bert``, how a text encoder is computed that is tuned.
 
     Raises:
         DataError: without training or validation clips that have a label.
@@ -72,7 +73,7 @@ def train(settings: RunSettings, segments: Sequence[Path], out: Path) -> None:
     trained = []
     for number, seed in enumerate(settings.seeds):
         state = ResumeState(resume_folder(out) / f"seed{number}", card["id"], kept.ran)
-        compute = partial(_run, settings, store, rows, scaler, seed, state)
+        compute = partial(_run, settings, store, rows, scaler, seed, state, computing)
         trained.append(kept.get(number, compute, settings.training.scan_backend))
         log.info("seed %d (%d/%d) is finished", seed, number + 1, len(settings.seeds))
     _write(settings, store, trained, with_backends(card, kept.ran), out)
@@ -86,12 +87,14 @@ def _run(
     scaler: ChannelScaler,
     seed: int,
     state: ResumeState,
+    computing: Mapping[str, Any],
 ) -> Trained:
     """Train one seed."""
     data = {split: _learnt(settings, store, own, scaler, seed) for split, own in rows.items()}
-    model = _model(settings, store, seed)
-    recipe = settings.recipe(len(data["train"]))
-    training = Training(Sentiment(model, settings.task), recipe, seed, model.groups(recipe["weight_decay"]))
+    torch.manual_seed(seed)
+    model, groups = whole_model(settings, store.shapes_of(settings.read)[0], computing)
+    log.info("%s seed %d: %s parameters", settings.experiment, seed, f"{parameter_count(model):,}")
+    training = Training(Sentiment(model, settings.task), settings.recipe(len(data["train"])), seed, groups)
     try:
         training.run(data["train"], data["val"], state)
     except ScanOverflowError as error:
@@ -115,11 +118,6 @@ def _learnt(
     return ClipDataset(store, rows, scaler, settings.read, target, settings.training.noise)
 
 
-def _model(settings: RunSettings, store: SegmentStore, seed: int) -> ClipModel:
-    torch.manual_seed(seed)
-    return clip_model_of(settings, store.shapes_of(settings.read)[0])
-
-
 def _answered(store: SegmentStore) -> np.ndarray:
     """The rows of the clips that are answered, whatever their labels, by split and name."""
     split = store.index.words["split"]
@@ -128,7 +126,7 @@ def _answered(store: SegmentStore) -> np.ndarray:
 
 
 def _answers(
-    settings: RunSettings, store: SegmentStore, scaler: ChannelScaler, model: ClipModel
+    settings: RunSettings, store: SegmentStore, scaler: ChannelScaler, model: nn.Module
 ) -> np.ndarray:
     """What a trained model answers, pattern after pattern of what is left out: (P * n, K)."""
     rows = _answered(store)
@@ -166,7 +164,6 @@ def _write(
     ]
     effective = {
         "dims": store.shapes_of(settings.read)[0],
-        "parameters": parameter_count(_model(settings, store, settings.seeds[0])),
         "diverged": [
             seed for seed, done in zip(settings.seeds, trained, strict=True) if not len(done.answers)
         ],

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from affectssm.families.clips.run_settings import RunSettings
+from affectssm.families.clips.stages.modalities import TEXT
 from affectssm.models.build import clip_model
-from affectssm.training.loop import Group
+from affectssm.training.optimisers import Group
 
 
-class ClipModel(nn.Module):
-    """A model of clips.
-
-    Args:
-        model: of values and masks.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
-        """Return what the model answers (B, K)."""
-        return self.model(values, mask)
-
-    def groups(self, weight_decay: float) -> list[Group]:
-        """Return the parameters, all of which learn alike."""
-        return [Group(list(self.parameters()), 1.0, weight_decay)]
-
-
-def clip_model_of(settings: RunSettings, channels: Mapping[str, int]) -> ClipModel:
+def whole_model(
+    settings: RunSettings, channels: Mapping[str, int], computing: Mapping[str, Any]
+) -> tuple[nn.Module, list[Group]]:
     """Build the model of a run, with fresh weights from torch's global generator.
 
     Args:
         settings: of the run.
         channels: columns of what it reads, by modality.
+        computing: how the text encoder is computed (``bert``): where its weights lie.
+
+    Returns:
+        The model, of values and masks, and its parameters where not all learn alike.
+
+    Raises:
+        ConfigError: if the weights of a text encoder are missing.
     """
-    dims = {name: channels[name] for name in settings.modalities}
-    return ClipModel(clip_model(settings.model, settings.model_settings, dims, settings.outputs))
+    dims = {name: channels[name] for name in settings.modalities if name in channels}
+    if settings.tuned is None:
+        return clip_model(settings.model, settings.model_settings, dims, settings.outputs), []
+    # here: transformers takes seconds to import
+    from affectssm.models.text_encoder import TunedText
+    from affectssm.settings.features import completed
+    from affectssm.training.text_tuning import parameter_groups, text_encoder
+
+    encoder, _ = text_encoder(
+        completed("bert", settings.tuned.encoder | computing.get("bert", {})),
+        settings.language,
+        settings.tuned.settings,
+    )
+    model = clip_model(settings.model, settings.model_settings, {TEXT: encoder.dim} | dims, settings.outputs)
+    tuned, recipe = TunedText(encoder, model), settings.training
+    return tuned, parameter_groups(tuned, recipe.learning_rate, recipe.weight_decay, settings.tuned.settings)
