@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from affectssm.corpora.clip_tables import recording_of
+from affectssm.corpora.clip_tables import UNLABELLED, recording_of
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.manifest import StreamRow, shard_of
 from affectssm.store.faults import Action, FaultLog
@@ -19,7 +19,6 @@ from affectssm.store.ids import is_id
 from affectssm.vocabulary.kinds import SENTIMENT
 
 SPEAKER = "speaker"
-UNLABELLED = "unlabelled"
 SPLITS = ("train", "val", "test")
 SAME = 0.01  # labels are means of few annotators, written with four digits at least
 CLASSES = ("negative", "neutral", "positive")
