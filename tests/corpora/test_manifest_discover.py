@@ -13,9 +13,11 @@ from collections import Counter
 import pytest
 from trees import MM25, ROWS, SETTINGS, dyad, label, stream, streams
 
+from affectssm.corpora import checksums
+from affectssm.corpora.checksums import check_unchanged
 from affectssm.corpora.demo.write import write_demo
 from affectssm.corpora.discover import discover_corpus, label_frames, listing_fingerprint
-from affectssm.corpora.manifest import StreamRow, read_manifest, shard_of
+from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest, shard_of
 from affectssm.errors import ConfigError
 from affectssm.store.card import read_card
 from affectssm.store.faults import read_faults
@@ -53,6 +55,9 @@ def test_files_round_trip_and_carry_cards(tmp_path):
     stream(tmp_path / "noxi/train/001", "s.clip", 512)
     found = discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "out")
     assert read_manifest(tmp_path / "out/manifest.parquet") == found.rows
+    assert read_manifest(tmp_path / "out/manifest.parquet", "s00") == [
+        r for r in found.rows if r.shard == "s00"
+    ]
     assert {fault.code for fault in read_faults(tmp_path / "out/faults.parquet")} == {
         "unknown_role",
         "no_raw_media",
@@ -204,3 +209,25 @@ def test_every_folder_is_listed_a_fixed_number_of_times(tmp_path, monkeypatch):
         number for folder, number in listed.items() if folder.startswith(str(tmp_path / "test-additional"))
     ]
     assert len(within) == 41 and set(within) == {2}  # is the corpus whole, and what is in it
+
+
+def test_a_file_is_read_again_only_where_it_changed_since_discovery(tmp_path, monkeypatch):
+    dyad(tmp_path / "noxi/train/001")
+    found = discover_corpus("noxi", tmp_path / "noxi", None, SETTINGS, tmp_path / "out")
+    rows = read_manifest(tmp_path / "out/manifest.parquet")
+    assert all(row.changed_ns for row in rows)
+    elsewhere = [dataclasses.replace(row, changed_ns=1) for row in rows]  # a copy of the corpus
+    assert elsewhere == found.rows and content_hash(elsewhere) == content_hash(rows)
+    read = []
+    monkeypatch.setattr(
+        checksums, "fingerprint", lambda paths, method: read.append(paths) or rows[0].checksum
+    )
+    check_unchanged(rows[0], tmp_path / "noxi")
+    assert not read
+    check_unchanged(elsewhere[0], tmp_path / "noxi")
+    path = tmp_path / "noxi" / rows[0].path
+    times = path.stat()
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # which hides the change from its time alone
+    check_unchanged(rows[0], tmp_path / "noxi")
+    assert len(read) == 2

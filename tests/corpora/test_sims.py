@@ -10,6 +10,7 @@ import pytest
 from affectssm.corpora.clip_tables import ColumnsError, read_table
 from affectssm.corpora.clips import ClipCorpus, Clips
 from affectssm.corpora.listing import Entry
+from affectssm.corpora.mosei import MOSEI
 from affectssm.corpora.sims import SIMS
 from affectssm.errors import DataError
 from affectssm.features.sentiment import NO_LABEL
@@ -131,3 +132,6 @@ def test_counts_tell_whether_the_download_is_whole() -> None:
     assert counts_of(SIMS, whole | {"test": [248, 70, 139]}) == [
         "457 clips in test: 248 negative, 70 neutral, 139 positive"
     ]
+    assert counts_of(MOSEI, {"train": [1, 1, 16324], "val": [1, 1, 1869], "test": [1350, 1025, 2287]}) == []
+    assert counts_of(MOSEI, {"train": [1, 1, 16324], "val": [1, 1, 1869], "test": [1, 0, 4658]}) == []
+    assert len(counts_of(MOSEI, {"train": [1, 1, 16324], "val": [1, 1, 1869], "test": [1, 0, 4661]})) == 1

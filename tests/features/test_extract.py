@@ -15,6 +15,7 @@ from affectssm.corpora.manifest import StreamRow, write_manifest
 from affectssm.errors import ConfigError, DataError
 from affectssm.features.base import Extractor, Source
 from affectssm.features.extract import Shard, extract_shard
+from affectssm.features.progress import Progress
 from affectssm.media.audio import AudioReader
 from affectssm.store.card import make_card, read_card
 from affectssm.store.faults import read_faults
@@ -317,3 +318,20 @@ def test_progress_is_one_line_a_recording(
         extract(tmp_path, sounds)
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2 and "wav2vec2: 001 (1 of 2): 2 tracks, 20 rows" in lines[0]
+
+
+def test_many_recordings_are_a_line_every_few_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = iter(np.arange(0, 1e6, 0.01).tolist())
+    monkeypatch.setattr("affectssm.features.progress.time.monotonic", lambda: next(clock))
+    said = Progress("mae", 20_000)
+    with caplog.at_level(logging.INFO):
+        for number in range(1, 20_001):
+            said.finished(number, "x", "before") if number < 10_000 else said.computed(number, "x", 1, 5, 0.1)
+    lines = [record.getMessage() for record in caplog.records]
+    assert 40 < len(lines) < 100
+    assert lines[0] == "mae: [....................] x (1 of 20000) was finished before"
+    assert lines[-1].startswith(
+        "mae: [####################] x (20000 of 20000): 1 tracks, 5 rows in 0.1 s; about 0 s"
+    )

@@ -67,3 +67,19 @@ def test_any_bytes_are_text_or_refused(tmp_path_factory: pytest.TempPathFactory,
 def test_a_quote_is_short_and_printable() -> None:
     assert quoted("a\tb\x00ü") == r"'a\tb\x00\xfc'"
     assert len(quoted("x" * 1000)) < 80
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "code"),
+    [
+        ("id,text\n0001,我不知道。\n", "gb18030", "gb18030_text"),
+        ("0001,\N{OLD ITALIC LETTER A}好的\n", "gb18030", "gb18030_text"),
+        ("-a,Un caf\xe9 cr\xe9\xe9 \xe0 l'\xe9t\xe9\n", "latin-1", "latin1_text"),
+        ("\xdcberm\xe4\xdfig sch\xf6n\n", "latin-1", "latin1_text"),
+    ],
+)
+def test_chinese_and_western_texts_that_are_not_utf_8_are_told_apart(
+    text: str, encoding: str, code: str
+) -> None:
+    found = decoded(text.encode(encoding))
+    assert (found.content, found.encoding, [one for one, _ in found.problems]) == (text, encoding, [code])

@@ -19,8 +19,8 @@ from typing import TypeVar
 from affectssm.corpora.absent import note_listing
 from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.clip_media import add_media
-from affectssm.corpora.clip_tables import ClipTable, ColumnsError, read_table
-from affectssm.corpora.clips import UNLABELLED, Clip, ClipCorpus, Clips, Piece
+from affectssm.corpora.clip_tables import UNLABELLED, ClipTable, ColumnsError, read_table
+from affectssm.corpora.clips import Clip, ClipCorpus, Clips, Piece
 from affectssm.corpora.complete import Look, Whole, copies_of
 from affectssm.corpora.listing import Entry, Listing, check_root, own_text, walk
 from affectssm.corpora.manifest import Manifest, StreamRow

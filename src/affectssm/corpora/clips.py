@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from affectssm.corpora.clip_tables import recording_of
+from affectssm.corpora.clip_tables import UNLABELLED, recording_of
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.manifest import StreamRow, shard_of
 from affectssm.store.faults import Action, FaultLog
@@ -19,7 +19,6 @@ from affectssm.store.ids import is_id
 from affectssm.vocabulary.kinds import SENTIMENT
 
 SPEAKER = "speaker"
-UNLABELLED = "unlabelled"
 SPLITS = ("train", "val", "test")
 SAME = 0.01  # labels are means of few annotators, written with four digits at least
 CLASSES = ("negative", "neutral", "positive")
@@ -35,8 +34,8 @@ class ClipCorpus:
         scale: the largest label, which is the least one's size.
         labels: how many a clip has: the clip's, or with those of text, audio and vision alone.
         audio, vision: columns of the supplied arrays.
-        counts: split -> clips of the owner's, as far as known.
-        classes: split -> of them negative, neutral and positive.
+        counts: split -> clips of the owner's, as far as known; of each of several releases.
+        classes: split -> negative, neutral and positive ones in the release that has as many in all.
     """
 
     corpus: str
@@ -46,7 +45,7 @@ class ClipCorpus:
     labels: int
     audio: int
     vision: int
-    counts: Mapping[str, int]
+    counts: Mapping[str, tuple[int, ...]]
     classes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
 
 
@@ -177,16 +176,19 @@ class Clips:
         for split, known in self.corpus.counts.items():
             held = found[split]
             classes = tuple(held[sign] for sign in (-1, 0, 1))
-            owners = self.corpus.classes.get(split, classes if held.total() == known else ())
-            if held.total() != known or classes != owners:
-                by_class = ", ".join(map("{} {}".format, classes, CLASSES)) if split != UNLABELLED else ""
-                of_owner = ", ".join(map("{} {}".format, owners, CLASSES)) if owners else ""
+            owners = self.corpus.classes.get(split, ())
+            if held.total() not in known or (held.total() == sum(owners) and classes != owners):
                 self.log.add(
                     "counts_differ",
-                    found=f"{held.total()} clips in {split}" + (f": {by_class}" if by_class else ""),
-                    expected=f"{known} as the owner has" + (f": {of_owner}" if of_owner else ""),
+                    found=f"{held.total()} clips in {split}"
+                    + _by_class(classes if split != UNLABELLED else ()),
+                    expected=f"{' or '.join(map(str, known))} as the owner has" + _by_class(owners),
                     action="ignored",
                 )
+
+
+def _by_class(counts: tuple[int, ...]) -> str:
+    return ": " + ", ".join(map("{} {}".format, counts, CLASSES)) if counts else ""
 
 
 _SAID: dict[str, tuple[str, Action]] = {

@@ -19,7 +19,7 @@ SIMS = ClipCorpus(
     labels=4,
     audio=33,
     vision=709,
-    counts={"train": 1368, "val": 456, "test": 457},
+    counts={"train": (1368,), "val": (456,), "test": (457,)},
     classes={"test": (248, 69, 140)},
 )
 discover, whole = partial(clip_files.discover, SIMS), partial(clip_files.whole, SIMS)

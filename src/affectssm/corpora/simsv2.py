@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import partial
 
 from affectssm.corpora import clip_files
-from affectssm.corpora.clips import UNLABELLED, ClipCorpus
+from affectssm.corpora.clip_tables import UNLABELLED
+from affectssm.corpora.clips import ClipCorpus
 
 SIMSV2 = ClipCorpus(
     corpus="simsv2",
@@ -19,6 +20,6 @@ SIMSV2 = ClipCorpus(
     labels=4,
     audio=25,
     vision=177,
-    counts={"train": 2722, "val": 647, "test": 1034, UNLABELLED: 10161},
+    counts={"train": (2722,), "val": (647,), "test": (1034,), UNLABELLED: (10161,)},
 )
 discover, whole = partial(clip_files.discover, SIMSV2), partial(clip_files.whole, SIMSV2)
