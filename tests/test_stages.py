@@ -61,6 +61,7 @@ NEW = {"discovery fresh", "feature fresh", "train_biosignals fresh", "table fres
 }
 
 DIALOGUES = [f"discovery {name}" for name, corpus in CORPORA.items() if corpus.labels]
+CLIPS = ("mosei", "sims", "simsv2")
 # module -> the stages that an edit of it runs again
 MADE_BY = {
     "corpora.discover": ["discovery *"],
@@ -68,8 +69,15 @@ MADE_BY = {
     "corpora.specification": DIALOGUES,
     "corpora.annotations": [*DIALOGUES, "feature engagement*"],
     "corpora.deap": ["discovery deap"],
+    "corpora.clip_files": [f"discovery {name}" for name in CLIPS],
+    "corpora.mosei_csd": ["discovery mosei"],
+    "corpora.clip_media": [f"discovery {name}" for name in CLIPS],
+    "features.supplied": ["feature *aligned_*", "feature tokens", "feature sentiment"],
+    "features.csd": ["feature csd_*"],
+    "features.sentiment": ["feature sentiment"],
     "corpora.demo.write": ["demo demo*"],
     "corpora.demo.physio": ["demo physio*"],
+    "corpora.demo.sentiment": ["demo sentiment*"],
     "corpora.affwild2_measure": ["discovery affwild2"],
     "corpora.demo.affwild2": ["demo affwild2*"],
     "features.extract": ["feature *", "encode_video"],

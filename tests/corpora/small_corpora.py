@@ -16,7 +16,9 @@ import numpy as np
 
 from affectssm.corpora.demo.bdf import Sheet, write_bdf
 from affectssm.corpora.demo.pickle2 import dumps_dat
+from affectssm.corpora.mosei_csd import folds
 from tests.corpora import test_deap, test_mahnob
+from tests.corpora.clip_corpora import ALIGNED, UNALIGNED, dump, sequences, table, write_table
 from tests.corpora.trees import MM24, MM25, SETTINGS, label, stream
 from tests.media.synthetic import regular, write_media
 
@@ -163,6 +165,32 @@ def _template(root: Path, units: int) -> None:
     (root / "VA_test_set_sample.txt").write_text("image_location,valence,arousal\n" + "".join(frames))
 
 
+def _arrays(root: Path, number: int) -> list[Path]:
+    """The pickles of a clip in all forms, and the sequences of its video."""
+    video, folder = list(folds())[number], root / f"{number:02d}"
+    forms = {"aligned": (ALIGNED, 768), "glove": (ALIGNED, 300), "unaligned": (UNALIGNED, 768)}
+    made = [
+        dump(folder / f"{name}.pkl", {"train": table([f"{video}$_$0"], "mosei", rows, text)})
+        for name, (rows, text) in forms.items()
+    ]
+    return [*made, *sequences(folder, video, [0.2])]
+
+
+def _pickled(root: Path, number: int) -> list[Path]:
+    return [dump(root / f"{number:02d}.pkl", {"train": table([f"aqgy3_{number:04d}$_$00000"], "simsv2")})]
+
+
+def _clip(root: Path, number: int) -> list[Path]:
+    return [_film(root / "Raw" / f"video_{number:04d}" / "0001.mp4")]
+
+
+def _labels(root: Path, units: int) -> None:
+    write_table(
+        root / "label.csv",
+        [f"video_{n:04d},0001,so it is,0.2,0,0,0,Positive,train" for n in range(1, units + 1)],
+    )
+
+
 def _first(role: str) -> Callable[[Path], bool]:
     return lambda path: path.name.startswith((f"{role}.", "language"))
 
@@ -201,5 +229,8 @@ CORPORA = {
         damaged=lambda path: path.suffix not in (".jpg", ".mp4"),
         settings={"lacks": ("val", "test")},
     ),
+    "mosei": Small("mosei", _arrays),
+    "simsv2": Small("simsv2", _pickled),
+    "sims": Small("sims", _clip, _labels),
     "affwild2-test": Small("affwild2", _listed, _template, settings={"lacks": ("train", "val")}),
 }

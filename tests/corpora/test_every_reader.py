@@ -322,6 +322,7 @@ READERS = {
     "deap-original": ("recorded.SignalFile", "deap_original.checked_kinds", "deap.read_ratings"),
     "mahnob": ("mahnob.read_session_xml", "recorded.SignalFile", "mahnob.checked_kinds"),
     "affwild2": ("affwild2_measure.read_valence_arousal",),
+    "simsv2": ("clip_files.read_supplied",),
 }  # fmt: skip
 
 

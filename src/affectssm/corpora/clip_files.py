@@ -10,14 +10,17 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
+from typing import TypeVar
 
 from affectssm.corpora.absent import note_listing
 from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.clip_media import add_media
-from affectssm.corpora.clip_tables import ClipTable, ColumnsError, read_table
-from affectssm.corpora.clips import UNLABELLED, ClipCorpus, Clips, Piece
+from affectssm.corpora.clip_tables import UNLABELLED, ClipTable, ColumnsError, read_table
+from affectssm.corpora.clips import Clip, ClipCorpus, Clips, Piece
 from affectssm.corpora.complete import Look, Whole, copies_of
 from affectssm.corpora.listing import Entry, Listing, check_root, own_text, walk
 from affectssm.corpora.manifest import Manifest, StreamRow
@@ -33,6 +36,7 @@ NO_SESSIONS = re.compile(r"(?!)")  # no folder is a session's
 HZ = 1.0  # supplied arrays have no time of their own: a row a second, so that each has a time
 _TABLE = re.compile(r"(label|meta).*\.csv", re.IGNORECASE)
 _ORDER = {kind: at for at, kind in enumerate(KINDS)}
+Made = TypeVar("Made")
 More = Callable[[Path, Listing, Clips], None]
 
 
@@ -63,10 +67,8 @@ def discover(
     log = FaultLog(corpus.corpus)
     listing = walk(root, CORPORA[corpus.corpus].files, split_folder=NO_SESSIONS)
     clips = Clips(corpus, log)
-    for entry in tables_of(listing):
-        _read(root, entry, log, TRANSCRIPT, partial(_add_table, root, entry, clips))
-    for entry in _ending(listing, ".pkl"):
-        _read(root, entry, log, "supplied", partial(_add_pickle, root, entry, clips))
+    for claim in _claims(root, listing, clips):
+        claim()
     if more is not None:
         more(root, listing, clips)
     add_media(root, _ending(listing, *VIDEOS), clips)
@@ -100,29 +102,60 @@ def _ending(listing: Listing, *ends: str) -> list[Entry]:
     return [entry for entry in listing.files if entry.parts[-1].lower().endswith(ends)]
 
 
-def _read(root: Path, entry: Entry, log: FaultLog, stream: str, work: Callable[[], None]) -> None:
-    """Do what is done with a file; one that cannot be used becomes a fault, but a table of other columns stops."""
+def _claims(root: Path, listing: Listing, clips: Clips) -> list[Callable[[], None]]:
+    """Return what tables and pickles say, file by file: of unlabelled clips last, for labelled ones decide."""
+    corpus = clips.corpus
+    found: list[tuple[bool, Callable[[], None]]] = []
+    for entry in tables_of(listing):
+        table = _read(root, entry, clips.log, read_table)
+        if table is not None:
+            split = UNLABELLED if _is_unlabelled(corpus, table) else ""
+            found.append((bool(split), partial(_add_table, entry, clips, table, split)))
+    for entry in _ending(listing, ".pkl"):
+        held = _read(root, entry, clips.log, partial(_read_pickle, corpus))
+        if held is not None:
+            found += [
+                (one.split == UNLABELLED, partial(_add_arrays, entry, clips, held, one))
+                for one in held.tables
+            ]
+    return [claim for _, claim in sorted(found, key=itemgetter(0))]
+
+
+def _read(root: Path, entry: Entry, log: FaultLog, reader: Callable[[Path], Made]) -> Made | None:
+    """Return what is read of a file; None, and a fault, for one that cannot be used.
+
+    Raises:
+        ColumnsError: for a table that lacks a column.
+    """
     try:
         with boundary(root / entry.rel):
-            work()
+            return reader(root / entry.rel)
     except ColumnsError:
         raise
     except DataError as error:
-        code, found = error.code or "unreadable_file", f"{entry.rel}: {error.found}"
-        log.add(code, stream=stream, found=found, expected=error.expected, action="quarantined")
+        code = error.code or "unreadable_file"
+        log.add(code, stream=entry.rel, found=error.found, expected=error.expected, action="quarantined")
+        return None
 
 
-def _add_table(root: Path, entry: Entry, clips: Clips) -> None:
-    table = read_table(root / entry.rel)
+def _read_pickle(corpus: ClipCorpus, path: Path) -> Supplied:
+    found = read_supplied(path)
+    check_corpus(path, found, corpus.title, (corpus.audio, corpus.vision))
+    return found
+
+
+def _is_unlabelled(corpus: ClipCorpus, table: ClipTable) -> bool:
+    labelled = any(not math.isnan(line.labels[0]) for line in table.values())
+    return UNLABELLED in corpus.counts and not labelled
+
+
+def _add_table(entry: Entry, clips: Clips, table: ClipTable, split: str) -> None:
+    """Add the clips of a table, all of them to a split where one is named."""
     for code, found in table.problems:
         expected = "a table of clips in UTF-8, a clip a line"
-        clips.log.add(
-            code, stream=TRANSCRIPT, found=f"{entry.rel}: {found}", expected=expected, action="ignored"
-        )
-    unlabelled = _is_unlabelled(clips.corpus, table)
+        clips.log.add(code, stream=entry.rel, found=found, expected=expected, action="ignored")
     for recording, line in table.items():
-        split = UNLABELLED if unlabelled else line.split
-        clip = clips.claim(line.video, line.clip, split, line.labels[0], entry)
+        clip = clips.claim(line.video, line.clip, split or line.split, line.labels[0], entry)
         if clip is None:
             continue
         clip.listed = True
@@ -132,39 +165,30 @@ def _add_table(root: Path, entry: Entry, clips: Clips) -> None:
             clips.note("empty_transcript", entry, [recording])
 
 
-def _is_unlabelled(corpus: ClipCorpus, table: ClipTable) -> bool:
-    labelled = any(not math.isnan(line.labels[0]) for line in table.values())
-    return UNLABELLED in corpus.counts and not labelled
-
-
-def _add_pickle(root: Path, entry: Entry, clips: Clips) -> None:
-    path, corpus = root / entry.rel, clips.corpus
-    found = read_supplied(path)
-    check_corpus(path, found, corpus.title, (corpus.audio, corpus.vision))
-    for table in found.tables:
-        for at in range(len(table.ids)):
-            _add_supplied(entry, clips, found, table, at)
-
-
-def _add_supplied(entry: Entry, clips: Clips, found: Supplied, table: Table, at: int) -> None:
-    video, name = table.ids[at]
-    clip = clips.claim(video, name, table.split, float(table.labels[at, 0]), entry) if video else None
-    if clip is None:
+def _add_arrays(entry: Entry, clips: Clips, found: Supplied, table: Table) -> None:
+    """Add the clips of a table of arrays, but those that an earlier one of the file has."""
+    for at, (video, name) in enumerate(table.ids):
         if not video:
             clips.note("unsafe_id", entry, [ascii(name)])
-        return
-    if found.places[clip.recording] != (table, at):
-        clips.note("duplicate_clip", entry, [clip.recording])
-        return
-    for kind, array in table.arrays.items():
-        frames = table.length(kind, at)
-        if kind == "tokens" and kind in clip.pieces:
-            continue  # the aligned and the unaligned file have the same
-        if frames:
-            dim = 1 if kind == "tokens" else array.shape[2]
-            clips.add(clip, kind, Piece(entry, HZ, frames, dim, frames / HZ))
-        else:
-            clips.note("stream_empty", entry, [f"{clip.recording} {kind}"])
+            continue
+        clip = clips.claim(video, name, table.split, float(table.labels[at, 0]), entry)
+        if clip is None:
+            continue
+        first, place = found.places[clip.recording]
+        if first is not table or place != at:
+            clips.note("duplicate_clip", entry, [clip.recording])
+            continue
+        for kind, array in table.arrays.items():
+            _add_array(entry, clips, clip, kind, Piece(entry, HZ, table.length(kind, at), array.shape[2]))
+
+
+def _add_array(entry: Entry, clips: Clips, clip: Clip, kind: str, piece: Piece) -> None:
+    if not piece.frames:
+        clips.note("stream_empty", entry, [f"{clip.recording} {kind}"])
+    elif kind != "tokens":
+        clips.add(clip, kind, replace(piece, duration_s=piece.frames / HZ))
+    elif kind not in clip.pieces:  # the aligned and the unaligned file have the same
+        clips.add(clip, kind, replace(piece, dim=1, duration_s=piece.frames / HZ))
 
 
 def _order(row: StreamRow) -> tuple[str, str, int]:
@@ -175,7 +199,7 @@ def _no_clip(corpus: ClipCorpus, listing: Listing, log: FaultLog) -> DataError:
     top = sorted(entry.name for entry in listing.root.iterdir() if entry.name.isprintable())
     found = f"no clip that can be used; the folder holds {', '.join(top[:5]) or 'nothing'}"
     bad = [row for row in log.rows if row.action == "quarantined"]
-    found += "".join(f"; {row.code}: {row.found}, expected {row.expected}" for row in bad[:3])
+    found += "".join(f"; {row.code}: {row.stream}: {row.found}, expected {row.expected}" for row in bad[:3])
     return DataError(
         listing.root,
         found + own_text(listing),

@@ -19,6 +19,7 @@ from affectssm.media.text import number, quoted, read_text
 
 MAX_BYTES = 256 << 20  # the largest of the owners' has 6 MB
 LABELS = ("label", "label_t", "label_a", "label_v")
+UNLABELLED = "unlabelled"  # a split
 SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 _NEEDED = ("video_id", "clip_id", "text", "label", "mode")
 _ORDERS = (

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from affectssm.corpora.clip_tables import recording_of
+from affectssm.corpora.clip_tables import UNLABELLED, recording_of
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.manifest import StreamRow, shard_of
 from affectssm.store.faults import Action, FaultLog
@@ -19,7 +19,6 @@ from affectssm.store.ids import is_id
 from affectssm.vocabulary.kinds import SENTIMENT
 
 SPEAKER = "speaker"
-UNLABELLED = "unlabelled"
 SPLITS = ("train", "val", "test")
 SAME = 0.01  # labels are means of few annotators, written with four digits at least
 CLASSES = ("negative", "neutral", "positive")
@@ -156,7 +155,7 @@ class Clips:
                     clip.pieces[SENTIMENT] = Piece(clip.entry, 1.0, 1, self.corpus.labels, 1.0)
         for (code, rel), names in sorted(self._odd.items()):
             expected, action = _SAID[code]
-            tell(self.log, code, names, f"of {rel}", expected, action)
+            tell(self.log, code, names, "", expected, action, rel)
         self._note_counts(usable)
         return [row for clip in usable for row in self._rows(clip, shards)]
 
@@ -211,4 +210,5 @@ def tell(
     """Add one fault about several clips or videos, with their number and some of their names."""
     if names:
         some = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
-        log.add(code, stream=stream, found=f"{len(names)} {what}: {some}", expected=expected, action=action)
+        found = f"{len(names)}{f' {what}' if what else ''}: {some}"
+        log.add(code, stream=stream, found=found, expected=expected, action=action)

@@ -101,11 +101,16 @@ def write_manifest(path: Path, rows: list[StreamRow], card: dict[str, Any]) -> N
     write_parquet(path, columns, manifest_schema(), card)
 
 
-def read_manifest(path: Path) -> list[StreamRow]:
-    """Rows of a manifest file, in file order."""
+def read_manifest(path: Path, shard: str | None = None) -> list[StreamRow]:
+    """Rows of a manifest file, or of one of its shards, in file order."""
+    import pyarrow.compute as pc
+
     from affectssm.store.parquet import read_parquet
 
-    return [StreamRow(**row) for row in read_parquet(path).to_pylist()]
+    table = read_parquet(path)
+    if shard is not None:
+        table = table.filter(pc.equal(table["shard"], shard))
+    return [StreamRow(**row) for row in table.to_pylist()]
 
 
 def shard_of(recording: str, n_shards: int) -> str:

@@ -6,8 +6,9 @@ folds of videos (``mosei_folds.txt``). What a file holds is told by its columns.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,12 +22,22 @@ from affectssm.store.boundary import boundary
 KINDS = {300: "csd_glove", 74: "csd_covarep", 35: "csd_facet", 713: "csd_openface2"}
 RATES = {"csd_glove": 0.0, "csd_covarep": 100.0, "csd_facet": 30.0, "csd_openface2": 30.0}  # words have none
 LABEL_COLUMNS = (7, 1)  # sentiment and six emotions, or sentiment alone
-Made = TypeVar("Made")
 FOLDS = Path(__file__).with_name("mosei_folds.txt")
+SOME = 8  # videos that tell a file's columns
+Made = TypeVar("Made")
 
 
-class Spans(dict[str, list[tuple[Clip, float, float]]]):
-    """Video -> clips, and where they begin and end in seconds."""
+@dataclass
+class Labelled:
+    """What files of labels hold.
+
+    Attributes:
+        videos: those with labels.
+        clips: video -> clips, and where they begin and end in seconds, without those that have another label elsewhere.
+    """
+
+    videos: set[str] = field(default_factory=set)
+    clips: dict[str, list[tuple[Clip, float, float]]] = field(default_factory=lambda: defaultdict(list))
 
 
 @cache
@@ -40,73 +51,82 @@ def folds() -> dict[str, str]:
 def add_sequences(root: Path, listing: Listing, clips: Clips) -> None:
     """Add what the sequences below a root hold of each clip."""
     files = [entry for entry in listing.files if entry.parts[-1].lower().endswith(".csd")]
-    held = {entry: columns for entry in files if (columns := _columns(root, entry, clips))}
-    labels = next((entry for entry, columns in held.items() if columns in LABEL_COLUMNS), None)
+    held = {entry: _read(root, entry, clips, _columns) or 0 for entry in files}
+    labels = [entry for entry, columns in held.items() if columns in LABEL_COLUMNS]
     features = {entry: KINDS[columns] for entry, columns in held.items() if columns in KINDS}
-    if labels is None:
-        if features:
-            clips.log.add(
-                "missing_stream", stream="csd", found=f"no labels beside {', '.join(e.rel for e in features)}",
-                expected="CMU_MOSEI_Labels.csd, which says when each clip is", action="ignored",
-            )  # fmt: skip
-        return
-    spans = _guarded(root, labels, clips, _labelled) or Spans()
+    if features and not labels:
+        clips.log.add(
+            "missing_stream", stream="csd", found=f"no labels beside {', '.join(one.rel for one in features)}",
+            expected="CMU_MOSEI_Labels.csd, which says when each clip is", action="ignored",
+        )  # fmt: skip
+    labelled = Labelled()
+    elsewhere = {clip.video for clip in clips.found.values()}
+    for entry in labels:
+        _read(root, entry, clips, partial(_add_labels, labelled=labelled, elsewhere=elsewhere))
+    if labels:
+        missing = sorted(set(folds()) - labelled.videos)
+        tell(
+            clips.log,
+            "fold_unlabelled",
+            missing,
+            "videos",
+            "labels of every video of a fold",
+            "ignored",
+            "csd",
+        )
     for entry, kind in features.items():
-        _guarded(root, entry, clips, partial(_add, kind=kind, spans=spans))
+        _read(root, entry, clips, partial(_add_features, kind=kind, labelled=labelled))
+    for kind, entry in {kind: entry for entry, kind in features.items()}.items():
+        own = (clip for held in labelled.clips.values() for clip, _, _ in held if kind not in clip.pieces)
+        clips.note("stream_empty", entry, [f"{clip.recording} {kind}" for clip in own])
 
 
-def _columns(root: Path, entry: Entry, clips: Clips) -> int:
-    """Return the columns of a file's features; 0 where it is none that is used here (words, phones)."""
-
-    def most(sequences: Csd, *_: object) -> int:
-        found = Counter(shape[1] for _, shape, _ in sequences.sizes(8) if len(shape) == 2)
-        return found.most_common(1)[0][0] if found else 0
-
-    return _guarded(root, entry, clips, most) or 0
-
-
-def _guarded(
-    root: Path, entry: Entry, clips: Clips, work: Callable[[Csd, Entry, Clips], Made]
-) -> Made | None:
+def _read(root: Path, entry: Entry, clips: Clips, work: Callable[[Csd, Entry, Clips], Made]) -> Made | None:
     """Return what is made of a file; None, and a fault, where it cannot be used."""
     try:
         with boundary(root / entry.rel), Csd(root / entry.rel) as sequences:
             return work(sequences, entry, clips)
     except DataError as error:
-        code, found = error.code or "unreadable_file", f"{entry.rel}: {error.found}"
-        clips.log.add(code, stream="csd", found=found, expected=error.expected, action="quarantined")
+        _note(clips, entry, error)
         return None
 
 
-def _labelled(sequences: Csd, entry: Entry, clips: Clips) -> Spans:
-    """Return the clips by video, without those that have another label elsewhere."""
-    known, spans = folds(), Spans()
-    elsewhere = {clip.video for clip in clips.found.values()}
-    without = [video for video in sequences.videos if video not in known]
-    clips.note("label_without_fold", entry, without)
-    missing = sorted(set(known) - set(sequences.videos))
-    tell(clips.log, "fold_unlabelled", missing, "videos", "labels of every video of a fold", "ignored", "csd")
+def _note(clips: Clips, entry: Entry, error: DataError) -> None:
+    code = error.code or "unreadable_file"
+    clips.log.add(code, stream=entry.rel, found=error.found, expected=error.expected, action="quarantined")
+
+
+def _columns(sequences: Csd, *_: object) -> int:
+    """Return the columns of a file's features; 0 where it is none that is used here (words, phones)."""
+    found = Counter(shape[1] for _, shape, _ in sequences.sizes(SOME) if len(shape) == 2)
+    return found.most_common(1)[0][0] if found else 0
+
+
+def _add_labels(sequences: Csd, entry: Entry, clips: Clips, labelled: Labelled, elsewhere: set[str]) -> None:
+    """Add the clips of a file of labels."""
+    known = folds()
+    clips.note("label_without_fold", entry, [video for video in sequences.videos if video not in known])
+    labelled.videos.update(sequences.videos)
     for video in sequences.videos:
         if video not in known and video not in elsewhere:
             continue
-        values, intervals = sequences.read(video)
-        for at, (value, (start, end)) in enumerate(
-            zip(values[:, 0].tolist(), intervals.tolist(), strict=True)
-        ):
+        try:
+            values, intervals = sequences.read(video)
+        except DataError as error:
+            _note(clips, entry, error)
+            continue
+        for at, (value, span) in enumerate(zip(values[:, 0].tolist(), intervals.tolist(), strict=True)):
             clip = clips.claim(video, str(at), known.get(video, ""), value, entry)
-            if clip is not None and end > start and clips.agree(clip, value):
-                spans.setdefault(video, []).append((clip, start, end))
-    return spans
+            if clip is not None and span[1] > span[0] and clips.agree(clip, value):
+                labelled.clips[video].append((clip, *span))
 
 
-def _add(sequences: Csd, entry: Entry, clips: Clips, kind: str, spans: Spans) -> None:
+def _add_features(sequences: Csd, entry: Entry, clips: Clips, kind: str, labelled: Labelled) -> None:
     """Add a kind of features to the clips whose time the file holds at least half of."""
-    found: set[str] = set()
     for video, shape, (first, last) in sequences.sizes():
         if len(shape) != 2 or KINDS.get(shape[1]) != kind:
             continue
-        for clip, start, end in spans.get(video, ()):
-            found.add(clip.recording)
+        for clip, start, end in labelled.clips.get(video, ()):
             overlap = min(end, last) - max(start, first)
             if not shape[0] or overlap < (end - start) / 2:
                 clips.note(
@@ -115,5 +135,3 @@ def _add(sequences: Csd, entry: Entry, clips: Clips, kind: str, spans: Spans) ->
                 continue
             rows = max(1, round(shape[0] * overlap / max(last - first, overlap)))
             clips.add(clip, kind, Piece(entry, RATES[kind], rows, shape[1], end - start, start))
-    without = [clip.recording for own in spans.values() for clip, _, _ in own if clip.recording not in found]
-    clips.note("stream_empty", entry, [f"{name} {kind}" for name in without])

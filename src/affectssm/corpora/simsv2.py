@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import partial
 
 from affectssm.corpora import clip_files
-from affectssm.corpora.clips import UNLABELLED, ClipCorpus
+from affectssm.corpora.clip_tables import UNLABELLED
+from affectssm.corpora.clips import ClipCorpus
 
 SIMSV2 = ClipCorpus(
     corpus="simsv2",

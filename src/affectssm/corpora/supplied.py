@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from affectssm.corpora.clip_tables import SPLITS, recording_of
-from affectssm.corpora.clips import UNLABELLED
+from affectssm.corpora.clip_tables import SPLITS, UNLABELLED, recording_of
 from affectssm.media.mapped import MappedArray
 from affectssm.media.pickles import read_pickle
 from affectssm.media.probe import MediaError

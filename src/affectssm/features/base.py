@@ -105,6 +105,17 @@ def make(feature: str, settings: Mapping[str, Any]) -> Extractor:
     return load(spec(feature).target)(feature, settings)
 
 
+def finite_track(source: Source, found: np.ndarray, time: np.ndarray) -> Track:
+    """Return the track of rows (T, D) at their times, of which those that are not finite are noted and masked."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite
+        value = found.astype(np.float32)
+    valid = np.asarray(np.isfinite(value).all(axis=1))
+    if not valid.all():
+        text = f"{int((~valid).sum())} of {len(valid)} rows"
+        source.note("stream_not_finite", text, "finite values", "masked")
+    return Track(np.where(valid[:, None], value, np.float32(0)), time, valid, source.row.rate)
+
+
 class Rows:
     """Collects single rows into blocks.
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.features.base import Extractor, Source
-from affectssm.features.supplied import finite
+from affectssm.features.base import Extractor, Source, finite_track
 from affectssm.media.csd import Csd
 from affectssm.store.shards import Track
 
@@ -31,7 +30,7 @@ class Timed(Extractor):
         if len(order) < len(time) or (np.diff(order) < 0).any():
             text = f"{len(time)} rows, of which {len(time) - len(order)} at the time of another"
             source.note("bad_timestamps", text, "times that rise", "ignored")
-        yield finite(source, found[order], time[order])
+        yield finite_track(source, found[order], time[order])
 
 
 @lru_cache(maxsize=2)

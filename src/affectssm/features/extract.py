@@ -18,6 +18,7 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.features.base import Extractor, Source, make
 from affectssm.features.blocks import CheckedBlocks
 from affectssm.features.facebox import FaceRows
+from affectssm.features.progress import Progress
 from affectssm.media.probe import MediaNote
 from affectssm.settings.features import decisive
 from affectssm.store.card import make_card
@@ -52,9 +53,8 @@ class Shard:
     def recordings(self) -> dict[str, list[StreamRow]]:
         """Return recording -> its rows, in the order of the recordings' names."""
         grouped: dict[str, list[StreamRow]] = defaultdict(list)
-        for row in read_manifest(self.manifest):
-            if row.shard == self.name:
-                grouped[row.recording].append(row)
+        for row in read_manifest(self.manifest, self.name):
+            grouped[row.recording].append(row)
         return dict(sorted(grouped.items()))
 
     def base(self, row: StreamRow) -> Path:
@@ -238,28 +238,30 @@ def _covered(rows: Iterable[StreamRow], spec: Spec, extractor: Extractor) -> lis
 
 
 class _Next(NamedTuple):
-    """A recording that is to be computed: its number of all, how the log calls it, its rows and their content."""
+    """A recording that is to be computed: its number of all, its rows and their content."""
 
     number: int
-    label: str
     recording: str
     rows: list[StreamRow]
     content: str
 
 
 def _unfinished(
-    job: _Job, recordings: Mapping[str, list[StreamRow]], result: ResumableShard, elsewhere: FinishedElsewhere
+    job: _Job,
+    recordings: Mapping[str, list[StreamRow]],
+    result: ResumableShard,
+    elsewhere: FinishedElsewhere,
+    progress: Progress,
 ) -> Iterator[_Next]:
     """Yield what was not finished before, and whose files are those of the manifest."""
     for number, (recording, rows) in enumerate(recordings.items(), 1):
         content = job.content(recording, rows)
-        label = f"{job.spec.name}: {recording} ({number} of {len(recordings)})"
         if result.done(recording, content):
-            _LOG.info("%s was finished before", label)
+            progress.finished(number, recording, "before")
         elif found := elsewhere.take(recording, content, [job.content_elsewhere(rows)]):
-            _LOG.info("%s was finished in %s", label, found)
+            progress.finished(number, recording, f"in {found}")
         elif job.is_intact(rows):
-            yield _Next(number, label, recording, rows, content)
+            yield _Next(number, recording, rows, content)
 
 
 def _run(
@@ -270,26 +272,15 @@ def _run(
     Raises:
         ChangedError: once all others are done, if files are not those of the manifest.
     """
-    began = time.monotonic()
-    computed = 0
-    left_over = _unfinished(job, recordings, result, elsewhere)
+    progress = Progress(job.spec.name, len(recordings))
+    left_over = _unfinished(job, recordings, result, elsewhere, progress)
     while group := list(islice(left_over, job.extractor.ahead)):
         job.extractor.prepare([job.source(row) for one in group for row in one.rows])
-        for number, label, recording, rows, content in group:
+        for number, recording, rows, content in group:
             started = time.monotonic()
             with result.recording(recording, content) as part:
                 written = sum(job.participant(row, part) for row in rows)
-            computed += 1
-            now = time.monotonic()
-            left = (now - began) / computed * (len(recordings) - number)
-            _LOG.info(
-                "%s: %d tracks, %d rows in %.1f s; about %.0f s left",
-                label,
-                len(rows),
-                written,
-                now - started,
-                left,
-            )
+            progress.computed(number, recording, len(rows), written, time.monotonic() - started)
     if job.changed:
         raise all_changed(job.changed)
 

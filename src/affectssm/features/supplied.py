@@ -14,7 +14,7 @@ import numpy as np
 
 from affectssm.corpora.supplied import Supplied as Tables
 from affectssm.corpora.supplied import Table, read_supplied
-from affectssm.features.base import Extractor, Source
+from affectssm.features.base import Extractor, Source, finite_track
 from affectssm.media.probe import MediaError
 from affectssm.store.shards import Track
 
@@ -28,18 +28,7 @@ class Supplied(Extractor):
         if row.kind not in table.arrays:
             raise gone(source.path, f"{row.recording} without {row.kind}")
         found = table.rows(row.kind, at)
-        yield finite(source, found, (np.arange(len(found)) + 0.5) / row.rate)
-
-
-def finite(source: Source, found: np.ndarray, time: np.ndarray) -> Track:
-    """Return the track of rows (T, D) at their times, of which those that are not finite are noted and masked."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite
-        value = found.astype(np.float32)
-    valid = np.asarray(np.isfinite(value).all(axis=1))
-    if not valid.all():
-        text = f"{int((~valid).sum())} of {len(valid)} rows"
-        source.note("stream_not_finite", text, "finite values", "masked")
-    return Track(np.where(valid[:, None], value, np.float32(0)), time, valid, source.row.rate)
+        yield finite_track(source, found, (np.arange(len(found)) + 0.5) / row.rate)
 
 
 def place_of(path: Path, recording: str) -> tuple[Table, int]:

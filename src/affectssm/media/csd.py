@@ -35,7 +35,7 @@ class Csd:
         self.path = path
         try:
             check_regular(path)
-            self._file = h5py.File(path, "r")
+            self._file = h5py.File(path, "r", locking=False)
             tops = list(self._file)
             if len(tops) != 1:
                 raise ValueError(f"{len(tops)} groups at the top")
@@ -105,7 +105,10 @@ class Csd:
 
 def _held(group: Any, name: str, path: Path) -> Any:
     """Return a member of a group that lies in this file itself."""
-    found = group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+    link = group.get(name, getlink=True)
+    if link is None:
+        raise KeyError(f"no {name}")
+    found = group[name] if isinstance(link, h5py.HardLink) else None
     if found is None or (isinstance(found, h5py.Dataset) and (found.external or found.is_virtual)):
         raise UnsafeFileError(
             path, f"{name!r} leads out of the file", "data in the file itself", "take another file"
