@@ -23,5 +23,5 @@ class TunedTextSettings(Strict):
         1e-3, ge=0, description="of the encoder, but for its biases and norms, which have none"
     )
     checkpointing: bool = Field(
-        False, description="compute trained blocks again in the backward pass: less memory, a third more time"
+        False, description="compute trained blocks again in the backward pass: less memory, more time"
     )
