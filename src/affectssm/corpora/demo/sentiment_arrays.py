@@ -16,9 +16,9 @@ from affectssm.corpora.demo.sentiment_words import CLS, SEP, ids_of, vocabulary
 from affectssm.corpora.demo.sentiment_world import Truth, at_frames
 
 GLOVE = 300
-SHARE = {"text": 0.1, "audio": 0.4, "vision": 0.3}  # of columns that carry it
-AT_MOST = 60  # of them
-SIZE, WHITE, OWN, SLOW, OFFSET = 0.5, 0.5, 0.3, 0.3, 0.2
+SHARE = {"text": 0.5, "audio": 0.8, "vision": 0.8}  # of columns that carry it
+AT_MOST = 400  # of them
+SIZE, WHITE, OWN, SLOW, OFFSET = 0.5, 0.4, 0.1, 0.2, 0.1
 SLOW_SIGMA = 20.0
 SAME_COLUMNS = (1, 2)  # of FACET: contempt and disgust, identical in what is distributed
 

@@ -1,15 +1,17 @@
 """The planted sentiment of a clip: what words, voice and face say each by itself, and what only their meeting says.
 
 A clip is ``GRID`` steps long, whatever its length in words and frames. Each word has a polarity of -1, 0 or 1; voice
-and face are processes. With p the polarity at a step, its mean over the clip taken away,
+and face are processes that change slowly. With p the polarity at a step, its mean over the clip taken away, and
+past(x)(k) = KEPT past(x)(k - 1) + (1 - KEPT) x(k - 1), what a process was lately,
 
-    voice(k) = level_a + bond_a p(k + LAG) + noise,        face(k) = level_v + bond_v p(k + LAG) + noise
+    voice = level_a + slow_a                 face = level_v + slow_v
+    p follows  leaning + bond_a past(slow_a) + bond_v past(slow_v) + noise
     text, audio, vision   = mean polarity, mean of voice, mean of face, each in units of its spread
-    met_a, met_v          = mean over k of p(k) voice(k - LAG) and p(k) face(k - LAG), the same
+    met_a, met_v          = mean over k of p(k) past(voice)(k) and p(k) past(face)(k), the same
     sentiment             = ALONE (text + audio + vision) + TOGETHER (met_a + met_v) + NOISE e
 
-A word counts with what voice and face did ``LAG`` steps before it. Levels and bonds are independent and normal, so that
-no modality by itself, and no sum of what each says, tells the products: they take one that remembers another.
+A word counts with what voice and face were before it. Levels and bonds are independent and normal, so that no modality
+by itself, and no sum of what each says, tells the products: they take a modality that remembers another.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ import numpy as np
 
 from affectssm.corpora.demo.seeds import generator, smooth_noise
 
-GRID, LAG = 50, 2
-ALONE, TOGETHER, NOISE = 0.36, 0.46, 0.4
+GRID, KEPT = 50, 0.8
+ALONE, TOGETHER, NOISE = 0.36, 0.55, 0.2
 SHARES = ("text", "audio", "vision", "met_audio", "met_vision")
-SPREAD = np.array([0.31, 0.5, 0.5, 0.5, 0.5])  # of the five over clips, before they are scaled
-LEVEL, BOND, FLUTTER = 0.5, 1.0, 0.35
-FLUTTER_SIGMA, WORD_SIGMA = 1.5, 0.8  # steps; words
-POLAR, LEANING = 0.55, 0.4  # what a word's noise must exceed to be polar; how far a clip leans
+SPREAD = np.array([0.45, 0.555, 0.555, 0.263, 0.263])  # of the five over clips, before they are scaled
+LEVEL, SLOW_SIGMA, STEEP = 0.4, 4.0, 2.5  # of voice and face; steps; how fast they go from one side to the other
+BOND, WORD_SIGMA = 1.5, 0.6  # of a word's drive to the past of a process; words
+POLAR, LEANING, FREE = 0.2, 0.4, 0.6  # what a word's drive must exceed to be polar; how far a clip leans; noise
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,13 @@ def truth_of(corpus: str, recording: str, tokens: int) -> Truth:
     rng = generator("sentiment", corpus, recording, "truth")
     leaning, *levels = np.clip(rng.standard_normal(3), -2.5, 2.5)
     bonds = np.clip(rng.standard_normal(2), -2.5, 2.5)
-    drive = LEANING * leaning + smooth_noise(rng, tokens, 1, WORD_SIGMA)[:, 0]
+    slow = np.tanh(STEEP * smooth_noise(rng, GRID, 2, SLOW_SIGMA))
+    voice, face = (LEVEL * level + process for level, process in zip(levels, slow.T, strict=True))
+    at = ((np.arange(tokens) + 0.5) * GRID / tokens).astype(int)
+    drawn = BOND * np.stack([past(process) for process in slow.T], axis=1)[at] @ bonds
+    drive = LEANING * leaning + drawn + FREE * smooth_noise(rng, tokens, 1, WORD_SIGMA)[:, 0]
     words = np.sign(drive) * (np.abs(drive) > POLAR)
     words[[0, -1]] = 0
-    ahead = np.concatenate([centred(words)[LAG:], np.zeros(LAG)])
-    flutter = FLUTTER * smooth_noise(rng, GRID, 2, FLUTTER_SIGMA).T
-    voice, face = (
-        LEVEL * level + BOND * bond * ahead + noise
-        for level, bond, noise in zip(levels, bonds, flutter, strict=True)
-    )
     found = shares_of(words, voice, face)
     weights = np.array([ALONE] * 3 + [TOGETHER] * 2)
     return Truth(words, voice, face, found, float((weights * found).sum() + NOISE * rng.standard_normal()))
@@ -69,8 +69,16 @@ def truth_of(corpus: str, recording: str, tokens: int) -> Truth:
 def shares_of(words: np.ndarray, voice: np.ndarray, face: np.ndarray) -> np.ndarray:
     """Return (5,) what each modality says, and what it says when it meets the words, in units of SPREAD."""
     polarity = centred(words)
-    met = [(polarity[LAG:] * process[:-LAG]).mean() for process in (voice, face)]
+    met = [(polarity * past(process - process.mean())).mean() for process in (voice, face)]
     return np.array([words.mean(), voice.mean(), face.mean(), *met]) / SPREAD
+
+
+def past(process: np.ndarray) -> np.ndarray:
+    """Return (GRID,) what a process was lately, at each step: a mean that forgets, of the steps before it."""
+    found = np.zeros(len(process))
+    for k in range(1, len(process)):
+        found[k] = KEPT * found[k - 1] + (1 - KEPT) * process[k - 1]
+    return found
 
 
 def centred(words: np.ndarray) -> np.ndarray:
