@@ -1,6 +1,6 @@
 """The arrays of the sentiment demo as feature extractors would have made them of its clips: (rows, columns) each.
 
-What is planted lies along one direction of some columns, among what is proper to a word or to a source video, slow
+What is planted lies along one direction, among what is proper to a word or to a source video, slow
 processes that mean nothing, and white noise.
 """
 
@@ -16,8 +16,6 @@ from affectssm.corpora.demo.sentiment_words import CLS, SEP, ids_of, vocabulary
 from affectssm.corpora.demo.sentiment_world import Truth, at_frames
 
 GLOVE = 300
-SHARE = {"text": 0.5, "audio": 0.8, "vision": 0.8}  # of columns that carry it
-AT_MOST = 400  # of them
 SIZE, WHITE, OWN, SLOW, OFFSET = 0.5, 0.4, 0.1, 0.2, 0.1
 SLOW_SIGMA = 20.0
 SAME_COLUMNS = (1, 2)  # of FACET: contempt and disgust, identical in what is distributed
@@ -25,12 +23,9 @@ SAME_COLUMNS = (1, 2)  # of FACET: contempt and disgust, identical in what is di
 
 @cache
 def load(corpus: str, modality: str, columns: int) -> np.ndarray:
-    """Return (columns,) of what is planted, 0 in most."""
+    """Return (columns,) the direction of what is planted."""
     rng = generator("sentiment", corpus, modality, str(columns), "load")
-    there = rng.permutation(columns)[: min(AT_MOST, round(SHARE[modality] * columns))]
-    found = np.zeros(columns)
-    found[there] = SIZE * rng.choice([-1.0, 1.0], len(there)) * rng.uniform(0.7, 1.3, len(there))
-    return found
+    return np.asarray(SIZE * rng.choice([-1.0, 1.0], columns) * rng.uniform(0.7, 1.3, columns))
 
 
 def text(clip: Clip, words: list[str], columns: int = 768) -> np.ndarray:
