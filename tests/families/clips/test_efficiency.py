@@ -205,7 +205,8 @@ def test_growth_is_the_power_of_the_length(tmp_path):
     own, plain, fused = [one for one in rows if one["row"] == "growth"]
     assert (own["slope_inference_gb"], own["slope_training_s"]) == ("1.00", "1.00")
     assert plain["slope_training_gb"] == "2.00" and 1 < float(plain["slope_inference_s"]) < 2
-    assert plain["note"].startswith("over 100 to 4000 steps: memory of inference,")
+    assert plain["note"] == "over 100 to 4000 steps"
+    assert fused["note"] == "over 100 to 500 steps: memory of inference, time of inference"
     assert fused["slope_inference_gb"] == "1.00" and fused["slope_training_gb"] == ""
 
 
