@@ -60,6 +60,7 @@ bench: $(STAMP)
 	python benchmarks/video_long.py
 	python benchmarks/clip_efficiency.py
 	python benchmarks/video_full_size.py
+	python benchmarks/clip_step.py
 	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi
 
 # The book as web pages; what makes them has an environment of its own, for it wants other versions.

@@ -15,9 +15,12 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from affectssm.ssm.coupled import coupled_scan
 from affectssm.ssm.mamba import Mamba
+
+AT_ONCE = 64  # sequences of a scan by the reference: 4 GB at Coupled Mamba's size and 50 steps
 
 
 class CoupledMixer(nn.Module):
@@ -70,9 +73,23 @@ class CoupledMixer(nn.Module):
         mixers = self._each()
         found = [mixer.inputs(x, mask) for mixer, x, mask in zip(mixers, xs, masks, strict=True)]
         # (M, B, L, .) in memory, seen with time last
-        u, delta, b, c = (
-            torch.stack([part[i] for part in found]).squeeze(3).transpose(2, 3) for i in range(4)
-        )
+        signals = [torch.stack([part[i] for part in found]).squeeze(3).transpose(2, 3) for i in range(4)]
+        signals.append(torch.stack([part.z for part in found]).transpose(2, 3))
+        y = self._in_parts(signals) if self.coupling == "pairwise" else self._scan(*signals)
+        each = y.transpose(2, 3).unbind(0)
+        return [mixer.out_proj(one) for mixer, one in zip(mixers, each, strict=True)]
+
+    def _in_parts(self, signals: Sequence[Tensor]) -> Tensor:
+        """The scan, some sequences at a time, which is done again in the backward pass: it keeps all its states."""
+        parts = zip(*(signal.split(AT_ONCE, dim=1) for signal in signals), strict=True)
+        done = [
+            checkpoint(self._scan, *part, use_reentrant=False, preserve_rng_state=False) for part in parts
+        ]
+        return torch.cat(done, dim=1)
+
+    def _scan(self, u: Tensor, delta: Tensor, b: Tensor, c: Tensor, z: Tensor) -> Tensor:
+        """(M, B, E, L) each, B and C (M, B, N, L) -> (M, B, E, L)."""
+        mixers = self._each()
         rates = torch.stack([mixer.rates() for mixer in mixers], dim=1)  # (from, to, E, N), or (1, M, E, N)
         y = coupled_scan(
             u,
@@ -81,14 +98,13 @@ class CoupledMixer(nn.Module):
             b,
             c,
             torch.cat([mixer.D for mixer in mixers]),
-            torch.stack([part.z for part in found]).transpose(2, 3),
+            z,
             torch.cat([mixer.dt_bias for mixer in mixers]),
             delta_softplus=True,
             coupling=self.coupling,
             mix=None if self.mix is None else self.mix.softmax(dim=1),
         )
-        each = cast(Tensor, y).transpose(2, 3).unbind(0)
-        return [mixer.out_proj(one) for mixer, one in zip(mixers, each, strict=True)]
+        return cast(Tensor, y)
 
     def _each(self) -> list[Mamba]:
         return [cast(Mamba, mixer) for mixer in self.mixers]

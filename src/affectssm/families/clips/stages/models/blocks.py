@@ -54,13 +54,14 @@ class ClipModel(nn.Module):
         Returns:
             (B, K).
         """
-        masks = [mask[name] for name in self.modalities]
-        xs = [values[name] for name in self.modalities]
-        return self.answer(zeroed(xs, masks), masks)
-
-    def answer(self, xs: list[Tensor], masks: list[Tensor]) -> Tensor:
-        """M times (B, L, D_m), zero at masked steps, and masks (B, L) -> (B, K)."""
         raise NotImplementedError
+
+    def steps(
+        self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Values, zero at masked steps, and masks of the modalities in the model's order."""
+        masks = [mask[name] for name in self.modalities]
+        return zeroed([values[name] for name in self.modalities], masks), masks
 
 
 class FusionModel(ClipModel):
@@ -88,13 +89,18 @@ class FusionModel(ClipModel):
         """How the pooled sequences become one vector."""
         return WeightedJoin(len(self.modalities), self.width)
 
-    def answer(self, xs: list[Tensor], masks: list[Tensor]) -> Tensor:
-        """Logits or value (B, K)."""
-        xs = zeroed([layers(x) for layers, x in zip(self.inputs, xs, strict=True)], masks)
-        xs, masks = self.encode(xs, masks)
-        pooled = [pool(x, mask, self.pooling) for x, mask in zip(xs, masks, strict=True)]
-        there = torch.stack([mask.any(dim=1) for mask in masks], dim=1)
-        return self.head(self.join(torch.stack(pooled, dim=1), there))
+    def encoded(
+        self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """What is pooled: sequences (B, L, d) and masks; arguments as of ``forward``."""
+        xs, masks = self.steps(values, mask)
+        return self.encode(zeroed([own(x) for own, x in zip(self.inputs, xs, strict=True)], masks), masks)
+
+    def forward(self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
+        """Answer (B, K)."""
+        xs, masks = self.encoded(values, mask)
+        pooled = torch.stack([pool(x, own, self.pooling) for x, own in zip(xs, masks, strict=True)], dim=1)
+        return self.head(self.join(pooled, torch.stack([own.any(dim=1) for own in masks], dim=1)))
 
 
 class Join(nn.Module):
