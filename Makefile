@@ -59,6 +59,7 @@ bench: $(STAMP)
 	python benchmarks/affwild2_discovery.py
 	python benchmarks/video_step.py
 	python benchmarks/video_long.py
+	python benchmarks/clip_efficiency.py
 	python benchmarks/video_full_size.py
 	python benchmarks/clip_step.py
 	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi

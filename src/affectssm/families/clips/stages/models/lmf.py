@@ -36,8 +36,9 @@ class LMF(ClipModel):
         self.mix = nn.Parameter(nn.init.xavier_normal_(torch.empty(1, rank)))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def answer(self, xs: list[Tensor], masks: list[Tensor]) -> Tensor:
-        found = self.factors(xs, masks)
+    def forward(self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
+        """Answer (B, K)."""
+        found = self.factors(*self.steps(values, mask))
         seen = torch.stack(
             [z @ weight for z, weight in zip(found, self.weights, strict=True)]
         )  # (M, R, B, K)

@@ -111,7 +111,9 @@ class MulT(ClipModel):
         )
         self.head = nn.Linear(count * width, outputs)
 
-    def answer(self, xs: list[Tensor], masks: list[Tensor]) -> Tensor:
+    def forward(self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
+        """Answer (B, K)."""
+        xs, masks = self.steps(values, mask)
         first = [
             project(drop(x).transpose(1, 2)).transpose(1, 2)
             for project, drop, x in zip(self.project, self.drop, xs, strict=True)

@@ -34,8 +34,9 @@ class TFN(ClipModel):
             nn.Linear(hidden, outputs),
         )  # fmt: skip
 
-    def answer(self, xs: list[Tensor], masks: list[Tensor]) -> Tensor:
-        return self.head(outer(self.factors(xs, masks)))
+    def forward(self, values: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Tensor:
+        """Answer (B, K)."""
+        return self.head(outer(self.factors(*self.steps(values, mask))))
 
 
 def outer(factors: Iterable[Tensor]) -> Tensor:

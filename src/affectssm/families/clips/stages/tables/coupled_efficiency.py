@@ -69,7 +69,7 @@ def page(inputs: Inputs) -> Page:
         rows=[*claims, *rows],
         origins=[{"measurement": found["card"]}],
         draw=partial(draw, TITLE, rows, QUANTITIES),
-        sections=[_claims([row for row in rows if row["row"] == "saved"])],
+        sections=[claims_section([row for row in rows if row["row"] == "saved"])],
     )
 
 
@@ -163,7 +163,7 @@ def _met(saved: Mapping[str, float], claimed: Mapping[str, float], length: int) 
     return "; ".join(f"{QUANTITIES[one]} ({claimed[one]:g} %) {word}" for one, word in said)
 
 
-def _claims(saved: Sequence[Mapping[str, str]]) -> Section:
+def claims_section(saved: Sequence[Mapping[str, str]]) -> Section:
     """What became of the claims at their length."""
     lines = [
         [
@@ -190,5 +190,6 @@ def _growth(values: Values, method: str) -> dict[str, str]:
             logs = [[log(one) for one in each] for each in (points, points.values())]
             row[f"slope_{quantity}"] = f"{linear_regression(*logs).slope:.2f}"
             over.setdefault(f"{min(points)} to {max(points)} steps", []).append(words)
-    notes = [f"over {lengths}: {', '.join(words)}" for lengths, words in over.items()]
+    alike = len(over) == 1 and len(*over.values()) == len(QUANTITIES)
+    notes = [f"over {one}" + (f": {', '.join(words)}" if not alike else "") for one, words in over.items()]
     return {**row, "note": "; ".join(notes) or "no two lengths fit"}
