@@ -33,6 +33,18 @@ class FusionSettings(ClipModelSettings):
     d_conv: int = Field(4, ge=1, description="causal convolution width of a Mamba layer")
     expand: int = Field(2, ge=1, description="expansion of a Mamba layer (d_inner = expand * d_model)")
     dt_rank: int = Field(16, ge=1, description="rank of the step sizes (d_model / 8 as released)")
+    dt_min: float = Field(1e-3, gt=0, description="lowest step size at the start, Mamba's by default")
+    dt_max: float = Field(
+        0.1,
+        gt=0,
+        description="highest; a state of step size 0.1 forgets in ten steps, one of 0.001 in a thousand",
+    )
+
+    @model_validator(mode="after")
+    def _a_range(self) -> FusionSettings:
+        if self.dt_min > self.dt_max:
+            raise ValueError(f"dt_max from dt_min ({self.dt_min:g}) on; {self.dt_max:g}")
+        return self
 
 
 class CoupledMambaSettings(FusionSettings):

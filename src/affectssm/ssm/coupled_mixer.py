@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from affectssm.ssm.coupled import coupled_scan
+from affectssm.ssm.init import DT_MAX, DT_MIN, draw_step_sizes
 from affectssm.ssm.mamba import Mamba
 
 AT_ONCE = 64  # sequences of a scan by the reference: 4 GB at Coupled Mamba's size and 50 steps
@@ -32,6 +33,7 @@ class CoupledMixer(nn.Module):
         modalities: M.
         d_model, d_state, d_conv, expand, dt_rank: as of ``Mamba``, the same for every modality.
         coupling: as of ``coupled_scan``.
+        dt_range: lowest and highest step size at the start, log-uniform; Mamba's suits long memories.
     """
 
     def __init__(
@@ -43,12 +45,15 @@ class CoupledMixer(nn.Module):
         expand: int = 2,
         dt_rank: int | None = None,
         coupling: str = "mean",
+        dt_range: tuple[float, float] = (DT_MIN, DT_MAX),
     ) -> None:
         super().__init__()
         self.coupling = coupling
         self.mixers = nn.ModuleList(
             Mamba(d_model, d_state, d_conv, expand, dt_rank) for _ in range(modalities)
         )
+        for mixer in self._each():
+            draw_step_sizes(mixer.dt_bias, *dt_range)
         self.mix: nn.Parameter | None = None  # logits
         if coupling == "mix":
             self.mix = nn.Parameter(torch.zeros(modalities, modalities))

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from affectssm.ssm.mamba import BiMamba
@@ -39,10 +39,16 @@ def _mamba(mixer: BiMamba) -> None:
     fans = {"conv_weight": width, "conv_bias": width, "x_proj": mixer.d_inner, "dt_proj": mixer.dt_rank}
     for name, fan_in in fans.items():
         nn.init.uniform_(mixer.get_parameter(name), -(fan_in**-0.5), fan_in**-0.5)
-    step = torch.exp(torch.empty_like(mixer.dt_bias).uniform_(math.log(DT_MIN), math.log(DT_MAX)))
-    mixer.dt_bias.copy_(step + torch.log(-torch.expm1(-step)))  # the inverse of softplus
+    draw_step_sizes(mixer.dt_bias, DT_MIN, DT_MAX)
     mixer.A_log.copy_(torch.arange(1, mixer.d_state + 1).log().expand_as(mixer.A_log))
     mixer.D.fill_(1.0)
+
+
+@torch.no_grad()
+def draw_step_sizes(dt_bias: Tensor, lowest: float, highest: float) -> None:
+    """Fill biases of step sizes, so that the step sizes are log-uniform between two values."""
+    step = torch.exp(torch.empty_like(dt_bias).uniform_(math.log(lowest), math.log(highest)))
+    dt_bias.copy_(step + torch.log(-torch.expm1(-step)))  # the inverse of softplus
 
 
 def _charon(mixer: BiMamba) -> None:

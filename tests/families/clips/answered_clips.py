@@ -45,7 +45,7 @@ def clips_of(videos: int = 8, a_video: int = 6, seed: int = 0) -> list[Clip]:
 
 def write_index(path: Path, clips: Sequence[Clip], corpus: str = "mosei") -> Path:
     """The index of a shard of segments."""
-    schema = CLIPS.index.append(pa.field("split", pa.string()))
+    schema = CLIPS.index
     columns: dict[str, list[Any]] = {
         "corpus": [corpus] * len(clips), "shard": [path.stem] * len(clips), "video": [c.video for c in clips],
         "recording": [c.name for c in clips], "segment": [0] * len(clips), "row": list(range(len(clips))),

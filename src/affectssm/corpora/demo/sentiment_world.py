@@ -23,12 +23,20 @@ import numpy as np
 from affectssm.corpora.demo.seeds import generator, smooth_noise
 
 GRID, KEPT = 50, 0.8
-ALONE, TOGETHER, NOISE = 0.36, 0.55, 0.2
+ALONE, TOGETHER, NOISE = 0.3, 0.6, 0.15
 SHARES = ("text", "audio", "vision", "met_audio", "met_vision")
 SPREAD = np.array([0.45, 0.555, 0.555, 0.263, 0.263])  # of the five over clips, before they are scaled
-LEVEL, SLOW_SIGMA, STEEP = 0.4, 4.0, 2.5  # of voice and face; steps; how fast they go from one side to the other
+LEVEL, SLOW_SIGMA, STEEP = (
+    0.4,
+    4.0,
+    2.5,
+)  # of voice and face; steps; how fast they go from one side to the other
 BOND, WORD_SIGMA = 1.5, 0.6  # of a word's drive to the past of a process; words
-POLAR, LEANING, FREE = 0.2, 0.4, 0.6  # what a word's drive must exceed to be polar; how far a clip leans; noise
+POLAR, LEANING, FREE = (
+    0.2,
+    0.4,
+    0.6,
+)  # what a word's drive must exceed to be polar; how far a clip leans; noise
 
 
 @dataclass(frozen=True)

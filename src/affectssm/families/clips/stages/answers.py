@@ -78,7 +78,7 @@ def read_answers(
 
     Returns:
         What was left out ("" first: nothing) -> answers (S, N, 1 or 3), seeds rising, NaN for clips that no seed
-        answered.
+        answered, and throughout of a seed whose training says why it has no answers.
 
     Raises:
         DataError: as :func:`affectssm.families.clips.stages.evaluate.evaluate`.
@@ -109,7 +109,9 @@ def _read(path: Path, settings: EvaluationSettings, truth: Truth, found: Answers
     if told != settings.experiment:
         raise DataError(path, f"answers of {told}", settings.experiment, "give the files of one experiment")
     names, table = COLUMNS[settings.task], read_parquet(path)
-    if lacking := [name for name in names if name not in table.column_names or table[name].null_count]:
+    unanswered = np.array(table["reason"].to_pylist(), bool) if "reason" in table.column_names else None
+    nothing = 0 if unanswered is None else int(unanswered.sum())
+    if lacking := [n for n in names if n not in table.column_names or table[n].null_count > nothing]:
         what = f"{' and '.join(lacking)} not of every clip"
         raise DataError(path, what, f"answers of {settings.task}", "train again")
     values = np.stack([numbers(table[name]) for name in names], axis=-1).astype(np.float32)
@@ -131,6 +133,8 @@ def _read(path: Path, settings: EvaluationSettings, truth: Truth, found: Answers
         empty = np.full((len(truth.clips), len(names)), np.nan, np.float32)
         kept = found.setdefault(left_out, {}).setdefault(seed, empty)
         at, rows = np.array(own).T
+        if unanswered is not None and unanswered[at].all():
+            continue
         _require_answers(path, values[at])
         again = np.bincount(rows, minlength=len(kept)) + np.isfinite(kept[:, 0]) > 1
         if again.any():
@@ -153,6 +157,8 @@ def _require_same_clips(answers: Answers, truth: Truth, out: Path) -> None:
     first: tuple[str, NDArray[np.bool_]] | None = None
     for left_out, found in answers.items():
         for seed, own in found.items():
+            if not np.isfinite(own).any():
+                continue  # it diverged
             name, there = f"seed {seed}{_without(left_out)}", np.isfinite(own[:, 0])
             first = first or (name, there)
             if differing := np.flatnonzero(there != first[1]).tolist():

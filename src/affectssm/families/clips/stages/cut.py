@@ -23,6 +23,7 @@ from affectssm.store.faults import FaultLog
 from affectssm.store.shards import ShardReader
 from affectssm.timeline.segment_writer import Cut, write_index, written_segments
 from affectssm.timeline.steps import Spread, to_steps
+from affectssm.vocabulary.features import kinds_of
 
 
 def cut_shard(
@@ -58,7 +59,7 @@ def cut_shard(
             modality: (sum(dims[name] for name in own), settings.steps) for modality, own in groups.items()
         }
         with written_segments(out, CLIPS, shapes, card, masked=True) as file:
-            for clip in _clips(rows):
+            for clip in _clips(rows, names[:-1]):
                 cuts = {
                     modality: found
                     for modality, own in groups.items()
@@ -74,9 +75,10 @@ def cut_shard(
     write_index(index, CLIPS, file.rows, card)
 
 
-def _clips(rows: Sequence[StreamRow]) -> list[StreamRow]:
-    """A row of each clip, in the order of their names."""
-    found = {row.recording: row for row in rows}
+def _clips(rows: Sequence[StreamRow], features: Sequence[str]) -> list[StreamRow]:
+    """A row of each clip that has something of the source, in the order of their names."""
+    kinds = kinds_of(features)
+    found = {row.recording: row for row in rows if row.kind in kinds}
     return [found[name] for name in sorted(found)]
 
 

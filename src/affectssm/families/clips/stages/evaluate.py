@@ -60,7 +60,9 @@ def evaluate(
         inputs=[*indexes, *predictions],
         runs=[read_card(path) for path in predictions],
     )
-    there = np.isfinite(answers[""][0, :, 0])  # of every seed the same
+    there: NDArray[np.bool_] = np.asarray(
+        np.isfinite(answers[""][..., 0]).any(axis=0)
+    )  # of every seed that has answers the same
     videos, group = np.unique(np.array(truth.videos)[there], return_inverse=True)
     shared = settings.model_dump(exclude={"seeds"}) | {
         "split": TEST,
@@ -84,14 +86,20 @@ def _add(
     group: NDArray[np.int64],
 ) -> None:
     """Add the rows of answers (S, N, 1 or 3), given while something was left out."""
+    sound: NDArray[np.bool_] = np.asarray(np.isfinite(answers).all(axis=(1, 2)) & (answers.size > 0))
     if settings.task == "regression":
         scale = metrics.SCALES[settings.corpus]
-        sums = metrics.regression_sums(answers[..., 0], label, group, len(sheet.videos), scale)
+        sums = metrics.regression_sums(answers[sound, :, 0], label, group, len(sheet.videos), scale)
     else:
-        sums = metrics.classification_sums(answers, label, group, len(sheet.videos))
+        sums = metrics.classification_sums(answers[sound], label, group, len(sheet.videos))
     whole, others = metrics.scores(metrics.total(sums)), metrics.scores(metrics.without(sums))
-    for name, values in whole.items():
-        sheet.add_metric(left_out, name, values, others[name].mean(axis=0))
+    why = "" if sound.all() else f"training diverged with {int((~sound).sum())} of {len(sound)} seeds"
+    for name, own in whole.items():
+        values, rest = np.full(len(sound), NAN), np.full(len(sheet.videos), NAN)
+        values[sound] = own
+        if sound.all():
+            rest = others[name].mean(axis=0)
+        sheet.add_metric(left_out, name, values, rest, why)
     name, value = metrics.constant_score(label, settings.task)
     sheet.add("summary", left_out, name, value)
 
@@ -116,13 +124,15 @@ class Sheet:
         own = {"level": level, "left_out": left_out, "metric": metric, "value": value}
         self.rows.append({**empty, "n_seeds": len(self._seeds), **self._shared, **own, **more})
 
-    def add_metric(self, left_out: str, metric: str, values: metrics.Array, others: metrics.Array) -> None:
-        """Add a metric: (S,) of every seed, and (G,) its mean over seeds without each video."""
+    def add_metric(
+        self, left_out: str, metric: str, values: metrics.Array, others: metrics.Array, why: str
+    ) -> None:
+        """Add a metric: (S,) of every seed, (G,) its mean over seeds without each video, and why some have none."""
         for seed, value in zip(self._seeds, values.tolist(), strict=True):
-            reason = "" if np.isfinite(value) else metrics.reason(metric)
+            reason = "" if np.isfinite(value) else why or metrics.reason(metric)
             self.add("run", left_out, metric, value, seed=seed, n_seeds=1, reason=reason)
         interval = jackknife_interval(float(values.mean()), [others], metrics.bounds(metric))
-        reason = "" if np.isfinite(values).all() else metrics.reason(metric)
+        reason = "" if np.isfinite(values).all() else why or metrics.reason(metric)
         self.add("summary", left_out, metric, **vars(summarise(values.tolist(), interval)), reason=reason)
         for video, value in zip(self.videos, others.tolist(), strict=True):
             self.add("without", left_out, metric, value, group=video, missing=[])

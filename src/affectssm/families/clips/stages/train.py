@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from affectssm.families.clips.run_settings import SECTION, RunSettings
 from affectssm.families.clips.stages.data import ClipDataset, exchanged, labelled, open_store, targets

@@ -37,7 +37,7 @@ class CoupledLayer(nn.Module):
         s = settings
         self.norms = nn.ModuleList(nn.LayerNorm(s.d_model) for _ in range(modalities))
         self.mixer = CoupledMixer(
-            modalities, s.d_model, s.d_state, s.d_conv, s.expand, s.dt_rank, coupling=coupling
+            modalities, s.d_model, s.d_state, s.d_conv, s.expand, s.dt_rank, coupling, (s.dt_min, s.dt_max)
         )
         self.dropout = nn.Dropout(s.dropout)
 
