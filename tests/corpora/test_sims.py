@@ -108,7 +108,9 @@ def test_clips_without_labels_are_a_split_of_their_own_and_never_take_a_labelled
     assert {row.path for row in manifest.rows if row.kind == "video"} == {
         "ch-simsv2u/Raw/aqgy3_0009/00001.mp4"
     }
-    assert "clip_unlabelled" not in told(manifest)
+    faults = told(manifest)
+    assert "clip_unlabelled" not in faults
+    assert faults["duplicate_stream"].found == "1: aqgy3_0009[00001] video"
 
 
 def counts_of(corpus: ClipCorpus, labels: dict[str, list[int]]) -> list[str]:
