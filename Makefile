@@ -57,6 +57,7 @@ bench: $(STAMP)
 	python benchmarks/store.py
 	python benchmarks/full_size.py
 	python benchmarks/affwild2_discovery.py
+	python benchmarks/pickle_conversion.py
 	python benchmarks/video_step.py
 	python benchmarks/video_long.py
 	python benchmarks/clip_efficiency.py

@@ -136,17 +136,36 @@ def test_what_labels_folds_and_sequences_do_not_share_is_told(tmp_path: Path) ->
     write_csd(root / "labels.csd", "All Labels", {video: (value, spans[video]) for video in spans})
     part = (np.ones((5, 74)), steps(0, 2.4, 5))
     write_csd(root / "covarep.csd", "COVAREP", {TRAIN: part, TEST: part})
-    dump(root / "x.pkl", {"train": table([f"{TRAIN}$_$1"], regression_labels=[0.0])})
     manifest, faults = found_in(root), told(found_in(root))
     assert faults["label_without_fold"].found == "1: A"
     assert faults["fold_unlabelled"].found.startswith(f"{len(folds()) - 2} videos: ")
-    assert faults["labels_differ"].found == f"1: {TRAIN}[1] 2, not 0"
-    assert faults["csd_interval"].found.startswith(f"2: {TEST}[0] at 100.0-102.0 s of 2.4, ")
-    kinds = kinds_of(manifest)
-    assert "csd_covarep" in kinds[f"{TRAIN}[0]"] and kinds[f"{TEST}[0]"] == {"sentiment"}
-    assert "csd_covarep" not in kinds[f"{TRAIN}[1]"]  # the sequences mean another clip by this name
+    assert faults["csd_interval"].found.startswith(
+        f"3: {TRAIN}[1] at 2.0-4.0 s of 2.4, {TEST}[0] at 100.0-102.0 s"
+    )
+    assert kinds_of(manifest) == {
+        f"{TRAIN}[0]": {"csd_covarep", "sentiment"},
+        **{name: {"sentiment"} for name in (f"{TRAIN}[1]", f"{TEST}[0]", f"{TEST}[1]")},
+    }
     (root / "labels.csd").unlink()
+    dump(root / "x.pkl", split_tables())
     assert "missing_stream" in told(found_in(root))
+
+
+@pytest.mark.parametrize(("name", "label", "same"), [("0", 1.0, True), ("0", 1.4, False), ("2", 1.0, False)])
+def test_sequences_that_number_or_label_the_clips_of_a_video_in_another_way_are_left_out(
+    tmp_path: Path, name: str, label: float, same: bool
+) -> None:
+    root = tmp_path / "root"
+    sequences(root, TRAIN, [1.0, -0.5], seconds=4.0)
+    dump(root / "x.pkl", {"test": table([f"{TRAIN}$_${name}"], regression_labels=[label])})
+    manifest = found_in(root)
+    (kinds,) = kinds_of(manifest).values()
+    assert ("csd_covarep" in kinds) == same and {row.recording for row in manifest.rows} == {
+        f"{TRAIN}[{name}]"
+    }
+    assert {row.split for row in manifest.rows} == {"test"}
+    assert ("split_differs" in told(manifest)) == same  # its fold is train
+    assert ("labels_differ" in told(manifest)) != same
 
 
 def test_another_corpus_and_pickles_that_cannot_be_used_cost_themselves_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from affectssm.corpora.clip_tables import ColumnsError, read_table
 from affectssm.corpora.clips import ClipCorpus, Clips
 from affectssm.corpora.listing import Entry
-from affectssm.corpora.mosei import MOSEI
 from affectssm.corpora.sims import SIMS
 from affectssm.errors import DataError
 from affectssm.features.sentiment import NO_LABEL
@@ -108,7 +108,9 @@ def test_clips_without_labels_are_a_split_of_their_own_and_never_take_a_labelled
     assert {row.path for row in manifest.rows if row.kind == "video"} == {
         "ch-simsv2u/Raw/aqgy3_0009/00001.mp4"
     }
-    assert "clip_unlabelled" not in told(manifest)
+    faults = told(manifest)
+    assert "clip_unlabelled" not in faults
+    assert faults["duplicate_stream"].found == "1: aqgy3_0009[00001] video"
 
 
 def counts_of(corpus: ClipCorpus, labels: dict[str, list[int]]) -> list[str]:
@@ -132,6 +134,10 @@ def test_counts_tell_whether_the_download_is_whole() -> None:
     assert counts_of(SIMS, whole | {"test": [248, 70, 139]}) == [
         "457 clips in test: 248 negative, 70 neutral, 139 positive"
     ]
-    assert counts_of(MOSEI, {"train": [1, 1, 16324], "val": [1, 1, 1869], "test": [1350, 1025, 2287]}) == []
-    assert counts_of(MOSEI, {"train": [1, 1, 16324], "val": [1, 1, 1869], "test": [1, 0, 4658]}) == []
-    assert len(counts_of(MOSEI, {"train": [1, 1, 16324], "val": [1, 1, 1869], "test": [1, 0, 4661]})) == 1
+
+
+def test_the_counts_of_one_of_several_releases_suffice() -> None:
+    several = replace(SIMS, counts={"test": (5, 8)}, classes={"test": (3, 2, 3)})
+    assert counts_of(several, {"test": [4, 1, 0]}) == counts_of(several, {"test": [3, 2, 3]}) == []
+    for other in ([4, 1, 3], [3, 2, 2]):
+        assert len(counts_of(several, {"test": other})) == 1

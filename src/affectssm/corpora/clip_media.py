@@ -28,7 +28,9 @@ def add_media(root: Path, videos: Iterable[Entry], clips: Clips) -> None:
             held[entry.parts[-2], entry.parts[-1].rpartition(".")[0]].append(entry)
     if not held:
         return
-    found = [(clip, _nearest(clip, held.pop((clip.video, clip.name), []))) for clip in clips.found.values()]
+    found = [
+        (clip, _nearest(clips, clip, held.pop((clip.video, clip.name), []))) for clip in clips.found.values()
+    ]
     without = [clip.recording for clip, entry in found if entry is None and clip.listed]
     log = clips.log
     tell(log, "clip_without_file", without, "clips", "a video of every clip", "ignored", "video")
@@ -42,14 +44,17 @@ def add_media(root: Path, videos: Iterable[Entry], clips: Clips) -> None:
             _add(clips, clip, entry, media)
 
 
-def _nearest(clip: Clip, entries: Sequence[Entry]) -> Entry | None:
+def _nearest(clips: Clips, clip: Clip, entries: Sequence[Entry]) -> Entry | None:
     """Return, of several videos of a clip's name, the one that lies nearest to the file that names the clip."""
     own = clip.entry.parts[:-1]
 
     def shared(entry: Entry) -> int:
         return next((at for at, part in enumerate(own) if entry.parts[at : at + 1] != (part,)), len(own))
 
-    return max(entries, key=shared, default=None)
+    nearest = max(entries, key=shared, default=None)
+    if nearest is not None and len(entries) > 1:
+        clips.note("duplicate_stream", nearest, [f"{clip.recording} video"])
+    return nearest
 
 
 def _measured(root: Path, corpus: str, filmed: tuple[Clip, Entry]) -> tuple[dict[str, Measured], list[Fault]]:

@@ -196,7 +196,7 @@ _SAID: dict[str, tuple[str, Action]] = {
     "label_out_of_range": ("labels on the scale of the corpus", "masked"),
     "split_differs": ("one split in all files; the one that was read first counts", "decided"),
     "labels_differ": ("one label in all files; the one that was read first counts", "decided"),
-    "duplicate_stream": ("one file; the one that was read first counts", "decided"),
+    "duplicate_stream": ("one file; the first, or the video nearest to its table, counts", "decided"),
     "duplicate_clip": ("a clip once; the first counts", "ignored"),
     "clip_unlabelled": ("a split and a label", "quarantined"),
     "empty_transcript": ("words", "ignored"),

@@ -1,13 +1,14 @@
 """CMU-MOSEI's ``.csd`` files: sequences of whole videos, of which a clip is the part at the time of its label.
 
-Clip k of a video is the k-th interval of its labels, as the owner's SDK aligns (``video[k]``). Splits are the standard
-folds of videos (``mosei_folds.txt``). What a file holds is told by its columns.
+Clip k of a video is the k-th interval of its labels, as the owner's SDK aligns (``video[k]``). Other forms may number
+the clips of a video in another way: where its names or labels there are not those here, its sequences are left out.
+Splits are the standard folds of videos (``mosei_folds.txt``). What a file holds is told by its columns.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -33,7 +34,7 @@ class Labelled:
 
     Attributes:
         videos: those with labels.
-        clips: video -> clips, and where they begin and end in seconds, without those that have another label elsewhere.
+        clips: video -> clips, and where they begin and end in seconds.
     """
 
     videos: set[str] = field(default_factory=set)
@@ -60,7 +61,9 @@ def add_sequences(root: Path, listing: Listing, clips: Clips) -> None:
             expected="CMU_MOSEI_Labels.csd, which says when each clip is", action="ignored",
         )  # fmt: skip
     labelled = Labelled()
-    elsewhere = {clip.video for clip in clips.found.values()}
+    elsewhere: dict[str, dict[str, Clip]] = defaultdict(dict)
+    for clip in clips.found.values():
+        elsewhere[clip.video][clip.name] = clip
     for entry in labels:
         _read(root, entry, clips, partial(_add_labels, labelled=labelled, elsewhere=elsewhere))
     if labels:
@@ -102,23 +105,49 @@ def _columns(sequences: Csd, *_: object) -> int:
     return found.most_common(1)[0][0] if found else 0
 
 
-def _add_labels(sequences: Csd, entry: Entry, clips: Clips, labelled: Labelled, elsewhere: set[str]) -> None:
-    """Add the clips of a file of labels."""
+def _add_labels(
+    sequences: Csd,
+    entry: Entry,
+    clips: Clips,
+    labelled: Labelled,
+    elsewhere: Mapping[str, Mapping[str, Clip]],
+) -> None:
+    """Add the clips of a file of labels; of a video that another form has, only those that it has.
+
+    Args:
+        sequences, entry: the file.
+        clips: what was found so far.
+        labelled: is added to.
+        elsewhere: video -> name -> clip of other forms.
+    """
     known = folds()
     clips.note("label_without_fold", entry, [video for video in sequences.videos if video not in known])
     labelled.videos.update(sequences.videos)
     for video in sequences.videos:
-        if video not in known and video not in elsewhere:
+        own = elsewhere.get(video)
+        if video not in known and own is None:
             continue
         try:
             values, intervals = sequences.read(video)
         except DataError as error:
             _note(clips, entry, error)
             continue
-        for at, (value, span) in enumerate(zip(values[:, 0].tolist(), intervals.tolist(), strict=True)):
-            clip = clips.claim(video, str(at), known.get(video, ""), value, entry)
-            if clip is not None and span[1] > span[0] and clips.agree(clip, value):
+        labels = {str(at): value for at, value in enumerate(values[:, 0].tolist())}
+        if own is not None and not _same(own, labels):
+            clips.note(
+                "labels_differ", entry, [f"{video}: {len(labels)} labels, of which other files have others"]
+            )
+            continue
+        for (name, label), span in zip(labels.items(), intervals.tolist(), strict=True):
+            wanted = own is None or name in own
+            clip = clips.claim(video, name, known.get(video, ""), label, entry) if wanted else None
+            if clip is not None and span[1] > span[0]:
                 labelled.clips[video].append((clip, *span))
+
+
+def _same(own: Mapping[str, Clip], labels: Mapping[str, float]) -> bool:
+    """Whether the clips of a video, as another form has them, are among those of its labels."""
+    return all(name in labels and Clips.agree(clip, labels[name]) for name, clip in own.items())
 
 
 def _add_features(sequences: Csd, entry: Entry, clips: Clips, kind: str, labelled: Labelled) -> None:

@@ -24,7 +24,7 @@ from affectssm.media.pickles import read_pickle
 from affectssm.media.probe import MediaError
 
 KNOWN = {(5, 20): "CMU-MOSI", (74, 35): "CMU-MOSEI", (33, 709): "CH-SIMS", (25, 177): "CH-SIMS v2"}
-_IDS = re.compile(r"(?P<video>.+)\$_\$(?P<clip>.+)|(?P<video_>.+)\[(?P<clip_>[^\[\]]+)\]", re.DOTALL)
+_IDS = re.compile(r"(?P<video>.+)(?:\$_\$|/)(?P<clip>.+)|(?P<video_>.+)\[(?P<clip_>[^\[\]]+)\]", re.DOTALL)
 _ARRAYS = ("audio", "vision")
 _GLOVE, _BERT = 300, 768
 _MIXED = "train_mix"  # made of others by the owners' own code
@@ -148,7 +148,8 @@ def _tables(path: Path, held: Mapping[Any, Any]) -> Iterator[Table]:
 
 
 def _table(name: str, held: Mapping[str, Any]) -> Table:
-    ids = tuple(_id(one) for one in held["id"])
+    names = held["id"]
+    ids = tuple(_id(one) for one in (np.asarray(names) if isinstance(names, MappedArray) else names))
     arrays: dict[str, Array] = {}
     for key in ("text", *_ARRAYS, "text_bert"):
         if key in held:
