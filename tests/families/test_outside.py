@@ -21,7 +21,7 @@ from tests import stages
 from tests.killed import killed_at
 
 TESTS = Path(__file__).parents[1]
-LAB = {"families": ["dialogue", "biosignals", "video", "minilab"]}
+LAB = {"families": ["dialogue", "biosignals", "video", "clips", "minilab"]}
 KNOWN = (
     corpora.CORPORA, corpora.DEMOS, features.FEATURES, tables.PAGES, faults.CODES, outside._BROUGHT,
 )  # fmt: skip
@@ -55,19 +55,19 @@ def theirlab(folder: Path, text: str) -> dict:
 
 
 def test_a_family_of_a_module_has_its_section_scales_corpora_jobs_and_tables():
-    plan = Plan(LAB | {"scale": "tiny", "clips": {"ridges": [1, 10]}})
-    clips = plan.families["clips"]
+    plan = Plan(LAB | {"scale": "tiny", "mini": {"ridges": [1, 10]}})
+    clips = plan.families["mini"]
     assert list(clips.experiments) == ["ridge1-mini-demo", "ridge10-mini-demo"]
-    assert plan.config.clips.seeds == (1,) and plan.config.clips.members == 5
+    assert plan.config.mini.seeds == (1,) and plan.config.mini.members == 5
     assert plan.owners["mini"] is clips and plan.tables.owners["mini_mae"] is clips
     assert {job.rule for job in plan.jobs} >= {
-        "train_clips",
-        "predict_clips",
-        "evaluate_clips",
+        "train_mini",
+        "predict_mini",
+        "evaluate_mini",
         "train_dialogue",
     }
     with pytest.raises(ConfigError, match="did you mean ridges"):
-        load_config(LAB | {"clips": {"ridge": [1]}})
+        load_config(LAB | {"mini": {"ridge": [1]}})
 
 
 def test_nothing_of_the_others_runs_again_when_a_family_arrives():
@@ -118,7 +118,7 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[affectssm.families]\nminis = minilab.family:Clips\n")
     plan = Plan({})
-    assert plan.families["clips"].word == "minis"
+    assert plan.families["mini"].word == "minis"
     assert "--family minis" in plan.places.discover_arguments("mini")
 
 
@@ -150,7 +150,7 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
         (_WITH_STEP.format("threads='cores'"), "it asks for cores"),
         (_WITH.format("tables = {'mini_mae': 'minilab.tabel:page'}"), "table mini_mae(.|\n)*no module minilab.tabel"),
         (_WITH.format("foresees = 'minilab.foreseen:nothing'"), "foresees(.|\n)*no nothing in minilab.foreseen"),
-        (_WITH.format("name = 'clips-of-mine'"), "the name 'clips-of-mine'"),
+        (_WITH.format("name = 'mini-of-mine'"), "the name 'clips-of-mine'"),
         (_WITH.format("steps = Clips.steps[:1] * 2"), "the name 'train'"),
         (_WITH.format("settings = dict"), "settings = <class 'dict'>"),
         (
@@ -176,7 +176,7 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
             class FAMILY(Clips):
                 corpora, tables, demos, extractors, faults = {}, {}, {}, (), {}
             """,
-            "families minilab and theirlab(.|\n)*both are called clips",
+            "families minilab and theirlab(.|\n)*both are called mini",
         ),
     ],
 )  # fmt: skip
@@ -189,8 +189,8 @@ def test_settings_that_a_step_s_model_refuses_are_refused_before_the_job_runs(la
     text = _WITH.format("def run_settings(self, experiment: str): return {'riddge': 1.0}")
     theirlab(lab, text)
     plan = Plan({"families": ["dialogue", "theirlab"]})
-    train = next(job for job in plan.jobs if job.rule == "train_clips")
-    with pytest.raises(ConfigError, match=r"what run_settings says for train_clips(.|\n)*did you mean ridge"):
+    train = next(job for job in plan.jobs if job.rule == "train_mini")
+    with pytest.raises(ConfigError, match=r"what run_settings says for train_mini(.|\n)*did you mean ridge"):
         train.settings_words({"experiment": "ridge1-mini-demo", "part": "main", "seed": "1"})
 
 

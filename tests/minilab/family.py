@@ -32,13 +32,13 @@ class Experiment:
 class Clips(Family[Experiment]):
     """Clips with one label each."""
 
-    name = "clips"
-    sections = "clips"
+    name = "mini"
+    sections = "mini"
     settings = ClipSettings
     presets: ClassVar = {
-        "paper": {"clips": {"seeds": [1, 2, 3, 4, 5]}, "corpora": {"mini": {"shards": 4}}},
-        "demo": {"clips": {"seeds": [1, 2, 3]}},
-        "tiny": {"clips": {"seeds": [1]}},
+        "paper": {"mini": {"seeds": [1, 2, 3, 4, 5]}, "corpora": {"mini": {"shards": 4}}},
+        "demo": {"mini": {"seeds": [1, 2, 3]}},
+        "tiny": {"mini": {"seeds": [1]}},
     }
     corpora: ClassVar = {
         "mini": Corpus(

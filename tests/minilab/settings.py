@@ -16,7 +16,7 @@ class MiniSettings(PlaceSettings):
 
 
 class ClipSettings(Strict):
-    """The section ``clips`` of the configuration."""
+    """The section ``mini`` of the configuration."""
 
     ridges: tuple[float, ...] = Field((1.0,), min_length=1, description="penalties; one model each")
     seeds: tuple[int, ...] = Field(min_length=1, description="one run each; a cell is their mean")

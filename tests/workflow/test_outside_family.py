@@ -47,11 +47,11 @@ def test_nothing_runs_twice_and_an_edit_runs_again_what_it_makes(place):
     file.write_text(text + "\nEDITED = True\n")
     again = rules(place.executed("-n", TABLE, config="lab.yaml"))
     file.write_text(text)
-    assert again == {"predict_clips", "evaluate_clips", "edition_table", "table"}
+    assert again == {"predict_mini", "evaluate_mini", "edition_table", "table"}
 
 
 def test_a_line_of_a_job_runs_by_itself(place):
-    printed = place.snakemake("-n", "-p", TABLE, "--forcerun", "evaluate_clips", config="lab.yaml")
+    printed = place.snakemake("-n", "-p", TABLE, "--forcerun", "evaluate_mini", config="lab.yaml")
     (line,) = {line.strip() for line in printed.splitlines() if "affectssm evaluate minilab" in line}
     words = shlex.split(line[line.index("affectssm") :].partition(" > ")[0])
     done = place.cli(*words[1:])

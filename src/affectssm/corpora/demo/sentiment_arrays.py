@@ -16,16 +16,19 @@ from affectssm.corpora.demo.sentiment_words import CLS, SEP, ids_of, vocabulary
 from affectssm.corpora.demo.sentiment_world import Truth, at_frames
 
 GLOVE = 300
-SIZE, WHITE, OWN, SLOW, OFFSET = 0.5, 0.4, 0.1, 0.2, 0.1
+SIZE, WHITE, OWN, SLOW, OFFSET = 0.5, 0.2, 0.1, 0.1, 0.1
+AT_MOST = 96  # columns that carry it
 SLOW_SIGMA = 20.0
 SAME_COLUMNS = (1, 2)  # of FACET: contempt and disgust, identical in what is distributed
 
 
 @cache
 def load(corpus: str, modality: str, columns: int) -> np.ndarray:
-    """Return (columns,) the direction of what is planted."""
+    """Return (columns,) the direction of what is planted, 0 in most columns where there are many."""
     rng = generator("sentiment", corpus, modality, str(columns), "load")
-    return np.asarray(SIZE * rng.choice([-1.0, 1.0], columns) * rng.uniform(0.7, 1.3, columns))
+    found = SIZE * rng.choice([-1.0, 1.0], columns) * rng.uniform(0.7, 1.3, columns)
+    found[rng.permutation(columns)[AT_MOST:]] = 0
+    return np.asarray(found)
 
 
 def text(clip: Clip, words: list[str], columns: int = 768) -> np.ndarray:

@@ -123,9 +123,9 @@ class Layout:
 # corpus -> split -> (videos, clips of each); raw: the first clips of the first videos of a split
 Counts = dict[str, dict[str, tuple[int, int]]]
 _WHOLE: Counts = {
-    "mosei": {"train": (40, 5), "val": (15, 4), "test": (25, 4)},
-    "sims": {"train": (40, 5), "val": (15, 4), "test": (25, 4)},
-    "simsv2": {"train": (28, 5), "val": (10, 4), "test": (20, 4), UNLABELLED: (4, 3)},
+    "mosei": {"train": (80, 5), "val": (15, 4), "test": (25, 4)},
+    "sims": {"train": (24, 5), "val": (10, 4), "test": (20, 4)},
+    "simsv2": {"train": (24, 5), "val": (10, 4), "test": (20, 4), UNLABELLED: (4, 3)},
 }
 _TINY: Counts = {
     corpus: {"train": (6, 4), "val": (5, 2), "test": (7, 2)}

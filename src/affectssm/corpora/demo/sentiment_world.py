@@ -22,18 +22,15 @@ import numpy as np
 
 from affectssm.corpora.demo.seeds import generator, smooth_noise
 
-GRID, KEPT = 50, 0.8
-ALONE, TOGETHER, NOISE = 0.3, 0.6, 0.15
+GRID = 50
+KEPT, LASTS = 0.82, 8.0  # of what was lately, from step to step; steps that a process stays alike
+ALONE, TOGETHER, NOISE = 0.36, 0.5, 0.2
 SHARES = ("text", "audio", "vision", "met_audio", "met_vision")
-SPREAD = np.array([0.45, 0.555, 0.555, 0.263, 0.263])  # of the five over clips, before they are scaled
-LEVEL, SLOW_SIGMA, STEEP = (
-    0.4,
-    4.0,
-    2.5,
-)  # of voice and face; steps; how fast they go from one side to the other
+SPREAD = np.array([0.46, 0.72, 0.72, 0.232, 0.232])  # of the five over clips, before they are scaled
+LEVEL = 0.5  # of voice and face
 BOND, WORD_SIGMA = 1.5, 0.6  # of a word's drive to the past of a process; words
 POLAR, LEANING, FREE = (
-    0.2,
+    0.5,
     0.4,
     0.6,
 )  # what a word's drive must exceed to be polar; how far a clip leans; noise
@@ -62,7 +59,7 @@ def truth_of(corpus: str, recording: str, tokens: int) -> Truth:
     rng = generator("sentiment", corpus, recording, "truth")
     leaning, *levels = np.clip(rng.standard_normal(3), -2.5, 2.5)
     bonds = np.clip(rng.standard_normal(2), -2.5, 2.5)
-    slow = np.tanh(STEEP * smooth_noise(rng, GRID, 2, SLOW_SIGMA))
+    slow = wandering(rng)
     voice, face = (LEVEL * level + process for level, process in zip(levels, slow.T, strict=True))
     at = ((np.arange(tokens) + 0.5) * GRID / tokens).astype(int)
     drawn = BOND * np.stack([past(process) for process in slow.T], axis=1)[at] @ bonds
@@ -79,6 +76,14 @@ def shares_of(words: np.ndarray, voice: np.ndarray, face: np.ndarray) -> np.ndar
     polarity = centred(words)
     met = [(polarity * past(process - process.mean())).mean() for process in (voice, face)]
     return np.array([words.mean(), voice.mean(), face.mean(), *met]) / SPREAD
+
+
+def wandering(rng: np.random.Generator) -> np.ndarray:
+    """Return (GRID, 2) two processes of unit size that stay alike for some steps (Ornstein and Uhlenbeck's)."""
+    kept, found = np.exp(-1 / LASTS), rng.standard_normal((GRID, 2))
+    for k in range(1, GRID):
+        found[k] = kept * found[k - 1] + np.sqrt(1 - kept**2) * found[k]
+    return np.asarray(found)
 
 
 def past(process: np.ndarray) -> np.ndarray:

@@ -136,9 +136,9 @@ def own(config: Config) -> ClipsSettings:
     return vars(config)["clips"]
 
 
-def _sizes(**sizes: int) -> dict[str, dict[str, int]]:
+def _sizes(**sizes: float) -> dict[str, dict[str, float]]:
     """All models of one width and depth."""
-    ssm = {name: sizes[name] for name in ("d_model", "layers", "d_state", "dt_rank", "hidden")}
+    ssm = dict(sizes)
     found = dict.fromkeys(("coupled_mamba", "average_fusion", "concat_fusion", "mamba_fusion"), ssm)
     return found | {"attention_fusion": {name: sizes[name] for name in ("d_model", "layers", "hidden")}}
 
@@ -163,7 +163,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seeds": [1111, 1112, 1113, 1114, 1115],
             "seeds_a_job": 1,
             "batch": {"mosei": 1024, "sims": 128, "simsv2": 256},
-            "training": {"epochs": 150},
+            "training": {"epochs": 150, "learning_rate": 5e-4},
             **_sizes(d_model=128, layers=3, d_state=64, dt_rank=16, hidden=64),
             "efficiency": {"lengths": [100, 200, 300, 400, 500, 1000, 2000, 4000], "batch": 32, "repeats": 5},
         },
@@ -176,9 +176,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "d_states": [16, 8, 4],
             "seeds": [1111, 1112, 1113],
             "seeds_a_job": 3,
-            "batch": {"mosei": 32, "sims": 32, "simsv2": 32},
-            "training": {"epochs": 25, "learning_rate": 4e-3},
-            **_sizes(d_model=16, layers=2, d_state=8, dt_rank=2, hidden=16),
+            "batch": {"mosei": 16, "sims": 16, "simsv2": 16},
+            "training": {"epochs": 24, "learning_rate": 1e-3},
+            **_sizes(d_model=16, layers=2, d_state=8, dt_rank=2, hidden=16, dt_min=0.05, dt_max=0.5),
             **_baselines(hidden=16, layers=1, learning_rate=4e-3, batch=32),
             "efficiency": {"lengths": [100, 200, 300, 400, 500, 1000], "batch": 4, "repeats": 2},
         },
