@@ -110,6 +110,17 @@ MADE_BY = {
     "features.mae": ["feature mae*", "tune_video", "encode_video"],
     "features.mae_tuning": ["feature mae*", "tune_video", "encode_video"],
     "features.seen": ["train_video *", "predict_video *", "evaluate_video *"],
+    "families.clips.stages.cut": ["segments_clips"],
+    "families.clips.stages.train": ["train_clips *"],
+    "families.clips.stages.models.mult": ["train_clips mult"],
+    "families.clips.stages.evaluate": ["evaluate_clips *"],
+    "families.clips.stages.foreseen": ["check clips"],
+    "families.clips.stages.efficiency": ["measure_clips"],
+    "training.step_server": ["memory_dialogue", "measure_clips"],
+    "timeline.segment_writer": ["segments_clips", "segments_biosignals"],
+    "families.clips.stages.tables.pages": [
+        f"table {name}" for name in (*(f"{corpus}_*" for corpus in ("mosei", "sims", "simsv2")), "coupled_[!e]*")
+    ],
     "families.biosignals.stages.cut": ["segments_biosignals"],
     "families.dialogue.stages.train": ["train_dialogue *"],
     "families.dialogue.stages.fine_tune": ["train_dialogue da_mamba+adapt_mpiigi"],

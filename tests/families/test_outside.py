@@ -150,7 +150,7 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
         (_WITH_STEP.format("threads='cores'"), "it asks for cores"),
         (_WITH.format("tables = {'mini_mae': 'minilab.tabel:page'}"), "table mini_mae(.|\n)*no module minilab.tabel"),
         (_WITH.format("foresees = 'minilab.foreseen:nothing'"), "foresees(.|\n)*no nothing in minilab.foreseen"),
-        (_WITH.format("name = 'mini-of-mine'"), "the name 'clips-of-mine'"),
+        (_WITH.format("name = 'mini-of-mine'"), "the name 'mini-of-mine'"),
         (_WITH.format("steps = Clips.steps[:1] * 2"), "the name 'train'"),
         (_WITH.format("settings = dict"), "settings = <class 'dict'>"),
         (

@@ -140,7 +140,23 @@ def _sizes(**sizes: float) -> dict[str, dict[str, float]]:
     """All models of one width and depth."""
     ssm = dict(sizes)
     found = dict.fromkeys(("coupled_mamba", "average_fusion", "concat_fusion", "mamba_fusion"), ssm)
-    return found | {"attention_fusion": {name: sizes[name] for name in ("d_model", "layers", "hidden")}}
+    return found | {
+        "attention_fusion": {name: sizes[name] for name in ("d_model", "layers", "hidden", "dropout")}
+    }
+
+
+_MMSA: dict[str, dict[str, float]] = {
+    "tfn": {
+        "text_hidden": 128, "text_out": 128, "audio_hidden": 16, "vision_hidden": 128, "learning_rate": 5e-3,
+        "batch": 128,
+    },
+    "lmf": {
+        "text_hidden": 128, "text_out": 64, "audio_hidden": 16, "vision_hidden": 128, "learning_rate": 1e-3,
+        "batch": 32,
+    },
+    "mult": {"d_model": 30, "heads": 6, "layers": 4, "learning_rate": 5e-4, "batch": 4},
+}  # fmt: skip
+"""The baselines as MMSA has them for CMU-MOSEI."""
 
 
 def _baselines(hidden: int, layers: int, **recipe: float) -> dict[str, dict[str, float]]:
@@ -163,9 +179,15 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seeds": [1111, 1112, 1113, 1114, 1115],
             "seeds_a_job": 1,
             "batch": {"mosei": 1024, "sims": 128, "simsv2": 256},
-            "training": {"epochs": 150, "learning_rate": 5e-4},
-            **_sizes(d_model=128, layers=3, d_state=64, dt_rank=16, hidden=64),
-            "efficiency": {"lengths": [100, 200, 300, 400, 500, 1000, 2000, 4000], "batch": 32, "repeats": 5},
+            "training": {"epochs": 150, "learning_rate": 5e-4, "scan_backend": "auto"},
+            **_sizes(
+                d_model=128, layers=3, d_state=64, dt_rank=16, hidden=64, dt_min=1e-3, dt_max=0.1, dropout=0.0
+            ),
+            **_MMSA,
+            "efficiency": {
+                "lengths": [100, 200, 300, 400, 500, 1000, 2000, 4000], "batch": 32, "repeats": 5, "enough_s": 10.0,
+                "scan_backend": "auto",
+            },
         },
     },
     "demo": {
@@ -177,10 +199,15 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seeds": [1111, 1112, 1113],
             "seeds_a_job": 3,
             "batch": {"mosei": 16, "sims": 16, "simsv2": 16},
-            "training": {"epochs": 24, "learning_rate": 1e-3},
-            **_sizes(d_model=16, layers=2, d_state=8, dt_rank=2, hidden=16, dt_min=0.05, dt_max=0.5),
+            "training": {"epochs": 8, "learning_rate": 2e-3, "scan_backend": "auto"},
+            **_sizes(
+                d_model=16, layers=2, d_state=8, dt_rank=2, hidden=16, dt_min=0.05, dt_max=0.5, dropout=0.2
+            ),
             **_baselines(hidden=16, layers=1, learning_rate=4e-3, batch=32),
-            "efficiency": {"lengths": [100, 200, 300, 400, 500, 1000], "batch": 4, "repeats": 2},
+            "efficiency": {
+                "lengths": [100, 200, 300, 400, 500, 1000], "batch": 4, "repeats": 2, "enough_s": 1.0,
+                "scan_backend": "auto",
+            },
         },
     },
     "tiny": {
@@ -193,10 +220,12 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seeds_a_job": 1,
             "batch": {"mosei": 16, "sims": 16, "simsv2": 16},
             "training": {"epochs": 1, "learning_rate": 4e-3, "scan_backend": "reference"},
-            **_sizes(d_model=8, layers=1, d_state=2, dt_rank=1, hidden=8),
+            **_sizes(d_model=8, layers=1, d_state=2, dt_rank=1, hidden=8, dt_min=1e-3, dt_max=0.1, dropout=0.0),
             **_baselines(hidden=4, layers=1, learning_rate=4e-3, batch=16),
-            "efficiency": {"lengths": [8, 16], "batch": 2, "repeats": 1},
+            "efficiency": {
+                "lengths": [20, 40], "batch": 2, "repeats": 1, "enough_s": 1.0, "scan_backend": "reference",
+            },
         },
     },
-}
+}  # fmt: skip
 """Scale -> what it decides, of the whole configuration."""
