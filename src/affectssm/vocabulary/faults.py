@@ -100,6 +100,7 @@ CODES: dict[str, str] = {
     "clip_unlabelled": "clips without a label in a part that has labels, or without a split",
     "clip_without_file": "a clip that the table names and of which there is no video",
     "files_without_clip": "videos that no table of clips names",
+    "modality_missing": "a clip without a single valid row of what is said, of its sound or of its pictures",
     "clip_short": "a clip that lasts less than half a second",
     "split_differs": "clips that lie in another split by another file of the same corpus",
     "labels_differ": "clips with another label in another file of the same corpus",
