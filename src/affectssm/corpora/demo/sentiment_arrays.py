@@ -17,7 +17,7 @@ from affectssm.corpora.demo.sentiment_world import Truth, at_frames
 
 GLOVE = 300
 SIZE, WHITE, OWN, SLOW, OFFSET = 0.5, 0.2, 0.1, 0.1, 0.1
-AT_MOST = 96  # columns that carry it
+AT_MOST = 64  # columns that carry it and all else; the others stand still
 SLOW_SIGMA = 20.0
 SAME_COLUMNS = (1, 2)  # of FACET: contempt and disgust, identical in what is distributed
 
@@ -31,6 +31,13 @@ def load(corpus: str, modality: str, columns: int) -> np.ndarray:
     return np.asarray(found)
 
 
+def moving(rows: np.ndarray, corpus: str, modality: str) -> np.ndarray:
+    """Return rows (T, columns) in which the columns that carry nothing stand still, each at a value of its own."""
+    columns = rows.shape[1]
+    values = generator("sentiment", corpus, modality, str(columns), "still").standard_normal(columns)
+    return np.where(load(corpus, modality, columns) != 0, rows, OFFSET * values)
+
+
 def text(clip: Clip, words: list[str], columns: int = 768) -> np.ndarray:
     """Return (tokens, columns): a vector of each word, which holds its polarity, and what the words around add."""
     chinese = FORMS[clip.corpus].chinese
@@ -38,7 +45,8 @@ def text(clip: Clip, words: list[str], columns: int = 768) -> np.ndarray:
     ids = ids_of(chinese)
     rows = np.stack([vectors[one] for one in (CLS, *(ids[word] for word in words), SEP)])
     noise = generator("sentiment", clip.corpus, clip.recording, "text", str(columns))
-    return np.asarray(rows + WHITE * noise.standard_normal(rows.shape, dtype=np.float32))
+    rows = rows + WHITE * noise.standard_normal(rows.shape, dtype=np.float32)
+    return moving(rows, clip.corpus, "text")
 
 
 @cache
@@ -62,6 +70,7 @@ def frames(clip: Clip, modality: str, truth: Truth, count: int = 0) -> np.ndarra
     found = WHITE * rng.standard_normal((count, columns), dtype=np.float32)
     found += _nuisance(clip, modality, columns, smooth_noise(rng, count, 1, SLOW_SIGMA)[:, 0])
     found += (shown[:, None] * load(clip.corpus, modality, columns)).astype(np.float32)
+    found = moving(found, clip.corpus, modality)
     if clip.corpus == "mosei" and modality == "vision":
         found[:, SAME_COLUMNS[1]] = found[:, SAME_COLUMNS[0]]
     return found

@@ -1,7 +1,8 @@
 """The section ``clips`` of the configuration, and what each scale decides of it and of its corpora.
 
 ``paper`` is what the paper and its released code state. ``demo`` learns the planted truth of the demo corpora on
-two CPU cores; ``tiny`` only proves that every job runs.
+two CPU cores, with the coupling of the released code: it finds what words and voice say together in some 200 steps, the
+mean of the states has not after 1,000. ``tiny`` only proves that every job runs.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class ClipsSettings(Strict):
         ("coupled_mamba", "tfn", "lmf", "mult"), min_length=1, description="measured rows of tables 1 to 5"
     )
     couplings: tuple[Literal["sum", "mean", "layerwise", "mix", "pairwise", "none"], ...] = Field(
-        ("sum", "layerwise", "mix", "pairwise", "none"), description="further rows of coupled_fusion"
+        ("mean", "sum", "layerwise", "mix", "pairwise", "none"),
+        description="rows of coupled_fusion, beside the coupling of coupled_mamba",
     )
     dt_ranks: tuple[Rank, ...] = Field(
         min_length=1,
@@ -136,10 +138,10 @@ def own(config: Config) -> ClipsSettings:
     return vars(config)["clips"]
 
 
-def _sizes(**sizes: float) -> dict[str, dict[str, float]]:
+def _sizes(coupling: str, **sizes: float) -> dict[str, dict[str, Any]]:
     """All models of one width and depth."""
-    ssm = dict(sizes)
-    found = dict.fromkeys(("coupled_mamba", "average_fusion", "concat_fusion", "mamba_fusion"), ssm)
+    found: dict[str, dict[str, Any]] = {"coupled_mamba": sizes | {"coupling": coupling}}
+    found |= dict.fromkeys(("average_fusion", "concat_fusion", "mamba_fusion"), sizes)
     return found | {
         "attention_fusion": {name: sizes[name] for name in ("d_model", "layers", "hidden", "dropout")}
     }
@@ -180,9 +182,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seeds_a_job": 1,
             "batch": {"mosei": 1024, "sims": 128, "simsv2": 256},
             "training": {"epochs": 150, "learning_rate": 5e-4, "scan_backend": "auto"},
-            **_sizes(
-                d_model=128, layers=3, d_state=64, dt_rank=16, hidden=64, dt_min=1e-3, dt_max=0.1, dropout=0.0
-            ),
+            **_sizes("mean", d_model=128, layers=3, d_state=64, dt_rank=16, hidden=64, dropout=0.0),
             **_MMSA,
             "efficiency": {
                 "lengths": [100, 200, 300, 400, 500, 1000, 2000, 4000], "batch": 32, "repeats": 5, "enough_s": 10.0,
@@ -199,10 +199,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seeds": [1111, 1112, 1113],
             "seeds_a_job": 3,
             "batch": {"mosei": 16, "sims": 16, "simsv2": 16},
-            "training": {"epochs": 8, "learning_rate": 2e-3, "scan_backend": "auto"},
-            **_sizes(
-                d_model=16, layers=2, d_state=8, dt_rank=2, hidden=16, dt_min=0.05, dt_max=0.5, dropout=0.2
-            ),
+            "training": {"epochs": 8, "learning_rate": 4e-3, "scan_backend": "auto"},
+            **_sizes("layerwise", d_model=16, layers=2, d_state=8, dt_rank=2, hidden=16, dropout=0.2),
             **_baselines(hidden=16, layers=1, learning_rate=4e-3, batch=32),
             "efficiency": {
                 "lengths": [100, 200, 300, 400, 500, 1000], "batch": 4, "repeats": 2, "enough_s": 1.0,
@@ -220,7 +218,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seeds_a_job": 1,
             "batch": {"mosei": 16, "sims": 16, "simsv2": 16},
             "training": {"epochs": 1, "learning_rate": 4e-3, "scan_backend": "reference"},
-            **_sizes(d_model=8, layers=1, d_state=2, dt_rank=1, hidden=8, dt_min=1e-3, dt_max=0.1, dropout=0.0),
+            **_sizes("mean", d_model=8, layers=1, d_state=2, dt_rank=1, hidden=8, dropout=0.0),
             **_baselines(hidden=4, layers=1, learning_rate=4e-3, batch=16),
             "efficiency": {
                 "lengths": [20, 40], "batch": 2, "repeats": 1, "enough_s": 1.0, "scan_backend": "reference",
