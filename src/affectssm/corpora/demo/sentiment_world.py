@@ -24,7 +24,7 @@ from affectssm.corpora.demo.seeds import generator, smooth_noise
 
 GRID = 50
 KEPT, LASTS = 0.82, 8.0  # of what was lately, from step to step; steps that a process stays alike
-ALONE, TOGETHER, NOISE = 0.36, 0.5, 0.2
+ALONE, TOGETHER, NOISE = 0.36, 0.55, 0.2
 SHARES = ("text", "audio", "vision", "met_audio", "met_vision")
 SPREAD = np.array([0.46, 0.72, 0.72, 0.232, 0.232])  # of the five over clips, before they are scaled
 LEVEL = 0.5  # of voice and face
