@@ -203,7 +203,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             **_sizes("layerwise", d_model=16, layers=2, d_state=8, dt_rank=2, hidden=16, dropout=0.2),
             **_baselines(hidden=16, layers=1, learning_rate=4e-3, batch=32),
             "efficiency": {
-                "lengths": [100, 200, 300, 400, 500, 1000], "batch": 4, "repeats": 2, "enough_s": 1.0,
+                "lengths": [100, 200, 300, 400, 500], "batch": 4, "repeats": 1, "enough_s": 1.0,
                 "scan_backend": "auto",
             },
         },
