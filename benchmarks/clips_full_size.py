@@ -13,63 +13,36 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
+from clips_work import CORPORA, TOGETHER, Timed, columns, opening, timed
 from dry_run import planned_jobs
-from measuring import interleaved, memory
 from pages import RESULTS, parser, processor, table, versions
-from torch import nn
 
 from affectssm.corpora.manifest import StreamRow, shard_of
-from affectssm.corpora.mosei import MOSEI
-from affectssm.corpora.sims import SIMS
-from affectssm.corpora.simsv2 import SIMSV2
 from affectssm.families.clips.catalogue import TABLES, experiments_of
 from affectssm.families.clips.experiments import Experiment, run_settings
 from affectssm.families.clips.run_settings import RunSettings
 from affectssm.families.clips.settings import own
-from affectssm.families.clips.stages.data import ClipDataset
-from affectssm.families.clips.stages.format import CLIPS
 from affectssm.families.clips.steps import STEPS as ALL_STEPS
 from affectssm.families.configuration import load_config
-from affectssm.models.build import clip_model, parameter_count
 from affectssm.plan.plan import Plan
 from affectssm.settings.config import Config
-from affectssm.store.card import make_card
-from affectssm.timeline.segment_writer import Cut, write_index, written_segments
-from affectssm.timeline.segments import ChannelScaler, SegmentStore
 from affectssm.vocabulary.models import TITLES
 
 RESULT = RESULTS / "clips_full_size.md"
-CORPORA = {one.corpus: one for one in (MOSEI, SIMS, SIMSV2)}
 ROWS = {
     "mosei": {"aligned": (50, 50, 50), "unaligned": (50, 500, 500)},
     "sims": {"unaligned": (39, 400, 55)},
     "simsv2": {"unaligned": (50, 925, 232)},
 }
 """Rows of text, audio and vision in the owners' arrays, by source."""
-TOGETHER = (
-    16  # clips a step that is timed, where a model's own batch is larger; those of TFN and LMF are their own
-)
 OPENED = 2000  # clips whose memory is measured while they are read
 HOUR = 3600.0
 STEPS = {step.name: step for step in ALL_STEPS}
-
-
-@dataclass(frozen=True)
-class Timed:
-    """CPU seconds a clip of a step and of an answer, and the model's parameters."""
-
-    step: float
-    answer: float
-    parameters: int
 
 
 def clips_of(corpus: str) -> dict[str, int]:
@@ -78,11 +51,6 @@ def clips_of(corpus: str) -> dict[str, int]:
         split: max(counts) if split != "test" else min(counts)
         for split, counts in CORPORA[corpus].counts.items()
     }
-
-
-def columns(corpus: str) -> dict[str, int]:
-    """Modality -> columns of the supplied arrays."""
-    return {"text": 768, "audio": CORPORA[corpus].audio, "vision": CORPORA[corpus].vision}
 
 
 def read(page: str, pattern: str) -> tuple[float, ...]:
@@ -128,30 +96,6 @@ def work_of(run: RunSettings) -> str:
     return json.dumps(
         [run.model, run.model_settings.model_dump(mode="json"), run.corpus, run.modalities, run.batch]
     )
-
-
-def timed(run: RunSettings, quick: bool) -> Timed:
-    """Time a step and an answer of a run's model."""
-    together = 2 if quick else run.recipe(1)["batch"]
-    together = together if run.model in ("tfn", "lmf", "mult") else min(together, TOGETHER)
-    dims = {name: dim for name, dim in columns(run.corpus).items() if name in run.modalities}
-    torch.manual_seed(0)
-    model = clip_model(run.model, run.model_settings, dims, 1)
-    values = {name: torch.randn(together, 50, dim) for name, dim in dims.items()}
-    masks = {name: torch.ones(together, 50, dtype=torch.bool) for name in dims}
-    update = torch.optim.Adam(model.parameters(), lr=1e-4)
-
-    def step() -> None:
-        model.zero_grad()
-        nn.functional.l1_loss(model.train()(values, masks), torch.zeros(together, 1)).backward()
-        update.step()
-
-    def answer() -> None:
-        with torch.inference_mode():
-            model.eval()(values, masks)
-
-    taken = interleaved({"step": step, "answer": answer}, 1)
-    return Timed(taken["step"][1] / together, taken["answer"][1] / together, parameter_count(model))
 
 
 def hours_of(run: RunSettings, cost: Timed) -> float:
@@ -219,40 +163,6 @@ def disk() -> list[list[str]]:
     return rows
 
 
-# -- memory --------------------------------------------------------------------------------------------------
-
-
-def open_clips(clips: int) -> None:
-    """Make segments of so many clips, open them as a training job does, and print what they take and the peak."""
-    dims = columns("mosei")
-    rng, held = np.random.default_rng(0), np.ones((1, 50), bool)
-    with tempfile.TemporaryDirectory() as name:
-        out, card = Path(name) / "s00.h5", make_card("made", [], {})
-        with written_segments(
-            out, CLIPS, {kind: (dim, 50) for kind, dim in dims.items()}, card, masked=True
-        ) as file:
-            for number in range(clips):
-                item = {"corpus": "mosei", "shard": "s00", "video": "v", "recording": f"v[{number}]"}
-                cuts = {
-                    kind: Cut(rng.standard_normal((1, dim, 50), np.float32), held[0, :1], held)
-                    for kind, dim in dims.items()
-                }
-                file.append(item | {"split": "train", "sentiment": 0.0}, 1, 1.0, cuts)
-        write_index(out.with_suffix(".parquet"), CLIPS, file.rows, card)
-        store, rows = SegmentStore([out], CLIPS), np.arange(clips)
-        scaler, before = ChannelScaler.learn(store, rows), memory("VmRSS")
-        data = ClipDataset(store, rows, scaler, list(dims), np.zeros(clips, np.float32))
-        print(json.dumps([len(data) * 50 * 4 * sum(dims.values()), memory("VmHWM") - before]))
-
-
-def opening(clips: int) -> float:
-    """What opening clips takes at its peak, in units of what is kept of them, in a process of its own."""
-    command = [sys.executable, str(Path(__file__)), "--open", str(clips)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    kept, peak = json.loads(done.stdout.splitlines()[-1])
-    return peak / kept
-
-
 # -- the page ------------------------------------------------------------------------------------------------
 
 FOUND = (
@@ -284,6 +194,8 @@ def page(planned: Mapping[str, int], rows: list[list[str]], total: float, held: 
     kept = clips_of("mosei")["train"] * 50 * 4 * sum(columns("mosei").values()) / 1e9
     counted = [["rule", "jobs"], *([rule, str(count)] for rule, count in planned.items())]
     held_gb, whole, train = held / 1e9, 1000 * seconds / 1024, STEPS["train"]
+    times = whole / float(rows[0][3])
+    slow = sum(float(row[5].replace(",", "")) * int(row[6]) for row in rows if row[0].endswith("pairwise"))
     asked, hours = train.mem_mb / 1000, train.runtime / 60
     clips = ", ".join(f"{sum(clips_of(name).values()):,} of {one.title}" for name, one in CORPORA.items())
     return f"""# The full size of the tables of clips
@@ -313,25 +225,26 @@ tells: the rates of `wav2vec2` and `clip_face` are in [extraction.md](extraction
 ## Training
 
 Measured: CPU milliseconds a clip of a step (forward, L1 loss, backward, Adam) and of an answer, {TOGETHER} clips at
-once or the model's own batch (MulT, TFN, LMF), on a machine that others used: they differ by tens of percent from run
-to run. [clip_step.md](clip_step.md) has {whole:.1f} ms for Coupled Mamba at 1,024 clips. Derived: core hours of a
-seed, all epochs with their validation clips, and the answers. Runs that tables share are counted once; regression and
-classification, and aligned and unaligned, cost the same.
+once or the model's own batch (MulT, TFN, LMF), on a machine that others used, where they differ from run to run:
+[clip_step.md](clip_step.md), measured under a heavier load, has {whole:.1f} ms for a step of Coupled Mamba at 1,024
+clips, {times:.1f} times as much. Derived, from the rates of this page: core hours of a seed, all epochs with their
+validation clips, and the answers. Runs that tables share are counted once; regression and classification, and aligned
+and unaligned, cost the same.
 
 {table([FOUND[1], *rows])}
 
 All runs together: {total:,.0f} core hours, {held_gb:.1f} GB of checkpoints. The coupling `pairwise` is computed by the
-reference alone; `clips.couplings` without it leaves its row out. `clips.tune_text` adds {tuned:g} core hours an epoch
-of CMU-MOSEI for the text encoder, in all of its blocks. A job is given {hours:g} hours; one that ends at them goes on
-from its last epoch when it is started again. All hours are those of a CPU; a GPU is what this scale is made for, and
-none was measured.
+reference alone, and is {slow / total:.0%} of them; `clips.couplings` without it leaves its row out. `clips.tune_text`
+adds {tuned:g} core hours an epoch of CMU-MOSEI for the text encoder, in all of its blocks. A job is given {hours:g}
+hours; one that ends at them goes on from its last epoch when it is started again. All hours are those of a CPU; a GPU
+is what this scale is made for, and none was measured.
 
 ## Memory of a run
 
 Measured: {peak:g} GB at most in a step of 1,024 clips of Coupled Mamba ([clip_step.md](clip_step.md)); while clips are
 opened, {share:.1f} times what is then kept of them ({OPENED:,} clips). Derived: of CMU-MOSEI's training clips
-{kept:.1f} GB are kept, so that opening them takes {share * kept:.1f} GB. A job asks for {asked:g} GB. A step of
-`pairwise` was not measured.
+{kept:.1f} GB are kept, so that opening them takes {share * kept:.1f} GB and what Python itself takes. A job asks for
+{asked:g} GB. A step of `pairwise` was not measured.
 
 `coupled_efficiency` needs up to `clips.efficiency.limit_gb` and what Python takes; its times by length are in
 [coupled_efficiency.md](coupled_efficiency.md).
@@ -342,12 +255,7 @@ def main() -> None:
     """Count, measure, and write the page."""
     asked = parser(__doc__)
     asked.add_argument("--quick", action="store_true", help="two clips a step; writes no result")
-    asked.add_argument("--open", type=int, metavar="CLIPS", help="open so many clips, for the peak")
-    chosen = asked.parse_args()
-    if chosen.open:
-        open_clips(chosen.open)
-        return
-    quick = chosen.quick
+    quick = asked.parse_args().quick
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         planned = jobs(Path(name))
