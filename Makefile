@@ -63,6 +63,7 @@ bench: $(STAMP)
 	python benchmarks/clip_efficiency.py
 	python benchmarks/video_full_size.py
 	python benchmarks/clip_step.py
+	python benchmarks/clips_full_size.py
 	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi
 
 # The book as web pages; what makes them has an environment of its own, for it wants other versions.

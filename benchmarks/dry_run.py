@@ -8,13 +8,16 @@ Makes a root with that many session folders (empty files), its manifest and shar
 
 from __future__ import annotations
 
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pages import parser
@@ -85,6 +88,35 @@ def make_place(folder: Path, sessions: int, shards: int) -> None:
         write_shard_index(out / "shards.json", rows)
     for name in plan.checks:
         write_json(folder / "results" / "complete" / f"{name}.json", {"missing": [], "card": card})
+
+
+def planned_jobs(
+    folder: Path, given: Mapping[str, Any], rows: Mapping[str, list[StreamRow]], tables: Sequence[str]
+) -> dict[str, int]:
+    """Rule -> jobs that ``snakemake -n`` plans for some tables.
+
+    Args:
+        folder: an empty one, where the workflow and made-up manifests are laid out.
+        given: the configuration.
+        rows: corpus -> its manifest.
+        tables: files.
+    """
+    copy_workflow(folder)
+    (folder / "lab.yaml").write_text(yaml.safe_dump(dict(given)))
+    plan = Plan(dict(given), str(folder / "results"))
+    for corpus, own in rows.items():
+        Path(given["corpora"][corpus]["root"]).mkdir()
+        out, card = folder / "results" / "corpora" / plan.places.name(corpus), make_card("manifest", [], {})
+        write_manifest(out / "manifest.parquet", own, card)
+        write_faults(out / "faults.parquet", [], card)
+        write_shard_index(out / "shards.json", own)
+    for name in plan.checks:
+        write_json(folder / "results" / "complete" / f"{name}.json", {"missing": [], "card": card})
+    command = [SNAKEMAKE, "-n", *tables, "--configfile", "lab.yaml"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if run.returncode:
+        sys.exit(run.stdout + run.stderr)
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.M)}
 
 
 def main() -> None:

@@ -11,16 +11,12 @@ from the sizes of what every stage writes. Writes benchmarks/results/full_size.m
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-import yaml
-from dry_run import SNAKEMAKE, copy_workflow
+from dry_run import planned_jobs
 from measuring import seconds
 from pages import RESULTS, parser, processor, versions
 from torch import Tensor
@@ -29,15 +25,13 @@ from affectssm.adaptation.build import build_method
 from affectssm.adaptation.missing import draw
 from affectssm.adaptation.stream import run_stream
 from affectssm.corpora.channels import LEADS
-from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
+from affectssm.corpora.manifest import StreamRow, shard_of
 from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.families.configuration import load_config
 from affectssm.models.build import segment_model
 from affectssm.models.segments import classification_loss
 from affectssm.plan.plan import Plan
 from affectssm.settings.config import Config
-from affectssm.store.card import make_card
-from affectssm.store.faults import write_faults
 
 RESULT = RESULTS / "full_size.md"
 TABLES = ("results/tables/bimtta_accuracy.csv", "results/tables/bimtta_missing.csv")
@@ -77,26 +71,10 @@ def rows_of(corpus: str, shards: int) -> list[StreamRow]:
 
 def jobs(folder: Path) -> dict[str, int]:
     """Rule -> jobs that ``snakemake -n`` plans."""
-    copy_workflow(folder)
-    for corpus in SUBJECTS:
-        (folder / corpus).mkdir()
     given = {"scale": "paper", "corpora": {corpus: {"root": str(folder / corpus)} for corpus in SUBJECTS}}
-    (folder / "lab.yaml").write_text(yaml.safe_dump(given))
-    plan = Plan(given, str(folder / "results"))
-    for corpus in SUBJECTS:
-        out = folder / "results" / "corpora" / plan.name(corpus)
-        rows, card = rows_of(corpus, plan.settings_of(corpus).shards), make_card("manifest", [], {})
-        write_manifest(out / "manifest.parquet", rows, card)
-        write_faults(out / "faults.parquet", [], card)
-        write_shard_index(out / "shards.json", rows)
-    run = subprocess.run(
-        [SNAKEMAKE, "-n", *TABLES, "--configfile", "lab.yaml"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if run.returncode:
-        sys.exit(run.stdout + run.stderr)
-    stats = re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.M)
-    return {rule: int(count) for rule, count in stats}
+    settings = Plan(given).places.settings_of
+    rows = {corpus: rows_of(corpus, settings(corpus).shards) for corpus in SUBJECTS}
+    return planned_jobs(folder, given, rows, TABLES)
 
 
 # -- hours ---------------------------------------------------------------------------------------------------

@@ -13,9 +13,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-TABLES = [
-    f"results/tables/{name}.csv" for name in ("noxi_ccc", "bimtta_missing", "damamba_memory", "affwild2_va")
-]
+NAMES = (
+    "noxi_ccc",
+    "bimtta_missing",
+    "damamba_memory",
+    "affwild2_va",
+    "mosei_regression",
+    "coupled_efficiency",
+)
+TABLES = [f"results/tables/{name}.csv" for name in NAMES]
 PAGE = Path(__file__).with_name("jobs.md")
 HEAD = """\
 # The jobs
