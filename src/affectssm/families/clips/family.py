@@ -62,7 +62,7 @@ class Clips(Family[Experiment]):
                 corpus: {source: self._kinds(source) for source in sources}
                 for corpus, sources in catalogue.sources_read(self.config).items()
             },
-            "splits": ["val", "test"],
+            "splits": ["train", "val", "test"],
         }
 
     def _kinds(self, source: str) -> list[str]:
