@@ -114,7 +114,7 @@ def _read(path: Path, settings: EvaluationSettings, truth: Truth, found: Answers
     if lacking := [n for n in names if n not in table.column_names or table[n].null_count > nothing]:
         what = f"{' and '.join(lacking)} not of every clip"
         raise DataError(path, what, f"answers of {settings.task}", "train again")
-    values = np.stack([numbers(table[name]) for name in names], axis=-1).astype(np.float32)
+    values = np.stack([numbers(table[name].fill_null(np.nan)) for name in names], axis=-1).astype(np.float32)
     keys = zip(*_lists(table, ("corpus", "split", "left_out", "seed", "recording")), strict=True)
     places: dict[tuple[str, int], list[tuple[int, int]]] = {}
     for at, (corpus, split, left_out, seed, clip) in enumerate(keys):
