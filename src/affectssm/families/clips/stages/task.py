@@ -45,8 +45,10 @@ class Sentiment:
         return answer.cpu(), batch.target.cpu()
 
     def score(self, answers: Sequence[Sequence[Tensor]]) -> float:
-        """Minus the mean absolute error, or the accuracy, of all clips."""
+        """Minus the mean absolute error, or the accuracy, of all clips; NaN where an answer is not finite."""
         answer, target = (torch.cat(parts) for parts in zip(*answers, strict=True))
+        if not answer.isfinite().all():
+            return float("nan")
         if self.task == "regression":
             return -float((answer[:, 0].double() - target.double()).abs().mean())
         return float((answer.argmax(dim=1) == target).double().mean())
