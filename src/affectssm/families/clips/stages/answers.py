@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from affectssm.errors import DataError
 from affectssm.families.clips.run_settings import EvaluationSettings
 from affectssm.families.clips.stages.format import CLIPS
+from affectssm.families.clips.stages.modalities import CLASSES
 from affectssm.store.arrow import numbers
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 
 TEST = "test"
-COLUMNS = {"regression": ("prediction",), "classification": ("negative", "neutral", "positive")}
+COLUMNS = {"regression": ("prediction",), "classification": CLASSES}
 SUMS_TO_ONE = 1e-3  # probabilities are kept in single precision
 Answers = dict[str, dict[int, NDArray[np.float32]]]
 """What was left out -> seed -> answers (N, 1 or 3) to the labelled clips, NaN where there is none."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from affectssm.families.clips.run_settings import SECTION, RunSettings
 from affectssm.families.clips.stages.data import ClipDataset, exchanged, labelled, open_store, targets
 from affectssm.families.clips.stages.format import CLIPS
-from affectssm.families.clips.stages.modalities import LABEL, TOKENS
+from affectssm.families.clips.stages.modalities import CLASSES, LABEL, TOKENS
 from affectssm.families.clips.stages.task import Sentiment
 from affectssm.families.clips.stages.whole import whole_model
 from affectssm.models.build import parameter_count
@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 ANSWERED = ("val", "test")
 AT_ONCE = 256  # clips answered at a time
 DIVERGED = "training diverged: a state, the loss or the score of the validation clips stopped being finite"
-CLASSES = ("negative", "neutral", "positive")
 PREDICTIONS = pa.schema(
     [("seed", pa.int32())]
     + [(name, pa.string()) for name in ("split", CLIPS.corpus, CLIPS.item, CLIPS.group, "left_out", "reason")]
@@ -150,13 +149,8 @@ def _answers(
 def _write(
     settings: RunSettings, store: SegmentStore, trained: Sequence[Trained], card: Mapping[str, Any], out: Path
 ) -> None:
-    columns = (
-        "epoch",
-        "step",
-        "loss",
-        Sentiment(torch.nn.Identity(), settings.task).score_name,
-        "learning_rate",
-    )
+    score = Sentiment(nn.Identity(), settings.task).score_name
+    columns = ("epoch", "step", "loss", score, "learning_rate")
     history = [
         {"seed": str(seed), **dict(zip(columns, row, strict=True))}
         for seed, done in zip(settings.seeds, trained, strict=True)
