@@ -21,7 +21,7 @@ from affectssm.families.clips.run_settings import SECTION, RunSettings
 from affectssm.families.clips.stages.data import ClipDataset, exchanged, labelled, open_store, targets
 from affectssm.families.clips.stages.format import CLIPS
 from affectssm.families.clips.stages.modalities import CLASSES, LABEL, TOKENS
-from affectssm.families.clips.stages.task import Sentiment
+from affectssm.families.clips.stages.task import Sentiment, recipe_of
 from affectssm.families.clips.stages.whole import whole_model
 from affectssm.models.build import parameter_count
 from affectssm.ssm.overflow import ScanOverflowError
@@ -93,7 +93,9 @@ def _run(
     torch.manual_seed(seed)
     model, groups = whole_model(settings, store.shapes_of(settings.read)[0], computing)
     log.info("%s seed %d: %s parameters", settings.experiment, seed, f"{parameter_count(model):,}")
-    training = Training(Sentiment(model, settings.task), settings.recipe(len(data["train"])), seed, groups)
+    training = Training(
+        Sentiment(model, settings.task), recipe_of(settings, len(data["train"])), seed, groups
+    )
     try:
         training.run(data["train"], data["val"], state)
     except ScanOverflowError as error:
