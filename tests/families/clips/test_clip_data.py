@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from affectssm.errors import DataError
+from affectssm.families.clips.run_settings import RunSettings
 from affectssm.families.clips.stages import data
 from affectssm.families.clips.stages.format import CLIPS
+from affectssm.families.clips.stages.train import train
 from affectssm.store.card import make_card
+from affectssm.store.parquet import read_parquet
 from affectssm.timeline.segment_writer import Cut, write_index, written_segments
 from affectssm.timeline.segments import ChannelScaler
 
@@ -58,3 +61,26 @@ def test_classes_are_signs_and_exchanged_labels_are_those_of_other_clips(tmp_pat
     assert data.targets(own, "classification").tolist() == [2, 2, 1, 0]
     with pytest.raises(DataError, match="no val clip with a label"):
         data.labelled(store.index, "val", tmp_path)
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1e30])
+def test_a_seed_answers_or_says_that_it_diverged(tmp_path, rate):
+    store, *_ = made(tmp_path)
+    index = read_parquet(tmp_path / "s00.parquet").to_pydict()
+    rows = [{name: column[at] for name, column in index.items()} for at in range(COUNT)]
+    rows[-1]["sentiment"] = 1.0  # a clip to select by
+    write_index(tmp_path / "s00.parquet", CLIPS, rows, make_card("clips/segments", ["affectssm.errors"], {}))
+    sizes = {"d_model": 4, "layers": 1, "d_state": 2, "dt_rank": 1, "hidden": 4}
+    settings = RunSettings.model_validate({
+        "experiment": "x", "model": "average_fusion", "variant": "", "corpus": "sims", "source": "unaligned",
+        "task": "classification", "modalities": ["text"], "left_out": ["text"], "language": "chinese",
+        "seeds": [1, 2], "model_settings": sizes, "batch": 4,
+        "training": {"epochs": 2, "learning_rate": rate, "scan_backend": "reference"},
+    })  # fmt: skip
+    train(settings, store.files, tmp_path / "run", {})
+    found = read_parquet(tmp_path / "run" / "predictions.parquet").to_pylist()
+    assert len(found) == 2 * 2 * 3  # seeds, what is left out, clips of the test and validation parts
+    for row in found:
+        diverged = rate > 1
+        assert bool(row["reason"]) == diverged and (row["positive"] is None) == diverged
+        assert diverged or row["negative"] + row["neutral"] + row["positive"] == pytest.approx(1)

@@ -40,7 +40,7 @@ from affectssm.vocabulary.stages import clip_training_modules
 log = logging.getLogger(__name__)
 ANSWERED = ("val", "test")
 AT_ONCE = 256  # clips answered at a time
-DIVERGED = "training diverged: a state, the loss or the score of the validation clips stopped being finite"
+DIVERGED = "training diverged: a state, a loss or an answer stopped being finite"
 PREDICTIONS = pa.schema(
     [("seed", pa.int32())]
     + [(name, pa.string()) for name in ("split", CLIPS.corpus, CLIPS.item, CLIPS.group, "left_out", "reason")]
@@ -98,15 +98,16 @@ def _run(
     )
     try:
         training.run(data["train"], data["val"], state)
+        history = np.array([list(row.values()) for row in training.history])
+        if training.best and np.isfinite(history).all():
+            model.load_state_dict(training.best)
+            answers = _answers(settings, store, scaler, model)
+            if np.isfinite(answers).all():
+                return Trained(tensors_of(model, scaler), history, answers)
     except ScanOverflowError as error:
         log.warning("seed %d: %s", seed, error)
-        training.best = {}
-    history = np.array([list(row.values()) for row in training.history])
-    if not training.best:
-        log.warning("seed %d: %s", seed, DIVERGED)
-        return Trained({}, np.zeros((0, 5)), np.zeros((0, 0), np.float32))
-    model.load_state_dict(training.best)
-    return Trained(tensors_of(model, scaler), history, _answers(settings, store, scaler, model))
+    log.warning("seed %d: %s", seed, DIVERGED)
+    return Trained({}, np.zeros((0, 5)), np.zeros((0, 0), np.float32))
 
 
 def _learnt(
