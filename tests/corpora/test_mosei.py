@@ -12,6 +12,7 @@ import pytest
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.manifest import Manifest
 from affectssm.corpora.mosei_csd import folds
+from affectssm.corpora.supplied import read_supplied
 from affectssm.errors import DataError
 from affectssm.features.extract import Shard, extract_shard
 from affectssm.media.pickles import read_pickle
@@ -258,3 +259,20 @@ def test_the_names_of_real_clips_parse_and_are_safe_in_paths(tmp_path: Path) -> 
     assert {folds()[name.rpartition("[")[0]] for name in names if name.rpartition("[")[0] in folds()} == {
         "val"
     }
+
+
+def test_words_of_an_aligned_clip_stay_side_by_side_where_one_modality_is_silent(tmp_path: Path) -> None:
+    held = table(["a$_$0"], rows=ALIGNED, text=GLOVE)
+    del held["text_bert"]  # nothing tells how long a clip is
+    for name in ("text", "audio", "vision"):
+        held[name] = np.roll(held[name], 1, axis=1)  # padding in front
+    held["audio"][:, 1] = 0  # no sound at the first word
+    [found] = read_supplied(dump(tmp_path / "a.pkl", {"train": held})).tables
+    for kind, name in (("aligned_glove", "text"), ("aligned_audio", "audio"), ("aligned_vision", "vision")):
+        np.testing.assert_array_equal(found.rows(kind, 0), held[name][0, 1:])
+
+
+def test_ids_that_are_no_text_are_none(tmp_path: Path) -> None:
+    held = table(["a$_$0"]) | {"id": [["a$_$0"]]}
+    [found] = read_supplied(dump(tmp_path / "a.pkl", {"train": held})).tables
+    assert found.ids == (("", "['a$_$0']"),)

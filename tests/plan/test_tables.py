@@ -45,11 +45,16 @@ def test_each_edition_keeps_its_files_apart(plan, tmp_path):
 
 def test_a_table_without_a_corpus_is_refused_by_its_roots(tmp_path):
     none = {"root": "none"}
-    lab = Plan({"corpora": {"affwild2": none, "deap": none}}, str(tmp_path / "results")).tables
+    held = dict.fromkeys(("affwild2", "deap", "sims"), none)
+    lab = Plan({"corpora": held}, str(tmp_path / "results")).tables
     with pytest.raises(ConfigError, match=r"affwild2_va\.csv(.|\n)*corpora\.affwild2\.root"):
         lab.require_corpus("affwild2_va")
     lab.require_corpus("bimtta_accuracy")  # MAHNOB-HCI is there
-    lab.require_corpus("noxi_ccc")
+    with pytest.raises(ConfigError, match=r"sims_regression\.csv(.|\n)*corpora\.sims\.root: a folder"):
+        lab.require_corpus("sims_regression")  # the other corpora of its family are there
+    lab.require_corpus("coupled_fusion")
+    held |= {"mosei": none, "simsv2": none}  # a measurement needs none
+    Plan({"corpora": held}, str(tmp_path / "results")).tables.require_corpus("coupled_efficiency")
 
 
 def test_jobs_that_run_for_times_alone_are_counted():

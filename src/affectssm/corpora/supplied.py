@@ -71,14 +71,23 @@ class Table:
         block, length = np.asarray(self.arrays[kind][at]), self.length(kind, at)
         if kind == "tokens":
             return block[0][block[1] > 0][:, None]
-        there = (block != 0).any(axis=1)
-        if not there.any():
+        if not (block != 0).any():
             return block[:0]
+        there = self._there(kind, at)
         if self.lengths[kind] is None:
             found = np.flatnonzero(there)
             return block[found[0] : found[-1] + 1]
         in_front = len(block) - length
         return block[:length] if there[:length].sum() >= there[in_front:].sum() else block[in_front:]
+
+    def _there(self, kind: str, at: int) -> np.ndarray:
+        """Return (T,) the rows that are no padding; where all are aligned, no modality loses a row that another has."""
+        alike = (
+            [one for one in self.arrays if one.startswith("aligned")]
+            if kind.startswith("aligned")
+            else [kind]
+        )
+        return np.any([(np.asarray(self.arrays[one][at]) != 0).any(axis=1) for one in alike], axis=0)
 
 
 @dataclass(frozen=True)
@@ -182,7 +191,7 @@ def _table(name: str, held: Mapping[str, Any]) -> Table:
 
 def _id(found: Any) -> tuple[str, str]:
     text = found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
-    match = _IDS.fullmatch(text)
+    match = _IDS.fullmatch(text) if isinstance(found, (str, bytes)) else None
     return (match["video"] or match["video_"], match["clip"] or match["clip_"]) if match else ("", text)
 
 

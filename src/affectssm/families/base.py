@@ -169,6 +169,10 @@ class Family(ABC, Generic[E]):
         """Return the corpora a table rests on."""
         return self.held
 
+    def needed_by(self, table: str) -> tuple[str, ...]:
+        """Return the corpora of which a table needs one at least; none where it needs none."""
+        return tuple(self.corpora)
+
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside a table."""
         return []

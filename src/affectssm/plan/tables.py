@@ -59,9 +59,9 @@ class TablePlan:
         Raises:
             ConfigError: naming them.
         """
-        owner = self.owners[table]
-        if owner.corpora and not owner.held:
-            roots = " or ".join(f"corpora.{corpus}.root" for corpus in owner.corpora)
+        needed = self.owners[table].needed_by(table)
+        if needed and not self.places.held(needed):
+            roots = " or ".join(f"corpora.{corpus}.root" for corpus in needed)
             raise ConfigError(
                 f"{self.folder}/{table}.csv",
                 "none of the corpora that it rests on is held",

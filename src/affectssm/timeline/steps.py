@@ -6,8 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-Spread = Literal["share", "row"]
-"""share: step l of L is the l-th of L equal shares of a sequence; row: it is row l, and what is missing is padding."""
+Spread = Literal["share", "row", "whole"]
+"""share: step l of L is the l-th of L equal shares of a sequence; row: it is row l, and what is missing is padding;
+whole: so too, but of a longer sequence rows are left out before the last one, none averaged (ids of tokens)."""
 
 
 def to_steps(
@@ -28,8 +29,11 @@ def to_steps(
     Returns:
         (L, D) float32 and (L,) bool.
     """
+    if spread == "whole" and len(value) > steps:
+        kept = [*range(steps - 1), -1]
+        value, valid = value[kept], valid[kept]
     rows = len(value)
-    if spread == "row" and rows <= steps:
+    if spread != "share" and rows <= steps:
         found, counts = np.zeros((steps, value.shape[1]), np.float32), np.zeros(steps, bool)
         counts[:rows] = valid
         found[:rows][valid] = value[valid]

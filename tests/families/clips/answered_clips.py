@@ -17,7 +17,7 @@ MODULE = ["affectssm.families.clips.stages.format"]
 ANSWERED = pa.schema(
     [
         ("seed", pa.int32()),
-        *((name, pa.string()) for name in ("split", "corpus", "recording", "group", "left_out")),
+        *((name, pa.string()) for name in ("split", "corpus", "recording", "group", "left_out", "reason")),
     ]
     + [(name, pa.float32()) for name in ("prediction", "negative", "neutral", "positive")]
 )
@@ -59,19 +59,20 @@ def write_index(path: Path, clips: Sequence[Clip], corpus: str = "mosei") -> Pat
 def write_answers(
     path: Path,
     clips: Sequence[Clip],
-    answer: Callable[[Clip, int, str], float | tuple[float, float, float]],
+    answer: Callable[[Clip, int, str], float | tuple[float, float, float] | None],
     seeds: Sequence[int] = (1, 2),
     left_out: Sequence[str] = ("",),
     corpus: str = "mosei",
     experiment: str = "coupled_mamba-mosei_unaligned_regression",
 ) -> Path:
-    """Answers of some seeds to the clips that are not learnt from."""
+    """Answers of some seeds to the clips that are not learnt from; None of a seed that diverged."""
     rows = []
     for seed, way, clip in ((s, w, c) for s in seeds for w in left_out for c in clips if c.split != "train"):
         given = answer(clip, seed, way)
         of_classes = given if isinstance(given, tuple) else (None, None, None)
+        why = "diverged" if given is None else ""
         number = None if isinstance(given, tuple) else given
-        rows.append((seed, clip.split, corpus, clip.name, clip.video, way, number, *of_classes))
+        rows.append((seed, clip.split, corpus, clip.name, clip.video, way, why, number, *of_classes))
     columns = dict(zip(ANSWERED.names, map(list, zip(*rows, strict=True)), strict=True))
     settings = {"experiment": experiment, "seeds": list(seeds)}
     write_parquet(path, columns, ANSWERED, make_card("clips/train", MODULE, settings))

@@ -121,6 +121,19 @@ def test_what_is_undefined_says_why(tmp_path):
     assert all("all alike" in row["reason"] for row in rows("run", "corr")) and not rows()[0]["reason"]
 
 
+def test_seeds_that_diverged_have_no_scores_and_say_so(tmp_path):
+    experiment = "mult-mosei_aligned_classification"
+    own = {"task": "classification", "experiment": experiment}
+    rows = evaluated(tmp_path, answer=lambda clip, seed, way: sure(clip, seed) if seed == 1 else None, **own)
+    [summary], (first, second) = rows(metric="acc3"), rows("run", "acc3")
+    assert math.isfinite(first["value"]) and math.isnan(second["value"]) and math.isnan(summary["value"])
+    assert "diverged with 1 of 2 seeds" in summary["reason"] and summary["n_used"] == 48
+    for answer in ({"answer": lambda *_: None, **own}, {"answer": lambda *_: None}):
+        rows = evaluated(tmp_path, **answer)
+        [summary] = rows(metric="acc3")
+        assert math.isnan(summary["value"]) and "2 of 2 seeds" in summary["reason"] and not summary["missing"]
+
+
 def fails(tmp_path, match, **given):
     with pytest.raises(DataError, match=f"(?s){match}"):
         evaluated(tmp_path, **given)

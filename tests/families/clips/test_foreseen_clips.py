@@ -29,8 +29,8 @@ def test_a_source_without_a_labelled_clip_in_a_split_is_named(tmp_path):
         "v[3]": ("train", (*KINDS, "unaligned_text")),
     }
     assert told(tmp_path, clips) == [
-        "sims, test: no labelled clip with transcript, audio, video (source extracted)",
-        "sims, val: no labelled clip with unaligned_text (source unaligned)",
+        "sims, test: no labelled clip with transcript, audio, video (source extracted of clips.sources.sims)",
+        "sims, val: no labelled clip with unaligned_text (source unaligned of clips.sources.sims)",
     ]
     clips |= {"v[4]": ("test", ("sentiment", "video")), "v[5]": ("val", ("sentiment", "unaligned_text"))}
     assert told(tmp_path, clips) == []

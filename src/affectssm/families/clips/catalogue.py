@@ -71,6 +71,11 @@ def _rows(asked: ClipsSettings, table: str) -> list[tuple[str, str]]:
     }[table]()
 
 
+def learnt_in(table: str) -> tuple[str, Task]:
+    """The corpus and the task of a table's experiments."""
+    return _MAIN.get(table, ("mosei", "regression"))
+
+
 def experiments_of(table: str, config: Config) -> list[Experiment]:
     """The experiments whose metrics a table is made of, row by row; corpora that are not held have none.
 
@@ -82,7 +87,7 @@ def experiments_of(table: str, config: Config) -> list[Experiment]:
 
 def _experiments(table: str, config: Config) -> Iterator[Experiment]:
     asked = own(config)
-    corpus, task = _MAIN.get(table, ("mosei", "regression"))
+    corpus, task = learnt_in(table)
     if table == EFFICIENCY or getattr(config.corpora, corpus).root == NO_CORPUS:
         return
     sources = getattr(asked.sources, corpus)

@@ -62,7 +62,7 @@ class Clips(Family[Experiment]):
                 corpus: {source: self._kinds(source) for source in sources}
                 for corpus, sources in catalogue.sources_read(self.config).items()
             },
-            "splits": ["val", "test"],
+            "splits": ["train", "val", "test"],
         }
 
     def _kinds(self, source: str) -> list[str]:
@@ -180,6 +180,10 @@ class Clips(Family[Experiment]):
     def corpora_behind(self, table: str) -> tuple[str, ...]:
         """Return the corpora a table rests on."""
         return tuple(dict.fromkeys(one.corpus for one in catalogue.experiments_of(table, self.config)))
+
+    def needed_by(self, table: str) -> tuple[str, ...]:
+        """Return the corpus that a table needs; the measurement needs none."""
+        return () if table == catalogue.EFFICIENCY else (catalogue.learnt_in(table)[0],)
 
     def features_behind(self, table: str) -> list[str]:
         """Return every feature that is computed for a table, face track and labels included."""

@@ -11,7 +11,6 @@ from affectssm.families.clips.stages.modalities import TEXT, TOKENS
 from affectssm.settings.base import JobSettings, Strict, is_section
 from affectssm.settings.clips import ClipTraining, Task
 from affectssm.settings.text_tuning import TunedTextSettings
-from affectssm.timeline.steps import Spread
 from affectssm.vocabulary.models import CLIP_MODELS
 
 SECTION = "clips"  # of the configuration that they are from
@@ -32,10 +31,6 @@ class CutSettings(JobSettings):
     groups: Groups
     steps: int
     words: bool
-
-    def spread(self, modality: str) -> Spread:
-        """Return how a modality's rows come to steps; ids of tokens are never averaged."""
-        return "row" if self.words or modality == TOKENS else "share"
 
 
 class TunedText(Strict):
@@ -88,25 +83,6 @@ class RunSettings(JobSettings):
     def outputs(self) -> int:
         """Columns of the model's answer: the sentiment, or the three classes."""
         return 1 if self.task == "regression" else 3
-
-    def recipe(self, clips: int) -> dict[str, Any]:
-        """Return the recipe of the training loop for so many clips to learn from."""
-        own = getattr(self.model_settings, "learning_rate", None), getattr(self.model_settings, "batch", None)
-        batch = own[1] or self.batch
-        an_epoch = -(-clips // batch)
-        given = self.training.model_dump(include={"epochs", "weight_decay", "clip_norm", "scan_backend"})
-        return given | {
-            "learning_rate": own[0] or self.training.learning_rate,
-            "batch": batch,
-            "steps_per_epoch": an_epoch,
-            "steps": an_epoch * self.training.epochs,
-            "halved_every": an_epoch * (self.training.halved_every or self.training.epochs),
-            "warmup_steps": 0,
-            "coupled_decay": True,
-            "ema_decay": 0.0,
-            "ema_bias_correction": False,
-            "workers": 0,
-        }
 
 
 class EvaluationSettings(JobSettings):

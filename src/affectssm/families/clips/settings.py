@@ -132,6 +132,13 @@ class ClipsSettings(Strict):
             one_of(source, info.data.get("groups", {source: {}}), "sources of clips.groups")
         return sources
 
+    @field_validator("words")
+    @classmethod
+    def _aligned_of_groups(cls, words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for source in words:
+            one_of(source, info.data.get("groups", {source: {}}), "sources of clips.groups")
+        return words
+
 
 def own(config: Config) -> ClipsSettings:
     """Return the section of this family."""

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from affectssm.errors import DataError
 from affectssm.families.clips.run_settings import EvaluationSettings
 from affectssm.families.clips.stages.format import CLIPS
+from affectssm.families.clips.stages.modalities import CLASSES
 from affectssm.store.arrow import numbers
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 
 TEST = "test"
-COLUMNS = {"regression": ("prediction",), "classification": ("negative", "neutral", "positive")}
+COLUMNS = {"regression": ("prediction",), "classification": CLASSES}
 SUMS_TO_ONE = 1e-3  # probabilities are kept in single precision
 Answers = dict[str, dict[int, NDArray[np.float32]]]
 """What was left out -> seed -> answers (N, 1 or 3) to the labelled clips, NaN where there is none."""
@@ -114,7 +115,7 @@ def _read(path: Path, settings: EvaluationSettings, truth: Truth, found: Answers
     if lacking := [n for n in names if n not in table.column_names or table[n].null_count > nothing]:
         what = f"{' and '.join(lacking)} not of every clip"
         raise DataError(path, what, f"answers of {settings.task}", "train again")
-    values = np.stack([numbers(table[name]) for name in names], axis=-1).astype(np.float32)
+    values = np.stack([numbers(table[name].fill_null(np.nan)) for name in names], axis=-1).astype(np.float32)
     keys = zip(*_lists(table, ("corpus", "split", "left_out", "seed", "recording")), strict=True)
     places: dict[tuple[str, int], list[tuple[int, int]]] = {}
     for at, (corpus, split, left_out, seed, clip) in enumerate(keys):

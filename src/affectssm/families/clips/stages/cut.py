@@ -16,7 +16,7 @@ from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest
 from affectssm.errors import DataError
 from affectssm.families.clips.run_settings import CutSettings, Groups
 from affectssm.families.clips.stages.format import CLIPS
-from affectssm.families.clips.stages.modalities import LABEL
+from affectssm.families.clips.stages.modalities import LABEL, TOKENS
 from affectssm.store import layout
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
@@ -63,7 +63,7 @@ def cut_shard(
                 cuts = {
                     modality: found
                     for modality, own in groups.items()
-                    if (found := _cut(clip, own, dims, readers, settings, settings.spread(modality)))
+                    if (found := _cut(clip, own, dims, readers, settings, spread_of(settings, modality)))
                     is not None
                 }
                 _report(clip, settings, cuts, log)
@@ -73,6 +73,13 @@ def cut_shard(
             reader.close()
     log.write(faults, card)
     write_index(index, CLIPS, file.rows, card)
+
+
+def spread_of(settings: CutSettings, modality: str) -> Spread:
+    """Return how a modality's rows come to steps; ids of tokens are never averaged."""
+    if modality == TOKENS:
+        return "whole"
+    return "row" if settings.words else "share"
 
 
 def _clips(rows: Sequence[StreamRow], features: Sequence[str]) -> list[StreamRow]:

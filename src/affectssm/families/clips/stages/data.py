@@ -21,6 +21,7 @@ from affectssm.training.exchange import exchanged_labels
 HELD_BYTES = (
     8 << 30
 )  # of a split's steps that are kept in memory; of a larger one they are read batch by batch
+READ_AT_ONCE = 256  # clips, for what is computed of them on the way takes several times their memory
 
 
 @dataclass(frozen=True)
@@ -91,16 +92,27 @@ class ClipDataset(Dataset):
     def _read(self, numbers: np.ndarray) -> ClipBatch:
         rows = self.rows[numbers]
         values, masks = {}, {}
+        blocks = np.array_split(
+            np.argsort(rows), -(-len(rows) // READ_AT_ONCE) or 1
+        )  # in the order of the files
         for name in self.modalities:
-            valid = self.store.valid(name, rows)
-            value = self.store.values(name, rows)
-            if name != TOKENS:
-                value += self.noise * self._normal(rows, value.shape[1:]) if self.noise else 0
-                value = self.scaler.apply(name, value, self.store.index.there[name][rows])
-            scaled = np.where(valid[:, None], value, 0).transpose(0, 2, 1)
-            values[name] = torch.from_numpy(np.ascontiguousarray(scaled, np.float32))
-            masks[name] = torch.from_numpy(valid)
+            columns, steps = self.store.shapes[name]
+            value, mask = (
+                np.empty((len(rows), steps, columns), np.float32),
+                np.empty((len(rows), steps), bool),
+            )
+            for block in blocks:
+                value[block], mask[block] = self._steps(name, rows[block])
+            values[name], masks[name] = torch.from_numpy(value), torch.from_numpy(mask)
         return ClipBatch(values, masks, self.target[torch.from_numpy(numbers)])
+
+    def _steps(self, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A modality of some clips: (n, L, D), zero where masked, and the mask (n, L)."""
+        value, valid = self.store.values(name, rows), self.store.valid(name, rows)
+        if name != TOKENS:
+            value += self.noise * self._normal(rows, value.shape[1:]) if self.noise else 0
+            value = self.scaler.apply(name, value, self.store.index.there[name][rows])
+        return np.where(valid[:, None], value, 0).transpose(0, 2, 1), valid
 
     def _normal(self, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return np.stack([np.random.default_rng(int(row)).standard_normal(shape, np.float32) for row in rows])

@@ -6,3 +6,5 @@ MODALITIES = (TEXT, "audio", "vision")
 TOKENS = "tokens"
 """Ids of the text's tokens, for a text encoder that is tuned: neither averaged nor standardised."""
 LABEL = "sentiment"
+CLASSES = ("negative", "neutral", "positive")
+"""Signs of a sentiment, in the order in which models answer them."""

@@ -6,11 +6,13 @@ What selects an epoch is the mean absolute error, or the accuracy, on the valida
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from affectssm.families.clips.run_settings import RunSettings
 from affectssm.families.clips.stages.data import ClipBatch
 from affectssm.settings.clips import Task
 
@@ -45,8 +47,30 @@ class Sentiment:
         return answer.cpu(), batch.target.cpu()
 
     def score(self, answers: Sequence[Sequence[Tensor]]) -> float:
-        """Minus the mean absolute error, or the accuracy, of all clips."""
+        """Minus the mean absolute error, or the accuracy, of all clips; NaN where an answer is not finite."""
         answer, target = (torch.cat(parts) for parts in zip(*answers, strict=True))
+        if not answer.isfinite().all():
+            return float("nan")
         if self.task == "regression":
             return -float((answer[:, 0].double() - target.double()).abs().mean())
         return float((answer.argmax(dim=1) == target).double().mean())
+
+
+def recipe_of(settings: RunSettings, clips: int) -> dict[str, Any]:
+    """Return the recipe of the training loop for so many clips to learn from."""
+    asked, own = settings.training, settings.model_settings.model_dump()
+    batch = own.get("batch") or settings.batch
+    an_epoch = -(-clips // batch)
+    given = asked.model_dump(include={"epochs", "weight_decay", "clip_norm", "scan_backend"})
+    return given | {
+        "learning_rate": own.get("learning_rate") or asked.learning_rate,
+        "batch": batch,
+        "steps_per_epoch": an_epoch,
+        "steps": an_epoch * asked.epochs,
+        "halved_every": an_epoch * (asked.halved_every or asked.epochs),
+        "warmup_steps": 0,
+        "coupled_decay": True,
+        "ema_decay": 0.0,
+        "ema_bias_correction": False,
+        "workers": 0,
+    }

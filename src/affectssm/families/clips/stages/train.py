@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from affectssm.families.clips.run_settings import SECTION, RunSettings
 from affectssm.families.clips.stages.data import ClipDataset, exchanged, labelled, open_store, targets
 from affectssm.families.clips.stages.format import CLIPS
-from affectssm.families.clips.stages.modalities import LABEL, TOKENS
-from affectssm.families.clips.stages.task import Sentiment
+from affectssm.families.clips.stages.modalities import CLASSES, LABEL, TOKENS
+from affectssm.families.clips.stages.task import Sentiment, recipe_of
 from affectssm.families.clips.stages.whole import whole_model
 from affectssm.models.build import parameter_count
 from affectssm.ssm.overflow import ScanOverflowError
@@ -40,8 +40,7 @@ from affectssm.vocabulary.stages import clip_training_modules
 log = logging.getLogger(__name__)
 ANSWERED = ("val", "test")
 AT_ONCE = 256  # clips answered at a time
-DIVERGED = "training diverged: a state, the loss or the score of the validation clips stopped being finite"
-CLASSES = ("negative", "neutral", "positive")
+DIVERGED = "training diverged: a state, a loss or an answer stopped being finite"
 PREDICTIONS = pa.schema(
     [("seed", pa.int32())]
     + [(name, pa.string()) for name in ("split", CLIPS.corpus, CLIPS.item, CLIPS.group, "left_out", "reason")]
@@ -94,18 +93,21 @@ def _run(
     torch.manual_seed(seed)
     model, groups = whole_model(settings, store.shapes_of(settings.read)[0], computing)
     log.info("%s seed %d: %s parameters", settings.experiment, seed, f"{parameter_count(model):,}")
-    training = Training(Sentiment(model, settings.task), settings.recipe(len(data["train"])), seed, groups)
+    training = Training(
+        Sentiment(model, settings.task), recipe_of(settings, len(data["train"])), seed, groups
+    )
     try:
         training.run(data["train"], data["val"], state)
+        history = np.array([list(row.values()) for row in training.history])
+        if training.best and np.isfinite(history).all():
+            model.load_state_dict(training.best)
+            answers = _answers(settings, store, scaler, model)
+            if np.isfinite(answers).all():
+                return Trained(tensors_of(model, scaler), history, answers)
     except ScanOverflowError as error:
         log.warning("seed %d: %s", seed, error)
-        training.best = {}
-    history = np.array([list(row.values()) for row in training.history])
-    if not training.best:
-        log.warning("seed %d: %s", seed, DIVERGED)
-        return Trained({}, np.zeros((0, 5)), np.zeros((0, 0), np.float32))
-    model.load_state_dict(training.best)
-    return Trained(tensors_of(model, scaler), history, _answers(settings, store, scaler, model))
+    log.warning("seed %d: %s", seed, DIVERGED)
+    return Trained({}, np.zeros((0, 5)), np.zeros((0, 0), np.float32))
 
 
 def _learnt(
@@ -150,13 +152,8 @@ def _answers(
 def _write(
     settings: RunSettings, store: SegmentStore, trained: Sequence[Trained], card: Mapping[str, Any], out: Path
 ) -> None:
-    columns = (
-        "epoch",
-        "step",
-        "loss",
-        Sentiment(torch.nn.Identity(), settings.task).score_name,
-        "learning_rate",
-    )
+    score = Sentiment(nn.Identity(), settings.task).score_name
+    columns = ("epoch", "step", "loss", score, "learning_rate")
     history = [
         {"seed": str(seed), **dict(zip(columns, row, strict=True))}
         for seed, done in zip(settings.seeds, trained, strict=True)

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from affectssm.families.clips.stages.modalities import TEXT
 from affectssm.families.clips.stages.models.blocks import pool
 from affectssm.settings.clip_baselines import LMFSettings, TFNSettings
-
-TEXT = "text"
 
 
 class Norm(nn.BatchNorm1d):

@@ -23,8 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from affectssm.families.clips.stages.modalities import TEXT
 from affectssm.families.clips.stages.models.blocks import ClipModel
-from affectssm.families.clips.stages.models.factors import TEXT, last_of
+from affectssm.families.clips.stages.models.factors import last_of
 from affectssm.models.attention import clock_code
 from affectssm.settings.clip_baselines import MulTSettings
 
