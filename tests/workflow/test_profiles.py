@@ -22,5 +22,11 @@ def test_the_slurm_profile_speaks_of_rules_that_exist_and_gives_networks_a_gpu()
         "train_dialogue",
         "predict_dialogue",
         "memory_dialogue",
+        "train_video",
+        "tune_video",
+        "encode_video",
+        "predict_video",
+        "train_clips",
+        "measure_clips",
     }
     assert "resources" not in profile, "a limit for the whole cluster would run one GPU job at a time"
