@@ -6,8 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-Spread = Literal["share", "row"]
-"""share: step l of L is the l-th of L equal shares of a sequence; row: it is row l, and what is missing is padding."""
+Spread = Literal["share", "row", "first"]
+"""share: step l of L is the l-th of L equal shares of a sequence; row: it is row l, and what is missing is padding;
+first: as row, and the rows after the L-th are dropped, where a mean of rows would say nothing."""
 
 
 def to_steps(
@@ -28,8 +29,10 @@ def to_steps(
     Returns:
         (L, D) float32 and (L,) bool.
     """
+    if spread == "first":
+        value, valid = value[:steps], valid[:steps]
     rows = len(value)
-    if spread == "row" and rows <= steps:
+    if spread != "share" and rows <= steps:
         found, counts = np.zeros((steps, value.shape[1]), np.float32), np.zeros(steps, bool)
         counts[:rows] = valid
         found[:rows][valid] = value[valid]

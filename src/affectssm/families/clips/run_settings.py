@@ -35,7 +35,9 @@ class CutSettings(JobSettings):
 
     def spread(self, modality: str) -> Spread:
         """Return how a modality's rows come to steps; ids of tokens are never averaged."""
-        return "row" if self.words or modality == TOKENS else "share"
+        if modality == TOKENS:
+            return "first"
+        return "row" if self.words else "share"
 
 
 class TunedText(Strict):
