@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from affectssm.errors import DataError
 from affectssm.families.clips.run_settings import EvaluationSettings
 from affectssm.families.clips.stages.format import CLIPS
-from affectssm.store.arrow import numbers
 from affectssm.store.card import read_card
 from affectssm.store.parquet import read_parquet
 
@@ -114,7 +113,7 @@ def _read(path: Path, settings: EvaluationSettings, truth: Truth, found: Answers
     if lacking := [n for n in names if n not in table.column_names or table[n].null_count > nothing]:
         what = f"{' and '.join(lacking)} not of every clip"
         raise DataError(path, what, f"answers of {settings.task}", "train again")
-    values = np.stack([numbers(table[name]) for name in names], axis=-1).astype(np.float32)
+    values = np.array(_lists(table, names), np.float32).T  # NaN where there is none
     keys = zip(*_lists(table, ("corpus", "split", "left_out", "seed", "recording")), strict=True)
     places: dict[tuple[str, int], list[tuple[int, int]]] = {}
     for at, (corpus, split, left_out, seed, clip) in enumerate(keys):

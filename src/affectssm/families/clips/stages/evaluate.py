@@ -60,9 +60,10 @@ def evaluate(
         inputs=[*indexes, *predictions],
         runs=[read_card(path) for path in predictions],
     )
-    there: NDArray[np.bool_] = np.asarray(
-        np.isfinite(answers[""][..., 0]).any(axis=0)
-    )  # of every seed that has answers the same
+    # of every seed that has answers the same
+    there: NDArray[np.bool_] = np.asarray(np.isfinite(answers[""][..., 0]).any(axis=0))
+    if not there.any():
+        there = ~there  # all have diverged, which is what lacks, and no clip
     videos, group = np.unique(np.array(truth.videos)[there], return_inverse=True)
     shared = settings.model_dump(exclude={"seeds"}) | {
         "split": TEST,

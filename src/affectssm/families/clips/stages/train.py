@@ -100,10 +100,11 @@ def _run(
     except ScanOverflowError as error:
         log.warning("seed %d: %s", seed, error)
         training.best = {}
-    history = np.array([list(row.values()) for row in training.history])
-    if not training.best:
+    history = np.array([list(row.values()) for row in training.history]).reshape(-1, 5)  # see _write
+    finite = np.isfinite(history).all(axis=1)
+    if not training.best or not finite.all():
         log.warning("seed %d: %s", seed, DIVERGED)
-        return Trained({}, np.zeros((0, 5)), np.zeros((0, 0), np.float32))
+        return Trained({}, history[finite], np.zeros((0, 0), np.float32))
     model.load_state_dict(training.best)
     return Trained(tensors_of(model, scaler), history, _answers(settings, store, scaler, model))
 
