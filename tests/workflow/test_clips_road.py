@@ -71,7 +71,7 @@ def test_what_is_wrong_with_the_files_is_listed_and_stops_nothing(gone):
 
 
 def test_nothing_is_left_to_do_and_a_change_computes_what_hangs_on_it(gone, tmp_path):
-    assert "Nothing to be done" in gone.snakemake(TABLE)
+    assert "Nothing to be done" in gone.snakemake(TABLE, "-n")
     other = gone.executed("-n", "results/tables/mosei_classification.csv")
     assert rules(other) == {"train_clips", "evaluate_clips", "edition_table", "table"}, "of the same segments"
     place = gone.clone(tmp_path / "copy")

@@ -337,13 +337,9 @@ def test_real_clips_are_answered_better_than_by_the_best_constant(tmp_path):
     label = np.concatenate(labels) - 3
     clips = write_halves(tmp_path / "clips", arrays, label, split)
     own = told(
-        seeds=(1, 2), modalities=["audio", "vision"], batch=32,
-        training={"epochs": 20, "learning_rate": 2e-3, "halved_every": 0},
+        modalities=["audio", "vision"], batch=32, training={"epochs": 12, "learning_rate": 3e-3, "halved_every": 0},
         model_settings={"d_model": 16, "d_state": 8, "dropout": 0.3},
     )  # fmt: skip
-    train(own, clips, tmp_path / "seeds-1-2", {})
-    rows, at = scores(clips, tmp_path / "seeds-1-2", (1, 2)), np.array(split)
-    constant = np.abs(label[at == "test"] - np.median(label[at == "train"])).mean()
-    print({k[1]: round(r["value"], 3) for k, r in rows.items() if k[0] == "summary"}, constant)
-    print([rows["run", "mae", seed]["value"] for seed in (1, 2)])
-    assert rows["summary", "mae", -1]["value"] < constant - 0.05
+    train(own, clips, tmp_path / "seeds-1", {})
+    constant = np.abs(label[np.array(split) == "test"] - np.median(label[np.array(split) == "train"])).mean()
+    assert scores(clips, tmp_path / "seeds-1", (1,))["summary", "mae", -1]["value"] < constant - 0.05
