@@ -59,12 +59,16 @@ class Experiment:
 
 
 def modalities_of(asked: ClipsSettings, experiment: Experiment) -> tuple[str, ...]:
-    """The modalities that the model of an experiment sees, in its order; none where its source has none of them."""
+    """The modalities that the model of an experiment sees, in its order; none where its source lacks what a variant is
+    named after."""
     variant = experiment.variant
     own = tuple(name for name in MODALITIES if name in asked.groups[experiment.source])
     if variant.startswith(ALONE):
         return tuple(name for name in own if name == variant.removeprefix(ALONE))
-    return tuple(name for name in own if name != variant.removeprefix(WITHOUT))
+    if variant.startswith(WITHOUT):
+        left_out = variant.removeprefix(WITHOUT)
+        return tuple(name for name in own if name != left_out) if left_out in own else ()
+    return own
 
 
 def model_settings(asked: ClipsSettings, experiment: Experiment) -> dict[str, Any]:
