@@ -97,7 +97,7 @@ def test_clips_have_their_own_rows_labels_and_splits(tmp_path, words):
                     own.value,
                     own.valid,
                     STEPS,
-                    "first" if modality == "tokens" else "row" if words else "share",
+                    "whole" if modality == "tokens" else "row" if words else "share",
                 )
                 if (name, clip) not in LACKING
                 else (np.zeros((STEPS, DIMS[name]), np.float32), np.zeros(STEPS, bool))

@@ -8,6 +8,7 @@ from affectssm.errors import ConfigError
 from affectssm.families.clips.catalogue import TABLES, experiments_of
 from affectssm.families.clips.experiments import Experiment, run_settings
 from affectssm.families.clips.run_settings import RunSettings
+from affectssm.families.clips.stages.task import recipe_of
 from affectssm.families.configuration import load_config
 from affectssm.plan.plan import Plan
 
@@ -74,16 +75,16 @@ def test_variants_set_what_they_are_named_after_and_nothing_else():
 
 
 def test_recipes_are_the_papers_and_the_baselines_have_their_own():
-    own = told("coupled_mamba-mosei_unaligned_regression").recipe(16326)
+    own = recipe_of(told("coupled_mamba-mosei_unaligned_regression"), 16326)
     assert (own["batch"], own["learning_rate"], own["steps_per_epoch"]) == (1024, 5e-4, 16)
     assert (own["steps"], own["halved_every"], own["coupled_decay"]) == (16 * 150, 16 * 50, True)
     assert (
-        told("coupled_mamba-mosei_unaligned_regression", training={"halved_every": 0}).recipe(1)[
+        recipe_of(told("coupled_mamba-mosei_unaligned_regression", training={"halved_every": 0}), 1)[
             "halved_every"
         ]
         >= 150
     )
-    mult = told("mult-mosei_unaligned_regression").recipe(16326)
+    mult = recipe_of(told("mult-mosei_unaligned_regression"), 16326)
     assert (mult["batch"], mult["learning_rate"], mult["steps_per_epoch"]) == (4, 5e-4, 4082)
 
 

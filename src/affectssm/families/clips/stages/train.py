@@ -107,7 +107,8 @@ def _run(
     except ScanOverflowError as error:
         log.warning("seed %d: %s", seed, error)
     log.warning("seed %d: %s", seed, DIVERGED)
-    return Trained({}, np.zeros((0, 5)), np.zeros((0, 0), np.float32))
+    history = np.array([list(row.values()) for row in training.history]).reshape(-1, 5)  # see _write
+    return Trained({}, history[np.isfinite(history).all(axis=1)], np.zeros((0, 0), np.float32))
 
 
 def _learnt(
