@@ -70,10 +70,11 @@ def train(settings: RunSettings, segments: Sequence[Path], out: Path, computing:
     card = make_card("clips/train", clip_training_modules(settings.model), settings.told(), inputs=segments)
     scaler = ChannelScaler.learn(store, rows["train"], [name for name in settings.read if name != TOKENS])
     kept = FinishedFolds(out, {"id": card["id"]}, TrainedFiles(), SECTION)
+    data = {split: _clips(settings, store, own, scaler) for split, own in rows.items()}
     trained = []
     for number, seed in enumerate(settings.seeds):
         state = ResumeState(resume_folder(out) / f"seed{number}", card["id"], kept.ran)
-        compute = partial(_run, settings, store, rows, scaler, seed, state, computing)
+        compute = partial(_run, settings, data, scaler, seed, state, computing)
         trained.append(kept.get(number, compute, settings.training.scan_backend))
         log.info("seed %d (%d/%d) is finished", seed, number + 1, len(settings.seeds))
     _write(settings, store, trained, with_backends(card, kept.ran), out)
@@ -82,21 +83,21 @@ def train(settings: RunSettings, segments: Sequence[Path], out: Path, computing:
 
 def _run(
     settings: RunSettings,
-    store: SegmentStore,
-    rows: Mapping[str, np.ndarray],
+    data: Mapping[str, ClipDataset],
     scaler: ChannelScaler,
     seed: int,
     state: ResumeState,
     computing: Mapping[str, Any],
 ) -> Trained:
     """Train one seed."""
-    data = {split: _learnt(settings, store, own, scaler, seed) for split, own in rows.items()}
+    store = data["train"].store
+    learnt = {split: own.learning(_target(settings, own, seed)) for split, own in data.items()}
     torch.manual_seed(seed)
     model, groups = whole_model(settings, store.shapes_of(settings.read)[0], computing)
     log.info("%s seed %d: %s parameters", settings.experiment, seed, f"{parameter_count(model):,}")
-    training = Training(Sentiment(model, settings.task), settings.recipe(len(data["train"])), seed, groups)
+    training = Training(Sentiment(model, settings.task), settings.recipe(len(learnt["train"])), seed, groups)
     try:
-        training.run(data["train"], data["val"], state)
+        training.run(learnt["train"], learnt["val"], state)
     except ScanOverflowError as error:
         log.warning("seed %d: %s", seed, error)
         training.best = {}
@@ -109,14 +110,20 @@ def _run(
     return Trained(tensors_of(model, scaler), history, _answers(settings, store, scaler, model))
 
 
-def _learnt(
-    settings: RunSettings, store: SegmentStore, rows: np.ndarray, scaler: ChannelScaler, seed: int
+def _clips(
+    settings: RunSettings, store: SegmentStore, rows: np.ndarray, scaler: ChannelScaler
 ) -> ClipDataset:
-    """The clips of a split, with their labels or, of the label control, with those of others."""
-    own = store.index.labels[LABEL][rows]
-    sentiment = exchanged(store.index, rows, seed) if settings.variant == "exchanged" else own
-    target = targets(sentiment, settings.task)
-    return ClipDataset(store, rows, scaler, settings.read, target, settings.training.noise)
+    """Some clips, with nothing to be learnt."""
+    nothing = targets(np.zeros(len(rows)), settings.task)
+    return ClipDataset(store, rows, scaler, settings.read, nothing, settings.training.noise)
+
+
+def _target(settings: RunSettings, clips: ClipDataset, seed: int) -> np.ndarray:
+    """What is learnt of the clips of a split: their labels or, of the label control, those of others."""
+    index = clips.store.index
+    if settings.variant == "exchanged":
+        return targets(exchanged(index, clips.rows, seed), settings.task)
+    return targets(index.labels[LABEL][clips.rows], settings.task)
 
 
 def _answered(store: SegmentStore) -> np.ndarray:
@@ -131,14 +138,7 @@ def _answers(
 ) -> np.ndarray:
     """What a trained model answers, pattern after pattern of what is left out: (P * n, K)."""
     rows = _answered(store)
-    data = ClipDataset(
-        store,
-        rows,
-        scaler,
-        settings.read,
-        targets(np.zeros(len(rows)), settings.task),
-        settings.training.noise,
-    )
+    data = _clips(settings, store, rows, scaler)
     task, device = Sentiment(model.eval(), settings.task), next(model.parameters()).device
     found: list[Tensor] = []
     with torch.inference_mode():
