@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,12 @@ class ClipDataset(Dataset):
         self.modalities, self.target = tuple(modalities), torch.from_numpy(target)
         size = sum(4 * int(np.prod(store.shapes[name])) for name in modalities) * len(rows)
         self._held = self._read(np.arange(len(rows))) if size <= HELD_BYTES else None
+
+    def learning(self, target: np.ndarray) -> ClipDataset:
+        """Return the same clips, not read again, with something else that is to be learnt."""
+        other = copy(self)
+        other.target = torch.from_numpy(target)
+        return other
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -69,10 +69,11 @@ def train(settings: RunSettings, segments: Sequence[Path], out: Path, computing:
     card = make_card("clips/train", clip_training_modules(settings.model), settings.told(), inputs=segments)
     scaler = ChannelScaler.learn(store, rows["train"], [name for name in settings.read if name != TOKENS])
     kept = FinishedFolds(out, {"id": card["id"]}, TrainedFiles(), SECTION)
+    data = {split: _clips(settings, store, own, scaler) for split, own in rows.items()}
     trained = []
     for number, seed in enumerate(settings.seeds):
         state = ResumeState(resume_folder(out) / f"seed{number}", card["id"], kept.ran)
-        compute = partial(_run, settings, store, rows, scaler, seed, state, computing)
+        compute = partial(_run, settings, data, scaler, seed, state, computing)
         trained.append(kept.get(number, compute, settings.training.scan_backend))
         log.info("seed %d (%d/%d) is finished", seed, number + 1, len(settings.seeds))
     _write(settings, store, trained, with_backends(card, kept.ran), out)
@@ -81,23 +82,23 @@ def train(settings: RunSettings, segments: Sequence[Path], out: Path, computing:
 
 def _run(
     settings: RunSettings,
-    store: SegmentStore,
-    rows: Mapping[str, np.ndarray],
+    data: Mapping[str, ClipDataset],
     scaler: ChannelScaler,
     seed: int,
     state: ResumeState,
     computing: Mapping[str, Any],
 ) -> Trained:
     """Train one seed."""
-    data = {split: _learnt(settings, store, own, scaler, seed) for split, own in rows.items()}
+    store = data["train"].store
+    learnt = {split: own.learning(_target(settings, own, seed)) for split, own in data.items()}
     torch.manual_seed(seed)
     model, groups = whole_model(settings, store.shapes_of(settings.read)[0], computing)
     log.info("%s seed %d: %s parameters", settings.experiment, seed, f"{parameter_count(model):,}")
     training = Training(
-        Sentiment(model, settings.task), recipe_of(settings, len(data["train"])), seed, groups
+        Sentiment(model, settings.task), recipe_of(settings, len(learnt["train"])), seed, groups
     )
     try:
-        training.run(data["train"], data["val"], state)
+        training.run(learnt["train"], learnt["val"], state)
         history = np.array([list(row.values()) for row in training.history])
         if training.best and np.isfinite(history).all():
             model.load_state_dict(training.best)
@@ -111,14 +112,20 @@ def _run(
     return Trained({}, history[np.isfinite(history).all(axis=1)], np.zeros((0, 0), np.float32))
 
 
-def _learnt(
-    settings: RunSettings, store: SegmentStore, rows: np.ndarray, scaler: ChannelScaler, seed: int
+def _clips(
+    settings: RunSettings, store: SegmentStore, rows: np.ndarray, scaler: ChannelScaler
 ) -> ClipDataset:
-    """The clips of a split, with their labels or, of the label control, with those of others."""
-    own = store.index.labels[LABEL][rows]
-    sentiment = exchanged(store.index, rows, seed) if settings.variant == "exchanged" else own
-    target = targets(sentiment, settings.task)
-    return ClipDataset(store, rows, scaler, settings.read, target, settings.training.noise)
+    """Some clips, with nothing to be learnt."""
+    nothing = targets(np.zeros(len(rows)), settings.task)
+    return ClipDataset(store, rows, scaler, settings.read, nothing, settings.training.noise)
+
+
+def _target(settings: RunSettings, clips: ClipDataset, seed: int) -> np.ndarray:
+    """What is learnt of the clips of a split: their labels or, of the label control, those of others."""
+    index = clips.store.index
+    if settings.variant == "exchanged":
+        return targets(exchanged(index, clips.rows, seed), settings.task)
+    return targets(index.labels[LABEL][clips.rows], settings.task)
 
 
 def _answered(store: SegmentStore) -> np.ndarray:
@@ -133,14 +140,7 @@ def _answers(
 ) -> np.ndarray:
     """What a trained model answers, pattern after pattern of what is left out: (P * n, K)."""
     rows = _answered(store)
-    data = ClipDataset(
-        store,
-        rows,
-        scaler,
-        settings.read,
-        targets(np.zeros(len(rows)), settings.task),
-        settings.training.noise,
-    )
+    data = _clips(settings, store, rows, scaler)
     task, device = Sentiment(model.eval(), settings.task), next(model.parameters()).device
     found: list[Tensor] = []
     with torch.inference_mode():
