@@ -31,10 +31,7 @@ def test_the_table_holds_published_and_measured_rows(gone):
     found = rows(gone)
     measured = [row for row in found if row["source"] == "measured"]
     assert {row["method"] for row in found if row["source"] == "published"} > {"Coupled Mamba", "TFN", "MulT"}
-    assert [(row["method"], row["setting"]) for row in measured] == [
-        ("Coupled Mamba", "unaligned"),
-        ("TFN", "unaligned"),
-    ]
+    assert [(row["method"], row["setting"]) for row in measured] == [("Coupled Mamba", "unaligned")]
     for row in measured:
         assert (row["data"], row["weights"], row["split"], row["n_videos"]) == (
             "demo",
@@ -44,9 +41,6 @@ def test_the_table_holds_published_and_measured_rows(gone):
         )
         assert 0 <= float(row["mae_low"]) <= float(row["mae"]) <= float(row["mae_high"]) <= 6
         assert all(0 <= float(row[name]) <= 1 for name in ("acc2_has0", "acc2_non0", "f1_has0", "acc7"))
-    assert measured[0]["diff_mae"] == ""
-    difference = float(measured[1]["mae"]) - float(measured[0]["mae"])
-    assert float(measured[1]["diff_mae"]) == pytest.approx(difference, abs=2e-4)
     for ending in (".md", ".png", ".provenance.json", ".faults.csv"):
         assert (gone.folder / TABLE.replace(".csv", ending)).stat().st_size
 
@@ -78,9 +72,6 @@ def test_nothing_is_left_to_do_and_a_change_computes_what_hangs_on_it(gone, tmp_
     edited(place, "families/clips/stages/task.py")
     jobs = place.executed("-n", TABLE)
     assert rules(jobs) == {"train_clips", "evaluate_clips", "edition_table", "table"}
-    edited(place, "families/clips/stages/models/tfn.py", of=gone)
-    trained = [output for rule, output in place.executed("-n", TABLE) if rule == "train_clips"]
-    assert trained and all("/tfn-" in output for output in trained)
     edited(place, "timeline/steps.py", of=gone)
     jobs = rules(place.executed("-n", TABLE))
     assert "segments_clips" in jobs and not jobs & {"manifest", "extract", "extract_on_cpu"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -186,11 +187,10 @@ def test_labels_of_validation_clips_select_and_teach_nothing(run, tmp_path):
 
 
 def test_what_is_left_out_is_as_if_the_clips_had_never_had_it(run, tmp_path):
-    for name in DIMS:
-        out = tmp_path / name
-        train(told(), changed(tmp_path / f"without-{name}", split="test", without=name), out, {})
-        np.testing.assert_array_equal(answers(out), answers(run, left_out=name))
-        assert not np.allclose(answers(out), answers(run))
+    train(told(), changed(tmp_path / "deaf", split="test", without="audio"), tmp_path / "seeds-1", {})
+    np.testing.assert_array_equal(answers(tmp_path / "seeds-1"), answers(run, left_out="audio"))
+    ways = [answers(run, left_out=name) for name in ("", *DIMS)]
+    assert not any(np.allclose(one, other) for one, other in pairwise(ways))
 
 
 def test_of_exchanged_labels_none_is_a_clips_own_and_the_splits_keep_theirs(clips, tmp_path):
