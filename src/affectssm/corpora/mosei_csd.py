@@ -19,6 +19,7 @@ from affectssm.corpora.listing import Entry, Listing
 from affectssm.errors import DataError
 from affectssm.media.csd import Csd
 from affectssm.store.boundary import boundary
+from affectssm.store.files import read_whole
 
 KINDS = {300: "csd_glove", 74: "csd_covarep", 35: "csd_facet", 713: "csd_openface2"}
 RATES = {"csd_glove": 0.0, "csd_covarep": 100.0, "csd_facet": 30.0, "csd_openface2": 30.0}  # words have none
@@ -44,7 +45,7 @@ class Labelled:
 @cache
 def folds() -> dict[str, str]:
     """Return video -> train, val or test."""
-    lines = FOLDS.read_text(encoding="utf-8").splitlines()
+    lines = read_whole(FOLDS, 1 << 20).decode("utf-8").splitlines()
     parts = [line.split() for line in lines if not line.startswith("#")]
     return {video: split for split, *videos in parts for video in videos}
 
