@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
@@ -48,6 +48,22 @@ Section = TypeVar("Section", bound=Strict)
 def is_section(annotation: Any) -> TypeGuard[type[Strict]]:
     """Tell whether a field of this type is a section (a settings object) and not a value."""
     return isinstance(annotation, type) and issubclass(annotation, Strict)
+
+
+def settings_of_model(
+    section: type[Strict], models: Collection[str], info: ValidationInfo, given: Any
+) -> Strict:
+    """Return the settings of the model that a job names, of the section that has one of each model's name.
+
+    Raises:
+        ValueError: for a name that is no model, or settings that the model refuses.
+    """
+    model = info.data.get("model")
+    if model is None or model not in models:
+        raise ValueError(f"the settings of one of {', '.join(models)}; {model!r} is no model")
+    settings = section.model_fields[model].annotation
+    assert is_section(settings)
+    return settings.model_validate(given)
 
 
 def default_tree(section: type[Strict]) -> dict[str, Any]:

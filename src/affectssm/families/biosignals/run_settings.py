@@ -10,7 +10,7 @@ from pydantic import SerializeAsAny, ValidationInfo, field_validator
 
 from affectssm.families.biosignals.settings import BiosignalsSettings
 from affectssm.settings.adaptation import AdaptationSettings
-from affectssm.settings.base import Strict, is_section
+from affectssm.settings.base import Strict, settings_of_model
 from affectssm.settings.biosignals import ChoiceSettings, ProtocolSettings, TrialTrainingSettings
 from affectssm.settings.load import validate
 from affectssm.settings.segments import MissingSettings
@@ -51,12 +51,7 @@ class RunSettings(Strict):
     @field_validator("model_settings", mode="before")
     @classmethod
     def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model not in SEGMENT_MODELS:
-            raise ValueError(f"the settings of one of {', '.join(SEGMENT_MODELS)}; {model!r} is no model")
-        settings = BiosignalsSettings.model_fields[model].annotation
-        assert is_section(settings)
-        return settings.model_validate(given)
+        return settings_of_model(BiosignalsSettings, SEGMENT_MODELS, info, given)
 
     @classmethod
     def of_run(cls, config: Mapping[str, Any], where: Path) -> RunSettings:

@@ -8,7 +8,7 @@ from pydantic import SerializeAsAny, ValidationInfo, field_validator
 
 from affectssm.families.clips.settings import ClipsSettings
 from affectssm.families.clips.stages.modalities import TEXT, TOKENS
-from affectssm.settings.base import JobSettings, Strict, is_section
+from affectssm.settings.base import JobSettings, Strict, settings_of_model
 from affectssm.settings.clips import ClipTraining, Task
 from affectssm.settings.text_tuning import TunedTextSettings
 from affectssm.vocabulary.models import CLIP_MODELS
@@ -61,12 +61,7 @@ class RunSettings(JobSettings):
     @field_validator("model_settings", mode="before")
     @classmethod
     def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model not in CLIP_MODELS:
-            raise ValueError(f"the settings of one of {', '.join(CLIP_MODELS)}; {model!r} is no model")
-        settings = ClipsSettings.model_fields[model].annotation
-        assert is_section(settings)
-        return settings.model_validate(given)
+        return settings_of_model(ClipsSettings, CLIP_MODELS, info, given)
 
     @property
     def read(self) -> tuple[str, ...]:
