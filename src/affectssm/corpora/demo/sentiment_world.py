@@ -24,10 +24,10 @@ from affectssm.corpora.demo.seeds import generator, smooth_noise
 
 GRID = 50
 KEPT, LASTS = 0.82, 8.0  # of what was lately, from step to step; steps that a process stays alike
-ALONE, TOGETHER, NOISE = 0.36, 0.55, 0.2
+ALONE, TOGETHER, NOISE = 0.34, 0.62, 0.2
 SHARES = ("text", "audio", "vision", "met_audio", "met_vision")
-SPREAD = np.array([0.46, 0.72, 0.72, 0.232, 0.232])  # of the five over clips, before they are scaled
-LEVEL = 0.5  # of voice and face
+SPREAD = np.array([0.28, 0.29, 0.29, 0.26, 0.26])  # of the five over clips, before they are scaled
+LEVEL = 0.3  # of voice and face
 BOND, WORD_SIGMA = 1.5, 0.6  # of a word's drive to the past of a process; words
 POLAR, LEANING, FREE = (
     0.5,
@@ -83,7 +83,7 @@ def wandering(rng: np.random.Generator) -> np.ndarray:
     kept, found = np.exp(-1 / LASTS), rng.standard_normal((GRID, 2))
     for k in range(1, GRID):
         found[k] = kept * found[k - 1] + np.sqrt(1 - kept**2) * found[k]
-    return np.asarray(found)
+    return np.asarray(found - found.mean(axis=0))
 
 
 def past(process: np.ndarray) -> np.ndarray:
