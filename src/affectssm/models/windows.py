@@ -34,9 +34,9 @@ class Windows:
         self.longest = max(kernels)
         most = max(self.count(kernel) for kernel in kernels)
         before = self.longest // 2 if padded else 0
-        samples = x.new_zeros(most + self.longest - 1, x.shape[1], x.shape[0])
-        samples[before : before + self.length] = x.permute(2, 1, 0)
-        self.samples = samples.flatten(1)  # (T, R), R = C B
+        signals = x.transpose(0, 1).flatten(0, 1)  # (R, L), R = C B: torch turns matrices alone block by block
+        self.samples = x.new_zeros(most + self.longest - 1, len(signals))  # (T, R)
+        self.samples[before : before + self.length] = signals.mT
         self._moments: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
