@@ -31,8 +31,7 @@ from torch.nn import functional
 from affectssm.models.windows import Windows
 
 FORMULATIONS = ("auto", "plain")
-CACHED = 2**18  # numbers a part's products hold: 1 MB in float32
-ACROSS = 2**9  # signals of a part: fewer rows of samples leave the cache between products
+CACHED = 2**19  # numbers a part's products hold: 2 MB in float32
 ROWS = 2**5  # rows of a matrix that a product is worth its call with
 
 
@@ -207,7 +206,7 @@ def _columns(windows: Windows, mean: Mean, branch: _Branch) -> Iterator[tuple[sl
     """Parts of the signals, and room for so many products of theirs as stay in the cache; all at once on a GPU."""
     whole, blocks = branch.matrix.device.type != "cpu", mean.blocks(branch.steps)
     numbers = mean.block * len(branch.offset)  # of a block and signal
-    fit = windows.signals if whole else max(1, min(ACROSS, CACHED // numbers))
+    fit = windows.signals if whole else max(1, CACHED // numbers)
     across = math.ceil(windows.signals / max(1, math.ceil(windows.signals / fit)))  # all of about one size
     for begin in range(0, windows.signals, max(1, across)):
         columns = slice(begin, min(begin + across, windows.signals))
