@@ -129,18 +129,26 @@ def filter_bank(
 
     ``windows`` have blocks of ``mean.piece(F)`` outputs.
     """
-    matrices = [_toeplitz(weight, windows.block) for weight in filters]
-    return cast(Tensor, _Bank.apply(windows, mean, bend, *matrices, *offsets))
+    return cast(Tensor, _Bank.apply(windows, mean, bend, *filters, *offsets))
 
 
 def _toeplitz(weight: Tensor, block: int) -> Tensor:
     """Filters (F, K) -> (Q F, Q + K - 1): samples of a block to its Q outputs of every filter."""
-    shifted = functional.pad(weight, (block - 1, block - 1)).unfold(1, block, 1).flip(2)  # (F, Q + K - 1, Q)
-    return shifted.permute(2, 0, 1).flatten(0, 1)
+    filters, kernel = weight.shape
+    met = block + kernel - 1
+    matrix = weight.new_zeros(block * filters, met)
+    matrix.as_strided((block, filters, kernel), (filters * met + 1, met, 1)).copy_(weight)
+    return matrix
+
+
+def _of_filters(of_matrix: Tensor, filters: int, block: int) -> Tensor:
+    """The gradient of filters (F, K) from that of their Toeplitz matrix, turned: (Q + K - 1, Q F)."""
+    met, rows = of_matrix.shape
+    return of_matrix.as_strided((block, met - block + 1, filters), (rows + filters, rows, 1)).sum(dim=0).mT
 
 
 class _Bank(torch.autograd.Function):
-    """mean(bend(matrix @ samples + offset)) of every branch, part by part."""
+    """mean(bend(Toeplitz matrix of the filters @ samples + offset)) of every branch, part by part."""
 
     @staticmethod
     def forward(ctx: Any, windows: Windows, mean: Mean, bend: Bend, *given: Tensor) -> Tensor:
@@ -168,9 +176,10 @@ class _Bank(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         windows, mean = ctx.windows, ctx.mean
         branches = _branches(windows, mean, ctx.saved_tensors)
-        of_matrices, of_offsets = [], []
-        for branch, g in zip(branches, gradient.split([branch.steps for branch in branches]), strict=True):
-            of_matrix, of_offset = torch.zeros_like(branch.matrix.mT), torch.zeros_like(branch.offset)
+        of_filters, of_offsets = [], []
+        for branch, g in zip(branches, gradient.contiguous().split([b.steps for b in branches]), strict=True):
+            of_matrix = g.new_zeros(branch.matrix.shape[::-1])
+            of_offset = torch.zeros_like(branch.offset)
             for columns, outputs in _columns(windows, mean, branch):
                 outward = g[:, :, columns]
                 if not mean.apart:
@@ -180,10 +189,10 @@ class _Bank(torch.autograd.Function):
                 for begin, end, met, z in _products(windows, mean, branch, columns, outputs):
                     z = ctx.bend.gradient_(outward[begin:end].unsqueeze(1), z)
                     of_offset += z.sum(dim=(0, 1, 3))
-                    of_matrix += torch.bmm(met, z.view(len(met), -1, met.shape[2]).mT).sum(dim=0)
-            of_matrices.append(of_matrix.mT.div_(mean.pool))
+                    of_matrix += torch.bmm(met, z.view(met.shape[0], -1, met.shape[2]).mT).sum(dim=0)
+            of_filters.append(_of_filters(of_matrix, len(of_offset), windows.block) / mean.pool)
             of_offsets.append(of_offset.div_(mean.pool))
-        return None, None, None, *of_matrices, *of_offsets
+        return None, None, None, *of_filters, *of_offsets
 
 
 class _Branch(NamedTuple):
@@ -196,10 +205,13 @@ class _Branch(NamedTuple):
 
 
 def _branches(windows: Windows, mean: Mean, given: Sequence[Tensor]) -> list[_Branch]:
+    """Of the filters of all branches, and their offsets."""
     count = len(given) // 2
-    pairs = list(zip(given[:count], given[count:], strict=True))
-    kernels = [matrix.shape[1] - windows.block + 1 for matrix, _ in pairs]
-    return [_Branch(*pair, k, mean.steps(windows.count(k))) for pair, k in zip(pairs, kernels, strict=True)]
+    return [
+        _Branch(_toeplitz(weight, windows.block), offset, kernel, mean.steps(windows.count(kernel)))
+        for weight, offset in zip(given[:count], given[count:], strict=True)
+        for kernel in (weight.shape[1],)
+    ]
 
 
 def _columns(windows: Windows, mean: Mean, branch: _Branch) -> Iterator[tuple[slice, Tensor]]:
@@ -220,12 +232,12 @@ def _products(
     windows: Windows, mean: Mean, branch: _Branch, columns: slice, outputs: Tensor
 ) -> Iterator[tuple[int, int, Tensor, Tensor]]:
     """Blocks begin to end, their samples (pieces, Q + K - 1, r) and their outputs (end - begin, P, F, r)."""
-    pieces = mean.block // windows.block  # of a block
-    blocks = mean.blocks(branch.steps)
-    for begin in range(0, blocks, max(1, len(outputs) // pieces)):
-        end = min(begin + len(outputs) // pieces, blocks)
+    pieces, blocks = mean.block // windows.block, mean.blocks(branch.steps)  # pieces of a block
+    size, matrix, offset = outputs.shape[0] // pieces, branch.matrix.unsqueeze(0), branch.offset.unsqueeze(1)
+    for begin in range(0, blocks, max(1, size)):
+        end = min(begin + size, blocks)
         z = outputs[: (end - begin) * pieces]
         met = windows.blocks(branch.kernel, begin * pieces, end * pieces, columns)
-        torch.bmm(branch.matrix.expand(len(z), -1, -1), met, out=z)
-        z = z.view(end - begin, mean.block, len(branch.offset), -1)
-        yield begin, end, met, z.add_(branch.offset.unsqueeze(1))
+        torch.bmm(matrix.expand(z.shape[0], -1, -1), met, out=z)
+        z = z.view(end - begin, mean.block, offset.shape[0], -1)
+        yield begin, end, met, z.add_(offset)

@@ -127,7 +127,8 @@ class TemporalEncoder(nn.Module):
         channels: C.
         rate: sampling rate in Hz.
         samples: L.
-        formulation: of the temporal convolutions (affectssm.models.pooled_filters).
+        formulation: ``plain``, layer by layer, or ``auto``: filters over time as a bank (pooled_filters), and what
+            follows in its order, by matrix products.
 
     Raises:
         ConfigError: when windows or segments are too short for a step.
@@ -168,29 +169,35 @@ class TemporalEncoder(nn.Module):
             raise _too_short(modality, f"{samples} samples, {steps} steps before the last mean")
 
     def forward(self, x: Tensor) -> Tensor:
+        h = self.joined(self.filtered(x))
+        return self.smoothed(self.dropout(h + self.mixer(h)))
+
+    def filtered(self, x: Tensor) -> list[Tensor]:
+        """Every branch's means over time (U, M, C, B) of samples (B, C, L)."""
         branches = [cast(Branch, branch) for branch in self.branches]
         layers = [(branch.temporal, branch.norm) for branch in branches]
-        slope = branches[0].activation.negative_slope
-        filtered = pooled_filters(x, layers, self.pool, slope, self.formulation)
-        if self._plain(x):
-            parts = [branch(f.permute(3, 1, 2, 0)) for branch, f in zip(branches, filtered, strict=True)]
-            h = torch.cat(parts, dim=-1)
+        return pooled_filters(x, layers, self.pool, branches[0].activation.negative_slope, self.formulation)
+
+    def joined(self, filtered: list[Tensor]) -> Tensor:
+        """Their channels joined, branches one behind the other: (B, sum of U, T).
+
+        Steps are innermost in memory in either formulation: dropout draws in that order.
+        """
+        pairs = [(cast(Branch, branch), f) for branch, f in zip(self.branches, filtered, strict=True)]
+        if self.formulation == "plain":
+            h = torch.cat([branch(f.permute(3, 1, 2, 0)) for branch, f in pairs], dim=2)
         else:
-            parts = [branch.steps_first(f) for branch, f in zip(branches, filtered, strict=True)]
-            h = torch.cat(parts).permute(2, 1, 0).contiguous()
-        h = h.transpose(1, 2)  # (B, steps, T), time innermost in memory: dropout draws in this order
-        h = self.dropout(h + self.mixer(h)).transpose(1, 2)
-        return self.smooth(h) if self._plain(x) else smoothed(h, *self.smooth)
+            h = torch.cat([branch.steps_first(f) for branch, f in pairs]).permute(2, 1, 0).contiguous()
+        return h.transpose(1, 2)
 
-    def _plain(self, x: Tensor) -> bool:
-        return self.formulation == "plain" or x.requires_grad
-
-
-def smoothed(h: Tensor, conv: nn.Conv1d, mean: nn.AvgPool1d) -> Tensor:
-    """A convolution along time and the mean over P of its outputs as one convolution with a stride of P."""
-    (pool,) = mean.kernel_size
-    weight = functional.avg_pool1d(functional.pad(conv.weight, (pool - 1, pool - 1)), pool, 1)
-    return functional.conv1d(h, weight, conv.bias, pool, conv.padding[0])
+    def smoothed(self, h: Tensor) -> Tensor:
+        """(B, sum of U, T) -> (B, T, S); else than plain the mean and the convolution are one, with a stride."""
+        h = h.transpose(1, 2)
+        if self.formulation == "plain":
+            return self.smooth(h)
+        conv, (size,) = cast(nn.Conv1d, self.smooth[0]), cast(tuple[int], self.smooth[1].kernel_size)
+        weight = functional.avg_pool1d(functional.pad(conv.weight, (size - 1, size - 1)), size, 1)
+        return functional.conv1d(h, weight, conv.bias, size, conv.padding[0])
 
 
 def _steps(samples: int, kernel: int, pool: int) -> int:
