@@ -6,11 +6,13 @@
 The released DEAP configuration (36 channels of 512 samples) at batch 64: forward, loss, backward and Adam. Both
 formulations take turns in one run, and nothing is timed unless outputs and gradients agree to 1e-5 (of the largest,
 where it exceeds one). Then the same step in parts, gradients handed from one to the next, so that the parts add up to
-it. Every formulation's memory is measured in a process of its own. Writes benchmarks/results/physio_step.md.
+it. Every formulation's memory is measured in a process of its own. Where others work on the machine, threads that wait
+are to give their core back: OMP_WAIT_POLICY=PASSIVE. Writes benchmarks/results/physio_step.md.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -246,6 +248,7 @@ def report(batch: int, rounds: int) -> str:
     of_outputs, of_gradients = differences(signals, labels)
     if not max(of_outputs, of_gradients) < 1e-5:
         sys.exit(f"the formulations differ: outputs by {of_outputs:.1e}, gradients by {of_gradients:.1e}")
+    waiting = f" OMP_WAIT_POLICY={policy}." if (policy := os.environ.get("OMP_WAIT_POLICY")) else ""
     whole, largest = steps_table(signals, labels, rounds)
     torch.set_num_threads(1)
     parts = parts_table(in_parts(signals, labels, rounds))
@@ -255,7 +258,7 @@ def report(batch: int, rounds: int) -> str:
 Written by `python benchmarks/physio_step.py`. {processor()}, {versions()}.
 Released DEAP configuration, batch {batch}: forward, loss, backward and Adam; median of {rounds} interleaved rounds.
 Outputs differ by {of_outputs:.0e}, gradients by {of_gradients:.0e}. The machine is shared: a wall clock counts others'
-work too, CPU time only what they push out of the caches.
+work too, CPU time only what they push out of the caches.{waiting}
 
 {whole}
 
