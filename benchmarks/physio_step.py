@@ -16,14 +16,11 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
+from cut import Cut
 from measuring import Work, interleaved, memory
 from pages import RESULTS, parser, processor, table, versions
 from torch import Tensor
@@ -68,12 +65,12 @@ def differences(signals: dict[str, Tensor], labels: Tensor) -> tuple[float, floa
     """Largest difference of outputs and of gradients between the formulations, and from the step in parts."""
     found = []
     for formulation in FORMULATIONS:
-        model, cut = build(formulation, dropout=0.0), build(formulation, dropout=0.0)
+        model, other = build(formulation, dropout=0.0), build(formulation, dropout=0.0)
         out = model(signals)
         classification_loss(out, labels, 0.3).backward()
         outputs = [out.logits.detach(), *(x.detach() for x in out.modalities.values())]
-        Cut().losses(cut, signals, labels)
-        gradients = [[p.grad for p in m.parameters() if p.grad is not None] for m in (model, cut)]
+        cut_losses(Cut(), other, signals, labels)
+        gradients = [[p.grad for p in m.parameters() if p.grad is not None] for m in (model, other)]
         found += [(outputs, own) for own in gradients]
 
     def apart(ours: list[Tensor], theirs: list[Tensor]) -> float:
@@ -96,67 +93,23 @@ def step(model: BiMambaTTA, signals: dict[str, Tensor], labels: Tensor) -> Work:
     return work
 
 
-class Done(NamedTuple):
-    """A part of the forward pass."""
+def cut_losses(cut: Cut, model: BiMambaTTA, signals: dict[str, Tensor], labels: Tensor) -> None:
+    """A step but for Adam: ``BiMambaTTA.forward`` and ``TemporalEncoder.forward`` written out."""
+    features = []
+    for name, encoder in model.encoders.items():
+        filtered = cut.forward("first", lambda e=encoder, n=name: e.filtered(signals[n]))
+        (h,) = cut.forward("rows", lambda *own, e=encoder: e.joined(list(own)), *filtered)
+        (mixed,) = cut.forward("intra", encoder.mixer, h)
+        (h,) = cut.forward("dropout", lambda a, b, e=encoder: e.dropout(a + b), h, mixed)
+        features += cut.forward("smooth", encoder.smoothed, h)
+    (fused,) = cut.forward("inter", lambda *own: model.fusion(torch.cat(own, dim=1)), *features)
 
-    part: str
-    given: list[Tensor]  # what others made
-    own: list[Tensor]  # the same, cut off from them
-    made: list[Tensor]
+    def loss(fused: Tensor, *own: Tensor) -> Tensor:
+        alone = {name: model.heads[name](h) for name, h in zip(model.heads, own, strict=True)}
+        return classification_loss(SegmentOutput(model.head(fused), alone), labels, 0.3)
 
-
-class Cut:
-    """A step in parts: CPU seconds of every one, forward and backward."""
-
-    def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
-        self.done: list[Done] = []
-
-    @contextmanager
-    def timed(self, part: str) -> Iterator[None]:
-        """Count the time of what is done."""
-        before = time.process_time()
-        yield
-        self.seconds[part] += time.process_time() - before
-
-    def forward(
-        self, part: str, function: Callable[..., Tensor | list[Tensor]], *given: Tensor
-    ) -> list[Tensor]:
-        """A part of the forward pass, without what came before it."""
-        own = [x.detach().requires_grad_() for x in given]
-        with self.timed(part):
-            found = function(*own)
-        made = found if isinstance(found, list) else [found]
-        self.done.append(Done(part, list(given), own, made))
-        return made
-
-    def backward(self) -> None:
-        """All parts backward, the last one being the loss."""
-        gradients: dict[int, Tensor | None] = {}
-        for part, given, own, made in reversed(self.done):
-            with self.timed(part):
-                torch.autograd.backward(made, [gradients.get(id(x)) for x in made])
-                for x, cut in zip(given, own, strict=True):
-                    known = gradients.get(id(x))
-                    gradients[id(x)] = cut.grad if known is None or cut.grad is None else known + cut.grad
-
-    def losses(self, model: BiMambaTTA, signals: dict[str, Tensor], labels: Tensor) -> None:
-        """A step but for Adam: ``BiMambaTTA.forward`` and ``TemporalEncoder.forward`` written out."""
-        features = []
-        for name, encoder in model.encoders.items():
-            filtered = self.forward("first", lambda e=encoder, n=name: e.filtered(signals[n]))
-            (h,) = self.forward("rows", lambda *own, e=encoder: e.joined(list(own)), *filtered)
-            (mixed,) = self.forward("intra", encoder.mixer, h)
-            (h,) = self.forward("dropout", lambda a, b, e=encoder: e.dropout(a + b), h, mixed)
-            features += self.forward("smooth", encoder.smoothed, h)
-        (fused,) = self.forward("inter", lambda *own: model.fusion(torch.cat(own, dim=1)), *features)
-
-        def loss(fused: Tensor, *own: Tensor) -> Tensor:
-            alone = {name: model.heads[name](h) for name, h in zip(model.heads, own, strict=True)}
-            return classification_loss(SegmentOutput(model.head(fused), alone), labels, 0.3)
-
-        self.forward("heads", loss, fused, *features)
-        self.backward()
+    cut.forward("heads", loss, fused, *features)
+    cut.backward()
 
 
 def in_parts(signals: dict[str, Tensor], labels: Tensor, rounds: int) -> dict[str, dict[str, float]]:
@@ -168,7 +121,7 @@ def in_parts(signals: dict[str, Tensor], labels: Tensor, rounds: int) -> dict[st
         for formulation, model in models.items():
             cut = Cut()
             optimisers[formulation].zero_grad()
-            cut.losses(model, signals, labels)
+            cut_losses(cut, model, signals, labels)
             with cut.timed("adam"):
                 optimisers[formulation].step()
             if turn:
