@@ -101,6 +101,21 @@ def test_answers_are_those_of_the_released_layers(training, bidirectional):
     torch.testing.assert_close(found.logits, F.linear(fused, w["head.2.weight"], w["head.2.bias"]))
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("changes", [{}, {"smooth_steps": 5, "smooth_pool": 4}])
+def test_both_formulations_make_the_same_step_and_draw_the_same_dropout(training, changes):
+    x, labels, found = segments(dtype=torch.float64), torch.tensor([0, 1, 1, 0, 1]), []
+    for formulation in ("auto", "plain"):
+        built = small(dtype=torch.float64, formulation=formulation, dropout=0.5, **changes).train(training)
+        torch.manual_seed(1)
+        out = built(x)
+        classification_loss(out, labels, 0.3).backward()
+        values = [out.logits, *out.modalities.values(), *(p.grad for p in built.parameters())]
+        found.append([*values, *(b.double() for b in built.buffers())])
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-10, atol=1e-12)
+
+
 def test_every_parameter_learns_and_the_order_of_a_batch_does_not_matter():
     built, x = small(), segments()
     labels = torch.tensor([0, 1, 1, 0, 1])

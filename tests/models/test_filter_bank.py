@@ -68,13 +68,20 @@ def test_at_deaps_size_in_either_precision(bend, mean, dtype, tolerance):
 
 
 @pytest.mark.parametrize("bend", BENDS)
-@pytest.mark.parametrize("mean", [Mean(4, 4), Mean(8, 2)], ids=str)
+@pytest.mark.parametrize("mean", [Mean(4, 4), Mean(8, 2), Mean(4, 12)], ids=str)
 def test_how_the_batch_is_cut_does_not_matter(bend, mean, monkeypatch):
     x, made = draw(5, 3, 64), convolutions()
     whole = run(x, made, mean, BENDS[bend])
-    for cached in (1, 50, 700):
+    for cached, rows in ((1, 1), (50, 6), (700, 12)):
         monkeypatch.setattr(filter_bank, "CACHED", cached)
+        monkeypatch.setattr(filter_bank, "ROWS", rows)
         assert_same(run(x, made, mean, BENDS[bend]), whole, 1e-13)
+
+
+def test_a_product_is_of_the_smallest_part_of_a_block_with_rows_enough(monkeypatch):
+    monkeypatch.setattr(filter_bank, "ROWS", 32)
+    assert [Mean(16, 16).piece(filters) for filters in (1, 3, 8, 20, 64)] == [16, 16, 4, 2, 1]
+    assert Mean(13, 13).piece(8) == 13 and Mean(9, 6).piece(32) == 1
 
 
 def test_steps_written_out():

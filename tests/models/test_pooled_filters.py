@@ -69,6 +69,7 @@ def test_how_the_batch_is_cut_does_not_matter(training, monkeypatch):
     whole = run(x, made, "auto", training)
     for cached, signals in ((1, 1), (700, 4), (2000, 7)):
         monkeypatch.setattr(filter_bank, "CACHED", cached)
+        monkeypatch.setattr(filter_bank, "ROWS", 3 * signals)
         monkeypatch.setattr(windows, "SIGNALS", signals)
         assert_same(run(x, made, "auto", training), whole, 1e-13)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from affectssm.training import optimisers
 from affectssm.training.optimisers import SGD, Adam, Group, GroupedAdam
 
 SHARES, DECAYS = (1.0, 0.25), (0.1, 0.0)
@@ -56,8 +57,10 @@ def assert_same(one, other):
     assert all(torch.equal(p, q) for p, q in zip(one.parameters(), other.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("together", [0, optimisers.TOGETHER])
 @pairs
-def test_steps_are_torchs(ours, theirs):
+def test_steps_are_torchs(ours, theirs, together, monkeypatch):
+    monkeypatch.setattr(optimisers, "TOGETHER", together)
     one, other = models()
     own, reference = ours(one.parameters()), theirs(other.parameters())
     for step in range(20):

@@ -37,17 +37,18 @@ def pooled_filters(
         formulation: ``plain``, or ``auto``: folded wherever x needs no gradient.
 
     Returns:
-        (B, F, C, U) of every branch. The folded one can be differentiated once.
+        (U, F, C, B) of every branch. The folded one can be differentiated once.
     """
     if formulation == "plain" or x.requires_grad:
-        return [plain(x, conv, norm, pool, slope) for conv, norm in layers]
+        return [plain(x, conv, norm, pool, slope).permute(3, 1, 2, 0) for conv, norm in layers]
     mean = Mean(pool, pool)
-    windows = Windows(x, [conv.kernel_size[1] for conv, _ in layers], mean.block)
-    filters, offsets = zip(*(_fold(windows, conv, norm) for conv, norm in layers), strict=True)
-    found = filter_bank(windows, filters, offsets, mean, leaky_relu(slope))
-    steps = [mean.steps(windows.count(kernel)) for kernel in windows.kernels]
-    images = found.unflatten(2, (x.shape[1], x.shape[0])).permute(3, 1, 2, 0)  # (B, F, C, sum of U)
-    return list(images.split(steps, dim=3))
+    kernels, piece = [conv.kernel_size[1] for conv, _ in layers], mean.piece(layers[0][0].out_channels)
+    windows, found = Windows(x, kernels, piece), []
+    for conv, norm in layers:  # one by one: gradients of a joint result would be joined first
+        weight, offset = _fold(windows, conv, norm)
+        images = filter_bank(windows, [weight], [offset], mean, leaky_relu(slope))
+        found.append(images.unflatten(2, (x.shape[1], x.shape[0])))
+    return found
 
 
 def plain(x: Tensor, temporal: nn.Conv2d, norm: nn.BatchNorm2d, pool: int, slope: float) -> Tensor:

@@ -12,6 +12,11 @@ import torch
 from torch import Tensor, nn
 
 
+def row_products(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Filters over all features and rows, one product a step: x (U, F, C, B), (G, F, C) and (G,) -> (U, G, B)."""
+    return torch.baddbmm(bias.unsqueeze(1), weight.flatten(1).expand(len(x), -1, -1), x.flatten(1, 2))
+
+
 class StepMean(nn.Module):
     """The mean over every ``pool`` steps; what is left at the end is dropped: (U, ...) -> (U // pool, ...)."""
 
@@ -37,12 +42,10 @@ class RowFilters(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         rows, segments = self.kernel_size[0], x.shape[3]
         groups = x.shape[2] // rows
+        bias = cast(Tensor, self.bias)
         if rows == 1:
-            return self._product(x.flatten(2)).unflatten(2, (groups, segments))
+            weight = self.weight.flatten(2)
+            return row_products(x.flatten(2).unsqueeze(2), weight, bias).unflatten(2, (groups, segments))
         x = x[:, :, : groups * rows].unflatten(2, (groups, rows)).transpose(1, 2)  # (U, groups, F, rows, B)
-        return self._product(x.flatten(2, 3).flatten(0, 1)).unflatten(0, (-1, groups)).transpose(1, 2)
-
-    def _product(self, images: Tensor) -> Tensor:
-        """(images, F rows, columns) -> (images, G, columns)."""
-        weight = self.weight.flatten(1).expand(len(images), -1, -1)
-        return torch.baddbmm(cast(Tensor, self.bias).unsqueeze(1), weight, images)
+        products = row_products(x.flatten(0, 1), self.weight.squeeze(3), bias)
+        return products.unflatten(0, (-1, groups)).transpose(1, 2)

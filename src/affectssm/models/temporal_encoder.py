@@ -17,9 +17,11 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from affectssm.errors import ConfigError
 from affectssm.models.pooled_filters import pooled_filters
+from affectssm.models.steps import row_products
 from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
 
@@ -57,6 +59,30 @@ class Hemispheres(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.join(self.norm(torch.cat([self.whole(x), self.halves(x)], dim=2)))
 
+    def steps_first(self, x: Tensor) -> Tensor:
+        """``forward`` by two matrix products: (U, M, C, B) -> (U, T, B)."""
+        whole, of_whole = _separable_filters(self.whole)  # (M, M, C)
+        half, of_half = _separable_filters(self.halves)  # (M, M, C / 2)
+        other = half.shape[2]
+        left, right = functional.pad(half, (0, other)), functional.pad(half, (other, 0))
+        weight, bias = torch.stack([whole, left, right], 1), torch.stack([of_whole, of_half, of_half], 1)
+        h = _bent(row_products(x, weight.flatten(0, 1), bias.flatten()), self.whole)
+        h = self.norm(h.unflatten(1, (-1, 3)))  # (U, M, 3, B)
+        return _bent(row_products(h, *_separable_filters(self.join)), self.join)
+
+
+def _separable_filters(layers: nn.Sequential) -> tuple[Tensor, Tensor]:
+    """Filters (G, F, rows) and offsets (G,) that do both convolutions of ``separable`` together."""
+    by_feature, across = cast(nn.Conv2d, layers[0]), cast(nn.Conv2d, layers[1])
+    mixed = across.weight.flatten(1)
+    offsets = torch.addmv(cast(Tensor, across.bias), mixed, cast(Tensor, by_feature.bias))
+    return mixed.unsqueeze(2) * by_feature.weight.flatten(1), offsets
+
+
+def _bent(h: Tensor, layers: nn.Sequential) -> Tensor:
+    """LeakyReLU as ``separable`` ends with, in place."""
+    return functional.leaky_relu_(h, cast(nn.LeakyReLU, layers[2]).negative_slope)
+
 
 class Branch(nn.Module):
     """One temporal window: convolution and norm over time, and what follows once they have been averaged.
@@ -80,8 +106,16 @@ class Branch(nn.Module):
         self.activation = nn.LeakyReLU()
 
     def forward(self, filtered: Tensor) -> Tensor:
-        """(B, M, C, steps), filtered over time and averaged -> (B, T, steps)."""
+        """(B, M, C, steps), filtered over time and averaged -> (B, T, steps); layer by layer."""
         return self.activation(self.spatial_norm(self.spatial(filtered))).squeeze(2)
+
+    def steps_first(self, filtered: Tensor) -> Tensor:
+        """``forward`` by matrix products, from a filter bank's order: (steps, M, C, B) -> (steps, T, B)."""
+        if isinstance(self.spatial, Hemispheres):
+            h = self.spatial.steps_first(filtered)
+        else:
+            h = row_products(filtered, self.spatial.weight.squeeze(3), cast(Tensor, self.spatial.bias))
+        return self.activation(self.spatial_norm(h.unsqueeze(2))).squeeze(2)
 
 
 class TemporalEncoder(nn.Module):
@@ -93,7 +127,8 @@ class TemporalEncoder(nn.Module):
         channels: C.
         rate: sampling rate in Hz.
         samples: L.
-        formulation: of the temporal convolutions (affectssm.models.pooled_filters).
+        formulation: ``plain``, layer by layer, or ``auto``: filters over time as a bank (pooled_filters), and what
+            follows in its order, by matrix products.
 
     Raises:
         ConfigError: when windows or segments are too short for a step.
@@ -134,14 +169,35 @@ class TemporalEncoder(nn.Module):
             raise _too_short(modality, f"{samples} samples, {steps} steps before the last mean")
 
     def forward(self, x: Tensor) -> Tensor:
+        h = self.joined(self.filtered(x))
+        return self.smoothed(self.dropout(h + self.mixer(h)))
+
+    def filtered(self, x: Tensor) -> list[Tensor]:
+        """Every branch's means over time (U, M, C, B) of samples (B, C, L)."""
         branches = [cast(Branch, branch) for branch in self.branches]
         layers = [(branch.temporal, branch.norm) for branch in branches]
-        slope = branches[0].activation.negative_slope
-        filtered = pooled_filters(x, layers, self.pool, slope, self.formulation)
-        parts = [branch(f) for branch, f in zip(branches, filtered, strict=True)]
-        h = torch.cat(parts, dim=-1).transpose(1, 2)  # (B, steps, T)
-        h = self.dropout(h + self.mixer(h))
-        return self.smooth(h.transpose(1, 2))
+        return pooled_filters(x, layers, self.pool, branches[0].activation.negative_slope, self.formulation)
+
+    def joined(self, filtered: list[Tensor]) -> Tensor:
+        """Their channels joined, branches one behind the other: (B, sum of U, T).
+
+        Steps are innermost in memory in either formulation: dropout draws in that order.
+        """
+        pairs = [(cast(Branch, branch), f) for branch, f in zip(self.branches, filtered, strict=True)]
+        if self.formulation == "plain":
+            h = torch.cat([branch(f.permute(3, 1, 2, 0)) for branch, f in pairs], dim=2)
+        else:
+            h = torch.cat([branch.steps_first(f) for branch, f in pairs]).permute(2, 1, 0).contiguous()
+        return h.transpose(1, 2)
+
+    def smoothed(self, h: Tensor) -> Tensor:
+        """(B, sum of U, T) -> (B, T, S); else than plain the mean and the convolution are one, with a stride."""
+        h = h.transpose(1, 2)
+        if self.formulation == "plain":
+            return self.smooth(h)
+        conv, (size,) = cast(nn.Conv1d, self.smooth[0]), cast(tuple[int], self.smooth[1].kernel_size)
+        weight = functional.avg_pool1d(functional.pad(conv.weight, (size - 1, size - 1)), size, 1)
+        return functional.conv1d(h, weight, conv.bias, size, conv.padding[0])
 
 
 def _steps(samples: int, kernel: int, pool: int) -> int:

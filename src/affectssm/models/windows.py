@@ -34,9 +34,11 @@ class Windows:
         self.longest = max(kernels)
         most = max(self.count(kernel) for kernel in kernels)
         before = self.longest // 2 if padded else 0
-        samples = x.new_zeros(most + self.longest - 1, x.shape[1], x.shape[0])
-        samples[before : before + self.length] = x.permute(2, 1, 0)
-        self.samples = samples.flatten(1)  # (T, R), R = C B
+        signals = x.transpose(0, 1).flatten(
+            0, 1
+        )  # (R, L), R = C B: torch turns matrices alone block by block
+        self.samples = x.new_zeros(most + self.longest - 1, len(signals))  # (T, R)
+        self.samples[before : before + self.length] = signals.mT
         self._moments: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
@@ -96,9 +98,8 @@ def _moments(samples: Tensor, kernel: int, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _skewed(matrix: Tensor, lags: int) -> Tensor:
-    """(rows, columns) -> (rows, lags): entry (s, d) is matrix[s, s + d]."""
-    place = torch.arange(len(matrix), device=matrix.device).unsqueeze(1)
-    return matrix.gather(1, place + torch.arange(lags, device=matrix.device))
+    """(rows, columns) -> (rows, lags), a view: entry (s, d) is matrix[s, s + d]."""
+    return matrix.as_strided((len(matrix), lags), (matrix.shape[1] + 1, 1))
 
 
 def _cumulated(x: Tensor) -> Tensor:

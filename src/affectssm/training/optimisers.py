@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
+TOGETHER = 2**18  # numbers up to which one call for all parameters pays on a CPU
 STEPS = "steps"  # a scalar on the CPU, as in torch's class
 State = dict[str, Tensor]
 
@@ -88,11 +89,12 @@ class Adam(Optimiser):
             if not own:
                 own |= {name: torch.zeros_like(parameter) for name in ("mean", "square")}
                 own[STEPS] = torch.tensor(0.0)
+        small = sum(p.numel() for p in parameters) <= TOGETHER and all(p.is_cpu for p in parameters)
         means, squares, steps = ([own[name] for own in states] for name in ("mean", "square", STEPS))
         adam(
             parameters, gradients, means, squares, [], steps,
             amsgrad=False, beta1=0.9, beta2=0.999, lr=self.rate, weight_decay=self.weight_decay, eps=self.eps,
-            maximize=False, decoupled_weight_decay=self.decoupled,
+            maximize=False, decoupled_weight_decay=self.decoupled, foreach=True if small else None,
         )  # fmt: skip
 
 
