@@ -11,14 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from affectssm.timeline.feature_frames import FeatureFrames
+
 
 class CueProjection(nn.Module):
     """Layer norm over a cue's dimensions and a 1x1 convolution to d, ``W LN(x) + V (mean, spread) + b``, then GELU.
 
     LN alone would throw away what all dimensions of a cue do together (the motion of a whole face, the loudness of
     an utterance): the mean and the spread it takes out come back as two more inputs. LN has no weights of its own
-    (W would absorb them) and is folded through W, so that the wide input is read, never copied. An invalid frame is
-    replaced by a learned vector.
+    (W would absorb them) and is folded through W, ``W LN(x) = (W - the means of its rows) x / spread``, so that the
+    wide input is read, never copied. An invalid frame is replaced by a learned vector.
     """
 
     EPS = 1e-5
@@ -29,14 +31,13 @@ class CueProjection(nn.Module):
         self.level = nn.Linear(2, d_model)
         self.missing = nn.Parameter(torch.zeros(d_model))
 
-    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """x (..., L, D_f), valid (..., L) -> (..., L, d)."""
-        mean = x.mean(dim=-1, keepdim=True)
-        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        spread = (norm.square() / x.shape[-1] - mean.square()).clamp(min=0).add(self.EPS).sqrt()
-        shape = (self.weight(x) - mean * self.weight.weight.sum(dim=1)) / spread
-        level = self.level(torch.asinh(torch.cat([mean, spread], dim=-1)))
-        return torch.where(valid.unsqueeze(-1), F.gelu(shape + level), self.missing)
+    def forward(self, x: FeatureFrames) -> Tensor:
+        """x (..., L, D_f) -> (..., L, d)."""
+        weight = self.weight.weight
+        values, mean, square = x.projected(weight - weight.mean(dim=1, keepdim=True))
+        spread = (square - mean.square()).clamp(min=0).add(self.EPS).sqrt()
+        level = self.level(torch.asinh(torch.stack([mean, spread], dim=-1)))
+        return torch.where(x.valid.unsqueeze(-1), F.gelu(values / spread.unsqueeze(-1) + level), self.missing)
 
 
 class GroupEncoder(nn.Module):
@@ -47,7 +48,7 @@ class GroupEncoder(nn.Module):
         self.cues = nn.ModuleDict({name: CueProjection(dim, d_model) for name, dim in dims.items()})
         self.combine = nn.Linear(len(dims) * d_model, d_model)
 
-    def forward(self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> Tensor:
-        """features (..., L, D_f) and valid (..., L) by name -> (..., L, d)."""
-        parts = [project(features[name], valid[name]) for name, project in self.cues.items()]
+    def forward(self, features: Mapping[str, FeatureFrames]) -> Tensor:
+        """features (..., L, D_f) by name -> (..., L, d)."""
+        parts = [project(features[name]) for name, project in self.cues.items()]
         return self.combine(torch.cat(parts, dim=-1))
