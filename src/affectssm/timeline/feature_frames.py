@@ -54,34 +54,40 @@ class FeatureFrames:
 
     def frames(self) -> Tensor:
         """(..., L, D), at the full width."""
-        return self._between(self.rows)
+        return self._of_frames(_between(self.rows, *self._bags()))
 
     def projected(self, weight: Tensor) -> Projection:
         """The frames through a linear map W, (d, D), and their moments."""
-        x = self.rows
-        square = _mean_square(x)
-        mean, square = self._between(torch.stack([x.mean(dim=-1), square], dim=-1)).unbind(-1)
-        apart = pad(_mean_square(x[..., 1:, :] - x[..., :-1, :]), (0, 1)).gather(-1, self.index)
-        square = square - self._weights.prod(dim=-1) * apart
-        return Projection(self._between(linear(x, weight)), mean, square.clamp(min=0))
+        x, (pair, share) = self.rows, self._bags()
+        mean, square = _between(torch.stack([x.mean(dim=-1), _mean_square(x)], dim=-1), pair, share).unbind(
+            -1
+        )
+        apart = pad(_mean_square(x[..., 1:, :] - x[..., :-1, :]), (0, 1)).view(-1).index_select(0, pair[:, 0])
+        square = torch.addcmul(square, share[:, 0] * share[:, 1], apart, value=-1).clamp_(min=0)
+        values = _between(linear(x, weight), pair, share)
+        return Projection(*map(self._of_frames, (values, mean, square)))
 
-    @property
-    def _weights(self) -> Tensor:
-        """How much the two rows count: (..., L, 2)."""
-        return torch.stack([1 - self.phase, self.phase], dim=-1) * self.valid.unsqueeze(-1)
+    def _bags(self) -> tuple[Tensor, Tensor]:
+        """The rows on both sides of each frame, numbered through, and their shares: (frames, 2) each."""
+        height, index = self.rows.shape[-2], self.index.reshape(-1, self.index.shape[-1])
+        first = index + height * torch.arange(len(index), device=index.device).unsqueeze(-1)
+        valid = self.valid.to(self.rows.dtype)
+        after = self.phase * valid
+        share = torch.stack([valid - after, after], dim=-1)
+        return torch.stack([first, first + (index < height - 1)], dim=-1).view(-1, 2), share.view(-1, 2)
 
-    def _between(self, rows: Tensor) -> Tensor:
-        """Interpolate (..., R, C) to (..., L, C).
+    def _of_frames(self, values: Tensor) -> Tensor:
+        """(frames, ...) -> (..., L, ...)."""
+        return values.view(*self.index.shape, *values.shape[1:])
 
-        A bag of two weighted rows is ``lerp`` without its two gathered copies: five times faster on a CPU.
-        """
-        height, columns = rows.shape[-2:]
-        table, index = rows.reshape(-1, columns), self.index.reshape(-1, self.index.shape[-1])
-        pair = torch.stack([index, (index + 1).clamp(max=height - 1)], dim=-1)  # (N, L, 2)
-        pair = pair + height * torch.arange(len(pair), device=pair.device)[:, None, None]
-        weights = self._weights.to(table.dtype).view(-1, 2)
-        found = embedding_bag(pair.view(-1, 2), table, per_sample_weights=weights, mode="sum")
-        return found.view(*self.index.shape, columns)
+
+def _between(rows: Tensor, pair: Tensor, share: Tensor) -> Tensor:
+    """Interpolate rows (..., R, C), numbered through, to (frames, C).
+
+    A bag of two weighted rows is ``lerp`` without its two gathered copies: five times faster on a CPU.
+    """
+    table = rows.reshape(-1, rows.shape[-1])
+    return embedding_bag(pair, table, per_sample_weights=share.to(table.dtype), mode="sum")
 
 
 def _mean_square(x: Tensor) -> Tensor:
