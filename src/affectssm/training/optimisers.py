@@ -93,6 +93,7 @@ class Adam(Optimiser):
             parameters, gradients, means, squares, [], steps,
             amsgrad=False, beta1=0.9, beta2=0.999, lr=self.rate, weight_decay=self.weight_decay, eps=self.eps,
             maximize=False, decoupled_weight_decay=self.decoupled,
+            foreach=True,  # the same numbers; an operation on all parameters is one call
         )  # fmt: skip
 
 
