@@ -19,18 +19,23 @@ def drawn(leading: tuple[int, ...], height: int, columns: int = 40, offset: floa
     at = (height + 1) * torch.rand(*leading, LENGTH).sort(dim=-1).values
     at = at.clamp(max=height - 1 + 0.5)
     rows = offset + torch.randn(*leading, height, columns) * (0.1 + torch.rand(*leading, height, 1))
-    return FeatureFrames(rows, at.long(), at % 1, torch.rand(*leading, LENGTH) > 0.2)
+    return FeatureFrames.between(rows, at.long(), at % 1, torch.rand(*leading, LENGTH) > 0.2)
 
 
 def written_out(own: FeatureFrames) -> Tensor:
     """(..., L, D) float64."""
-    rows, phase = own.rows.double(), own.phase.double().unsqueeze(-1)
+    rows, phase, index = own.rows.double(), own.share[..., 1:].double(), own.pair[..., 0]
 
     def at(index: Tensor) -> Tensor:
         return rows.gather(-2, index.unsqueeze(-1).expand(*index.shape, rows.shape[-1]))
 
-    after = at((own.index + 1).clamp(max=rows.shape[-2] - 1))
-    return (at(own.index) * (1 - phase) + after * phase) * own.valid.unsqueeze(-1)
+    after = at((index + 1).clamp(max=rows.shape[-2] - 1))
+    return (at(index) * (1 - phase) + after * phase) * own.valid.unsqueeze(-1)
+
+
+def read(own: FeatureFrames) -> list[Tensor]:
+    """All that can be read."""
+    return [own.frames(), own.projected(torch.ones(1, 40), torch.ones(own.valid.shape)), *own.moments()]
 
 
 @pytest.mark.parametrize("height", [1, 2, 9, 60])
@@ -39,14 +44,15 @@ def test_frames_and_their_projection_are_those_interpolated_first(leading, heigh
     own = drawn(leading, height)
     x, frames = written_out(own), own.frames()
     torch.testing.assert_close(frames, x.float())
-    weight = torch.randn(7, x.shape[-1], requires_grad=True)
+    weight, scale = torch.randn(7, x.shape[-1], requires_grad=True), torch.rand(x.shape[:-1])
     exact = weight.detach().double().requires_grad_()
-    found, expected = own.projected(weight), x @ exact.T
-    torch.testing.assert_close(found.values, expected.float(), atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(found.mean, x.mean(-1).float(), atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(found.square, x.square().mean(-1).float(), atol=1e-6, rtol=1e-5)
-    ahead = torch.randn(found.values.shape)
-    found.values.backward(ahead)
+    found, expected = own.projected(weight, scale), x @ exact.T * scale.unsqueeze(-1)
+    torch.testing.assert_close(found, expected.float(), atol=1e-5, rtol=1e-5)
+    mean, square = own.moments()
+    torch.testing.assert_close(mean, x.mean(-1).float(), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(square, x.square().mean(-1).float(), atol=1e-6, rtol=1e-5)
+    ahead = torch.randn(found.shape)
+    found.backward(ahead)
     expected.backward(ahead.double())
     torch.testing.assert_close(weight.grad, exact.grad.float(), atol=1e-5, rtol=1e-5)
 
@@ -54,8 +60,8 @@ def test_frames_and_their_projection_are_those_interpolated_first(leading, heigh
 def test_moments_hold_far_from_zero_and_where_rows_agree():
     own = drawn((4,), 12, offset=30.0)
     own.rows[:, 3] = own.rows[:, 4]
-    x, found = written_out(own), own.projected(torch.zeros(1, 40))
-    spread = (found.square - found.mean.square()).clamp(min=0).sqrt()
+    x, (mean, square) = written_out(own), own.moments()
+    spread = (square - mean.square()).clamp(min=0).sqrt()
     torch.testing.assert_close(spread, x.std(-1, correction=0).float(), atol=1e-3, rtol=1e-3)
 
 
@@ -69,15 +75,14 @@ def test_a_change_of_the_leading_dimensions_changes_the_frames_alike():
     own = drawn((3, 2), 9)
     turned = own.each(lambda x: x[1:].transpose(0, 1))
     assert torch.equal(turned.frames(), own.frames()[1:].transpose(0, 1))
-    weight = torch.randn(4, 40)
-    for found, whole in zip(turned.projected(weight), own.projected(weight), strict=True):
+    for found, whole in zip(read(turned), read(own), strict=True):
         torch.testing.assert_close(found, whole[1:].transpose(0, 1))
 
 
 def test_what_lies_where_no_valid_frame_is_does_not_matter():
     own = drawn((3,), 9)
-    alone = replace(own, valid=own.valid & (own.index < 4), rows=own.rows.clone())
-    before = alone.projected(torch.ones(1, 40))
+    alone = replace(own, valid=own.valid & (own.pair[..., 0] < 4), rows=own.rows.clone())
+    before = read(alone)
     alone.rows[:, 5:] = 1e3
-    for found, expected in zip(alone.projected(torch.ones(1, 40)), before, strict=True):
+    for found, expected in zip(read(alone), before, strict=True):
         assert torch.equal(found, expected)

@@ -88,7 +88,7 @@ class NativeBatch:
         rows = self.rows[name].float()
         if scaler is not None:
             rows = scaler.apply(name, rows)
-        return FeatureFrames(rows, self.index[name], self.phase[name], self.valid[name])
+        return FeatureFrames.between(rows, self.index[name], self.phase[name], self.valid[name])
 
 
 def joined(batches: Sequence[NativeBatch]) -> NativeBatch:

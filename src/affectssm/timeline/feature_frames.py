@@ -11,19 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, linear, pad
-
-
-class Projection(NamedTuple):
-    """A projection of frames, and the moments of the frames themselves; zero where invalid."""
-
-    values: Tensor  # (..., L, d): W x
-    mean: Tensor  # (..., L): over the columns of x
-    square: Tensor  # (..., L): mean over the columns of x^2
 
 
 @dataclass
@@ -32,62 +23,65 @@ class FeatureFrames:
 
     Attributes:
         rows: (..., R, D) float32.
-        index: (..., L) int64, the row at or before each frame.
-        phase: (..., L) float32 in [0, 1), how far the frame lies on the way to the next row.
+        pair: (..., L, 2) int64, the rows on both sides of each frame; beyond the last one that one twice.
+        share: (..., L, 2) float32, how much of each row is in the frame: 1 - p and p.
         valid: (..., L) bool.
     """
 
     rows: Tensor
-    index: Tensor
-    phase: Tensor
+    pair: Tensor
+    share: Tensor
     valid: Tensor
+
+    @classmethod
+    def between(cls, rows: Tensor, index: Tensor, phase: Tensor, valid: Tensor) -> FeatureFrames:
+        """Frames by the row at or before each, (..., L) int64, and how far it is on the way to the next, in [0, 1)."""
+        pair = torch.stack([index, (index + 1).clamp(max=rows.shape[-2] - 1)], dim=-1)
+        return cls(rows, pair, torch.stack([1 - phase, phase], dim=-1), valid)
 
     @classmethod
     def at_rows(cls, rows: Tensor, valid: Tensor) -> FeatureFrames:
         """Frames that are the rows themselves: rows (..., L, D) and valid (..., L)."""
         index = torch.arange(rows.shape[-2], device=rows.device).expand(valid.shape)
-        return cls(rows, index, torch.zeros(valid.shape, device=rows.device), valid)
+        return cls.between(rows, index, torch.zeros_like(valid, dtype=rows.dtype), valid)
 
     def each(self, change: Callable[[Tensor], Tensor]) -> FeatureFrames:
         """The frames after the same change of the dimensions ``...`` in all tensors."""
-        return FeatureFrames(*map(change, (self.rows, self.index, self.phase, self.valid)))
+        return FeatureFrames(*map(change, (self.rows, self.pair, self.share, self.valid)))
 
     def frames(self) -> Tensor:
         """(..., L, D), at the full width."""
-        return self._of_frames(_between(self.rows, *self._bags()))
+        return self._mixed(self.rows, self._shares())
 
-    def projected(self, weight: Tensor) -> Projection:
-        """The frames through a linear map W, (d, D), and their moments."""
-        x, (pair, share) = self.rows, self._bags()
-        mean, square = _between(torch.stack([x.mean(dim=-1), _mean_square(x)], dim=-1), pair, share).unbind(
-            -1
-        )
-        apart = pad(_mean_square(x[..., 1:, :] - x[..., :-1, :]), (0, 1)).view(-1).index_select(0, pair[:, 0])
-        square = torch.addcmul(square, share[:, 0] * share[:, 1], apart, value=-1).clamp_(min=0)
-        values = _between(linear(x, weight), pair, share)
-        return Projection(*map(self._of_frames, (values, mean, square)))
+    def projected(self, weight: Tensor, scale: Tensor) -> Tensor:
+        """A linear map W, (d, D), of every frame, times a number a frame, (..., L): (..., L, d)."""
+        return self._mixed(linear(self.rows, weight), self._shares() * scale.unsqueeze(-1))
 
-    def _bags(self) -> tuple[Tensor, Tensor]:
-        """The rows on both sides of each frame, numbered through, and their shares: (frames, 2) each."""
-        height, index = self.rows.shape[-2], self.index.reshape(-1, self.index.shape[-1])
-        first = index + height * torch.arange(len(index), device=index.device).unsqueeze(-1)
-        valid = self.valid.to(self.rows.dtype)
-        after = self.phase * valid
-        share = torch.stack([valid - after, after], dim=-1)
-        return torch.stack([first, first + (index < height - 1)], dim=-1).view(-1, 2), share.view(-1, 2)
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and mean square over the columns: (..., L) each."""
+        x, shares = self.rows, self._shares()
+        own = torch.stack([x.mean(dim=-1), _mean_square(x)], dim=-1)
+        mean, square = self._mixed(own, shares).unbind(-1)
+        apart = pad(_mean_square(x[..., 1:, :] - x[..., :-1, :]), (0, 1)).gather(-1, self.pair[..., 0])
+        both = shares[..., 0] * shares[..., 1]
+        return mean, torch.addcmul(square, both, apart, value=-1).clamp(min=0)
 
-    def _of_frames(self, values: Tensor) -> Tensor:
-        """(frames, ...) -> (..., L, ...)."""
-        return values.view(*self.index.shape, *values.shape[1:])
+    def _shares(self) -> Tensor:
+        """(..., L, 2), nothing of any row where a frame is invalid."""
+        return self.share * self.valid.unsqueeze(-1)
 
+    def _mixed(self, rows: Tensor, shares: Tensor) -> Tensor:
+        """Mix pairs of rows (..., R, C) to (..., L, C).
 
-def _between(rows: Tensor, pair: Tensor, share: Tensor) -> Tensor:
-    """Interpolate rows (..., R, C), numbered through, to (frames, C).
-
-    A bag of two weighted rows is ``lerp`` without its two gathered copies: five times faster on a CPU.
-    """
-    table = rows.reshape(-1, rows.shape[-1])
-    return embedding_bag(pair, table, per_sample_weights=share.to(table.dtype), mode="sum")
+        A bag of two weighted rows is ``lerp`` without its two gathered copies: five times faster on a CPU.
+        """
+        height, columns = rows.shape[-2:]
+        table, pair = rows.reshape(-1, columns), self.pair.flatten(-2)
+        pair = pair.reshape(-1, pair.shape[-1])  # (N, 2 L)
+        pair = pair + height * torch.arange(len(pair), device=pair.device).unsqueeze(-1)
+        weights = shares.to(table.dtype).reshape(-1, 2)
+        mixed = embedding_bag(pair.view(-1, 2), table, per_sample_weights=weights, mode="sum")
+        return mixed.view(*self.valid.shape, columns)
 
 
 def _mean_square(x: Tensor) -> Tensor:

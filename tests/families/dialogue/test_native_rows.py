@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from affectssm.families.dialogue.stages.models.cues import CueProjection
+from affectssm.families.dialogue.stages.models.cues import GroupEncoder
 from affectssm.families.dialogue.stages.models.da_mamba import DAMamba
 from affectssm.families.dialogue.stages.models.dat import DAT
 from affectssm.settings.dialogues import DAMambaSettings, DATSettings
@@ -78,16 +78,20 @@ def test_answers_and_gradients_are_those_of_frames_interpolated_first(kind):
             )
 
 
-def test_a_cue_is_the_layer_norm_of_its_frames_and_what_it_takes_out():
+def test_a_group_is_the_layer_norms_of_its_cues_and_what_they_take_out():
     torch.manual_seed(0)
-    built, own = CueProjection(33, 8), native().target["face"]
+    built, batch = GroupEncoder({"face": 33, "words": 7}, 8), native()
     for parameter in built.parameters():
         torch.nn.init.normal_(parameter)
-    x, exact = replace(own, rows=own.rows.double()).frames(), built.state_dict()
-    w = {name: value.double() for name, value in exact.items()}
-    spread = (x.var(-1, correction=0) + 1e-5).sqrt()
-    normed = torch.nn.functional.layer_norm(x, (33,)) @ w["weight.weight"].T
-    level = torch.asinh(torch.stack([x.mean(-1), spread], -1)) @ w["level.weight"].T + w["level.bias"]
-    expected = torch.nn.functional.gelu(normed + level)
-    expected = torch.where(own.valid.unsqueeze(-1), expected, w["missing"])
-    torch.testing.assert_close(built(own), expected.float(), atol=1e-5, rtol=1e-5)
+    w = {name: value.double() for name, value in built.state_dict().items()}
+    parts = []
+    for name in built.cues:
+        own = batch.partners[name]
+        x = replace(own, rows=own.rows.double()).frames()
+        spread = (x.var(-1, correction=0) + 1e-5).sqrt()
+        level = torch.asinh(torch.stack([x.mean(-1), spread], -1)) @ w[f"cues.{name}.level.weight"].T
+        normed = torch.nn.functional.layer_norm(x, x.shape[-1:]) @ w[f"cues.{name}.weight.weight"].T
+        part = torch.nn.functional.gelu(normed + level + w[f"cues.{name}.level.bias"])
+        parts.append(torch.where(own.valid.unsqueeze(-1), part, w[f"cues.{name}.missing"]))
+    expected = torch.cat(parts, -1) @ w["combine.weight"].T + w["combine.bias"]
+    torch.testing.assert_close(built(batch.partners), expected.float(), atol=1e-5, rtol=1e-5)

@@ -119,26 +119,29 @@ class CueProjections(nn.Module):
 
     def forward(self, features: Mapping[str, FeatureFrames]) -> dict[str, Tensor]:
         """features (B, L, D_f) by name -> (B, L, d) by name."""
-        found, scales, shifts = {}, {}, {}
+        scales, shifts = {}, {}
         total, squares = torch.zeros(()), torch.zeros(())
         for name, dim in self.dims.items():
-            own = found[name] = features[name].projected(self.weights[name].get_parameter("weight"))
-            frames = features[name].valid.to(own.mean.dtype)
+            means, mean_squares = features[name].moments()  # (B, L): of the columns
+            frames = features[name].valid.to(means.dtype)
             count = frames.sum(dim=1, keepdim=True).clamp(min=1)
-            mean = own.mean.sum(dim=1, keepdim=True) / count  # (B, 1): over the valid frames of the window
-            variance = own.square.sum(dim=1, keepdim=True) / count - mean.square()
+            mean = means.sum(dim=1, keepdim=True) / count  # (B, 1): over the valid frames of the window
+            variance = mean_squares.sum(dim=1, keepdim=True) / count - mean.square()
             a = scales[name] = torch.rsqrt(variance.clamp(min=0) + self.EPS)
             b = shifts[name] = -mean * a * frames
-            total = total + dim * (a * own.mean + b)
-            squares = squares + dim * (a.square() * own.square + 2 * a * b * own.mean + b.square())
+            total = total + dim * (a * means + b)
+            squares = squares + dim * (a.square() * mean_squares + 2 * a * b * means + b.square())
         width = sum(self.dims.values())
         mean = total / width  # (B, L): over all cues of the frame
-        deviation = (squares / width - mean.square()).clamp(min=0).add(self.EPS).sqrt().unsqueeze(-1)
+        rate = torch.rsqrt((squares / width - mean.square()).clamp(min=0) + self.EPS)
         projected = {}
         for name, linear in self.weights.items():
-            level = (shifts[name] - mean).unsqueeze(-1) * linear.get_parameter("weight").sum(dim=1)
-            projected[name] = (found[name].values * scales[name].unsqueeze(-1) + level) / deviation
-        return {name: x + self.biases[name] for name, x in projected.items()}
+            weight = linear.get_parameter("weight")
+            level = ((shifts[name] - mean) * rate).unsqueeze(-1) * weight.sum(dim=1)
+            projected[name] = (
+                features[name].projected(weight, scales[name] * rate) + level + self.biases[name]
+            )
+        return projected
 
 
 class RoleEncoder(nn.Module):
