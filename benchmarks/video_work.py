@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from affectssm.families.video.settings import PRESETS
 from affectssm.families.video.stages.models.mamba_va import MambaVA
 from affectssm.settings.video import MambaVASettings
+from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
 from affectssm.training.losses import ccc_loss
 
@@ -28,7 +29,7 @@ def windows(features: Tensor) -> FrameBatch:
     """Windows that are all valid; features (B, L, D)."""
     here = torch.ones(features.shape[:2], dtype=torch.bool)
     nobody = torch.ones(len(features), 0, dtype=torch.bool)
-    return FrameBatch({"mae": features}, {"mae": here}, {}, {}, nobody, here)
+    return FrameBatch({"mae": FeatureFrames.at_rows(features, here)}, {}, nobody, here)
 
 
 def loss_of(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:

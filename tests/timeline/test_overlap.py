@@ -169,9 +169,9 @@ def test_each_recording_has_its_own_rate(tmp_path):
             )
             there = (frame != 7) | bool(held)
             found = batch.interpolate(None)
-            np.testing.assert_array_equal(found.target_valid["mae"], there)
+            np.testing.assert_array_equal(found.target["mae"].valid, there)
             np.testing.assert_allclose(
-                found.target["mae"], np.where(there[..., None], expected, 0), atol=2e-3
+                found.target["mae"].frames(), np.where(there[..., None], expected, 0), atol=2e-3
             )
             np.testing.assert_array_equal(batch.label_valid, frame != 7)
 

@@ -76,12 +76,12 @@ def test_parquet(lab, tmp_path):
             same(row["frame_valid"], frames.frame_valid)
             assert [row[f"partner{k}"] for k in (1, 2, 3)] == [*target.partners, None, None, None][:3]
             for name in NAMES:
-                same(row[name], frames.target[name])
-                same(row[f"{name}.valid"], frames.target_valid[name])
+                same(row[name], frames.target[name].frames())
+                same(row[f"{name}.valid"], frames.target[name].valid)
                 for k in range(3):
                     if k < len(target.partners):
-                        same(row[f"partner{k + 1}.{name}"], frames.partners[name][:, k])
-                        same(row[f"partner{k + 1}.{name}.valid"], frames.partners_valid[name][:, k])
+                        same(row[f"partner{k + 1}.{name}"], frames.partners[name].frames()[:, k])
+                        same(row[f"partner{k + 1}.{name}.valid"], frames.partners[name].valid[:, k])
                     else:
                         assert row[f"partner{k + 1}.{name}"] is None
 
@@ -101,10 +101,10 @@ def test_hdf5(lab, tmp_path):
                 same(data["label_valid"][number], native.label_valid)
                 same(data["frame_valid"][number], frames.frame_valid)
                 for name in NAMES:
-                    same(data[f"target/{name}"][number], frames.target[name])
-                    same(data[f"target_valid/{name}"][number], frames.target_valid[name])
-                    same(data[f"partner/{name}"][number], frames.partners[name])
-                    same(data[f"partner_valid/{name}"][number], frames.partners_valid[name])
+                    same(data[f"target/{name}"][number], frames.target[name].frames())
+                    same(data[f"target_valid/{name}"][number], frames.target[name].valid)
+                    same(data[f"partner/{name}"][number], frames.partners[name].frames())
+                    same(data[f"partner_valid/{name}"][number], frames.partners[name].valid)
 
 
 def test_files_carry_cards_and_nothing_else_is_left(lab, tmp_path):

@@ -55,6 +55,11 @@ def test_frames_are_those_of_the_reference(world, dataset):
     index = world.index
     numbers = np.arange(len(index))[:: 7 if index.per_label == 4 else 1]
     batch = dataset[numbers].interpolate(None)
+    values, valids = {}, {}  # by seat, the target first
+    for feature, own in batch.target.items():
+        partners = batch.partners[feature]
+        values[feature] = [own.frames(), *partners.frames().unbind(1)]
+        valids[feature] = [own.valid, *partners.valid.unbind(1)]
     for b, window in enumerate(numbers):
         target, start = index.targets[index.target[window]], int(index.start[window])
         inside = (np.arange(start, start + LENGTH) >= 0) & (
@@ -66,12 +71,7 @@ def test_frames_are_those_of_the_reference(world, dataset):
             for feature in world.features:
                 track = world.tracks[feature][target.corpus, target.recording, name]
                 value, valid = reference(track, index.per_label * 25, start, target.clock_frames)
-                got = batch.target[feature][b] if seat == 0 else batch.partners[feature][b, seat - 1]
-                got_valid = (
-                    batch.target_valid[feature][b]
-                    if seat == 0
-                    else batch.partners_valid[feature][b, seat - 1]
-                )
+                got, got_valid = values[feature][seat][b], valids[feature][seat][b]
                 np.testing.assert_array_equal(got_valid, valid)
                 assert not got[~got_valid].any()
                 if valid.any():
@@ -79,8 +79,8 @@ def test_frames_are_those_of_the_reference(world, dataset):
                     np.testing.assert_allclose(
                         got[got_valid].numpy() / scale, value[valid] / scale, atol=3e-4
                     )
-        empty = batch.partners_valid["voice"][b, len(target.partners) :]
-        assert not empty.any() and not batch.partners["voice"][b, len(target.partners) :].any()
+        for empty in range(len(target.partners) + 1, batch.seats + 1):
+            assert not valids["voice"][empty][b].any() and not values["voice"][empty][b].any()
 
 
 def test_labels_are_those_of_the_centre(world, dataset):
@@ -121,7 +121,7 @@ def test_memory_and_files_agree_in_any_composition(world, both, data):
     assert equal(a, b)
     whole, alone = a.interpolate(None), stored[numbers[-1]].interpolate(None)
     for name in world.features:  # a window does not depend on its neighbours in the batch
-        assert torch.equal(whole.target[name][-1:], alone.target[name])
+        assert torch.equal(whole.target[name].frames()[-1:], alone.target[name].frames())
 
 
 def test_without_labels_none_is_valid(world):
@@ -176,10 +176,10 @@ def test_scaler_has_the_moments_of_the_valid_rows(world):
     )
     batch = dataset[np.arange(len(dataset))]
     plain, scaled = batch.interpolate(None), batch.interpolate(scaler)
-    valid = plain.target_valid["face"]
-    expected = (plain.target["face"] - scaler.mean["face"]) / scaler.std["face"]
-    np.testing.assert_allclose(scaled.target["face"][valid], expected[valid], atol=1e-4, rtol=1e-4)
-    assert not scaled.target["face"][~valid].any()
+    valid, found = plain.target["face"].valid, scaled.target["face"].frames()
+    expected = (plain.target["face"].frames() - scaler.mean["face"]) / scaler.std["face"]
+    np.testing.assert_allclose(found[valid], expected[valid], atol=1e-4, rtol=1e-4)
+    assert not found[~valid].any()
 
 
 def test_a_constant_column_is_centred_only(tmp_path):
@@ -226,8 +226,8 @@ def test_a_feature_nobody_has_needs_its_dimension(world, tmp_path):
     with pytest.raises(DataError, match="no track"):
         WindowDataset(index, nothing)
     batch = WindowDataset(index, nothing, dims={"gaze": 4})[[0]].interpolate(None)
-    assert batch.target["gaze"].shape == (1, LENGTH, 4) and not batch.target_valid["gaze"].any()
-    assert batch.partner_present.all() and batch.partners["gaze"].shape == (1, 3, LENGTH, 4)
+    assert batch.target["gaze"].frames().shape == (1, LENGTH, 4) and not batch.target["gaze"].valid.any()
+    assert batch.partner_present.all() and batch.partners["gaze"].frames().shape == (1, 3, LENGTH, 4)
 
 
 def assert_same(found, expected):
@@ -235,11 +235,12 @@ def assert_same(found, expected):
     assert torch.equal(found.window, expected.window)
     mine, theirs = found.interpolate(None), expected.interpolate(None)
     for name in mine.target:
-        assert torch.equal(mine.target[name], theirs.target[name])
-        assert torch.equal(mine.target_valid[name], theirs.target_valid[name])
-        seats = theirs.partners[name].shape[1]
-        assert torch.equal(mine.partners[name][:, :seats], theirs.partners[name])
-        assert not mine.partners_valid[name][:, seats:].any() and not mine.partners[name][:, seats:].any()
+        assert torch.equal(mine.target[name].frames(), theirs.target[name].frames())
+        assert torch.equal(mine.target[name].valid, theirs.target[name].valid)
+        of_partners = mine.partners[name].frames()
+        assert torch.equal(of_partners[:, : theirs.seats], theirs.partners[name].frames())
+        more = slice(theirs.seats, None)
+        assert not mine.partners[name].valid[:, more].any() and not of_partners[:, more].any()
     for name in ("label", "label_valid", "frame_valid"):
         assert torch.equal(getattr(found, name), getattr(expected, name))
     seats = expected.partner_present.shape[1]

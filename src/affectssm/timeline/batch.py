@@ -1,8 +1,8 @@
 """A batch as it leaves the disk: native rows, and where the clock frames lie between them.
 
-The interpolation happens after the transfer to the device: native rows are a half to a quarter of the bytes
-of frames at 100 Hz. Letters: S seats (the target first, then partners), B windows, L clock frames, R native
-rows, F label frames of the predicted centre, D columns of a feature.
+The interpolation happens after the transfer to the device, in what reads a feature: native rows are a half to a
+quarter of the bytes of frames at 100 Hz. Letters: S seats (the target first, then partners), B windows, L clock frames,
+R native rows, F label frames of the predicted centre, D columns of a feature.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding_bag
 from torch.utils.data._utils.collate import default_collate_fn_map  # where torch's documentation adds types
 
+from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
 from affectssm.timeline.scaler import Scaler
 
@@ -68,38 +68,27 @@ class NativeBatch:
         return NativeBatch(**changed)
 
     def interpolate(self, scaler: Scaler | None) -> FrameBatch:
-        """Return the frames on the clock.
+        """Return the frames on the clock, each feature interpolated when it is read.
 
         Args:
             scaler: standardises; None leaves the values as they are stored.
         """
-        frames = {name: self._frames(name, scaler) for name in self.rows}
+        people = {name: self._people(name, scaler) for name in self.rows}
         return FrameBatch(
-            target={name: value[0] for name, value in frames.items()},
-            target_valid={name: value[0] for name, value in self.valid.items()},
-            partners={name: value[1:].transpose(0, 1).contiguous() for name, value in frames.items()},
-            partners_valid={
-                name: value[1:].transpose(0, 1).contiguous() for name, value in self.valid.items()
+            target={name: own.each(lambda of_seats: of_seats[0]) for name, own in people.items()},
+            partners={
+                name: own.each(lambda of_seats: of_seats[1:].transpose(0, 1)) for name, own in people.items()
             },
             partner_present=self.partner_present,
             frame_valid=self.frame_valid,
         )
 
-    def _frames(self, name: str, scaler: Scaler | None) -> Tensor:
-        """Interpolate one feature to (S, B, L, D) float32, zero where invalid.
-
-        A bag of two weighted rows is ``lerp`` without its two gathered copies: five times faster on a CPU.
-        """
-        rows, index, phase, valid = self.rows[name], self.index[name], self.phase[name], self.valid[name]
-        seats, windows, height, dim = rows.shape
-        table = rows.reshape(-1, dim).float()
+    def _people(self, name: str, scaler: Scaler | None) -> FeatureFrames:
+        """One feature of all seats: (S, B, ...)."""
+        rows = self.rows[name].float()
         if scaler is not None:
-            table = scaler.apply(name, table)
-        first = torch.arange(seats * windows, device=rows.device).view(seats, windows, 1) * height
-        pair = torch.stack([first + index, first + (index + 1).clamp_(max=height - 1)], -1)
-        weight = torch.stack([1 - phase, phase], -1) * valid[..., None]
-        frames = embedding_bag(pair.view(-1, 2), table, per_sample_weights=weight.view(-1, 2), mode="sum")
-        return frames.view(seats, windows, -1, dim)
+            rows = scaler.apply(name, rows)
+        return FeatureFrames.between(rows, self.index[name], self.phase[name], self.valid[name])
 
 
 def joined(batches: Sequence[NativeBatch]) -> NativeBatch:

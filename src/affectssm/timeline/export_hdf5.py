@@ -56,8 +56,6 @@ def _arrays(dataset: WindowDataset, numbers: np.ndarray) -> dict[str, np.ndarray
     frames = native.interpolate(None)
     found = {"frame_valid": frames.frame_valid, "label": native.label, "label_valid": native.label_valid}
     for name in dataset.dims:
-        found[f"target/{name}"] = frames.target[name]
-        found[f"target_valid/{name}"] = frames.target_valid[name]
-        found[f"partner/{name}"] = frames.partners[name]
-        found[f"partner_valid/{name}"] = frames.partners_valid[name]
+        for who, own in (("target", frames.target[name]), ("partner", frames.partners[name])):
+            found[f"{who}/{name}"], found[f"{who}_valid/{name}"] = own.frames(), own.valid
     return {name: tensor.numpy() for name, tensor in found.items()}

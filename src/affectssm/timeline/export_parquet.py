@@ -54,10 +54,12 @@ def _row(dataset: WindowDataset, native: NativeBatch, frames: FrameBatch, schema
         "label.valid": native.label_valid,
     }
     for name in dataset.dims:
-        values[name], values[f"{name}.valid"] = frames.target[name], frames.target_valid[name]
+        of_target, of_partners = frames.target[name], frames.partners[name]
+        values[name], values[f"{name}.valid"] = of_target.frames(), of_target.valid
+        partners = of_partners.frames()
         for seat in range(1, len(target.partners) + 1):
-            values[_column(seat, name)] = frames.partners[name][:, seat - 1]
-            values[_column(seat, name) + ".valid"] = frames.partners_valid[name][:, seat - 1]
+            values[_column(seat, name)] = partners[:, seat - 1]
+            values[_column(seat, name) + ".valid"] = of_partners.valid[:, seat - 1]
     values |= {f"partner{seat}": partner for seat, partner in enumerate(target.partners, 1)}
     return pa.table([_array(values.get(field.name), field.type) for field in schema], schema)
 

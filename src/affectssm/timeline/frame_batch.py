@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
+
+from affectssm.timeline.feature_frames import FeatureFrames
 
 
 @dataclass
@@ -20,27 +21,10 @@ class FrameBatch:
     not present.
     """
 
-    target: dict[str, Tensor]  # feature -> (B, L, D_f) float32
-    target_valid: dict[str, Tensor]  # feature -> (B, L) bool
-    partners: dict[str, Tensor]  # feature -> (B, P, L, D_f) float32
-    partners_valid: dict[str, Tensor]  # feature -> (B, P, L) bool
+    target: dict[str, FeatureFrames]  # feature -> (B, L, D_f)
+    partners: dict[str, FeatureFrames]  # feature -> (B, P, L, D_f)
     partner_present: Tensor  # (B, P) bool
     frame_valid: Tensor  # (B, L) bool: inside the recording
-
-    def to(self, device: torch.device | str) -> FrameBatch:
-        """The same batch on another device."""
-
-        def move(features: dict[str, Tensor]) -> dict[str, Tensor]:
-            return {name: tensor.to(device, non_blocking=True) for name, tensor in features.items()}
-
-        return FrameBatch(
-            move(self.target),
-            move(self.target_valid),
-            move(self.partners),
-            move(self.partners_valid),
-            self.partner_present.to(device, non_blocking=True),
-            self.frame_valid.to(device, non_blocking=True),
-        )
 
     @property
     def size(self) -> int:

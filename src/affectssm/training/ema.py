@@ -25,11 +25,9 @@ class WeightAverage:
     def update(self, model: nn.Module) -> None:
         """Take in the weights after an optimiser step."""
         self.steps += 1
-        for name, parameter in model.named_parameters():
-            average = self.average[name]
-            if average.device != parameter.device:
-                average = self.average[name] = average.to(parameter.device)
-            average.lerp_(parameter.detach(), 1.0 - self.decay)
+        own = {name: parameter.detach() for name, parameter in model.named_parameters()}
+        self.average = {name: self.average[name].to(value.device) for name, value in own.items()}
+        torch._foreach_lerp_(list(self.average.values()), list(own.values()), 1.0 - self.decay)
 
     def weights(self, model: nn.Module) -> dict[str, Tensor]:
         """The averaged state dict, copied; the model's own weights before the first step."""

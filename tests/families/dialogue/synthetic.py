@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
 
 DIMS = {"voice": 5, "words": 3, "face": 4, "flow": 2}
@@ -24,18 +25,14 @@ def dialogue(
     """Noise in every feature; every seat taken; a share of the feature frames missing."""
     rng = torch.Generator().manual_seed(seed)
 
-    def draw(*shape: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def draw(*shape: int) -> dict[str, FeatureFrames]:
         valid = {name: torch.rand(*shape, generator=rng) >= missing for name in dims}
         noise = {name: torch.randn(*shape, dim, generator=rng) for name, dim in dims.items()}
-        return {name: noise[name] * valid[name].unsqueeze(-1) for name in dims}, valid
+        return {name: FeatureFrames.at_rows(noise[name], valid[name]) for name in dims}
 
-    target, target_valid = draw(size, length)
-    partners, partners_valid = draw(size, seats, length)
     return FrameBatch(
-        target=target,
-        target_valid=target_valid,
-        partners=partners,
-        partners_valid=partners_valid,
+        target=draw(size, length),
+        partners=draw(size, seats, length),
         partner_present=torch.ones(size, seats, dtype=torch.bool),
         frame_valid=torch.ones(size, length, dtype=torch.bool),
     )
@@ -45,8 +42,7 @@ def seat(batch: FrameBatch, order: list[int]) -> FrameBatch:
     """The same dialogue with its seats taken in another order, or some left out."""
     return replace(
         batch,
-        partners={name: x[:, order] for name, x in batch.partners.items()},
-        partners_valid={name: x[:, order] for name, x in batch.partners_valid.items()},
+        partners={name: own.each(lambda x: x[:, order]) for name, own in batch.partners.items()},
         partner_present=batch.partner_present[:, order],
     )
 
@@ -66,5 +62,6 @@ def lagged(size: int, lag: int, seed: int, length: int = 96, slow: int = 1) -> t
         return torch.sin(6.28 * (torch.arange(length) - earlier) / period + phase)
 
     direction = torch.linspace(-1, 1, DIMS["voice"])
-    batch.partners["voice"] = 0.3 * batch.partners["voice"] + wave(0)[:, None, :, None] * direction
+    voice = batch.partners["voice"]
+    voice.rows = 0.3 * voice.rows + wave(0)[:, None, :, None] * direction
     return batch, 0.5 + 0.4 * wave(lag)

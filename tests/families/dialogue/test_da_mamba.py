@@ -90,8 +90,10 @@ def test_without_fusion_the_groups_add_up_and_do_not_interact(fused):
     built, batch = model(modality_fusion=fused), dialogue(2, 2)
 
     def answered(**scales):
-        changed = {name: x * scales.get(name, 1.0) for name, x in batch.target.items()}
-        return answer(built, replace(batch, target=changed))
+        target = {
+            name: replace(own, rows=own.rows * scales.get(name, 1.0)) for name, own in batch.target.items()
+        }
+        return answer(built, replace(batch, target=target))
 
     audio, visual = (names[0] for names in GROUPS.values())
     both = answered(**{audio: 3.0, visual: 3.0}) - answered(**{visual: 3.0})
@@ -102,7 +104,8 @@ def test_without_fusion_the_groups_add_up_and_do_not_interact(fused):
 
 def test_without_partner_fusion_partners_do_not_matter():
     built, batch = model(partner_fusion=False), dialogue(2, 2)
-    other = replace(batch, partners={name: 100 * x + 7 for name, x in batch.partners.items()})
+    changed = {name: replace(own, rows=100 * own.rows + 7) for name, own in batch.partners.items()}
+    other = replace(batch, partners=changed)
     assert torch.equal(answer(built, batch), answer(built, other))
     assert torch.equal(answer(built, batch), answer(built, seat(batch, [])))
 
@@ -111,7 +114,8 @@ def test_without_partner_fusion_partners_do_not_matter():
 def test_partners_matter_with_partner_fusion(backbone):
     built, batch = model(backbone=backbone), dialogue(2, 2)
     for name in DIMS:
-        other = replace(batch, partners={**batch.partners, name: batch.partners[name] + 1.0})
+        own = batch.partners[name]
+        other = replace(batch, partners={**batch.partners, name: replace(own, rows=own.rows + 1.0)})
         assert not torch.allclose(answer(built, batch), answer(built, other))
 
 
@@ -122,7 +126,7 @@ def test_an_empty_seat_is_nobody_whatever_it_holds(seats):
     expected = answer(built, seat(batch, [0, 2]))
     torch.testing.assert_close(answer(built, batch), expected)
     for name in DIMS:
-        batch.partners[name][:, 1] = 50.0
+        batch.partners[name].rows[:, 1] = 50.0
     torch.testing.assert_close(answer(built, batch), expected)
     batch.partner_present[:] = False
     torch.testing.assert_close(answer(built, batch), answer(built, seat(batch, [])))
@@ -152,20 +156,20 @@ def test_frames_outside_the_recording_do_not_influence_the_others(changes):
     batch.frame_valid[1, 80:] = False
     before = answer(built, batch)
     for name in DIMS:
-        batch.target[name][~batch.frame_valid] = 30.0
-        batch.partners[name][:, 0][~batch.frame_valid] = -30.0
+        batch.target[name].rows[~batch.frame_valid] = 30.0
+        batch.partners[name].rows[:, 0][~batch.frame_valid] = -30.0
     torch.testing.assert_close(answer(built, batch)[batch.frame_valid], before[batch.frame_valid])
 
 
 def test_what_an_invalid_feature_frame_holds_does_not_matter_but_that_it_is_invalid_does():
     built, batch = model(), dialogue(2, 1, missing=0.2)
-    other = replace(
-        batch,
-        target={n: torch.where(batch.target_valid[n][..., None], x, 9.0) for n, x in batch.target.items()},
-    )
-    torch.testing.assert_close(answer(built, batch), answer(built, other))
-    everywhere = {name: torch.ones_like(valid) for name, valid in batch.target_valid.items()}
-    assert not torch.allclose(answer(built, batch), answer(built, replace(batch, target_valid=everywhere)))
+    other = {
+        name: replace(own, rows=torch.where(own.valid[..., None], own.rows, 9.0))
+        for name, own in batch.target.items()
+    }
+    torch.testing.assert_close(answer(built, batch), answer(built, replace(batch, target=other)))
+    everywhere = {name: replace(own, valid=own.valid | True) for name, own in batch.target.items()}
+    assert not torch.allclose(answer(built, batch), answer(built, replace(batch, target=everywhere)))
 
 
 def test_nothing_valid_at_all_still_gives_a_finite_answer_and_finite_gradients():

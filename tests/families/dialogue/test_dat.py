@@ -11,6 +11,7 @@ from torch import Tensor
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.dat import DAT, CueProjections, TransformerLayer
 from affectssm.settings.dialogues import DATSettings
+from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
 from tests.families.dialogue.synthetic import DIMS, GROUPS, dialogue, lagged, seat
 
@@ -61,11 +62,10 @@ def test_frames_outside_the_recording_do_not_influence_the_others():
     built, batch = model(), dialogue(2, 1)
     batch.frame_valid[:, :20] = False
     for name in DIMS:
-        batch.target_valid[name][:, :20] = batch.partners_valid[name][:, :, :20] = False
-        batch.target[name][:, :20] = 0.0
+        batch.target[name].valid[:, :20] = batch.partners[name].valid[:, :, :20] = False
     before = answer(built, batch)
     for name in DIMS:
-        batch.target[name][:, :20], batch.partners[name][:, :, :20] = 30.0, -30.0
+        batch.target[name].rows[:, :20], batch.partners[name].rows[:, :, :20] = 30.0, -30.0
     torch.testing.assert_close(answer(built, batch)[:, 20:], before[:, 20:])
 
 
@@ -83,8 +83,8 @@ def test_projections_equal_the_two_norms_written_out():
         torch.nn.init.normal_(bias)
     batch = dialogue(3, missing=0.3)
     normed = {}
-    for name, x in batch.target.items():
-        valid = batch.target_valid[name]
+    for name, own in batch.target.items():
+        x, valid = own.rows, own.valid
         rows = [
             (w[v] - w[v].mean()) / w[v].var(correction=0).add(1e-5).sqrt()
             for w, v in zip(x, valid, strict=True)
@@ -92,7 +92,7 @@ def test_projections_equal_the_two_norms_written_out():
         normed[name] = torch.zeros_like(x).index_put((valid,), torch.cat(rows))
     joined = torch.nn.functional.layer_norm(torch.cat(list(normed.values()), dim=-1), (sum(DIMS.values()),))
     parts = joined.split(list(DIMS.values()), dim=-1)
-    found = built(batch.target, batch.target_valid)
+    found = built(batch.target)
     for (name, linear), part in zip(built.weights.items(), parts, strict=True):
         torch.testing.assert_close(found[name], linear(part) + built.biases[name], atol=1e-4, rtol=1e-4)
 
@@ -126,11 +126,11 @@ def under(w: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): v for name, v in w.items() if name.startswith(prefix)}
 
 
-def encoded(cues, valid, keys: list[bool], w: dict[str, Tensor]) -> list[Tensor]:
+def encoded(cues: dict[str, FeatureFrames], keys: list[bool], w: dict[str, Tensor]) -> list[Tensor]:
     """A person's cues of one window, (L, D_f) by name, to one sequence a group."""
     normed = []
     for name in DIMS:
-        x, there = cues[name], valid[name]
+        x, there = cues[name].rows, cues[name].valid
         own = (x[there] - x[there].mean()) / (x[there].var(correction=0) + 1e-5).sqrt()
         normed.append(torch.zeros_like(x).index_put((there,), own))
     parts = dict(zip(DIMS, norm(torch.cat(normed, 1)).split(list(DIMS.values()), 1), strict=True))
@@ -148,19 +148,13 @@ def by_hand(built: DAT, batch: FrameBatch, row: int) -> Tensor:
     """What the model answers to one window, in float64, from the formulas: (L,)."""
     w = {name: v.detach() for name, v in built.state_dict().items()}
     frames = batch.frame_valid[row].tolist()
-    target = encoded(
-        {name: x[row] for name, x in batch.target.items()},
-        {name: x[row] for name, x in batch.target_valid.items()},
-        frames,
-        under(w, "target."),
-    )
+
+    def of(features: dict[str, FeatureFrames], *at: int) -> dict[str, FeatureFrames]:
+        return {name: own.each(lambda x: x[at]) for name, own in features.items()}
+
+    target = encoded(of(batch.target, row), frames, under(w, "target."))
     partners = [
-        encoded(
-            {name: x[row, seat] for name, x in batch.partners.items()},
-            {name: x[row, seat] for name, x in batch.partners_valid.items()},
-            frames,
-            under(w, "partner."),
-        )
+        encoded(of(batch.partners, row, seat), frames, under(w, "partner."))
         for seat, present in enumerate(batch.partner_present[row].tolist())
         if present
     ]
@@ -184,14 +178,13 @@ def test_the_whole_model_written_out_in_float64():
         for parameter in built.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
     built, batch = built.double(), dialogue(4, 3, 24, missing=0.2)
-    for given in (batch.target, batch.partners):
-        given |= {name: x.double() for name, x in given.items()}
+    given = [*batch.target.values(), *batch.partners.values()]
+    for own in given:
+        own.rows = own.rows.double()
     batch.partner_present = torch.tensor([[1, 1, 1], [0, 1, 0], [1, 0, 1], [0, 0, 0]], dtype=torch.bool)
     batch.frame_valid[1, 20:] = batch.frame_valid[2, :5] = False
-    for valid, given in ((batch.target_valid, batch.target), (batch.partners_valid, batch.partners)):
-        for name in DIMS:
-            valid[name][1, ..., 20:] = valid[name][2, ..., :5] = False
-            given[name] = given[name] * valid[name].unsqueeze(-1)
+    for own in given:
+        own.valid[1, ..., 20:] = own.valid[2, ..., :5] = False
     found = answer(built, batch)
     for row in range(4):
         inside = batch.frame_valid[row]

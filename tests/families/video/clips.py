@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
 
 DIMS = {"face": 5, "voice": 3}
@@ -19,10 +20,8 @@ def clip(size: int = 2, length: int = 40, seed: int = 0, **features: Tensor) -> 
     size, length = next(iter(target.values())).shape[:2]
     here = torch.ones(size, length, dtype=torch.bool)
     return FrameBatch(
-        target=target,
-        target_valid=dict.fromkeys(target, here),
+        target={name: FeatureFrames.at_rows(rows, here) for name, rows in target.items()},
         partners={},
-        partners_valid={},
         partner_present=torch.ones(size, 0, dtype=torch.bool),
         frame_valid=here.clone(),
     )
@@ -35,5 +34,5 @@ def lagged(size: int, lag: int, seed: int, length: int = 80) -> tuple[FrameBatch
     steps = torch.randn(size, length + lag + 19, 2, generator=rng)
     slow = 0.4 * steps.unfold(1, 20, 1).sum(-1) / 20**0.5  # (B, L + lag, 2)
     directions = torch.tensor([[1.0, 1.0, 0.0, -1.0, 0.5], [-0.5, 1.0, 1.0, 0.5, 0.0]])
-    batch.target["face"] += slow[:, lag:] @ directions
+    batch.target["face"].rows += slow[:, lag:] @ directions
     return batch, torch.tanh(slow[:, :length])

@@ -110,7 +110,7 @@ def test_a_frame_sees_the_past_alone(part, cut):
     built = model(parts=part)
     before, after = clip(), clip()
     for name in DIMS:
-        after.target[name][:, cut + 1 :] += 5.0
+        after.target[name].rows[:, cut + 1 :] += 5.0
     found, expected = answer(built, after), answer(built, before)
     torch.testing.assert_close(found[:, : cut + 1], expected[:, : cut + 1])
     assert cut == 39 or not torch.allclose(found[:, cut + 1 :], expected[:, cut + 1 :])
@@ -124,11 +124,11 @@ def test_frames_after_the_recording_change_nothing(part, bidirectional):
     for row, end in ends.items():
         batch.frame_valid[row, end:] = False
         for name in DIMS:
-            batch.target[name][row, end:] = 7.0
+            batch.target[name].rows[row, end:] = 7.0
     found = answer(built, batch)
     assert found.isfinite().all()
     for row, end in ends.items():
-        alone = {name: x[row : row + 1, :end] for name, x in batch.target.items()}
+        alone = {name: own.rows[row : row + 1, :end] for name, own in batch.target.items()}
         torch.testing.assert_close(found[row : row + 1, :end], answer(built, clip(**alone)))
 
 
@@ -137,11 +137,11 @@ def test_frame_by_frame_an_answer_depends_on_its_frame_alone(bidirectional):
     built, batch, at = model(parts="frame", bidirectional=bidirectional), clip(), 17
     other = clip(seed=1)
     for name in DIMS:
-        other.target[name][:, at] = batch.target[name][:, at]
+        other.target[name].rows[:, at] = batch.target[name].rows[:, at]
     same = torch.isclose(answer(built, batch), answer(built, other)).all(-1)
     assert same[:, at].all() and not same[:, :at].any() and not same[:, at + 1 :].any()
     order = torch.randperm(40)
-    shuffled = clip(**{name: x[:, order] for name, x in batch.target.items()})
+    shuffled = clip(**{name: own.rows[:, order] for name, own in batch.target.items()})
     torch.testing.assert_close(answer(built, shuffled), answer(built, batch)[:, order])
 
 
@@ -154,7 +154,7 @@ def test_frame_by_frame_is_as_wide_as_the_whole_and_not_widened():
 def test_both_directions_let_a_frame_see_the_future():
     built = model(bidirectional=True)
     other = clip()
-    other.target["face"][:, 30:] += 5.0
+    other.target["face"].rows[:, 30:] += 5.0
     assert not torch.allclose(answer(built, clip())[:, :30], answer(built, other)[:, :30])
 
 
@@ -245,11 +245,12 @@ def test_features_are_joined_in_the_order_of_the_groups():
     torch.manual_seed(0)
     one = MambaVA(settings, DIMS, GROUPS).eval()
     torch.manual_seed(0)
-    joined = torch.cat([batch.target["face"], batch.target["voice"]], dim=-1)
+    joined = torch.cat([batch.target["face"].rows, batch.target["voice"].rows], dim=-1)
     other = MambaVA(settings, {"all": 8}, {"visual": ["all"]}).eval()
     assert torch.equal(answer(one, batch), answer(other, clip(all=joined)))
     alone = MambaVA(settings, DIMS, {"visual": ["face"], "audio": []}).eval()
-    changed = replace(batch, target={**batch.target, "voice": batch.target["voice"] + 9.0})
+    voice = batch.target["voice"]
+    changed = replace(batch, target={**batch.target, "voice": replace(voice, rows=voice.rows + 9.0)})
     assert torch.equal(answer(alone, batch), answer(alone, changed))
 
 

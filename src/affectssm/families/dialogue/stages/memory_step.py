@@ -14,7 +14,7 @@ import torch
 
 from affectssm.corpora.manifest import LABEL_HZ
 from affectssm.families.dialogue.run_settings import MemorySettings
-from affectssm.families.dialogue.stages.memory_work import SEATS, Recipe, build, train
+from affectssm.families.dialogue.stages.memory_work import SEATS, Recipe, build, native_rows, train
 from affectssm.models.build import parameter_count
 from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.clock import ratio
@@ -83,7 +83,7 @@ def facts(settings: MemorySettings, recipe: Recipe) -> dict[str, Any]:
     with torch.device("meta"):
         parameters = parameter_count(build(recipe))
     device, windows = recipe.device, recipe.training.batch
-    values = SEATS * windows * recipe.length * sum(recipe.feature_dims.values())
+    values = SEATS * windows * native_rows(recipe) * sum(recipe.feature_dims.values())
     return {
         "model": recipe.model,
         "length": recipe.length,

@@ -57,10 +57,15 @@ def train(recipe: Recipe, windows: int) -> set[str]:
     return ran
 
 
+def native_rows(recipe: Recipe) -> int:
+    """How many rows of a feature, at the labels' rate, a window's clock frames lie between."""
+    return -(-recipe.length // recipe.per_label) + 1
+
+
 def random_windows(recipe: Recipe, windows: int) -> NativeBatch:
     """Windows of a dialogue, every frame valid: native rows at the labels' rate and their places on the clock."""
     length, step = recipe.length, recipe.per_label
-    rows = -(-length // step) + 1
+    rows = native_rows(recipe)
     at = (torch.arange(length) / step).expand(SEATS, windows, length)
     labels = FRAMES.centre // step
     everywhere = torch.ones(SEATS, windows, length, dtype=torch.bool)

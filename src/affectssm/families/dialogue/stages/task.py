@@ -71,7 +71,7 @@ class Dialogues:
             return output.prediction.new_zeros(())
         valid = frames.frame_valid
         for features in self.groups.values():
-            valid = valid & torch.stack([frames.target_valid[name] for name in features]).any(0)
+            valid = valid & torch.stack([frames.target[name].valid for name in features]).any(0)
         window, frame = subsample(
             valid_at_label_frames(valid, *self._where), self.recipe.negatives, generator
         )

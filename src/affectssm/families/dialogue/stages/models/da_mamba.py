@@ -31,6 +31,7 @@ from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.attention import Attention, clock_code
 from affectssm.models.feature_groups import FrameModel, Stacks
 from affectssm.settings.dialogues import DAMambaSettings
+from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
 
 MAX_PARTNERS = 3  # MPIIGroupInteraction seats four
@@ -61,9 +62,9 @@ class PersonEncoder(nn.Module):
         self.fuse = nn.Linear(len(stacks) * d, d) if settings.modality_fusion else None
         self.sequences = 1 if settings.modality_fusion else len(stacks)
 
-    def embed(self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> Tensor:
-        """features (..., L, D_f) and valid (..., L) by name -> (stacks, ..., L, d)."""
-        return torch.stack([group(features, valid) for group in self.groups])
+    def embed(self, features: Mapping[str, FeatureFrames]) -> Tensor:
+        """features (..., L, D_f) by name -> (stacks, ..., L, d)."""
+        return torch.stack([group(features) for group in self.groups])
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
         """embedded (stacks, M, L, d), mask (M, L) -> the person's sequences (M, L, d), {group: (M, L, d)}."""
@@ -147,10 +148,10 @@ class DAMamba(FrameModel):
 
     def forward(self, batch: FrameBatch) -> FrameOutput:
         """Engagement of the target at every frame. Frames outside the recording are answered, without meaning."""
-        embedded = self.encoder.embed(batch.target, batch.target_valid).unsqueeze(2)  # (stacks, B, 1, L, d)
+        embedded = self.encoder.embed(batch.target).unsqueeze(2)  # (stacks, B, 1, L, d)
         mask = batch.frame_valid.unsqueeze(1)  # (B, 1, L)
         if self.hears_partners and batch.seats:
-            partners = self.encoder.embed(batch.partners, batch.partners_valid)  # (stacks, B, P, L, d)
+            partners = self.encoder.embed(batch.partners)  # (stacks, B, P, L, d)
             embedded = torch.cat([embedded, partners], dim=2)
             mask = torch.cat([mask, mask & batch.partner_present.unsqueeze(-1)], dim=1)  # (B, 1 + P, L)
         sequences, groups = self.encoder(embedded.flatten(1, 2), mask.flatten(0, 1))

@@ -39,6 +39,7 @@ from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.feature_groups import FrameModel, Stacks
 from affectssm.settings.dialogues import DATSettings
+from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
 
 
@@ -116,29 +117,31 @@ class CueProjections(nn.Module):
         )
         self.biases = nn.ParameterDict({name: torch.zeros(d_model) for name in dims})
 
-    def forward(self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """features (B, L, D_f), zero where invalid, and valid (B, L) by name -> (B, L, d) by name."""
+    def forward(self, features: Mapping[str, FeatureFrames]) -> dict[str, Tensor]:
+        """features (B, L, D_f) by name -> (B, L, d) by name."""
         scales, shifts = {}, {}
         total, squares = torch.zeros(()), torch.zeros(())
         for name, dim in self.dims.items():
-            x, frames = features[name], valid[name].to(features[name].dtype)
-            sums = x.sum(dim=-1) * frames  # (B, L)
-            norms = torch.linalg.vector_norm(x, dim=-1).square() * frames
-            count = (frames.sum(dim=1, keepdim=True) * dim).clamp(min=1)
-            mean = sums.sum(dim=1, keepdim=True) / count  # (B, 1): over the valid frames of the window
-            variance = norms.sum(dim=1, keepdim=True) / count - mean.square()
+            means, mean_squares = features[name].moments()  # (B, L): of the columns
+            frames = features[name].valid.to(means.dtype)
+            count = frames.sum(dim=1, keepdim=True).clamp(min=1)
+            mean = means.sum(dim=1, keepdim=True) / count  # (B, 1): over the valid frames of the window
+            variance = mean_squares.sum(dim=1, keepdim=True) / count - mean.square()
             a = scales[name] = torch.rsqrt(variance.clamp(min=0) + self.EPS)
             b = shifts[name] = -mean * a * frames
-            total = total + a * sums + dim * b
-            squares = squares + a.square() * norms + 2 * a * b * sums + dim * b.square()
+            total = total + dim * (a * means + b)
+            squares = squares + dim * (a.square() * mean_squares + 2 * a * b * means + b.square())
         width = sum(self.dims.values())
         mean = total / width  # (B, L): over all cues of the frame
-        deviation = (squares / width - mean.square()).clamp(min=0).add(self.EPS).sqrt().unsqueeze(-1)
+        rate = torch.rsqrt((squares / width - mean.square()).clamp(min=0) + self.EPS)
         projected = {}
         for name, linear in self.weights.items():
-            level = (shifts[name] - mean).unsqueeze(-1) * linear.get_parameter("weight").sum(dim=1)
-            projected[name] = (linear(features[name]) * scales[name].unsqueeze(-1) + level) / deviation
-        return {name: x + self.biases[name] for name, x in projected.items()}
+            weight = linear.get_parameter("weight")
+            level = ((shifts[name] - mean) * rate).unsqueeze(-1) * weight.sum(dim=1)
+            projected[name] = (
+                features[name].projected(weight, scales[name] * rate) + level + self.biases[name]
+            )
+        return projected
 
 
 class RoleEncoder(nn.Module):
@@ -159,11 +162,9 @@ class RoleEncoder(nn.Module):
             for group in self.groups
         )
 
-    def forward(
-        self, features: Mapping[str, Tensor], valid: Mapping[str, Tensor], mask: Tensor
-    ) -> list[Tensor]:
-        """features (B, L, D_f), valid (B, L), mask (B, L) -> a (B, L, n d) for each group of n cues."""
-        projected = self.project(features, valid)
+    def forward(self, features: Mapping[str, FeatureFrames], mask: Tensor) -> list[Tensor]:
+        """features (B, L, D_f), mask (B, L) -> a (B, L, n d) for each group of n cues."""
+        projected = self.project(features)
         cues = {name: layer(self.activate(projected[name]), mask) for name, layer in self.cues.items()}
         joined = [torch.cat([cues[name] for name in group], dim=-1) for group in self.groups]
         return [layer(x, mask) for layer, x in zip(self.fused, joined, strict=True)]
@@ -206,7 +207,7 @@ class DAT(FrameModel):
                 f"at most {self.positions}, the learned positions",
                 "raise dialogue.dat.positions and train again",
             )
-        target = self.target(batch.target, batch.target_valid, batch.frame_valid)
+        target = self.target(batch.target, batch.frame_valid)
         mask = batch.frame_valid.unsqueeze(1) & batch.partner_present.unsqueeze(-1)  # (B, P, L)
         partners = [x.unflatten(0, mask.shape[:2]) for x in self._partners(batch, mask)]
         heard = [
@@ -217,6 +218,7 @@ class DAT(FrameModel):
 
     def _partners(self, batch: FrameBatch, mask: Tensor) -> list[Tensor]:
         """Each partner by itself: a (B * P, L, n d) for each group."""
-        features = {name: x.flatten(0, 1) for name, x in batch.partners.items()}
-        valid = {name: x.flatten(0, 1) for name, x in batch.partners_valid.items()}
-        return self.partner(features, valid, mask.flatten(0, 1))
+        features = {
+            name: own.each(lambda of_seats: of_seats.flatten(0, 1)) for name, own in batch.partners.items()
+        }
+        return self.partner(features, mask.flatten(0, 1))

@@ -23,7 +23,7 @@ INTRO = (
     "`published`: as printed in the paper. `measured`: a training step here, the larger of two (the first makes "
     "the optimiser's state), on random numbers: on a GPU the most that was allocated, on a CPU the most that was "
     "resident beyond what the process held before the step; weights, gradients, the optimiser's state, the weights' "
-    "average, the batch (`input_gb`) and the activations. "
+    "average, the batch (`input_gb`: its features as they are stored, 25 rows a second) and the activations. "
     "1 GB = 1e9 bytes. `length` in frames, `batch` in windows of a target and one partner, `parameters_m` in "
     "millions, `reduction` in percent of DAT's memory, where both fit: below zero, DA-Mamba takes more. At other "
     "scales than the paper's the widths `d_model` of the two models are not its own."

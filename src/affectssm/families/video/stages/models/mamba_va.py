@@ -135,7 +135,7 @@ class MambaVA(FrameModel):
 
     def forward(self, batch: FrameBatch) -> VideoOutput:
         """Valence and arousal of every frame. Frames outside the recording are answered, without meaning."""
-        x = torch.cat([batch.target[name] for name in self.features], dim=-1)
+        x = torch.cat([batch.target[name].frames() for name in self.features], dim=-1)
         # frames outside come after all others, which the past does not see
         prediction = self.network(x, batch.frame_valid if self.bidirectional else None)
         return VideoOutput(prediction if self.training else prediction.clamp(-1, 1))
