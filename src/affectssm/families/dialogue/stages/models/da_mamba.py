@@ -151,8 +151,8 @@ class DAMamba(FrameModel):
         embedded = self.encoder.embed(batch.target, batch.target_valid).unsqueeze(2)  # (stacks, B, 1, L, d)
         mask = batch.frame_valid.unsqueeze(1)  # (B, 1, L)
         if self.hears_partners and batch.seats:
-            partners = self.encoder.embed(batch.partners, batch.partners_valid)  # (stacks, B, P, L, d)
-            embedded = torch.cat([embedded, partners], dim=2)
+            # (stacks, B, 1 + P, L, d); neither part outlives it
+            embedded = torch.cat([embedded, self.encoder.embed(batch.partners, batch.partners_valid)], dim=2)
             mask = torch.cat([mask, mask & batch.partner_present.unsqueeze(-1)], dim=1)  # (B, 1 + P, L)
         sequences, groups = self.encoder(embedded.flatten(1, 2), mask.flatten(0, 1))
         people = [sequence.unflatten(0, mask.shape[:2]) for sequence in sequences]  # (B, 1 + P, L, d) each
