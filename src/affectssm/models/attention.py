@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from affectssm.models.biased_attention import attend
+
 
 class OffsetBias(nn.Module):
     """A learned bias a head for the offset in frames between key and query: a smooth curve over the lag.
@@ -89,34 +91,24 @@ class Attention(nn.Module):
         Returns:
             (B, L, d).
         """
-        if self.chunk is None:
-            return self._attend(x, x if context is None else context, key_mask)
-        batch, length, _ = x.shape
-        if length % self.chunk and key_mask is None:
-            key_mask = x.new_ones(batch, length, dtype=torch.bool)
-        chunks = _chunks(x, self.chunk)
-        others = chunks if context is None else _chunks(context, self.chunk)
-        mask = None if key_mask is None else _chunks(key_mask.unsqueeze(-1), self.chunk).squeeze(-1)
-        return self._attend(chunks, others, mask).reshape(batch, -1, x.shape[2])[:, :length]
-
-    def _attend(self, x: Tensor, context: Tensor, key_mask: Tensor | None) -> Tensor:
-        q = self._by_head(self.query(x))  # (B, H, L, d/H)
-        k, v = (self._by_head(part) for part in self.key_value(context).chunk(2, dim=-1))  # (B, H, S, d/H)
-        length, keys = q.shape[2], k.shape[2]
-        bias = self.bias(length, length).repeat(1, 1, keys // length)  # (H, L, S)
-        if key_mask is not None:  # finite, so that a row without keys gives no NaN
-            bias = bias + torch.where(key_mask, 0.0, -1e4)[:, None, None]
-        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3) + bias
-        mixed = torch.softmax(scores, dim=-1).to(v.dtype) @ v  # (B, H, L, d/H)
-        return self.out(mixed.transpose(1, 2).flatten(2))
-
-    def _by_head(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        length = x.shape[1]
+        q, kv = self.query(x), self.key_value(x if context is None else context)
+        if self.chunk is not None:
+            if length % self.chunk and key_mask is None:
+                key_mask = x.new_ones(x.shape[:2], dtype=torch.bool)
+            q, kv = _chunks(q, self.chunk), _chunks(kv, self.chunk)
+            key_mask = None if key_mask is None else _chunks(key_mask.unsqueeze(-1), self.chunk).squeeze(-1)
+        bias = self.bias(q.shape[1], q.shape[1]).repeat(1, 1, kv.shape[1] // q.shape[1])  # (H, L, S)
+        y = attend(q, kv, bias, key_mask, self.out.weight, self.out.bias)
+        return y.reshape(len(x), -1, y.shape[2])[:, :length]
 
 
 def _chunks(x: Tensor, chunk: int) -> Tensor:
     """(B, L, d) -> (B * chunks, chunk, d), the last chunk padded with zeros (False)."""
-    return F.pad(x, (0, 0, 0, -x.shape[1] % chunk)).reshape(-1, chunk, x.shape[2])
+    missing = -x.shape[1] % chunk
+    if missing:
+        x = F.pad(x, (0, 0, 0, missing))
+    return x.reshape(-1, chunk, x.shape[2])
 
 
 def clock_code(length: int, width: int, like: Tensor) -> Tensor:

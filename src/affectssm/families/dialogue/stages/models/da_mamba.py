@@ -29,6 +29,7 @@ from affectssm.families.dialogue.stages.models.cues import GroupEncoder
 from affectssm.families.dialogue.stages.models.hybrid import HybridBlock
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.attention import Attention, clock_code
+from affectssm.models.dropout import Dropout
 from affectssm.models.feature_groups import FrameModel, Stacks
 from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.feature_frames import FeatureFrames
@@ -91,7 +92,7 @@ class PartnerContext(nn.Module):
         self.mamba = HybridBlock(settings, local=False)
         self.target_norm, self.context_norm = nn.LayerNorm(d), nn.LayerNorm(d)
         self.attention = Attention(d, settings.heads, reaction=True)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, target: Tensor, partners: Tensor, mask: Tensor) -> Tensor:
         """target (B, L, d), partners (B, P, L, d), mask (B, P, L) -> (B, L, d), zero where nobody is there."""
@@ -118,7 +119,7 @@ class Head(nn.Module):
         d = settings.d_model
         self.context = PartnerContext(settings) if settings.partner_fusion else None
         self.score = nn.Sequential(
-            nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Dropout(settings.dropout), nn.Linear(d, 1)
+            nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), Dropout(settings.dropout), nn.Linear(d, 1)
         )
 
     def forward(self, people: Tensor, mask: Tensor) -> Tensor:
@@ -151,8 +152,8 @@ class DAMamba(FrameModel):
         embedded = self.encoder.embed(batch.target).unsqueeze(2)  # (stacks, B, 1, L, d)
         mask = batch.frame_valid.unsqueeze(1)  # (B, 1, L)
         if self.hears_partners and batch.seats:
-            partners = self.encoder.embed(batch.partners)  # (stacks, B, P, L, d)
-            embedded = torch.cat([embedded, partners], dim=2)
+            # (stacks, B, 1 + P, L, d); neither part outlives it
+            embedded = torch.cat([embedded, self.encoder.embed(batch.partners)], dim=2)
             mask = torch.cat([mask, mask & batch.partner_present.unsqueeze(-1)], dim=1)  # (B, 1 + P, L)
         sequences, groups = self.encoder(embedded.flatten(1, 2), mask.flatten(0, 1))
         people = [sequence.unflatten(0, mask.shape[:2]) for sequence in sequences]  # (B, 1 + P, L, d) each

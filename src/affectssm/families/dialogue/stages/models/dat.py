@@ -37,7 +37,9 @@ from torch.nn import functional
 
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.output import FrameOutput
+from affectssm.models.dropout import Dropout
 from affectssm.models.feature_groups import FrameModel, Stacks
+from affectssm.models.feed_forward import FeedForward
 from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
@@ -63,15 +65,8 @@ class TransformerLayer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, inner, bias=False)
         self.key_value = nn.Linear(width, 2 * inner, bias=False)
-        self.out = nn.Sequential(nn.Linear(inner, width), nn.Dropout(dropout))
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, hidden),
-            nn.GELU(approximate="tanh"),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, width),
-            nn.Dropout(dropout),
-        )
+        self.out = nn.Sequential(nn.Linear(inner, width), Dropout(dropout))
+        self.feed_forward = FeedForward(width, hidden, dropout, approximate="tanh", drop_hidden=True)
 
     def forward(self, x: Tensor, key_mask: Tensor, context: Tensor | None = None) -> Tensor:
         """x (B, L, width), key_mask (B, S), context (B, P, L, width) with S = P * L, or None: x, S = L.
@@ -88,8 +83,7 @@ class TransformerLayer(nn.Module):
         # finite, so that a row without keys gives no NaN; what it looks at then is dropped
         mask = torch.where(key_mask, 0.0, -1e4)[:, None, None].to(q.dtype)  # (B, 1, 1, S)
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
-        x = x + self.out(mixed) * key_mask.any(dim=1)[:, None, None]
-        return x + self.feed_forward(x)
+        return self.feed_forward(x + self.out(mixed) * key_mask.any(dim=1)[:, None, None])
 
     def _by_head(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -153,7 +147,7 @@ class RoleEncoder(nn.Module):
         dims = {name: dim for group in stacks.values() for name, dim in group.items()}
         self.groups = [list(group) for group in stacks.values()]
         self.project = CueProjections(dims, d)
-        self.activate = nn.Sequential(nn.Dropout(dropout), nn.GELU())
+        self.activate = nn.Sequential(Dropout(dropout), nn.GELU())
         self.cues = nn.ModuleDict(
             {name: TransformerLayer(d, heads, settings.dim_head, d, positions, dropout) for name in dims}
         )

@@ -8,10 +8,14 @@ gate a channel, 1/2 at first; without local attention the global branch stands a
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from affectssm.models.attention import Attention
+from affectssm.models.dropout import Dropout
+from affectssm.models.feed_forward import FeedForward
 from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.ssm.mamba import BiMamba
 
@@ -28,27 +32,34 @@ class HybridBlock(nn.Module):
 
     def __init__(self, settings: DAMambaSettings, local: bool = True) -> None:
         super().__init__()
-        d, hidden = settings.d_model, settings.ffn * settings.d_model
+        d = settings.d_model
         self.norm = nn.LayerNorm(d)
         self.mixer = _global_branch(settings)
         self.local: Attention | None = None
         if local and settings.local_attention:
             self.local = Attention(d, settings.heads, chunk=settings.chunk)
             self.gate = nn.Parameter(torch.zeros(d))
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(d),
-            nn.Linear(d, hidden),
-            nn.GELU(),
-            nn.Linear(hidden, d),
-            nn.Dropout(settings.dropout),
-        )
-        self.dropout = nn.Dropout(settings.dropout)
+        self.feed_forward = FeedForward(d, settings.ffn * d, settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, L, d) and mask (B, L), True where a frame counts -> (B, L, d)."""
-        normed = self.norm(x)
-        mixed = self.mixer(normed, mask)
-        if self.local is not None:
-            mixed = torch.lerp(mixed, self.local(normed, mask), torch.sigmoid(self.gate))
-        x = x + self.dropout(mixed)
-        return x + self.feed_forward(x)
+        return self.feed_forward(x + self.dropout(self._mixed(self.norm(x), mask)))
+
+    def _mixed(self, normed: Tensor, mask: Tensor | None) -> Tensor:
+        """Both branches, weighed."""
+        if self.local is None:
+            return self.mixer(normed, mask)
+        share = torch.sigmoid(self.gate)
+        return _weighed(1 - share, self.mixer, normed, mask) + _weighed(share, self.local, normed, mask)
+
+
+def _weighed(share: Tensor, branch: BiMamba | Attention, normed: Tensor, mask: Tensor | None) -> Tensor:
+    """A branch's answer times ``share`` (d,).
+
+    It is the branch's last layer that is multiplied, so that the gradient of the share needs no answer to be kept.
+    """
+    last = "out_proj" if isinstance(branch, BiMamba) else "out"
+    parameters = branch.get_submodule(last).named_parameters(last)
+    times = {name: share.reshape(-1, *[1] * (p.dim() - 1)) * p for name, p in parameters}
+    return cast(Tensor, torch.func.functional_call(branch, times, (normed, mask)))
