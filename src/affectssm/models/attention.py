@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from affectssm.models.recompute import ALL
+
 
 class OffsetBias(nn.Module):
     """A learned bias a head for the offset in frames between key and query: a smooth curve over the lag.
@@ -59,6 +61,8 @@ class Attention(nn.Module):
         chunk: let frames attend within consecutive chunks of this many frames only (cost linear in L; S = L).
         reaction: start from lags rather than from offset 0 (see OffsetBias).
     """
+
+    recomputed = ALL
 
     def __init__(
         self,

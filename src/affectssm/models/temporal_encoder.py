@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from affectssm.errors import ConfigError
 from affectssm.models.pooled_filters import pooled_filters
+from affectssm.models.recompute import BLOCKS
 from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
 
@@ -98,6 +99,8 @@ class TemporalEncoder(nn.Module):
     Raises:
         ConfigError: when windows or segments are too short for a step.
     """
+
+    recomputed = BLOCKS
 
     def __init__(
         self,

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from affectssm.families.clips.stages.models.blocks import zeroed
 from affectssm.models.attention import clock_code
+from affectssm.models.recompute import BLOCKS
 from affectssm.settings.fusion_models import AttentionFusionSettings
 
 
@@ -61,6 +62,8 @@ class CrossAttention(nn.Module):
 
 class AttentionLayer(nn.Module):
     """One modality's: attention to a context, feed-forward; both with a norm before and a residual."""
+
+    recomputed = BLOCKS
 
     def __init__(self, settings: AttentionFusionSettings) -> None:
         super().__init__()

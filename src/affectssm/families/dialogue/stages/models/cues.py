@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from affectssm.models.recompute import ALL
+
 
 class CueProjection(nn.Module):
     """Layer norm over a cue's dimensions and a 1x1 convolution to d, ``W LN(x) + V (mean, spread) + b``, then GELU.
@@ -41,6 +43,8 @@ class CueProjection(nn.Module):
 
 class GroupEncoder(nn.Module):
     """The cues of one modality group side by side, then a linear map to d."""
+
+    recomputed = ALL
 
     def __init__(self, dims: Mapping[str, int], d_model: int) -> None:
         super().__init__()

@@ -38,6 +38,7 @@ from torch.nn import functional
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.feature_groups import FrameModel, Stacks
+from affectssm.models.recompute import ALL, BLOCKS, Recomputed
 from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.frame_batch import FrameBatch
 
@@ -52,6 +53,8 @@ class TransformerLayer(nn.Module):
         positions: how many learned positions there are, so the longest window.
         dropout: dropout.
     """
+
+    recomputed = BLOCKS
 
     def __init__(
         self, width: int, heads: int, dim_head: int, hidden: int, positions: int, dropout: float
@@ -107,6 +110,7 @@ class CueProjections(nn.Module):
     """
 
     EPS = 1e-5
+    recomputed = ALL
 
     def __init__(self, dims: Mapping[str, int], d_model: int) -> None:
         super().__init__()
@@ -150,7 +154,7 @@ class RoleEncoder(nn.Module):
         dims = {name: dim for group in stacks.values() for name, dim in group.items()}
         self.groups = [list(group) for group in stacks.values()]
         self.project = CueProjections(dims, d)
-        self.activate = nn.Sequential(nn.Dropout(dropout), nn.GELU())
+        self.activate = Recomputed(nn.Dropout(dropout), nn.GELU())
         self.cues = nn.ModuleDict(
             {name: TransformerLayer(d, heads, settings.dim_head, d, positions, dropout) for name in dims}
         )
@@ -191,7 +195,7 @@ class DAT(FrameModel):
         )
         width = d * sum(len(dims) for dims in stacks.values())
         activation = nn.SELU() if settings.output == "selu" else nn.Sigmoid()
-        self.score = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1), activation)
+        self.score = Recomputed(nn.LayerNorm(width), nn.Linear(width, 1), activation)
 
     def forward(self, batch: FrameBatch) -> FrameOutput:
         """Engagement of the target at every frame.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.models.attention import Attention
+from affectssm.models.recompute import BLOCKS
 from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.ssm.mamba import BiMamba
 
@@ -25,6 +26,8 @@ def _global_branch(settings: DAMambaSettings) -> BiMamba | Attention:
 
 class HybridBlock(nn.Module):
     """One block over (B, L, d); ``local=False`` leaves the local attention out whatever the settings say."""
+
+    recomputed = BLOCKS
 
     def __init__(self, settings: DAMambaSettings, local: bool = True) -> None:
         super().__init__()
@@ -49,6 +52,6 @@ class HybridBlock(nn.Module):
         normed = self.norm(x)
         mixed = self.mixer(normed, mask)
         if self.local is not None:
-            mixed = torch.lerp(mixed, self.local(normed, mask), torch.sigmoid(self.gate))
+            mixed = torch.lerp(mixed, self.local(normed, mask), torch.sigmoid(self.gate).to(mixed))
         x = x + self.dropout(mixed)
         return x + self.feed_forward(x)
