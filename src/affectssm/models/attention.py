@@ -123,6 +123,24 @@ def _chunks(x: Tensor, chunk: int) -> Tensor:
     return F.pad(x, (0, 0, 0, -x.shape[1] % chunk)).reshape(-1, chunk, x.shape[2])
 
 
+def dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, fused: bool) -> Tensor:
+    """Softmax of scaled scores, times the values.
+
+    Args:
+        q, k, v: (B, H, L, d/H), and twice (B, H, S, d/H).
+        mask: of a shape that extends to (B, H, L, S): True where a key may be looked at, or numbers to be added.
+        fused: PyTorch's ``scaled_dot_product_attention``; off: all scores at once. The results are equal.
+
+    Returns:
+        (B, H, L, d/H).
+    """
+    if fused:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
+    scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+    return torch.softmax(scores, dim=-1).to(v.dtype) @ v
+
+
 def clock_code(length: int, width: int, like: Tensor) -> Tensor:
     """Sinusoids of the frame number, (length, width), periods from 2 pi to about 2000 frames."""
     frequency = 0.003 ** torch.linspace(0, 1, (width + 1) // 2, device=like.device)

@@ -53,6 +53,9 @@ class DATSettings(Strict):
     dim_head_cross: int = Field(ge=1, description="width of a head in the group and cross Transformers")
     dropout: float = Field(ge=0, lt=1, description="dropout")
     positions: int = Field(96, ge=1, description="learned positions: the longest window in frames")
+    fused: bool = Field(
+        True, description="PyTorch's fused attention; off: softmax of all scores, with the same result"
+    )
     output: Literal["sigmoid", "selu"] = Field(
         "sigmoid", description="last activation; selu is DAT's own, whose values may leave 0 to 1"
     )
