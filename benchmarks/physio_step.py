@@ -16,6 +16,7 @@ import sys
 import torch
 from measuring import Work, interleaved
 from pages import RESULTS, parser, processor, versions
+from parts import both_ways, inputs_of
 from torch import Tensor, nn
 
 from affectssm.models.bimamba_tta import RELEASED, BiMambaTTA
@@ -83,7 +84,7 @@ def parts(model: BiMambaTTA, signals: dict[str, Tensor]) -> dict[str, Work]:
         "smoothing and heads": [*(e.smooth for e in encoders), *model.heads.values(), model.head],
         "inter-modal BiMamba": [model.fusion],
     }
-    met = inputs(model, signals, [module for modules in groups.values() for module in modules])
+    met = inputs_of([one for modules in groups.values() for one in modules], lambda: model(signals))
 
     def filters() -> None:
         for name, encoder in model.encoders.items():
@@ -94,26 +95,11 @@ def parts(model: BiMambaTTA, signals: dict[str, Tensor]) -> dict[str, Work]:
     def alone(modules: list[nn.Module]) -> Work:
         def work() -> None:
             for module in modules:
-                y = module(met[module].requires_grad_())
-                y.backward(torch.ones_like(y))
+                both_ways(module, met[module].requires_grad_())
 
         return work
 
     return {"first layers": filters} | {name: alone(modules) for name, modules in groups.items()}
-
-
-def inputs(model: nn.Module, signals: dict[str, Tensor], modules: list[nn.Module]) -> dict[nn.Module, Tensor]:
-    """What every module meets when the model answers."""
-    met: dict[nn.Module, Tensor] = {}
-
-    def remember(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        met[module] = given[0].detach().clone()
-
-    hooks = [module.register_forward_pre_hook(remember) for module in modules]
-    model(signals)
-    for hook in hooks:
-        hook.remove()
-    return met
 
 
 def walls(works: dict[str, Work], rounds: int) -> dict[str, float]:
