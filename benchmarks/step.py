@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measuring import memory
 from pages import RESULTS, parser, processor, table, versions
 from parts import Profiler
 from step_cases import PARTS, TITLES, case
@@ -38,7 +37,6 @@ def one_step(name: str, quick: bool) -> dict[str, Any]:
     warm.update()
     del warm
     own = case(name, quick)
-    before = memory("VmRSS")
     profiler = Profiler(own.model, PARTS[name], REST)
     profiler.run(own.loss)
     begun = time.process_time()
@@ -49,7 +47,6 @@ def one_step(name: str, quick: bool) -> dict[str, Any]:
         "parameters": parameter_count(own.model),
         "batch": sum(t.nbytes for t in own.batch),
         "update": time.process_time() - begun,
-        "peak": memory("VmHWM") - before,
         "kept": found.kept,
         "forward": found.forward,
         "backward": found.backward,
@@ -86,7 +83,7 @@ def section(name: str, found: dict[str, Any]) -> str:
     return f"""## {TITLES[name]}
 
 {found["words"]}; {found["parameters"] / 1e6:.2f} M parameters; the batch {found["batch"] / 1e6:,.0f} MB.
-The update took {found["update"]:.2f} s. At its peak the process held {found["peak"] / 1e9:.2f} GB more than model and batch.
+The update took {found["update"]:.2f} s.
 
 {table(rows)}"""
 
@@ -100,7 +97,8 @@ Written by `python benchmarks/step.py`. Threads: {threads}. {processor()},
 {versions()}.
 float32. Kept: what autograd saves for the backward pass, each storage once, weights not at all; of a storage that two
 parts save, the first has it. MB are 1e6 bytes. Seconds are the process's; gradients that are added up are counted with
-the operation before. Parts with less than {SMALLEST:.1%} of everything are left out.
+the operation before. Parts with less than {SMALLEST:.1%} of everything are left out. What a whole step takes at
+its peak, with weights, gradients and what lives for a moment, the table `damamba_memory` measures.
 
 {sections}
 """
