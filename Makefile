@@ -62,6 +62,7 @@ bench: $(STAMP)
 	python benchmarks/video_long.py
 	python benchmarks/clip_efficiency.py
 	python benchmarks/video_full_size.py
+	python benchmarks/step.py
 	python benchmarks/clip_step.py
 	python benchmarks/clips_full_size.py
 	if python -c "import torch; exit(not torch.cuda.is_available())"; then python benchmarks/gpu.py; fi

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from measuring import Work, interleaved
 from pages import RESULTS, parser, processor, table, versions
+from parts import both_ways, inputs_of, leaf
 from peers import mambapy
 from torch import Tensor, nn
 from video_work import DIM, loss_of, paper_model, training_step, updating, windows
@@ -75,37 +76,17 @@ def difference(model: MambaVA) -> float:
 
 def met(model: MambaVA, batch: FrameBatch) -> tuple[dict[nn.Module, Tensor], list[tuple[tuple, dict]]]:
     """What TCN, convolutions and encoder meet, and the arguments of every scan."""
-    network, inputs, scans = model.network, {}, []
+    network, scans = model.network, []
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv1d)]
-
-    def remember(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        inputs[module] = leaf(given[0])
 
     def scan(*tensors: Tensor, **given: Any) -> Tensor:
         scans.append((tuple(map(leaf, tensors)), {name: leaf(value) for name, value in given.items()}))
         return own(*tensors, **given)
 
     own = mamba.selective_scan
-    hooks = [m.register_forward_pre_hook(remember) for m in (*convolutions, network.local, network.encoder)]
     with patch.object(mamba, "selective_scan", scan):
-        model(batch)
-    for hook in hooks:
-        hook.remove()
+        inputs = inputs_of([*convolutions, network.local, network.encoder], lambda: model(batch))
     return inputs, scans
-
-
-def leaf(value: Any) -> Any:
-    """A copy that wants gradients where the value had them."""
-    return value.detach().clone().requires_grad_(value.requires_grad) if isinstance(value, Tensor) else value
-
-
-def both_ways(call: Callable[..., Tensor], *tensors: Any, **given: Any) -> None:
-    """Forward and backward; no gradients are kept from the last time."""
-    for value in (*tensors, *given.values()):
-        if isinstance(value, Tensor):
-            value.grad = None
-    y = call(*tensors, **given)
-    y.backward(torch.ones_like(y))
 
 
 def parts(model: MambaVA, batch: FrameBatch) -> dict[str, Work]:

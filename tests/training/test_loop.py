@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from affectssm.errors import ConfigError
 from affectssm.training.loop import Training
 from affectssm.training.resume import ResumeState
 
@@ -103,3 +104,10 @@ def test_a_run_goes_on_after_any_epoch(tmp_path, monkeypatch, select):
     for one, other in ((whole.best, parts.best), averages):
         assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
     assert str(whole.history) == str(parts.history)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU takes it")
+def test_half_precision_is_refused_on_a_cpu():
+    training = Training(Fitted(), RECIPE | {"precision": "bfloat16", "recompute": "all"}, seed=3)
+    with pytest.raises(ConfigError, match="bfloat16 on a CPU"):
+        training.learn(Line(4)[:])

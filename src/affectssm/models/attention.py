@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from affectssm.models.biased_attention import attend
+from affectssm.models.recompute import ALL
 
 
 class OffsetBias(nn.Module):
@@ -62,6 +63,8 @@ class Attention(nn.Module):
         reaction: start from lags rather than from offset 0 (see OffsetBias).
     """
 
+    recomputed = ALL
+
     def __init__(
         self,
         d_model: int,
@@ -109,6 +112,24 @@ def _chunks(x: Tensor, chunk: int) -> Tensor:
     if missing:
         x = F.pad(x, (0, 0, 0, missing))
     return x.reshape(-1, chunk, x.shape[2])
+
+
+def dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, fused: bool) -> Tensor:
+    """Softmax of scaled scores, times the values.
+
+    Args:
+        q, k, v: (B, H, L, d/H), and twice (B, H, S, d/H).
+        mask: of a shape that extends to (B, H, L, S): True where a key may be looked at, or numbers to be added.
+        fused: PyTorch's ``scaled_dot_product_attention``; off: all scores at once. The results are equal.
+
+    Returns:
+        (B, H, L, d/H).
+    """
+    if fused:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
+    scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+    return torch.softmax(scores, dim=-1).to(v.dtype) @ v
 
 
 def clock_code(length: int, width: int, like: Tensor) -> Tensor:

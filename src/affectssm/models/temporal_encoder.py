@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from affectssm.errors import ConfigError
 from affectssm.models.pooled_filters import pooled_filters
+from affectssm.models.recompute import BLOCKS
 from affectssm.models.steps import row_products
 from affectssm.settings.signal_models import BiMambaTTASettings
 from affectssm.ssm.mamba import BiMamba
@@ -133,6 +134,8 @@ class TemporalEncoder(nn.Module):
     Raises:
         ConfigError: when windows or segments are too short for a step.
     """
+
+    recomputed = BLOCKS
 
     def __init__(
         self,

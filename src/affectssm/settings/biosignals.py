@@ -8,6 +8,7 @@ from pydantic import Field
 
 from affectssm.settings.base import Strict
 from affectssm.settings.segments import FoldSettings
+from affectssm.settings.step import StepSettings
 
 Modality = Literal["eeg", "eog", "emg", "ecg", "gsr"]
 Modalities = Annotated[tuple[Modality, ...], Field(min_length=1)]
@@ -45,18 +46,13 @@ class ModalitySettings(Strict):
     mahnob: Modalities = Field(("eeg", "ecg", "gsr"), description="of MAHNOB-HCI")
 
 
-class TrialTrainingSettings(Strict):
+class TrialTrainingSettings(StepSettings):
     """The recipe of every model of bio-signals: Adam, a fixed number of epochs, the last weights."""
 
     learning_rate: float = Field(1e-3, gt=0, description="Adam's step size (TSception's)")
     weight_decay: float = Field(0.0, ge=0, description="Adam's weight decay")
     batch: int = Field(64, ge=2, description="segments a step (TSception: 64)")
     epochs: int = Field(30, ge=1, description="passes over a fold's training segments (the paper: 30)")
-    scan_backend: Literal["auto", "reference", "numba", "triton", "mamba_ssm"] = Field(
-        "auto",
-        description="what computes the scans; auto: the first of mamba_ssm, triton, numba, reference that can",
-    )
-    threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
 
 
 class ChoiceSettings(Strict):

@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from affectssm.settings.base import Strict
+from affectssm.settings.step import StepSettings
 
 Task = Literal["regression", "classification"]
 
 
-class ClipTraining(Strict):
+class ClipTraining(StepSettings):
     """The recipe (paper, section 4.1): Adam, its decay a part of the gradients, the rate halved (released code)."""
 
     epochs: int = Field(
@@ -27,8 +27,3 @@ class ClipTraining(Strict):
         description="deviation of normal noise on every feature, in the feature's own unit, in training and in "
         "prediction; the released scripts have 3",
     )
-    scan_backend: Literal["auto", "reference", "numba", "triton", "mamba_ssm"] = Field(
-        "auto",
-        description="what computes the scans; auto: the first of mamba_ssm, triton, numba, reference that can",
-    )
-    threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from affectssm.settings.base import Strict
+from affectssm.settings.step import StepSettings
 
 
 class DAMambaSettings(Strict):
@@ -52,12 +53,15 @@ class DATSettings(Strict):
     dim_head_cross: int = Field(ge=1, description="width of a head in the group and cross Transformers")
     dropout: float = Field(ge=0, lt=1, description="dropout")
     positions: int = Field(96, ge=1, description="learned positions: the longest window in frames")
+    fused: bool = Field(
+        True, description="PyTorch's fused attention; off: softmax of all scores, with the same result"
+    )
     output: Literal["sigmoid", "selu"] = Field(
         "sigmoid", description="last activation; selu is DAT's own, whose values may leave 0 to 1"
     )
 
 
-class TrainingSettings(Strict):
+class TrainingSettings(StepSettings):
     """The recipe (DA-Mamba, training setup)."""
 
     learning_rate: float = Field(gt=0, description="AdamW's peak learning rate")
@@ -73,11 +77,6 @@ class TrainingSettings(Strict):
     lambda_align: float = Field(0.4, ge=0, description="weight of the alignment loss")
     temperature: float = Field(0.07, gt=0, description="temperature of InfoNCE")
     negatives: int = Field(256, ge=2, description="label frames of a batch that enter InfoNCE")
-    scan_backend: Literal["auto", "reference", "numba", "triton", "mamba_ssm"] = Field(
-        "auto",
-        description="what computes the scans; auto: the first of mamba_ssm, triton, numba, reference that can",
-    )
-    threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
     workers: int = Field(0, ge=0, description="processes that read batches")
 
     @model_validator(mode="after")

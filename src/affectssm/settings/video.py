@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from affectssm.settings.base import Strict
+from affectssm.settings.step import StepSettings
 
 Width = Annotated[int, Field(ge=2)]
 
@@ -71,7 +72,7 @@ class FoldRecipe(Strict):
         return self
 
 
-class VideoTraining(Strict):
+class VideoTraining(StepSettings):
     """What all folds share: AdamW, warm-up and epochs (paper, section 4.2), batch and epsilon (released code).
 
     After the warm-up there is one cosine; the released code starts its cosine again after 46 steps, 92, and so on.
@@ -87,9 +88,4 @@ class VideoTraining(Strict):
         lt=1,
         description="decay of the weights' moving average, which is what counts; 0: the weights",
     )
-    scan_backend: Literal["auto", "reference", "numba", "triton", "mamba_ssm"] = Field(
-        "auto",
-        description="what computes the scans; auto: the first of mamba_ssm, triton, numba, reference that can",
-    )
-    threads: int = Field(1, ge=1, description="CPU threads of a run (part of the result's definition)")
     workers: int = Field(0, ge=0, description="processes that read batches")

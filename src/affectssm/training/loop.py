@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.timeline.loader import batch_indices, in_order, make_loader
+from affectssm.training.computing import computed
 from affectssm.training.ema import WeightAverage
 from affectssm.training.optimisers import Group, GroupedAdam
 from affectssm.training.resume import ResumeState
@@ -59,7 +61,8 @@ class Training:
         task: what is learnt.
         recipe: ``learning_rate, weight_decay, clip_norm, batch, steps, steps_per_epoch, warmup_steps, ema_decay,
             ema_bias_correction, workers``; ``eps`` of Adam where it is not 1e-8, ``coupled_decay`` where the decay is a
-            part of the gradients, ``halved_every`` so many steps in place of the cosine.
+            part of the gradients, ``halved_every`` so many steps in place of the cosine, ``recompute`` and
+            ``precision`` (affectssm.training.computing) where they are not none and float32.
         seed: of the run.
         groups: of the parameters, where not all learn alike.
 
@@ -113,7 +116,8 @@ class Training:
         self.task.model.train()
         seed = mixed(self.seed, self.step)
         torch.manual_seed(seed)  # dropout
-        losses = self.task.losses(batch, seed)
+        with self._computed():
+            losses = self.task.losses(batch, seed)
         values = {name: loss.item() for name, loss in losses.items()}
         self.optimiser.zero_grad()
         losses["loss"].backward()
@@ -133,6 +137,10 @@ class Training:
         said = f" {self.task.score_name} {score:.4f}" if math.isfinite(score) else ""
         place = f"epoch {epoch + 1}/{self.epochs} step {self.step}/{self.recipe['steps']}"
         log.info("%s loss %.4f%s", place, row["loss"], said)
+
+    def _computed(self) -> AbstractContextManager[None]:
+        asked = {name: self.recipe[name] for name in ("recompute", "precision") if name in self.recipe}
+        return computed(self.task.model, **asked)
 
     @property
     def _rate(self) -> float:
@@ -157,7 +165,7 @@ class Training:
         averaged = self.average.weights(model)
         model.load_state_dict(averaged)
         chosen = in_order(len(select), self.recipe["batch"])
-        with torch.inference_mode():
+        with torch.inference_mode(), self._computed():
             batches = make_loader(select, chosen, self.recipe["workers"])
             score = self.task.score([self.task.answer(batch.to(self.device)) for batch in batches])
         model.load_state_dict(own)

@@ -198,6 +198,20 @@ def test_positions_start_as_wide_as_what_they_are_added_to():
     assert len(layers) == 14 and all(0.9 < own.position.std() < 1.1 for own in layers)
 
 
+def test_fused_and_plain_attention_are_the_same():
+    batch = dialogue(2, 2, 40, missing=0.2)
+    batch.frame_valid[:, 30:] = False
+    batch.partner_present[1] = False
+    found = []
+    for fused in (True, False):
+        built = model(fused=fused)
+        out = built(batch).prediction
+        out.square().sum().backward()
+        found.append([out.detach(), *(p.grad for p in built.parameters())])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
 def test_selu_is_an_option():
     with torch.no_grad():
         built, other = model(), model(output="selu")

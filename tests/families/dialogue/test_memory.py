@@ -14,7 +14,7 @@ from affectssm.corpora.measure import DIMS
 from affectssm.errors import DataError
 from affectssm.families.configuration import load_config
 from affectssm.families.dialogue.catalogue import STREAM_DIMS, memory_settings
-from affectssm.families.dialogue.run_settings import MemorySettings
+from affectssm.families.dialogue.run_settings import MeasuredStep, MemorySettings
 from affectssm.families.dialogue.stages import memory
 from affectssm.families.dialogue.stages.memory import SERVER, measure
 from affectssm.families.dialogue.stages.memory_step import recipe_of
@@ -26,6 +26,7 @@ from affectssm.vocabulary.stages import memory_modules
 from tests.families.dialogue.long_step import begin_a_long_step
 
 ASKED = {"model": "dat", "length": 96}
+ONE = {"attention": ["fused"], "variants": {"lengths": []}, "growth": {"lengths": []}}
 FACTS = {"model": "dat", "length": 96, "parameters": 7}
 
 
@@ -42,9 +43,10 @@ def server():
 
 @pytest.fixture
 def steps(server):
-    return lambda model, length, **given: server.take(
-        {"settings": settings(**given), "model": model, "length": length}
-    )
+    def take(model, length, batch, **step):
+        return server.take({"settings": settings(batch=batch), "model": model, "length": length, **step})
+
+    return take
 
 
 @pytest.fixture
@@ -53,8 +55,9 @@ def measured_there(server, monkeypatch):
     monkeypatch.setattr(memory, "Steps", lambda module: nullcontext(server))
 
 
-def recipe(model="da_mamba", length=64, windows=3):
-    return recipe_of(MemorySettings.model_validate(settings()), model, length)
+def recipe(model="da_mamba", length=64, given=None, **step):
+    asked = MeasuredStep(model=model, length=length, **step)
+    return recipe_of(MemorySettings.model_validate(settings(**given or {})), asked)
 
 
 def test_the_streams_are_as_the_challenge_distributes_them():
@@ -95,13 +98,74 @@ def test_dats_positions_are_extended_to_the_window_and_counted(steps):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit on data is the kernel's")
 def test_beyond_the_limit_is_an_entry(tmp_path):
-    asked = settings(limit_gb=0.002, lengths=[64]) | {"models": ["dat"]}
+    asked = settings(limit_gb=0.002, lengths=[64], **ONE) | {"models": ["dat"]}
     measure(MemorySettings.model_validate(asked), tmp_path / "memory.json")
     found = json.loads((tmp_path / "memory.json").read_text())
     (row,) = found["rows"]
-    assert row["model"] == "dat" and row["parameters"] > 0
+    assert (row["model"], row["attention"]) == ("dat", "fused") and row["parameters"] > 0
     assert row["peak_bytes"] is None and "refused beyond 0.002 GB" in row["why"]
     assert found["card"]["settings"]["limit_gb"] == 0.002
+
+
+def test_every_row_is_asked_for_once_and_a_gpus_rows_of_a_gpu_alone(tmp_path, monkeypatch):
+    given = {
+        "lengths": [64, 96], "variants": {"lengths": [96, 128]}, "growth": {"lengths": [64], "batch": 2},
+        "paper": {"lengths": [64], "recompute": ["none", "blocks"]},
+    }  # fmt: skip
+    told = MemorySettings.model_validate(settings(**given))
+    asked = [
+        (s.part, s.length, s.recompute, s.precision)
+        for s in told.steps()
+        if (s.model, s.attention) == ("dat", "plain")
+    ]
+    ways = [
+        (recompute, precision)
+        for precision in ("float32", "bfloat16")
+        for recompute in ("none", "blocks", "all")
+    ]
+    assert asked == [
+        *(("lengths", length, "none", "float32") for length in (64, 96)),
+        *(("variants", 96, *way) for way in ways[1:]),
+        *(("variants", 128, *way) for way in ways),
+        ("growth", 64, "none", "float32"),
+        *(("paper", 64, recompute, "float32") for recompute in ("none", "blocks")),
+    ]
+    assert {(s.model, s.attention) for s in told.steps()} == {
+        ("da_mamba", ""),
+        ("dat", "plain"),
+        ("dat", "fused"),
+    }
+
+    class Steps:
+        def take(self, asked):
+            return {"kind": self.kind, "why": "no"}
+
+    for kind, precisions in (("cpu", {"float32"}), ("cuda", {"float32", "bfloat16"})):
+        Steps.kind = kind
+        monkeypatch.setattr(memory, "Steps", lambda module: nullcontext(Steps()))
+        measure(told, tmp_path / "memory.json")
+        rows = json.loads((tmp_path / "memory.json").read_text())["rows"]
+        assert {row["precision"] for row in rows} == precisions
+
+
+def test_a_step_is_computed_as_its_row_says():
+    given = {"growth": {"lengths": [64], "batch": 5}, "batch": 3, "paper": {"lengths": [64], "batch": 7}}
+    plain = recipe("dat", given=given, attention="plain", recompute="all")
+    assert (plain.model_settings.fused, plain.training.recompute) == (False, "all")
+    assert recipe("dat", attention="fused").model_settings.fused
+    batches = [
+        recipe(given=given, part=part).training.batch for part in ("lengths", "variants", "growth", "paper")
+    ]
+    assert batches == [3, 3, 5, 7]
+    on_paper = recipe(given=given, part="paper")
+    assert (on_paper.scale, on_paper.model_settings.d_model, on_paper.device.type) == ("paper", 384, "cpu")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident sizes by the kernel's account")
+def test_what_is_computed_twice_is_not_kept(steps):
+    whole = steps("dat", 192, batch=8, attention="plain")["peak_bytes"]
+    blocks = steps("dat", 192, batch=8, attention="plain", recompute="blocks")["peak_bytes"]
+    assert blocks < 0.8 * whole
 
 
 def test_a_process_the_kernel_killed_is_out_of_memory():
@@ -180,7 +244,7 @@ def test_a_step_ends_with_the_process_that_asked():
 
 
 def test_a_wrong_setting_is_no_memory_problem(measured_there):
-    told = settings(lengths=[64])
+    told = settings(lengths=[64], **ONE)
     told["feature_dims"] = {}
     with pytest.raises(DataError, match="da_mamba at length 64"):
         measure(MemorySettings.model_validate(told), None)

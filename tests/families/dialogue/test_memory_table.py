@@ -7,6 +7,7 @@ import pytest
 
 from affectssm.errors import DataError
 from affectssm.families.dialogue.stages.tables.damamba_memory import COLUMNS, ORIGIN, PUBLISHED
+from affectssm.families.dialogue.stages.tables.memory_order import conclusion
 from affectssm.store.atomic import write_json
 from affectssm.store.card import make_card
 from affectssm.tables.build import build_table
@@ -24,6 +25,10 @@ GB = 1_000_000_000
 def measured(model, length, peak, why="", **more):
     return {
         "model": model,
+        "part": "lengths",
+        "attention": "plain" if model == "dat" else "",
+        "precision": "float32",
+        "recompute": "none",
         "length": length,
         "peak_bytes": peak,
         "why": why,
@@ -96,6 +101,73 @@ def test_notes_say_what_became_of_dats_positions_and_of_the_scale(tmp_path):
     assert "positions" not in small[9]["note"]
 
 
+def test_the_other_ways_to_compute_are_compared_with_their_own(tmp_path):
+    found = [
+        *ROWS, measured("dat", 64, 5 * GB, attention="fused"),
+        measured("da_mamba", 64, 3 * GB, part="variants", recompute="blocks"),
+        measured("dat", 64, 4 * GB, part="variants", recompute="blocks"),
+        measured("da_mamba", 64, 4 * GB, part="variants", precision="bfloat16"),
+    ]  # fmt: skip
+    rows = built(tmp_path, found)[8:]
+    assert (rows[0]["reduction"], rows[0]["reduction_fused"]) == ("25.0", "-20.0")
+    assert [row["method"] for row in rows[2:5]] == ["DAT, plain attention"] * 2 + ["DAT, fused attention"]
+    blocks, half = rows[5], rows[7]
+    assert (blocks["reduction"], blocks["reduction_fused"]) == ("25.0", "")
+    assert "50% of what it takes without recomputation" in blocks["note"]
+    assert (half["precision"], half["reduction"]) == ("bfloat16", ""), "half is not compared with single"
+
+
+def test_growth_is_fitted_over_what_fits(tmp_path):
+    sizes = {64: GB, 128: 2 * GB, 256: 4 * GB, 512: None}
+    found = [measured("da_mamba", n, peak, "no", part="growth", batch=4) for n, peak in sizes.items()]
+    found += [measured("dat", n, peak, "no", part="growth") for n, peak in ((64, GB), (128, None))]
+    ours, theirs = built(tmp_path, found)[-2:]
+    assert (ours["row"], ours["growth"], ours["batch"], ours["length"]) == ("exponent", "1.00", "4", "")
+    assert ours["note"] == "over 64 to 256 frames" and (theirs["growth"], theirs["note"]) == (
+        "",
+        "no two lengths fit",
+    )
+
+
+def rows_of(scale, *peaks):
+    """DA-Mamba's, DAT's with plain and with fused attention, by length."""
+    methods = [("da_mamba", ""), ("dat", "plain"), ("dat", "fused")]
+    return [
+        measured(model, length, peak, scale=scale, attention=attention)
+        for length, own in zip((64, 96), peaks, strict=True)
+        for (model, attention), peak in zip(methods, own, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("peaks", "said"),
+    [
+        (
+            ((3, 4, 4), (5, 6, None)),
+            "less at 64, 96 frames than DAT with plain attention, and less at 64, 96 frames",
+        ),
+        (((3, 4, 4), (5, 6, None)), "order is found."),
+        (((3, 4, 2), (5, 6, 6)), "and less at 96 frames and more at 64 frames than DAT with fused attention"),
+        (((3, 4, 2), (5, 6, 6)), "order is found against plain attention alone."),
+        (((3, 2, 2), (None, 6, 6)), "order is not found."),
+        (((3, None, None), (None, None, None)), "less at 64 frames than DAT with plain"),
+    ],
+)
+def test_what_is_said_of_the_order_follows_from_the_rows(peaks, said):
+    small = rows_of("demo", (9, 1, 1), (9, 1, 1))
+    found = conclusion(
+        [*small, *rows_of("paper", *peaks), measured("da_mamba", 64, 99, part="growth", batch=4)]
+    )
+    assert said in found and found.startswith("At the paper's sizes DA-Mamba takes")
+    assert found.count(".") == 1, "one sentence"
+
+
+def test_nothing_is_said_of_the_papers_order_at_other_sizes():
+    found = conclusion(rows_of("demo", (3, 4, 4), (5, 6, 6)))
+    assert "says nothing about its order" in found and "order is" not in found
+    assert "nothing is said" in conclusion([measured("da_mamba", 64, GB)])
+
+
 @pytest.mark.usefixtures("rendered")
 def test_everything_lies_beside_the_table(tmp_path):
     built(tmp_path)
@@ -109,7 +181,11 @@ def test_everything_lies_beside_the_table(tmp_path):
 
 @pytest.mark.usefixtures("rendered")
 def test_a_figure_where_nothing_fits(tmp_path):
-    built(tmp_path, [measured(model, 64, None, "killed") for model in ("da_mamba", "dat")])
+    parts = ("lengths", "variants", "growth", "paper")
+    found = [
+        measured(model, 64, None, "killed", part=part) for part in parts for model in ("da_mamba", "dat")
+    ]
+    built(tmp_path, found)
     assert (tmp_path / "tables/damamba_memory.png").stat().st_size > 1000
 
 

@@ -133,7 +133,8 @@ def memory_settings(config: Config) -> dict[str, Any]:
     Where that is the scale of the configuration the sizes are the user's, else those of the scale.
     """
     asked = own(config).memory
-    scales: tuple[Scale, ...] = ("paper", "demo") if asked.scale == "auto" else (asked.scale,)
+    scales: list[Scale] = ["paper", "demo"] if asked.scale == "auto" else [asked.scale]
+    scales += ["paper"] if asked.paper.lengths and "paper" not in scales else []
     return {
         **asked.model_dump(mode="json"),
         "models": list(MODELS),

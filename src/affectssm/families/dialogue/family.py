@@ -257,7 +257,9 @@ class Dialogue(Family[Experiment]):
 
     def memory_mb(self) -> int:
         """Return the memory that the measurement itself may take, in MB."""
-        return 4000 + round(1000 * self.own.memory.limit_gb)
+        asked = self.own.memory
+        limits = [asked.limit_gb, *(asked.paper.limit_gb for _ in asked.paper.lengths[:1])]
+        return 4000 + round(1000 * max(limits))
 
     def memory_code(self) -> str:
         """Return the hash of the code that decides what a training step is measured to take."""

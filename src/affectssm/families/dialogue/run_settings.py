@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any, Literal
 
 from affectssm.families.dialogue import settings
-from affectssm.settings.base import JobSettings
+from affectssm.settings.base import JobSettings, Strict
 from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
+from affectssm.settings.step import Precision, Recompute
 
 Groups = dict[str, tuple[str, ...]]
 """Modality group -> features, in the order models see them."""
@@ -79,6 +81,17 @@ class Sizes(JobSettings):
     training: TrainingSettings
 
 
+class MeasuredStep(Strict):
+    """One step of the memory measurement; scale, batch and limit follow from the part that it belongs to."""
+
+    model: str
+    length: int
+    part: Literal["lengths", "variants", "growth", "paper"] = "lengths"
+    attention: Literal["", "plain", "fused"] = ""
+    recompute: Recompute = "none"
+    precision: Precision = "float32"
+
+
 class MemorySettings(JobSettings, settings.MemorySettings):
     """The memory measurement: models, windows, and the sizes of every scale that may have to be taken."""
 
@@ -87,3 +100,37 @@ class MemorySettings(JobSettings, settings.MemorySettings):
     groups: Groups
     feature_dims: dict[str, int]
     sizes: dict[str, Sizes]
+
+    def steps(self) -> list[MeasuredStep]:
+        """Return the steps that are measured, those that only a GPU can take among them; the first is none of these."""
+        found = [MeasuredStep(length=length, **one) for one in self._methods() for length in self.lengths]
+        found += self._varied(
+            "variants", self.variants.lengths, self.variants.recompute, self.variants.precision
+        )
+        found += self._varied("growth", self.growth.lengths)
+        found += self._varied("paper", self.paper.lengths, self.paper.recompute)
+        measured = {step.model_copy(update={"part": "variants"}) for step in found if step.part == "lengths"}
+        return [step for step in found if step not in measured]
+
+    def _methods(self) -> list[dict[str, Any]]:
+        """The models, DAT once for every kind of attention."""
+        return [
+            {"model": model, "attention": attention}
+            for model in self.models
+            for attention in (self.attention if model == "dat" else ("",))
+        ]
+
+    def _varied(
+        self,
+        part: str,
+        lengths: Sequence[int],
+        recompute: Sequence[str] = ("none",),
+        precision: Sequence[str] = ("float32",),
+    ) -> list[MeasuredStep]:
+        ways = list(product(self._methods(), lengths, precision, recompute))
+        return [
+            MeasuredStep.model_validate(
+                {**one, "part": part, "length": length, "precision": p, "recompute": r}
+            )
+            for one, length, p, r in ways
+        ]

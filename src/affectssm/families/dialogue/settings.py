@@ -16,6 +16,7 @@ from affectssm.settings.config import Config
 from affectssm.settings.dialogues import DAMambaSettings, DATSettings, TrainingSettings
 from affectssm.settings.groups import Groups, one_of, sources_there_are
 from affectssm.settings.measuring import MeasuringSettings
+from affectssm.settings.step import Precision, Recompute
 
 GROUPS: Groups = {
     "extracted": {
@@ -26,17 +27,62 @@ GROUPS: Groups = {
 }
 
 
+Length = Annotated[int, Field(ge=64)]
+
+
+class VariantSettings(Strict):
+    """Further rows: parts that are computed twice, and half precision."""
+
+    lengths: tuple[Length, ...] = Field(
+        (96,), description="window lengths in frames; 96 is the window of training"
+    )
+    recompute: tuple[Recompute, ...] = Field(
+        ("none", "blocks", "all"), min_length=1, description="as of dialogue.training"
+    )
+    precision: tuple[Precision, ...] = Field(
+        ("float32", "bfloat16"), min_length=1, description="as of dialogue.training; bfloat16 on a GPU alone"
+    )
+
+
+class GrowthSettings(Strict):
+    """Further rows up to long windows, over which the exponent of growth is fitted."""
+
+    lengths: tuple[Length, ...] = Field(description="window lengths in frames")
+    batch: int = Field(ge=1, description="windows: so few that the longest fit")
+
+
+class PaperSettings(Strict):
+    """Further rows at the paper's scale on a CPU in float32, whatever the scale of the others."""
+
+    lengths: tuple[Length, ...] = Field(
+        (), description="window lengths in frames; [64, 96] takes a quarter of an hour"
+    )
+    batch: int = Field(64, ge=1, description="windows; the paper's 128 on a GPU are twice as many")
+    recompute: tuple[Recompute, ...] = Field(("none",), min_length=1, description="as of dialogue.training")
+    limit_gb: float = Field(20.0, gt=0, description="GB a step may take; beyond, it is out of memory")
+
+
 class MemorySettings(MeasuringSettings):
     """One training step, by model and window length."""
 
-    lengths: tuple[Annotated[int, Field(ge=64)], ...] = Field(
+    lengths: tuple[Length, ...] = Field(
         (64, 96, 128, 192), min_length=1, description="window lengths in frames"
+    )
+    attention: tuple[Literal["plain", "fused"], ...] = Field(
+        ("plain", "fused"), min_length=1, description="of DAT, a row each"
     )
     scale: Literal["auto", "paper", "demo", "tiny"] = Field(
         "auto", description="whose sizes are measured; auto: paper on a GPU, demo on a CPU"
     )
     batch: Annotated[int, Field(ge=1)] | None = Field(
         None, description="windows; null: the batch of that scale"
+    )
+    variants: VariantSettings = Field(
+        default_factory=VariantSettings, description="rows of other ways to compute a step"
+    )
+    growth: GrowthSettings = Field(description="rows over which the growth with the window is fitted")
+    paper: PaperSettings = Field(
+        default_factory=PaperSettings, description="rows at the paper's scale on a CPU"
     )
 
 
@@ -80,9 +126,7 @@ class DialogueSettings(Strict):
         "by_frame",
         description="by_frame pairs frames by index; official skips blank lines as the challenge does",
     )
-    memory: MemorySettings = Field(
-        default_factory=MemorySettings, description="the memory measurement (damamba_memory)"
-    )
+    memory: MemorySettings = Field(description="the memory measurement (damamba_memory)")
 
     @field_validator("groups")
     @classmethod
@@ -117,6 +161,7 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "learning_rate": 5e-5, "batch": 128, "steps": 20000, "scan_backend": "auto", "steps_per_epoch": 500,
                 "warmup_steps": 500, "ema_decay": 0.999, "ema_bias_correction": False,
             },
+            "memory": {"growth": {"lengths": [64, 128, 256, 512, 1000], "batch": 4}},
         },
     },
     "demo": {
@@ -130,6 +175,7 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "learning_rate": 3e-3, "batch": 32, "steps": 75, "scan_backend": "auto", "steps_per_epoch": 25,
                 "warmup_steps": 15, "ema_decay": 0.98, "ema_bias_correction": True,
             },
+            "memory": {"growth": {"lengths": [64, 1000], "batch": 2}},
         },
     },
     "tiny": {
@@ -143,6 +189,7 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "learning_rate": 3e-3, "batch": 16, "steps": 4, "scan_backend": "reference", "steps_per_epoch": 2,
                 "warmup_steps": 2, "ema_decay": 0.9, "ema_bias_correction": True,
             },
+            "memory": {"growth": {"lengths": [64, 128], "batch": 2}},
         },
     },
 }  # fmt: skip

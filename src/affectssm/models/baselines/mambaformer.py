@@ -19,6 +19,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from affectssm.models.recompute import BLOCKS
 from affectssm.models.segments import (
     SegmentModel,
     SegmentOutput,
@@ -45,6 +46,8 @@ class MambaLayer(nn.Module):
 
 class Layer(nn.Module):
     """Causal attention, then a Mamba: (B, T, d) -> (B, T, d)."""
+
+    recomputed = BLOCKS
 
     def __init__(self, settings: MambaFormerSettings) -> None:
         super().__init__()

@@ -28,6 +28,7 @@ from affectssm.settings.biosignals import TrialTrainingSettings
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
 from affectssm.timeline.segments import ChannelScaler, SegmentIndex, SegmentStore
+from affectssm.training.computing import computed
 from affectssm.training.exchange import exchanged_labels
 from affectssm.training.finished_folds import FinishedFolds
 from affectssm.training.fold_runs import Trained, TrainedFiles, predictions, prefixed, tensors_of
@@ -139,7 +140,8 @@ def learn(
         torch.manual_seed(mixed(seed, epoch))
         for chosen in batches(len(labels), recipe.batch, mixed(seed, epoch, 1)):
             target = labels[chosen].to(device)
-            output = model({name: x[chosen].to(device) for name, x in values.items()})
+            with computed(model, recipe.recompute, recipe.precision):
+                output = model({name: x[chosen].to(device) for name, x in values.items()})
             loss = classification_loss(output, target, auxiliary)
             optimiser.zero_grad()
             loss.backward()

@@ -61,7 +61,8 @@ def recipe_of(settings: RunSettings, clips: int) -> dict[str, Any]:
     asked, own = settings.training, settings.model_settings.model_dump()
     batch = own.get("batch") or settings.batch
     an_epoch = -(-clips // batch)
-    given = asked.model_dump(include={"epochs", "weight_decay", "clip_norm", "scan_backend"})
+    shared = {"epochs", "weight_decay", "clip_norm", "scan_backend", "recompute", "precision"}
+    given = asked.model_dump(include=shared)
     return given | {
         "learning_rate": own.get("learning_rate") or asked.learning_rate,
         "batch": batch,

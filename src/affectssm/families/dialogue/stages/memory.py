@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from affectssm.families.dialogue.run_settings import MemorySettings
 from affectssm.store.atomic import write_json
@@ -16,7 +17,7 @@ SERVER = "affectssm.families.dialogue.stages.memory_step"
 
 
 def measure(settings: MemorySettings, out: Path) -> None:
-    """Measure every model at every length and write ``out`` (JSON: ``rows`` and ``card``).
+    """Measure every step that is asked for and write ``out`` (JSON: ``rows`` and ``card``).
 
     Args:
         settings: of the measurement.
@@ -25,17 +26,16 @@ def measure(settings: MemorySettings, out: Path) -> None:
     Raises:
         DataError: when a step ends for another reason than memory.
     """
-    rows, told = [], settings.told()
+    rows: list[dict[str, Any]] = []
+    told = settings.told()
     with Steps(SERVER) as steps:
-        for model in settings.models:
-            for length in settings.lengths:
-                found = {"peak_bytes": None} | steps.take(
-                    {"settings": told, "model": model, "length": length}
-                )
-                peak = (
-                    f"{found['peak_bytes'] / 1e9:.3f} GB" if found["peak_bytes"] else f"OOM ({found['why']})"
-                )
-                log.info("%s, %d frames: %s", model, length, peak)
-                rows.append(found)
+        for step in settings.steps():
+            if step.precision != "float32" and rows[0]["kind"] == "cpu":
+                continue  # a GPU's
+            asked = step.model_dump()
+            found = {"peak_bytes": None, **asked, **steps.take({"settings": told, **asked})}
+            peak = f"{found['peak_bytes'] / 1e9:.3f} GB" if found["peak_bytes"] else f"OOM ({found['why']})"
+            log.info("%s: %s", ", ".join(f"{name} {value}" for name, value in asked.items() if value), peak)
+            rows.append(found)
     card = make_card("training/memory", memory_modules(settings.models), told)
     write_json(out, {"rows": rows, "card": card})

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from affectssm.corpora.manifest import LABEL_HZ
-from affectssm.families.dialogue.run_settings import MemorySettings
+from affectssm.families.dialogue.run_settings import MeasuredStep, MemorySettings
 from affectssm.families.dialogue.stages.memory_work import SEATS, Recipe, build, native_rows, train
 from affectssm.models.build import parameter_count
 from affectssm.settings.dialogues import DATSettings
@@ -35,9 +36,10 @@ WARM_UP_WINDOWS = 2
 def answer(asked: Mapping[str, Any]) -> None:
     """Answer one question; returns also where memory ran out in an orderly way."""
     settings = MemorySettings.model_validate(asked["settings"])
-    recipe = recipe_of(settings, asked["model"], asked["length"])
-    say(facts(settings, recipe))
-    room = Room(recipe.device, limit_of(settings, recipe.device), recipe.training.threads)
+    step = MeasuredStep.model_validate({name: value for name, value in asked.items() if name != "settings"})
+    recipe = recipe_of(settings, step)
+    room = Room(recipe.device, _limit(settings, step, recipe.device), recipe.training.threads)
+    say(facts(settings, recipe) | {"limit_gb": room.limit_gb})
 
     def warm_up() -> None:
         say({"scan_backends": sorted(train(recipe, WARM_UP_WINDOWS))})
@@ -48,34 +50,45 @@ def answer(asked: Mapping[str, Any]) -> None:
     unless_refused(room, lambda: say({"peak_bytes": peak(room, warm_up, whole)}))
 
 
-def recipe_of(settings: MemorySettings, model: str, length: int) -> Recipe:
-    """The step that is measured, as training would take it, with length and device.
-
-    Args:
-        settings: of the measurement.
-        model: a name of the vocabulary's models of dialogues.
-        length: clock frames in a window.
-    """
-    device = chosen_device(settings)
-    scale = settings.scale if settings.scale != "auto" else "paper" if device.type == "cuda" else "demo"
+def recipe_of(settings: MemorySettings, step: MeasuredStep) -> Recipe:
+    """The step that is measured, as training would take it, with its device."""
+    of_paper = step.part == "paper"
+    device = torch.device("cpu") if of_paper else chosen_device(settings)
+    scale = "paper" if of_paper else _scale(settings, device)
     sizes = settings.sizes[scale]
-    model_settings = getattr(sizes, model)
+    model_settings = getattr(sizes, step.model)
     if isinstance(model_settings, DATSettings):  # learned, as many as the longest window
-        positions = max(model_settings.positions, length)
-        model_settings = model_settings.model_copy(update={"positions": positions})
-    training = sizes.training.model_copy(update={"batch": settings.batch or sizes.training.batch})
+        positions = max(model_settings.positions, step.length)
+        fused = step.attention != "plain"
+        model_settings = model_settings.model_copy(update={"positions": positions, "fused": fused})
+    own = {"growth": settings.growth.batch, "paper": settings.paper.batch}
+    computed = {
+        "batch": own.get(step.part) or settings.batch or sizes.training.batch,
+        "recompute": step.recompute,
+        "precision": step.precision,
+    }
     per_label = ratio(settings.clock_hz, LABEL_HZ)
     return Recipe(
-        model,
+        step.model,
         model_settings,
-        training,
+        sizes.training.model_copy(update=computed),
         scale,
         device,
-        length,
+        step.length,
         per_label,
         settings.groups,
         settings.feature_dims,
     )
+
+
+def _scale(settings: MemorySettings, device: torch.device) -> str:
+    if settings.scale != "auto":
+        return settings.scale
+    return "paper" if device.type == "cuda" else "demo"
+
+
+def _limit(settings: MemorySettings, step: MeasuredStep, device: torch.device) -> float | None:
+    return settings.paper.limit_gb if step.part == "paper" else limit_of(settings, device)
 
 
 def facts(settings: MemorySettings, recipe: Recipe) -> dict[str, Any]:
@@ -96,9 +109,12 @@ def facts(settings: MemorySettings, recipe: Recipe) -> dict[str, Any]:
         "positions_of_dat": settings.sizes[recipe.scale].dat.positions,
         "parameters": parameters,
         "input_bytes": 4 * values,
-        "limit_gb": limit_of(settings, device),
     }
 
 
 if __name__ == "__main__":
+    # what these import takes longer than a small step: once for all of them
+    with torch.device("meta"):
+        torch.nn.Linear(1, 1)
+    checkpoint(torch.sin, torch.zeros(1), use_reentrant=False)
     serve(answer)

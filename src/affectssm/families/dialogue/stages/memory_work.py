@@ -43,15 +43,9 @@ def build(recipe: Recipe) -> torch.nn.Module:
 
 def train(recipe: Recipe, windows: int) -> set[str]:
     """Train a fresh model for two steps on windows of random numbers; the scan backends that it took."""
-    device, dims = recipe.device, recipe.feature_dims
-    own = recipe.training.model_dump()
-    torch.manual_seed(SEED)
-    scaler = Scaler({n: torch.zeros(d) for n, d in dims.items()}, {n: torch.ones(d) for n, d in dims.items()})
-    task = Dialogues(build(recipe), scaler, recipe.training, recipe.groups, recipe.per_label)
-    task.to(device)
-    training = Training(task, own, SEED)
-    batch = random_windows(recipe, windows).to(device)
-    with scans_of(own, "dialogue") as ran:
+    training = in_training(recipe)
+    batch = random_windows(recipe, windows).to(recipe.device)
+    with scans_of(training.recipe, "dialogue") as ran:
         for _ in range(STEPS):
             training.learn(batch)
     return ran
@@ -60,6 +54,16 @@ def train(recipe: Recipe, windows: int) -> set[str]:
 def native_rows(recipe: Recipe) -> int:
     """How many rows of a feature, at the labels' rate, a window's clock frames lie between."""
     return -(-recipe.length // recipe.per_label) + 1
+
+
+def in_training(recipe: Recipe) -> Training:
+    """A fresh model and all that a step of it needs, on the recipe's device."""
+    dims = recipe.feature_dims
+    torch.manual_seed(SEED)
+    scaler = Scaler({n: torch.zeros(d) for n, d in dims.items()}, {n: torch.ones(d) for n, d in dims.items()})
+    task = Dialogues(build(recipe), scaler, recipe.training, recipe.groups, recipe.per_label)
+    task.to(recipe.device)
+    return Training(task, recipe.training.model_dump(), SEED)
 
 
 def random_windows(recipe: Recipe, windows: int) -> NativeBatch:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.errors import ConfigError
+from affectssm.models.recompute import Recomputed
 from affectssm.settings.base import Strict
 
 
@@ -74,7 +75,7 @@ class FusionModel(ClipModel):
         )
         self.encode = self.encoder(settings)
         self.join = self.joining()
-        self.head = nn.Sequential(
+        self.head = Recomputed(
             nn.Dropout(settings.dropout),
             nn.Linear(self.join.width, settings.hidden),
             nn.ReLU(),
@@ -144,8 +145,8 @@ class ConcatJoin(Join):
 def input_layers(kind: str, columns: int, width: int) -> nn.Sequential:
     """From a modality's columns to the width: ``linear``, or ``released`` (after MISA)."""
     if kind == "linear":
-        return nn.Sequential(nn.Linear(columns, width), nn.LayerNorm(width))
-    return nn.Sequential(
+        return Recomputed(nn.Linear(columns, width), nn.LayerNorm(width))
+    return Recomputed(
         nn.Linear(columns, 2 * width),
         nn.LayerNorm(2 * width),
         nn.ReLU(),

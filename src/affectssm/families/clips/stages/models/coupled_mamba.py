@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from affectssm.families.clips.stages.models.blocks import FusionModel, zeroed
+from affectssm.models.recompute import BLOCKS
 from affectssm.settings.fusion_models import CoupledMambaSettings, FusionSettings
 from affectssm.ssm.coupled_mixer import CoupledMixer
 
@@ -31,6 +32,8 @@ LAYERWISE = "layerwise"
 
 class CoupledLayer(nn.Module):
     """Norm, coupled mixers, residual: M times (B, L, d) -> M times (B, L, d)."""
+
+    recomputed = BLOCKS
 
     def __init__(self, settings: FusionSettings, modalities: int, coupling: str) -> None:
         super().__init__()

@@ -14,10 +14,10 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from affectssm.families.clips.stages.models.blocks import zeroed
-from affectssm.models.attention import clock_code
+from affectssm.models.attention import clock_code, dot_product_attention
+from affectssm.models.recompute import BLOCKS
 from affectssm.settings.fusion_models import AttentionFusionSettings
 
 
@@ -48,11 +48,7 @@ class CrossAttention(nn.Module):
         allowed = (mask | ~some)[:, None, None]  # (B, 1, 1, S); a softmax over nothing would be NaN
         q = self._by_head(self.query(x))
         k, v = (self._by_head(part) for part in self.key_value(context).chunk(2, dim=-1))
-        if self.fused:
-            heard = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
-        else:
-            scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
-            heard = scores.masked_fill(~allowed, -torch.inf).softmax(dim=-1) @ v
+        heard = dot_product_attention(q, k, v, allowed, self.fused)
         return self.out(heard.transpose(1, 2).flatten(2)) * some.unsqueeze(-1)
 
     def _by_head(self, x: Tensor) -> Tensor:
@@ -61,6 +57,8 @@ class CrossAttention(nn.Module):
 
 class AttentionLayer(nn.Module):
     """One modality's: attention to a context, feed-forward; both with a norm before and a residual."""
+
+    recomputed = BLOCKS
 
     def __init__(self, settings: AttentionFusionSettings) -> None:
         super().__init__()

@@ -27,11 +27,14 @@ from affectssm.families.clips.stages.modalities import TEXT
 from affectssm.families.clips.stages.models.blocks import ClipModel
 from affectssm.families.clips.stages.models.factors import last_of
 from affectssm.models.attention import clock_code
+from affectssm.models.recompute import BLOCKS
 from affectssm.settings.clip_baselines import MulTSettings
 
 
 class Layer(nn.Module):
     """Attention and a feed-forward layer, both added: (B, L, d) that attends to (B, S, d), or to itself."""
+
+    recomputed = BLOCKS
 
     def __init__(self, d: int, heads: int, dropout: float) -> None:
         super().__init__()

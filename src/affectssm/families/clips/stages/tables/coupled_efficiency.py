@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from math import log
-from statistics import linear_regression
 from typing import Any
 
 from affectssm.errors import DataError
 from affectssm.families.clips.stages.tables.figure_efficiency import draw
+from affectssm.tables.growth import exponent, span
 from affectssm.tables.page import Inputs, Page, Section
 from affectssm.tables.published import published_rows
 from affectssm.tables.standing import EDITION
@@ -186,10 +185,10 @@ def _growth(values: Values, method: str) -> dict[str, str]:
     for quantity, words in QUANTITIES.items():
         own = ((length, at.get(quantity)) for (name, length), at in values.items() if name == method)
         points = {length: value for length, value in own if value}
-        if len(points) > 1:
-            logs = [[log(one) for one in each] for each in (points, points.values())]
-            row[f"slope_{quantity}"] = f"{linear_regression(*logs).slope:.2f}"
-            over.setdefault(f"{min(points)} to {max(points)} steps", []).append(words)
+        slope = exponent(points)
+        if slope is not None:
+            row[f"slope_{quantity}"] = f"{slope:.2f}"
+            over.setdefault(f"{span(points)} steps", []).append(words)
     alike = len(over) == 1 and len(*over.values()) == len(QUANTITIES)
     notes = [f"over {one}" + (f": {', '.join(words)}" if not alike else "") for one, words in over.items()]
     return {**row, "note": "; ".join(notes) or "no two lengths fit"}

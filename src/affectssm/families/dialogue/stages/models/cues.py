@@ -15,6 +15,8 @@ from torch.autograd.function import once_differentiable
 
 from affectssm.timeline.feature_frames import FeatureFrames
 
+from affectssm.models.recompute import ALL
+
 
 class CueProjection(nn.Module):
     """Layer norm over a cue's dimensions and a 1x1 convolution to d: ``W LN(x) + V (mean, spread) + b``.
@@ -52,6 +54,8 @@ class GroupEncoder(nn.Module):
     An invalid frame of a cue is replaced by a learned vector: GELU leaves its zeros, and what the linear map makes of
     the vector is added.
     """
+
+    recomputed = ALL
 
     def __init__(self, dims: Mapping[str, int], d_model: int) -> None:
         super().__init__()

@@ -31,6 +31,7 @@ from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.models.attention import Attention, clock_code
 from affectssm.models.dropout import Dropout
 from affectssm.models.feature_groups import FrameModel, Stacks
+from affectssm.models.recompute import Recomputed
 from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
@@ -118,7 +119,7 @@ class Head(nn.Module):
         super().__init__()
         d = settings.d_model
         self.context = PartnerContext(settings) if settings.partner_fusion else None
-        self.score = nn.Sequential(
+        self.score = Recomputed(
             nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), Dropout(settings.dropout), nn.Linear(d, 1)
         )
 

@@ -33,13 +33,14 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.output import FrameOutput
+from affectssm.models.attention import dot_product_attention
 from affectssm.models.dropout import Dropout
 from affectssm.models.feature_groups import FrameModel, Stacks
 from affectssm.models.feed_forward import FeedForward
+from affectssm.models.recompute import ALL, BLOCKS, Recomputed
 from affectssm.settings.dialogues import DATSettings
 from affectssm.timeline.feature_frames import FeatureFrames
 from affectssm.timeline.frame_batch import FrameBatch
@@ -51,17 +52,19 @@ class TransformerLayer(nn.Module):
     Args:
         width: model width.
         heads, dim_head: H and the width of a head.
+        settings: H, dropout, ``fused``, and how many learned positions there are, so the longest window.
+        width: model width.
+        dim_head: the width of a head.
         hidden: width of the feed-forward layer.
-        positions: how many learned positions there are, so the longest window.
-        dropout: dropout.
     """
 
-    def __init__(
-        self, width: int, heads: int, dim_head: int, hidden: int, positions: int, dropout: float
-    ) -> None:
+    recomputed = BLOCKS
+
+    def __init__(self, settings: DATSettings, width: int, dim_head: int, hidden: int) -> None:
         super().__init__()
-        self.heads, inner = heads, heads * dim_head
-        self.position = nn.Parameter(torch.randn(positions, width))
+        self.heads, self.fused, dropout = settings.heads, settings.fused, settings.dropout
+        inner = self.heads * dim_head
+        self.position = nn.Parameter(torch.randn(settings.positions, width))
         self.norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, inner, bias=False)
         self.key_value = nn.Linear(width, 2 * inner, bias=False)
@@ -82,7 +85,7 @@ class TransformerLayer(nn.Module):
         k, v = (self._by_head(part) for part in self.key_value(keys).chunk(2, dim=-1))
         # finite, so that a row without keys gives no NaN; what it looks at then is dropped
         mask = torch.where(key_mask, 0.0, -1e4)[:, None, None].to(q.dtype)  # (B, 1, 1, S)
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+        mixed = dot_product_attention(q, k, v, mask, self.fused).transpose(1, 2).flatten(2)
         return self.feed_forward(x + self.out(mixed) * key_mask.any(dim=1)[:, None, None])
 
     def _by_head(self, x: Tensor) -> Tensor:
@@ -102,6 +105,7 @@ class CueProjections(nn.Module):
     """
 
     EPS = 1e-5
+    recomputed = ALL
 
     def __init__(self, dims: Mapping[str, int], d_model: int) -> None:
         super().__init__()
@@ -143,16 +147,16 @@ class RoleEncoder(nn.Module):
 
     def __init__(self, settings: DATSettings, stacks: Mapping[str, Mapping[str, int]]) -> None:
         super().__init__()
-        d, heads, positions, dropout = settings.d_model, settings.heads, settings.positions, settings.dropout
+        d = settings.d_model
         dims = {name: dim for group in stacks.values() for name, dim in group.items()}
         self.groups = [list(group) for group in stacks.values()]
         self.project = CueProjections(dims, d)
-        self.activate = nn.Sequential(Dropout(dropout), nn.GELU())
+        self.activate = Recomputed(Dropout(settings.dropout), nn.GELU())
         self.cues = nn.ModuleDict(
-            {name: TransformerLayer(d, heads, settings.dim_head, d, positions, dropout) for name in dims}
+            {name: TransformerLayer(settings, d, settings.dim_head, d) for name in dims}
         )
         self.fused = nn.ModuleList(
-            TransformerLayer(len(group) * d, heads, settings.dim_head_cross, 2 * d, positions, dropout)
+            TransformerLayer(settings, len(group) * d, settings.dim_head_cross, 2 * d)
             for group in self.groups
         )
 
@@ -174,19 +178,12 @@ class DAT(FrameModel):
         self.positions = settings.positions
         self.target, self.partner = RoleEncoder(settings, stacks), RoleEncoder(settings, stacks)
         self.cross = nn.ModuleList(
-            TransformerLayer(
-                len(dims) * d,
-                settings.heads,
-                settings.dim_head_cross,
-                2 * d,
-                settings.positions,
-                settings.dropout,
-            )
+            TransformerLayer(settings, len(dims) * d, settings.dim_head_cross, 2 * d)
             for dims in stacks.values()
         )
         width = d * sum(len(dims) for dims in stacks.values())
         activation = nn.SELU() if settings.output == "selu" else nn.Sigmoid()
-        self.score = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1), activation)
+        self.score = Recomputed(nn.LayerNorm(width), nn.Linear(width, 1), activation)
 
     def forward(self, batch: FrameBatch) -> FrameOutput:
         """Engagement of the target at every frame.

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from affectssm.models.attention import Attention
 from affectssm.models.dropout import Dropout
 from affectssm.models.feed_forward import FeedForward
+from affectssm.models.recompute import BLOCKS
 from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.ssm.mamba import BiMamba
 
@@ -29,6 +30,8 @@ def _global_branch(settings: DAMambaSettings) -> BiMamba | Attention:
 
 class HybridBlock(nn.Module):
     """One block over (B, L, d); ``local=False`` leaves the local attention out whatever the settings say."""
+
+    recomputed = BLOCKS
 
     def __init__(self, settings: DAMambaSettings, local: bool = True) -> None:
         super().__init__()

@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from affectssm.families.video.stages.models.tcn import TCN
 from affectssm.models.build import parameter_count
 from affectssm.models.feature_groups import FrameModel, Stacks
+from affectssm.models.recompute import BLOCKS, Recomputed
 from affectssm.settings.video import MambaVASettings
 from affectssm.ssm.mamba import BiMamba
 from affectssm.timeline.frame_batch import FrameBatch
@@ -52,6 +53,8 @@ class VideoOutput:
 
 class MambaLayer(nn.Module):
     """Post-norm: x = LN(Mamba(x) + x)."""
+
+    recomputed = BLOCKS
 
     def __init__(self, settings: MambaVASettings, width: int) -> None:
         super().__init__()
@@ -110,7 +113,7 @@ class Network(nn.Module):
             self.local = TCN(inputs, channels, settings.kernel, settings.dropout, normal)
         if settings.parts in ("both", "mamba"):
             self.encoder = MambaEncoder(settings, width, layers)
-        self.head = nn.Sequential(
+        self.head = Recomputed(
             nn.Linear(width, settings.hidden), nn.ReLU(), nn.Linear(settings.hidden, len(TARGETS))
         )
 

@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from affectssm.models.recompute import BLOCKS
+
 DEVIATION = 0.01  # of the weights at the start (TCN's code), where they are normal
 
 
@@ -41,6 +43,8 @@ class CausalConv(nn.Module):
 
 class Level(nn.Module):
     """Two convolutions and the way around them."""
+
+    recomputed = BLOCKS
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, dilation: int, dropout: float, normal: bool
