@@ -79,7 +79,7 @@ def shares_of(words: np.ndarray, voice: np.ndarray, face: np.ndarray) -> np.ndar
 
 
 def wandering(rng: np.random.Generator) -> np.ndarray:
-    """Return (GRID, 2) two processes that stay alike for some steps (Ornstein and Uhlenbeck's), their means taken away."""
+    """Return (GRID, 2) two processes of mean 0 that stay alike for some steps (Ornstein and Uhlenbeck's)."""
     kept, found = np.exp(-1 / LASTS), rng.standard_normal((GRID, 2))
     for k in range(1, GRID):
         found[k] = kept * found[k - 1] + np.sqrt(1 - kept**2) * found[k]

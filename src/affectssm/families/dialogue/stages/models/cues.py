@@ -13,9 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from affectssm.timeline.feature_frames import FeatureFrames
-
 from affectssm.models.recompute import ALL
+from affectssm.timeline.feature_frames import FeatureFrames
 
 
 class CueProjection(nn.Module):

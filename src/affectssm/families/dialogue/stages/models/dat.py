@@ -50,8 +50,6 @@ class TransformerLayer(nn.Module):
     """One pre-norm layer over (B, L, width), attending to itself or to a context.
 
     Args:
-        width: model width.
-        heads, dim_head: H and the width of a head.
         settings: H, dropout, ``fused``, and how many learned positions there are, so the longest window.
         width: model width.
         dim_head: the width of a head.
