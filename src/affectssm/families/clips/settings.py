@@ -208,7 +208,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seeds": [1111, 1112],
             "seeds_a_job": 2,
             "batch": {"mosei": 16, "sims": 8, "simsv2": 8},
-            "training": {"epochs": 8, "learning_rate": 1e-3, "scan_backend": "auto"},
+            "training": {"epochs": 12, "learning_rate": 1e-3, "scan_backend": "auto"},
             **_sizes(
                 d_model=64, layers=2, d_state=8, dt_rank=4, hidden=16, dropout=0.0, dt_min=0.05, dt_max=0.5,
             ),
