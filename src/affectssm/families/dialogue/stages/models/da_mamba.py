@@ -149,8 +149,8 @@ class DAMamba(FrameModel):
     def forward(self, batch: FrameBatch) -> FrameOutput:
         """Engagement of the target at every frame. Frames outside the recording are answered, without meaning."""
         heard = 1 + batch.seats if self.hears_partners else 1
-        people = {name: own.each(lambda of_seats: of_seats[:heard]) for name, own in batch.people.items()}
-        embedded = self.encoder.embed(people).transpose(1, 2)  # (stacks, B, 1 + P, L, d)
+        features = {name: own.each(lambda of_seats: of_seats[:heard]) for name, own in batch.people.items()}
+        embedded = self.encoder.embed(features).transpose(1, 2)  # (stacks, B, 1 + P, L, d)
         mask = batch.frame_valid.unsqueeze(1)  # (B, 1, L)
         if heard > 1:
             mask = torch.cat([mask, mask & batch.partner_present.unsqueeze(-1)], dim=1)  # (B, 1 + P, L)
