@@ -29,7 +29,7 @@ def windows(features: Tensor) -> FrameBatch:
     """Windows that are all valid; features (B, L, D)."""
     here = torch.ones(features.shape[:2], dtype=torch.bool)
     nobody = torch.ones(len(features), 0, dtype=torch.bool)
-    return FrameBatch({"mae": FeatureFrames.at_rows(features, here)}, {}, nobody, here)
+    return FrameBatch({"mae": FeatureFrames.at_rows(features[None], here[None])}, nobody, here)
 
 
 def loss_of(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:

@@ -74,14 +74,7 @@ class NativeBatch:
             scaler: standardises; None leaves the values as they are stored.
         """
         people = {name: self._people(name, scaler) for name in self.rows}
-        return FrameBatch(
-            target={name: own.each(lambda of_seats: of_seats[0]) for name, own in people.items()},
-            partners={
-                name: own.each(lambda of_seats: of_seats[1:].transpose(0, 1)) for name, own in people.items()
-            },
-            partner_present=self.partner_present,
-            frame_valid=self.frame_valid,
-        )
+        return FrameBatch(people, self.partner_present, self.frame_valid)
 
     def _people(self, name: str, scaler: Scaler | None) -> FeatureFrames:
         """One feature of all seats: (S, B, ...)."""

@@ -21,10 +21,21 @@ class FrameBatch:
     not present.
     """
 
-    target: dict[str, FeatureFrames]  # feature -> (B, L, D_f)
-    partners: dict[str, FeatureFrames]  # feature -> (B, P, L, D_f)
+    people: dict[str, FeatureFrames]  # feature -> (1 + P, B, L, D_f), the target first
     partner_present: Tensor  # (B, P) bool
     frame_valid: Tensor  # (B, L) bool: inside the recording
+
+    @property
+    def target(self) -> dict[str, FeatureFrames]:
+        """Feature -> (B, L, D_f)."""
+        return {name: own.each(lambda of_seats: of_seats[0]) for name, own in self.people.items()}
+
+    @property
+    def partners(self) -> dict[str, FeatureFrames]:
+        """Feature -> (B, P, L, D_f)."""
+        return {
+            name: own.each(lambda of_seats: of_seats[1:].transpose(0, 1)) for name, own in self.people.items()
+        }
 
     @property
     def size(self) -> int:

@@ -31,18 +31,34 @@ def dialogue(
         return {name: FeatureFrames.at_rows(noise[name], valid[name]) for name in dims}
 
     return FrameBatch(
-        target=draw(size, length),
-        partners=draw(size, seats, length),
+        people=together(draw(size, length), draw(size, seats, length)),
         partner_present=torch.ones(size, seats, dtype=torch.bool),
         frame_valid=torch.ones(size, length, dtype=torch.bool),
     )
+
+
+def together(
+    target: dict[str, FeatureFrames], partners: dict[str, FeatureFrames]
+) -> dict[str, FeatureFrames]:
+    """A target (B, ...) and its partners (B, P, ...) as people, copied."""
+    return {
+        name: FeatureFrames(
+            *(
+                torch.cat([getattr(own, tensor)[None], getattr(partners[name], tensor).transpose(0, 1)])
+                for tensor in vars(own)
+            )
+        )
+        for name, own in target.items()
+    }
 
 
 def seat(batch: FrameBatch, order: list[int]) -> FrameBatch:
     """The same dialogue with its seats taken in another order, or some left out."""
     return replace(
         batch,
-        partners={name: own.each(lambda x: x[:, order]) for name, own in batch.partners.items()},
+        people={
+            name: own.each(lambda x: x[[0, *(1 + at for at in order)]]) for name, own in batch.people.items()
+        },
         partner_present=batch.partner_present[:, order],
     )
 
@@ -62,6 +78,5 @@ def lagged(size: int, lag: int, seed: int, length: int = 96, slow: int = 1) -> t
         return torch.sin(6.28 * (torch.arange(length) - earlier) / period + phase)
 
     direction = torch.linspace(-1, 1, DIMS["voice"])
-    voice = batch.partners["voice"]
-    voice.rows = 0.3 * voice.rows + wave(0)[:, None, :, None] * direction
+    batch.partners["voice"].rows.mul_(0.3).add_(wave(0)[:, None, :, None] * direction)
     return batch, 0.5 + 0.4 * wave(lag)

@@ -11,7 +11,7 @@ from affectssm.errors import ConfigError
 from affectssm.families.dialogue.stages.models.da_mamba import DAMamba
 from affectssm.settings.dialogues import DAMambaSettings
 from affectssm.timeline.frame_batch import FrameBatch
-from tests.families.dialogue.synthetic import DIMS, GROUPS, dialogue, lagged, seat
+from tests.families.dialogue.synthetic import DIMS, GROUPS, dialogue, lagged, seat, together
 
 SMALL = {"d_model": 8, "d_state": 2, "expand": 1, "ffn": 2, "blocks": 1, "heads": 2, "dropout": 0.0}
 
@@ -93,7 +93,7 @@ def test_without_fusion_the_groups_add_up_and_do_not_interact(fused):
         target = {
             name: replace(own, rows=own.rows * scales.get(name, 1.0)) for name, own in batch.target.items()
         }
-        return answer(built, replace(batch, target=target))
+        return answer(built, replace(batch, people=together(target, batch.partners)))
 
     audio, visual = (names[0] for names in GROUPS.values())
     both = answered(**{audio: 3.0, visual: 3.0}) - answered(**{visual: 3.0})
@@ -105,7 +105,7 @@ def test_without_fusion_the_groups_add_up_and_do_not_interact(fused):
 def test_without_partner_fusion_partners_do_not_matter():
     built, batch = model(partner_fusion=False), dialogue(2, 2)
     changed = {name: replace(own, rows=100 * own.rows + 7) for name, own in batch.partners.items()}
-    other = replace(batch, partners=changed)
+    other = replace(batch, people=together(batch.target, changed))
     assert torch.equal(answer(built, batch), answer(built, other))
     assert torch.equal(answer(built, batch), answer(built, seat(batch, [])))
 
@@ -114,8 +114,8 @@ def test_without_partner_fusion_partners_do_not_matter():
 def test_partners_matter_with_partner_fusion(backbone):
     built, batch = model(backbone=backbone), dialogue(2, 2)
     for name in DIMS:
-        own = batch.partners[name]
-        other = replace(batch, partners={**batch.partners, name: replace(own, rows=own.rows + 1.0)})
+        other = dialogue(2, 2)
+        other.partners[name].rows.add_(1.0)
         assert not torch.allclose(answer(built, batch), answer(built, other))
 
 
@@ -167,9 +167,13 @@ def test_what_an_invalid_feature_frame_holds_does_not_matter_but_that_it_is_inva
         name: replace(own, rows=torch.where(own.valid[..., None], own.rows, 9.0))
         for name, own in batch.target.items()
     }
-    torch.testing.assert_close(answer(built, batch), answer(built, replace(batch, target=other)))
-    everywhere = {name: replace(own, valid=own.valid | True) for name, own in batch.target.items()}
-    assert not torch.allclose(answer(built, batch), answer(built, replace(batch, target=everywhere)))
+    torch.testing.assert_close(
+        answer(built, batch), answer(built, replace(batch, people=together(other, batch.partners)))
+    )
+    before = answer(built, batch)
+    for own in batch.target.values():
+        own.valid[:] = True
+    assert not torch.allclose(before, answer(built, batch))
 
 
 def test_nothing_valid_at_all_still_gives_a_finite_answer_and_finite_gradients():

@@ -178,13 +178,12 @@ def test_the_whole_model_written_out_in_float64():
         for parameter in built.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
     built, batch = built.double(), dialogue(4, 3, 24, missing=0.2)
-    given = [*batch.target.values(), *batch.partners.values()]
-    for own in given:
+    for own in batch.people.values():
         own.rows = own.rows.double()
     batch.partner_present = torch.tensor([[1, 1, 1], [0, 1, 0], [1, 0, 1], [0, 0, 0]], dtype=torch.bool)
     batch.frame_valid[1, 20:] = batch.frame_valid[2, :5] = False
-    for own in given:
-        own.valid[1, ..., 20:] = own.valid[2, ..., :5] = False
+    for own in batch.people.values():
+        own.valid[:, 1, 20:] = own.valid[:, 2, :5] = False
     found = answer(built, batch)
     for row in range(4):
         inside = batch.frame_valid[row]

@@ -48,14 +48,11 @@ def native() -> FrameBatch:
 
 def first(batch: FrameBatch) -> FrameBatch:
     """The same windows, interpolated first, in float64."""
-
-    def of(features: dict[str, FeatureFrames]) -> dict[str, FeatureFrames]:
-        return {
-            name: FeatureFrames.at_rows(replace(own, rows=own.rows.double()).frames(), own.valid)
-            for name, own in features.items()
-        }
-
-    return replace(batch, target=of(batch.target), partners=of(batch.partners))
+    people = {
+        name: FeatureFrames.at_rows(replace(own, rows=own.rows.double()).frames(), own.valid)
+        for name, own in batch.people.items()
+    }
+    return replace(batch, people=people)
 
 
 @pytest.mark.parametrize("kind", ["da_mamba", "dat"])

@@ -20,8 +20,7 @@ def clip(size: int = 2, length: int = 40, seed: int = 0, **features: Tensor) -> 
     size, length = next(iter(target.values())).shape[:2]
     here = torch.ones(size, length, dtype=torch.bool)
     return FrameBatch(
-        target={name: FeatureFrames.at_rows(rows, here) for name, rows in target.items()},
-        partners={},
+        people={name: FeatureFrames.at_rows(rows[None], here[None]) for name, rows in target.items()},
         partner_present=torch.ones(size, 0, dtype=torch.bool),
         frame_valid=here.clone(),
     )

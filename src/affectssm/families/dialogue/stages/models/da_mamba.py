@@ -150,11 +150,11 @@ class DAMamba(FrameModel):
 
     def forward(self, batch: FrameBatch) -> FrameOutput:
         """Engagement of the target at every frame. Frames outside the recording are answered, without meaning."""
-        embedded = self.encoder.embed(batch.target).unsqueeze(2)  # (stacks, B, 1, L, d)
+        heard = 1 + batch.seats if self.hears_partners else 1
+        features = {name: own.each(lambda of_seats: of_seats[:heard]) for name, own in batch.people.items()}
+        embedded = self.encoder.embed(features).transpose(1, 2)  # (stacks, B, 1 + P, L, d)
         mask = batch.frame_valid.unsqueeze(1)  # (B, 1, L)
-        if self.hears_partners and batch.seats:
-            # (stacks, B, 1 + P, L, d); neither part outlives it
-            embedded = torch.cat([embedded, self.encoder.embed(batch.partners)], dim=2)
+        if heard > 1:
             mask = torch.cat([mask, mask & batch.partner_present.unsqueeze(-1)], dim=1)  # (B, 1 + P, L)
         sequences, groups = self.encoder(embedded.flatten(1, 2), mask.flatten(0, 1))
         people = [sequence.unflatten(0, mask.shape[:2]) for sequence in sequences]  # (B, 1 + P, L, d) each
