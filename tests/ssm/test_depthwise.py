@@ -31,7 +31,8 @@ def test_values_and_gradients_are_torchs(modalities, directions, width, length, 
     """The half of a wider tensor is convolved, and the half of another gets the gradient."""
     rng = torch.Generator().manual_seed(0)
     shapes = (
-        (modalities, 5, length, 2 * channels), (width, modalities, directions, channels), (modalities, directions, channels),
+        (modalities, 5, length, 2 * channels), (width, modalities, directions, channels),
+        (modalities, directions, channels),
         (modalities, 5, length, directions, channels),
     )  # fmt: skip
     wide, weight, bias, outward = (torch.randn(*s, generator=rng, dtype=torch.float64) for s in shapes)
@@ -56,4 +57,6 @@ def test_half_precision_sums_the_weights_gradient_in_single():
     assert y.dtype == torch.bfloat16
     of_weight, of_bias = convolved_back(torch.ones_like(y), x, weight, bias, torch.empty_like(x))
     assert of_weight.dtype == of_bias.dtype == torch.float32
-    torch.testing.assert_close(of_bias, torch.full((1, 1, 16), 200.0))  # half of it: the slope of SiLU at zero
+    torch.testing.assert_close(
+        of_bias, torch.full((1, 1, 16), 200.0)
+    )  # half of it: the slope of SiLU at zero

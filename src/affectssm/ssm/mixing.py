@@ -121,7 +121,7 @@ class _Mixing(torch.autograd.Function):
             sums.found["leave"] /= w.conv.shape[2]
         if "rates" in sums.found:
             sums.found["rates"] *= w.rates
-        return None, None, found, None, *(_as(sums.found.get(n), t) for n, t in given._asdict().items())
+        return None, None, found, None, *(sums.of(name, t) for name, t in given._asdict().items())
 
 
 def _again(
@@ -144,10 +144,6 @@ def _again(
 
 def _of(masked: Tensor | None, rows: slice) -> Tensor | None:
     return None if masked is None else masked[:, rows]
-
-
-def _as(found: Tensor | None, weight: Tensor) -> Tensor | None:
-    return None if found is None else found.to(weight.dtype).view(weight.shape)
 
 
 def _all_axes(x: Tensor, *others: Tensor | None) -> list[Any]:

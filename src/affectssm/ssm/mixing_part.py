@@ -62,6 +62,13 @@ class Sums:
         total = self.found.get(name)
         self.found[name] = value.to(state_dtype(value)) if total is None else total.add_(value)
 
+    def of(self, name: str, weight: Tensor | None) -> Tensor | None:
+        """The gradient of a weight, zero where nothing was added; None where it is not wanted."""
+        if weight is None or not self.wanted[name]:
+            return None
+        found = self.found.get(name)
+        return torch.zeros_like(weight) if found is None else found.to(weight.dtype).view(weight.shape)
+
     def add_product(self, name: str, one: Tensor, two: Tensor) -> None:
         """Add the transposed of one (., rows, m) times two (., rows, n) to what is wanted."""
         total = self.found.get(name)
