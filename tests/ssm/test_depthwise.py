@@ -1,4 +1,4 @@
-"""The convolution against torch's own, on padded and flipped copies."""
+"""The convolution with SiLU against torch's own, on padded and flipped copies."""
 
 from __future__ import annotations
 
@@ -6,48 +6,57 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from affectssm.ssm import conv
-from affectssm.ssm.conv import depthwise
+from affectssm.ssm.conv import convolved, convolved_back
 
 
 def oracle(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     ys = []
-    for k in range(len(bias)):
-        turned = x.flip(1) if k else x
-        padded = F.pad(turned.transpose(1, 2), (len(weight) - 1, 0))
-        y = F.conv1d(padded, weight[:, k].T.unsqueeze(1), bias[k], groups=x.shape[2]).transpose(1, 2)
-        ys.append(y.flip(1) if k else y)
-    return torch.stack(ys, dim=2)
+    for k in range(bias.shape[1]):
+        turned = x.flip(2) if k else x
+        each = []
+        for m, one in enumerate(turned):
+            padded = F.pad(one.transpose(1, 2), (len(weight) - 1, 0))
+            kernel = weight[:, m, k].T.unsqueeze(1)
+            each.append(F.conv1d(padded, kernel, bias[m, k], groups=x.shape[3]).transpose(1, 2))
+        y = torch.stack(each)
+        ys.append(y.flip(2) if k else y)
+    return F.silu(torch.stack(ys, dim=3))
 
 
-@pytest.mark.parametrize("directions", [1, 2])
-@pytest.mark.parametrize(("width", "length"), [(1, 5), (4, 1), (4, 3), (4, 9)])
-@pytest.mark.parametrize("cached", [1, 100, 2**19])
-def test_values_and_gradients_are_torchs(directions, width, length, cached, monkeypatch):
-    monkeypatch.setattr(conv, "CACHED", cached)
+@pytest.mark.parametrize(("modalities", "directions"), [(1, 1), (1, 2), (3, 1)])
+@pytest.mark.parametrize(("width", "length"), [(1, 5), (4, 1), (4, 3), (4, 70)])
+@pytest.mark.parametrize("channels", [6, 16, 37])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_values_and_gradients_are_torchs(modalities, directions, width, length, channels, dtype, tolerance):
+    """The half of a wider tensor is convolved, and the half of another gets the gradient."""
     rng = torch.Generator().manual_seed(0)
-    shapes = ((5, length, 6), (width, directions, 6), (directions, 6))
-    tensors = [torch.randn(*s, generator=rng, dtype=torch.float64).requires_grad_() for s in shapes]
-    outward = torch.randn(5, length, directions, 6, generator=rng, dtype=torch.float64)
-    found, expected = depthwise(*tensors), oracle(*tensors)
-    assert found.is_contiguous()
-    torch.testing.assert_close(found, expected)
-    gradients = (torch.autograd.grad(y, tensors, outward) for y in (found, expected))
-    for one, two in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, two)
+    shapes = (
+        (modalities, 5, length, 2 * channels), (width, modalities, directions, channels),
+        (modalities, directions, channels),
+        (modalities, 5, length, directions, channels),
+    )  # fmt: skip
+    wide, weight, bias, outward = (torch.randn(*s, generator=rng, dtype=torch.float64) for s in shapes)
+    tensors = [t.requires_grad_() for t in (wide[..., channels:], weight, bias)]
+    expected = oracle(*tensors)
+    gradients = torch.autograd.grad(expected, tensors, outward)
+    wide, weight, bias, outward = (t.detach().to(dtype) for t in (wide, weight, bias, outward))
+    x, of_wide = wide[..., channels:], torch.full_like(wide, 7.0)
+    y = convolved(x, weight, bias)
+    assert y.is_contiguous() and y.dtype == dtype
+    of_weight, of_bias = convolved_back(outward, x, weight, bias, of_wide[..., channels:])
+    assert (of_wide[..., :channels] == 7.0).all()
+    found = (y, of_wide[..., channels:], of_weight, of_bias)
+    for one, two in zip(found, (expected, *gradients), strict=True):
+        assert (one - two).abs().max() <= tolerance * two.abs().max()
 
 
-def test_half_of_a_wider_tensor_will_do():
-    wide, weight, bias = torch.randn(2, 7, 12), torch.randn(3, 2, 6), torch.randn(2, 6)
-    part = wide[..., 6:]
-    assert torch.equal(depthwise(part, weight, bias), depthwise(part.contiguous(), weight, bias))
-
-
-def test_half_precision_keeps_the_weights_gradient_in_the_weights_precision():
-    x = torch.randn(8, 50, 4).bfloat16()
-    weight, bias = torch.randn(3, 1, 4, requires_grad=True), torch.zeros(1, 4, requires_grad=True)
-    y = depthwise(x, weight, bias)
+def test_half_precision_sums_the_weights_gradient_in_single():
+    x = torch.randn(1, 8, 50, 16).bfloat16()
+    weight, bias = torch.zeros(3, 1, 1, 16).bfloat16(), torch.zeros(1, 1, 16).bfloat16()
+    y = convolved(x, weight, bias)
     assert y.dtype == torch.bfloat16
-    y.sum().backward()
-    assert weight.grad.dtype == bias.grad.dtype == torch.float32
-    torch.testing.assert_close(bias.grad, torch.full((1, 4), 400.0))
+    of_weight, of_bias = convolved_back(torch.ones_like(y), x, weight, bias, torch.empty_like(x))
+    assert of_weight.dtype == of_bias.dtype == torch.float32
+    torch.testing.assert_close(
+        of_bias, torch.full((1, 1, 16), 200.0)
+    )  # half of it: the slope of SiLU at zero

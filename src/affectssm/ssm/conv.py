@@ -1,74 +1,95 @@
-"""Depthwise convolution along time, causal in one direction and anti-causal in the other; nothing is flipped or padded.
+"""Depthwise convolution along time with SiLU, causal in one direction and anti-causal in the other; nothing is flipped.
 
-Every tap is one pass over a part of the batch that stays in the cache. At (B, L, E) = (128, 96, 512) on one CPU core,
-forward and backward, torch's depthwise kernels take about three times as long whatever the layout (it is the gradient
-of the weights that is slow), and so does autograd over shifted products.
+Letters as in :mod:`affectssm.ssm.mixing`. On a CPU numba computes it in float32 (:mod:`affectssm.ssm.numba_conv`).
+Everywhere else every tap is one pass: torch's depthwise kernels take about three times as long on a CPU whatever the
+layout (it is the gradient of the weights that is slow), and so does autograd over shifted products.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from affectssm.ssm.arguments import state_dtype
+from affectssm.ssm.installed import trouble_with
 
-CACHED = 2**19  # numbers a part holds: 2 MB in float32
+NUMBA, LANES = "affectssm.ssm.numba_silu_conv", 16
 
 
-def depthwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Convolve every channel with one kernel a direction: y_t sees x_(t-W+1) to x_t, or x_t to x_(t+W-1).
+def convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """SiLU of every channel convolved with one kernel a direction: y_t sees x_(t-W+1) to x_t, or x_t to x_(t+W-1).
 
     Args:
-        x: (B, L, E), taken as zero outside.
-        weight: (W, K, E) for K = 1 (the past) or 2 (also the future) directions; the last tap meets the frame itself,
-            as in a causal ``Conv1d``.
-        bias: (K, E).
+        x: (M, B, L, E), taken as zero outside.
+        weight: (W, M, K, E) for K = 1 (the past) or 2 (also the future) directions; the last tap meets the frame
+            itself, as in a causal ``Conv1d``.
+        bias: (M, K, E).
 
     Returns:
-        (B, L, K, E), contiguous, in x's dtype. It can be differentiated once.
+        (M, B, L, K, E), contiguous.
     """
-    return cast(Tensor, _Depthwise.apply(x, weight.to(x.dtype), bias.to(x.dtype)))
+    if _by_numba(x):
+        from affectssm.ssm import numba_silu_conv
+
+        return numba_silu_conv.convolved(x, weight, bias)
+    return F.silu(_linear(x, weight, bias), inplace=True)
 
 
-class _Depthwise(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        y = x.new_empty(*x.shape[:2], *bias.shape)
-        for x_part, y_part in _parts(x, y):
-            y_part.copy_(bias)
-            for tap, k, seen, sees in _taps(weight, x.shape[1]):
-                y_part[:, sees, k].addcmul_(x_part[:, seen], weight[tap, k])
-        return y
+def convolved_back(
+    grad: Tensor, x: Tensor, weight: Tensor, bias: Tensor, of_x: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of ``convolved``.
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        of_x, of_weight = torch.zeros_like(x), torch.zeros_like(weight, dtype=state_dtype(x))
-        of_bias = torch.zeros_like(of_weight[0])
-        for x_part, part, of_part in _parts(x, grad, of_x):
-            of_bias += part.sum((0, 1))
-            for tap, k, seen, sees in _taps(weight, x.shape[1]):
-                of_part[:, seen].addcmul_(part[:, sees, k], weight[tap, k])
-                of_weight[tap, k] += (part[:, sees, k] * x_part[:, seen]).sum((0, 1))
-        return of_x, of_weight.to(weight), of_bias.to(weight)
+    Args:
+        grad: of what it returned; it may be overwritten.
+        x, weight, bias: its arguments.
+        of_x: where x's gradient is written.
+
+    Returns:
+        Gradients of weight and bias in the state's number format.
+    """
+    if _by_numba(x):
+        from affectssm.ssm import numba_silu_conv
+
+        return numba_silu_conv.convolved_back(grad, x, weight, bias, of_x)
+    grad = torch.ops.aten.silu_backward(grad, _linear(x, weight, bias))
+    of_weight = torch.zeros_like(weight, dtype=state_dtype(x))
+    for tap, k, seen, sees in _taps(weight, x.shape[2]):
+        kernel, part = weight[tap, :, k, None, None], grad[:, :, sees, k]
+        if tap == len(weight) - 1 and k == 0:
+            torch.mul(part, kernel, out=of_x)
+        else:
+            of_x[:, :, seen].addcmul_(part, kernel)
+        of_weight[tap, :, k] = (part * x[:, :, seen]).sum((1, 2))
+    return of_weight, grad.sum((1, 2), dtype=of_weight.dtype)
 
 
-def _parts(x: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Sequences by the handful, so that on a CPU every pass but the first finds them in the cache."""
-    largest = max(1, *(t.numel() for t in (x, *others)))
-    size = max(1, CACHED * len(x) // largest) if x.device.type == "cpu" else max(1, len(x))
-    return zip(*(t.split(size) for t in (x, *others)), strict=True)
+def _by_numba(x: Tensor) -> bool:
+    """Whether numba's kernels are there; they work on 16 channels or more at a time."""
+    fits = x.device.type == "cpu" and x.dtype == torch.float32 and x.shape[3] >= LANES
+    return fits and not trouble_with(NUMBA)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    y = x.new_empty(*x.shape[:3], *bias.shape[1:])
+    for tap, k, seen, sees in _taps(weight, x.shape[2]):
+        kernel = weight[tap, :, k, None, None]  # (M, 1, 1, E)
+        if tap == len(weight) - 1:
+            torch.addcmul(bias[:, k, None, None], x, kernel, out=y[..., k, :])
+        else:
+            y[:, :, sees, k].addcmul_(x[:, :, seen], kernel)
+    return y
 
 
 def _taps(weight: Tensor, length: int) -> Iterator[tuple[int, int, slice, slice]]:
-    """Every tap of every direction that meets a frame: tap, direction, the frames it meets, the frames it serves."""
-    width, directions, _ = weight.shape
+    """Every tap of every direction that meets a frame: tap, direction, the frames it meets, the frames it serves.
+
+    Those that meet every frame come first.
+    """
+    width, _, directions, _ = weight.shape
     for lag in range(min(width, length)):
         early, late = slice(0, length - lag), slice(lag, length)
         for k in range(directions):

@@ -11,17 +11,18 @@ there hands on what the others remember and adds nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from affectssm.ssm.coupled import coupled_scan
 from affectssm.ssm.init import DT_MAX, DT_MIN, draw_step_sizes
 from affectssm.ssm.mamba import Mamba
+from affectssm.ssm.mixing import Scan, mixing
+from affectssm.ssm.mixing_part import Weights
 
-AT_ONCE = 64  # sequences of a scan by the reference: 4 GB at Coupled Mamba's size and 50 steps
+AT_ONCE = 64  # sequences of a scan by the reference, at most: 4 GB at Coupled Mamba's size and 50 steps
 
 
 class CoupledMixer(nn.Module):
@@ -76,40 +77,49 @@ class CoupledMixer(nn.Module):
             ScanOverflowError: with coupling ``sum``.
         """
         mixers = self._each()
-        found = [mixer.inputs(x, mask) for mixer, x, mask in zip(mixers, xs, masks, strict=True)]
-        # (M, B, L, .) in memory, seen with time last
-        signals = [torch.stack([part[i] for part in found]).squeeze(3).transpose(2, 3) for i in range(4)]
-        signals.append(torch.stack([part.z for part in found]).transpose(2, 3))
-        y = self._in_parts(signals) if self.coupling == "pairwise" else self._scan(*signals)
-        each = y.transpose(2, 3).unbind(0)
-        return [mixer.out_proj(one) for mixer, one in zip(mixers, each, strict=True)]
-
-    def _in_parts(self, signals: Sequence[Tensor]) -> Tensor:
-        """The scan, some sequences at a time, which is done again in the backward pass: it keeps all its states."""
-        parts = zip(*(signal.split(AT_ONCE, dim=1) for signal in signals), strict=True)
-        done = [
-            checkpoint(self._scan, *part, use_reentrant=False, preserve_rng_state=False) for part in parts
-        ]
-        return torch.cat(done, dim=1)
-
-    def _scan(self, u: Tensor, delta: Tensor, b: Tensor, c: Tensor, z: Tensor) -> Tensor:
-        """(M, B, E, L) each, B and C (M, B, N, L) -> (M, B, E, L)."""
-        mixers = self._each()
-        rates = torch.stack([mixer.rates() for mixer in mixers], dim=1)  # (from, to, E, N), or (1, M, E, N)
-        y = coupled_scan(
-            u,
-            delta,
-            rates if self.coupling == "pairwise" else rates.squeeze(0),
-            b,
-            c,
-            torch.cat([mixer.D for mixer in mixers]),
-            z,
-            torch.cat([mixer.dt_bias for mixer in mixers]),
-            delta_softplus=True,
-            coupling=self.coupling,
-            mix=None if self.mix is None else self.mix.softmax(dim=1),
+        names = ("conv_weight", "conv_bias", "x_proj", "dt_proj", "A_log", "D", "dt_bias")
+        own = {name: [getattr(mixer, name) for mixer in mixers] for name in names}
+        pairwise = self.coupling == "pairwise"  # logarithms of rates (from, to, E, N), or (M, E, N)
+        weights = Weights(
+            torch.stack([mixer.in_proj.weight for mixer in mixers]),
+            torch.stack(own["conv_weight"], dim=1),
+            torch.stack(own["conv_bias"]),
+            torch.cat(own["x_proj"]),
+            torch.cat(own["dt_proj"]),
+            torch.stack([mixer.out_proj.weight for mixer in mixers]),
+            torch.stack(own["A_log"], dim=1) if pairwise else torch.cat(own["A_log"]),
+            torch.cat(own["D"]),
+            torch.cat(own["dt_bias"]),
+            None if self.mix is None else self.mix.softmax(dim=1),
         )
-        return cast(Tensor, y)
+        scan = Scan(self._scan, again=True, at_once=AT_ONCE) if pairwise else Scan(self._scan)
+        return list(mixing(torch.stack(list(xs)), _stacked(masks), weights, scan).unbind(0))
+
+    def _scan(
+        self,
+        u: Tensor,
+        delta: Tensor,
+        b: Tensor,
+        c: Tensor,
+        z: Tensor,
+        rates: Tensor,
+        *others: Any,
+    ) -> Tensor:
+        """(M, B, L, 1, .) each -> (M, B, L, 1, E)."""
+        skip, bias, mix = others
+        u, delta, b, c = (signal.squeeze(3).mT for signal in (u, delta, b, c))
+        y = coupled_scan(
+            u, delta, rates, b, c, skip, z.mT, bias, delta_softplus=True, coupling=self.coupling, mix=mix
+        )
+        return cast(Tensor, y).mT.unsqueeze(3)
 
     def _each(self) -> list[Mamba]:
         return [cast(Mamba, mixer) for mixer in self.mixers]
+
+
+def _stacked(masks: Sequence[Tensor | None]) -> Tensor | None:
+    """(M, B, L), all true where there is no mask; None where there is none at all."""
+    there = next((mask for mask in masks if mask is not None), None)
+    if there is None:
+        return None
+    return torch.stack([torch.ones_like(there) if mask is None else mask for mask in masks])

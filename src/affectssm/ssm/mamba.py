@@ -4,25 +4,24 @@ Letters: B batch, L steps, d model width, E = expand * d inner width, N states a
 projection, W steps a convolution sees, K directions (1 or 2). Both directions share the input projection, the output
 projection and the gate; each has its own convolution, x_proj, dt_proj, A and D (Vision Mamba's layout), and the block
 returns the mean of the two. The directions are groups of channels of one scan; the second is convolved and scanned
-from the end, so nothing is flipped. ``Mamba`` is the mixer of one direction.
+from the end, so nothing is flipped. ``Mamba`` is the mixer of one direction. All of it is one function of autograd
+(:mod:`affectssm.ssm.mixing`).
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from affectssm.ssm.arguments import state_dtype
-from affectssm.ssm.conv import depthwise
 from affectssm.ssm.init import initialise
+from affectssm.ssm.mixing import Scan, mixing
+from affectssm.ssm.mixing_part import Weights
 from affectssm.ssm.scan import selective_scan
-
-# softplus of it is 0 in every number format, and so is the slope
-NO_STEP = -1e4
 
 
 class MixerState(NamedTuple):
@@ -30,16 +29,6 @@ class MixerState(NamedTuple):
 
     window: Tensor  # (B, W-1, E), what the convolution saw last
     h: Tensor  # (B, E, N)
-
-
-class ScanInputs(NamedTuple):
-    """What a mixer makes of its input before the scan; delta is before bias and softplus."""
-
-    u: Tensor  # (B, L, K, E)
-    delta: Tensor  # (B, L, K, E)
-    B: Tensor  # (B, L, K, N)
-    C: Tensor  # (B, L, K, N)
-    z: Tensor  # (B, L, E), the gate's
 
 
 class BiMamba(nn.Module):
@@ -92,30 +81,11 @@ class BiMamba(nn.Module):
             mask: (B, L), True where a frame counts. A masked frame is invisible to the others: its input is zero
                 and its step size is zero, so the state passes through unchanged. Its own output is zero.
         """
-        u, delta, b, c, z = self.inputs(x, mask)
-        y = selective_scan(
-            u.flatten(2).transpose(1, 2),
-            delta.flatten(2).transpose(1, 2),
-            self.rates().flatten(0, 1),
-            b.movedim(1, 3),
-            c.movedim(1, 3),
-            self.D.flatten(),
-            # one gate for both directions comes after their mean
-            None if self.bidirectional else z.transpose(1, 2),
-            delta_bias=self.dt_bias.flatten(),
-            delta_softplus=True,
-            reverse=(False, True)[: len(self.D)],
-        )
-        y = cast(Tensor, y).transpose(1, 2)  # (B, L, K*E)
-        if self.bidirectional:
-            y = y.unflatten(2, self.D.shape).mean(2) * F.silu(z)
-        return self.out_proj(y)
-
-    def inputs(self, x: Tensor, mask: Tensor | None = None) -> ScanInputs:
-        """What ``forward`` scans; arguments as there."""
-        inner, z = self._enter(x, mask)  # (B, L, E) each
-        u = F.silu(depthwise(inner, self.conv_weight, self.conv_bias))  # (B, L, K, E)
-        return ScanInputs(u, *self._select(u, mask), z)
+        weights = Weights(
+            self.in_proj.weight, self.conv_weight, self.conv_bias, self.x_proj, self.dt_proj, self.out_proj.weight,
+            self.A_log, self.D, self.dt_bias,
+        )  # fmt: skip
+        return mixing(x, mask, weights, Scan(_scan))
 
     def initial_state(self, batch: int) -> MixerState:
         """The state before the first frame: float32, float64 for a float64 mixer.
@@ -146,35 +116,20 @@ class BiMamba(nn.Module):
         """
         self._refuse_both_directions()
         if mask is not None:
-            mask = mask.unsqueeze(1)
-        inner, z = self._enter(x.unsqueeze(1), mask)  # (B, 1, E) each
-        window = torch.cat([state.window, inner.to(state.window)], dim=1)  # (B, W, E)
+            x = x.masked_fill(~mask.unsqueeze(-1), 0)
+        inner, z = self.in_proj(x).chunk(2, dim=-1)  # (B, E) each
+        window = torch.cat([state.window, inner.to(state.window).unsqueeze(1)], dim=1)  # (B, W, E)
         u = F.silu((window * self.conv_weight[:, 0]).sum(1) + self.conv_bias[0]).to(inner)  # (B, E)
-        delta, b, c = (t[:, 0, 0].to(state.h) for t in self._select(u[:, None, None], mask))
-        delta = F.softplus(delta + self.dt_bias[0]).unsqueeze(-1)  # (B, E, 1)
+        rank, b, c = F.linear(u, self.x_proj[0]).split([self.dt_rank, self.d_state, self.d_state], dim=-1)
+        delta, b, c = (t.to(state.h) for t in (F.linear(rank, self.dt_proj[0]), b, c))
+        delta = F.softplus(delta + self.dt_bias[0])
+        if mask is not None:
+            delta = delta.masked_fill(~mask.unsqueeze(-1), 0)
+        delta = delta.unsqueeze(-1)  # (B, E, 1)
         h = torch.exp(delta * self.rates()[0]) * state.h + delta * b.unsqueeze(1) * u.unsqueeze(-1)
         y = (h * c.unsqueeze(1)).sum(-1) + self.D[0] * u
-        y = (y * F.silu(z[:, 0])).to(inner)
+        y = (y * F.silu(z)).to(inner)
         return self.out_proj(y), MixerState(window[:, 1:], h)
-
-    def _enter(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What is convolved and the gate's input, (B, L, E) each; two products, so that no gradients are joined."""
-        if mask is not None:
-            x = x.masked_fill(~mask.unsqueeze(-1), 0)
-        to_inner, to_z = self.in_proj.weight.chunk(2)
-        return F.linear(x, to_inner), F.linear(x, to_z)
-
-    def _select(self, u: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """u (B, L, K, E) -> step sizes before bias and softplus (B, L, K, E), projections B and C (B, L, K, N) each."""
-        rank, b, c = _project(u, self.x_proj).split([self.dt_rank, self.d_state, self.d_state], dim=-1)
-        weight: Tensor = self.dt_proj
-        if (
-            mask is not None
-        ):  # one more input, 1 where masked, spares a pass over the step sizes and their gradients
-            masked = ~mask[..., None, None]
-            rank = torch.cat([rank.masked_fill(masked, 0), masked.expand_as(rank[..., :1]).to(rank)], dim=-1)
-            weight = F.pad(weight, (0, 1), value=NO_STEP)
-        return _project(rank, weight), b, c
 
     def rates(self) -> Tensor:
         """A (K, E, N) in the state's number format."""
@@ -202,7 +157,28 @@ class Mamba(BiMamba):
         super().__init__(d_model, d_state, d_conv, expand, dt_rank, bidirectional=False, init=init)
 
 
-def _project(x: Tensor, weight: Tensor) -> Tensor:
-    """x (B, L, K, in) and a weight (K, out, in) -> (B, L, K, out); two products are faster than a batched one."""
-    products = [F.linear(part, w) for part, w in zip(x.unbind(2), weight, strict=True)]
-    return torch.stack(products, dim=2)
+def _scan(
+    u: Tensor,
+    delta: Tensor,
+    b: Tensor,
+    c: Tensor,
+    z: Tensor | None,
+    rates: Tensor,
+    *others: Any,
+) -> Tensor:
+    """(1, B, L, K, .) each -> (1, B, L, K, E)."""
+    batch, length = u.shape[1:3]
+    skip, bias, _ = others
+    y = selective_scan(
+        u.view(batch, length, -1).mT,
+        delta.view(batch, length, -1).mT,
+        rates.flatten(0, 1),
+        b.squeeze(0).movedim(1, 3),
+        c.squeeze(0).movedim(1, 3),
+        skip.flatten(),
+        None if z is None else z.squeeze(0).mT,
+        delta_bias=bias.flatten(),
+        delta_softplus=True,
+        reverse=(False, True)[: len(skip)],
+    )
+    return cast(Tensor, y).mT.reshape(u.shape)

@@ -14,12 +14,12 @@ from affectssm.ssm.arguments import ScanOverflowError
 from affectssm.ssm.numba_cache import own_cache
 from affectssm.ssm.numba_units import (
     LANES,
-    PARTS,
     array,
     blocks,
     fours,
     joined,
     parts_like,
+    parts_of,
     per_channel,
     room_for_kept,
     signal_gradients,
@@ -84,7 +84,7 @@ class CoupledScan(torch.autograd.Function):
         u, delta, A, B, C, D, z, bias, _ = tensors
         modalities, channels, states = ctx.modalities, u.shape[1], A.shape[1]
         batch = len(u) // modalities
-        parts = threads.ranges(batch * ctx.splits, PARTS)
+        parts = threads.ranges(batch * ctx.splits, parts_of(u.numel() * states))
         du, ddelta, dz = signal_gradients(u, delta, z)
         dA, dD, dbias = (
             u.new_zeros(len(parts), ctx.blocks, modalities, n, LANES) for n in (fours(states), 1, 1)

@@ -13,12 +13,12 @@ from affectssm.ssm import heap, threads
 from affectssm.ssm.numba_cache import own_cache
 from affectssm.ssm.numba_units import (
     LANES,
-    PARTS,
     array,
     blocks,
     fours,
     joined,
     parts_like,
+    parts_of,
     per_channel,
     room_for_kept,
     signal_gradients,
@@ -74,7 +74,7 @@ class SelectiveScan(torch.autograd.Function):
         *tensors, kept = ctx.saved_tensors
         u, delta, A, B, C, D, z, bias = tensors
         groups, states = len(ctx.reverse), A.shape[1]
-        parts = threads.ranges(len(u) * groups * ctx.splits, PARTS)
+        parts = threads.ranges(len(u) * groups * ctx.splits, parts_of(u.numel() * states))
         du, ddelta, dz = signal_gradients(u, delta, z)
         dA, dD, dbias = (
             u.new_zeros(len(parts), ctx.scans * groups, ctx.blocks, n, LANES) for n in (fours(states), 1, 1)

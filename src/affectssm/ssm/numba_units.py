@@ -15,7 +15,8 @@ from torch import Tensor
 from affectssm.ssm import heap
 
 LANES, FOUR = 16, 4
-PARTS = 16  # in how many parts a gradient that is summed over the batch is summed
+PARTS = 16  # in how many parts a gradient that is summed over the batch is summed, at most
+WORK_OF_PART = 2**16
 CHUNK_STATES = 1024  # of one channel: then a chunk's states and gradients fit a second-level cache of 512 KiB
 MIN_CHUNK = 32  # steps, however many states there are
 BLOCKS_OF_UNIT = 4  # at least: the gradients of B and C of 64 channels are summed before they are stored
@@ -33,6 +34,11 @@ def steps_of_chunk(length: int, states: int) -> int:
     They are a multiple of 16, so that tiles of signals whose steps are neighbours are read line by line.
     """
     return max(1, min(length, max(MIN_CHUNK, CHUNK_STATES // states // LANES * LANES)))
+
+
+def parts_of(work: int) -> int:
+    """In how many parts a gradient is summed that takes so many states, or so many numbers: every part has a price."""
+    return max(1, min(PARTS, work // WORK_OF_PART))
 
 
 def splits_of(rows: int, blocks: int) -> int:
