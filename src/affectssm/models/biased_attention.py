@@ -49,9 +49,8 @@ class _Attend(torch.autograd.Function):
         with torch.autocast(q.device.type, enabled=False):
             for q_part, kv_part, mask, y in _parts(bias, q, kv, key_mask, out):
                 looks = _looks(q_part, kv_part, bias, mask).to(q.dtype)
-                mixed = _products(
-                    looks, _heads(kv_part, 2 * len(bias))[len(bias) :], torch.empty_like(q_part)
-                )
+                v = _heads(kv_part.chunk(2, dim=-1)[1], len(bias))
+                mixed = _products(looks, v, torch.empty_like(q_part))
                 torch.addmm(shift, mixed.flatten(0, 1), weight.T, out=y.flatten(0, 1))
         return out
 
