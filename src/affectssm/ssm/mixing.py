@@ -6,10 +6,10 @@ Letters: B batch, L steps, d model width, E inner width, N states a channel, R r
 a convolution sees, M modalities, K directions of time, G = M * K groups, M or K being 1. Every modality has an input
 and an output projection, every group the rest; the mean over the directions is gated.
 
-On a CPU a batch goes through it in parts, of which the next step still finds the most in the caches. Between the passes
-lie x, inner and z. The backward pass computes the rest again, part by part. A scan of one direction gates its outputs
-itself; it leaves them and its states. That of two directions leaves nothing and is run again, which takes less than its
-outputs and states are worth. A small batch keeps everything: it is done by then, and time goes by the operation.
+On a CPU a batch goes through it in parts, so that most of it exists for one part only. Between the passes lie x, inner
+and z; the backward pass computes the rest again, part by part. A scan of one direction gates its outputs itself, and
+keeps them and some of its states. One of two directions keeps nothing and is run again: that is a tenth of a step. A
+small batch keeps everything, for there every operation has its price whatever its size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch.autograd.function import once_differentiable
 from affectssm.ssm.mixing_part import Part, Sums, Weights, back, enter, leave, select, shown
 from affectssm.ssm.recorded import Recorded
 
-CACHED = 2**22  # numbers of u a part holds
+CACHED = 2**21  # numbers of u a part holds: smaller ones take more time, larger ones more memory
 SMALL = 2**20  # of a batch that keeps everything
 
 
