@@ -174,14 +174,14 @@ def test_a_hybrid_block_keeps_little_beside_its_mixer():
     mask = torch.ones(64, 40, dtype=torch.bool)
     whole = kept_a_token(block, lambda x: block(x * 1, mask), x)
     of_mixer = kept_a_token(block.mixer, lambda x: block.mixer(x, mask), x)
-    # x, normed, queries, keys, values, x again, the hidden layer (4), two masks in bools, and a share of weights
+    # x, normed, queries, keys, values, x again, the hidden layer (4), two masks in bytes, and a share of weights
     assert whole - of_mixer < 11
 
 
 def test_a_layer_of_dat_keeps_little():
     layer = TransformerLayer(48, 2, 24, 48, 40, 0.1)
     x = draw(64, 40, 48, dtype=torch.float32).requires_grad_()
-    # x, normed, queries, keys, values, mixed, x again, the hidden layer, three masks in bools
+    # x, normed, queries, keys, values, mixed, x again, the hidden layer, three masks in bytes
     assert kept_a_token(layer, lambda x: layer(x, torch.ones(64, 40, dtype=torch.bool)), x) < 9.1
 
 

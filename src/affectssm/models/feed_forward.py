@@ -1,7 +1,7 @@
 """The feed-forward layer of a pre-norm block with its residual, x + Dropout(W2 act(W1 LN(x) + b1) + b2).
 
 It is one autograd function over parts of the rows. Until the backward pass it keeps x, the hidden layer before the
-activation, and what dropout lets pass as bools; norm and activation are computed again there. Torch's layers keep the
+activation, and what dropout lets pass as bytes; norm and activation are computed again there. Torch's layers keep the
 normed x, the activation and dropout's noise besides.
 """
 
@@ -136,4 +136,4 @@ def _parts(hidden: Tensor, *tensors: Tensor | None) -> Iterator[tuple[Any, ...]]
 
 def _dropped(x: Tensor, passes: Tensor | None, how: _How) -> Tensor:
     """Dropout in place."""
-    return x if passes is None else x.mul_(passes).mul_(how.scale)
+    return x if passes is None else x.mul_(passes.to(x.dtype)).mul_(how.scale)
