@@ -175,7 +175,7 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "learning_rate": 3e-3, "batch": 32, "steps": 75, "scan_backend": "auto", "steps_per_epoch": 25,
                 "warmup_steps": 15, "ema_decay": 0.98, "ema_bias_correction": True,
             },
-            "memory": {"growth": {"lengths": [64, 1000], "batch": 2}},
+            "memory": {"growth": {"lengths": [64, 1000], "batch": 1}},
         },
     },
     "tiny": {
