@@ -33,8 +33,8 @@ INTRO = (
     "the exponent p of memory ~ length^p, a line through the logarithms, where memory is what is left without the "
     "weights and the four numbers that are kept of each; linear growth has 1, quadratic 2. Parameters of DAT: the "
     "paper counts 42.5 million, the released code has two configurations, M of 66.8 and L of 114.0 million, neither of "
-    "which is that; what is measured is M, with as many positions as the window has frames. At other scales than the paper's the widths `d_model` of the two models "
-    "are not its own."
+    "which is that; what is measured is M, with as many positions as the window has frames. At other scales than the "
+    "paper's the widths `d_model` of the two models are not its own."
 )
 PUBLISHED = {
     "row": "published",
