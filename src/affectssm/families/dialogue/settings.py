@@ -176,7 +176,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             },
             "memory": {
                 "variants": {"recompute": ["none", "blocks"]},
-                "growth": {"lengths": [64, 1000], "batch": 1},
+                "growth": {"lengths": [64, 512], "batch": 8},
             },
         },
     },
