@@ -109,7 +109,8 @@ def test_beyond_the_limit_is_an_entry(tmp_path):
 
 def test_every_row_is_asked_for_once_and_a_gpus_rows_of_a_gpu_alone(tmp_path, monkeypatch):
     given = {
-        "lengths": [64, 96], "variants": {"lengths": [96, 128]}, "growth": {"lengths": [64], "batch": 2},
+        "lengths": [64, 96], "variants": {"lengths": [96, 128], "recompute": ["none", "blocks", "all"]},
+        "growth": {"lengths": [64], "batch": 2},
         "paper": {"lengths": [64], "recompute": ["none", "blocks"]},
     }  # fmt: skip
     told = MemorySettings.model_validate(settings(**given))

@@ -119,7 +119,11 @@ def test_the_other_ways_to_compute_are_compared_with_their_own(tmp_path):
 
 def test_growth_is_fitted_over_what_fits(tmp_path):
     sizes = {64: GB, 128: 2 * GB, 256: 4 * GB, 512: None}
-    found = [measured("da_mamba", n, peak, "no", part="growth", batch=4) for n, peak in sizes.items()]
+    kept = 5 * 4 * 100_000_000  # of 100 million weights
+    found = [
+        measured("da_mamba", n, peak and peak + kept, "no", part="growth", batch=4, parameters=100_000_000)
+        for n, peak in sizes.items()
+    ]
     found += [measured("dat", n, peak, "no", part="growth") for n, peak in ((64, GB), (128, None))]
     ours, theirs = built(tmp_path, found)[-2:]
     assert (ours["row"], ours["growth"], ours["batch"], ours["length"]) == ("exponent", "1.00", "4", "")
@@ -158,7 +162,7 @@ def test_what_is_said_of_the_order_follows_from_the_rows(peaks, said):
     found = conclusion(
         [*small, *rows_of("paper", *peaks), measured("da_mamba", 64, 99, part="growth", batch=4)]
     )
-    assert said in found and found.startswith("At the paper's sizes DA-Mamba takes")
+    assert said in found and found.startswith("In float32 at batch 128 and the paper's sizes DA-Mamba takes")
     assert found.count(".") == 1, "one sentence"
 
 

@@ -36,9 +36,7 @@ class VariantSettings(Strict):
     lengths: tuple[Length, ...] = Field(
         (96,), description="window lengths in frames; 96 is the window of training"
     )
-    recompute: tuple[Recompute, ...] = Field(
-        ("none", "blocks", "all"), min_length=1, description="as of dialogue.training"
-    )
+    recompute: tuple[Recompute, ...] = Field(min_length=1, description="as of dialogue.training")
     precision: tuple[Precision, ...] = Field(
         ("float32", "bfloat16"), min_length=1, description="as of dialogue.training; bfloat16 on a GPU alone"
     )
@@ -77,9 +75,7 @@ class MemorySettings(MeasuringSettings):
     batch: Annotated[int, Field(ge=1)] | None = Field(
         None, description="windows; null: the batch of that scale"
     )
-    variants: VariantSettings = Field(
-        default_factory=VariantSettings, description="rows of other ways to compute a step"
-    )
+    variants: VariantSettings = Field(description="rows of other ways to compute a step")
     growth: GrowthSettings = Field(description="rows over which the growth with the window is fitted")
     paper: PaperSettings = Field(
         default_factory=PaperSettings, description="rows at the paper's scale on a CPU"
@@ -161,7 +157,10 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "learning_rate": 5e-5, "batch": 128, "steps": 20000, "scan_backend": "auto", "steps_per_epoch": 500,
                 "warmup_steps": 500, "ema_decay": 0.999, "ema_bias_correction": False,
             },
-            "memory": {"growth": {"lengths": [64, 128, 256, 512, 1000], "batch": 4}},
+            "memory": {
+                "variants": {"recompute": ["none", "blocks", "all"]},
+                "growth": {"lengths": [64, 128, 256, 512, 1000], "batch": 4},
+            },
         },
     },
     "demo": {
@@ -175,7 +174,10 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "learning_rate": 3e-3, "batch": 32, "steps": 75, "scan_backend": "auto", "steps_per_epoch": 25,
                 "warmup_steps": 15, "ema_decay": 0.98, "ema_bias_correction": True,
             },
-            "memory": {"growth": {"lengths": [64, 1000], "batch": 2}},
+            "memory": {
+                "variants": {"recompute": ["none", "blocks"]},
+                "growth": {"lengths": [64, 512], "batch": 8},
+            },
         },
     },
     "tiny": {
@@ -189,7 +191,10 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "learning_rate": 3e-3, "batch": 16, "steps": 4, "scan_backend": "reference", "steps_per_epoch": 2,
                 "warmup_steps": 2, "ema_decay": 0.9, "ema_bias_correction": True,
             },
-            "memory": {"growth": {"lengths": [64, 128], "batch": 2}},
+            "memory": {
+                "variants": {"recompute": ["none", "blocks", "all"]},
+                "growth": {"lengths": [64, 128], "batch": 2},
+            },
         },
     },
 }  # fmt: skip

@@ -31,11 +31,11 @@ INTRO = (
     "the activations), `recompute`: what is computed a second time in the backward pass and not kept, `parameters_m` "
     "in millions. `reduction` in percent of the memory of DAT with plain attention, `reduction_fused` with fused, at "
     "the same batch, length, precision and recomputation, where both fit: below zero, DA-Mamba takes more. `growth`: "
-    "the exponent p of memory ~ length^p, a line through the logarithms; linear growth has 1, quadratic 2, less where "
-    "weights, which do not grow, are a part. Parameters of DAT: the paper counts 42.5 million, the released code has "
-    "two configurations, M of 66.8 and L of 114.0 million, neither of which is that; what is measured is M, with as "
-    "many positions as the window has frames. At other scales than the paper's the widths `d_model` of the two models "
-    "are not its own."
+    "the exponent p of memory ~ length^p, a line through the logarithms, where memory is what is left without the "
+    "weights and the four numbers that are kept of each; linear growth has 1, quadratic 2. Parameters of DAT: the "
+    "paper counts 42.5 million, the released code has two configurations, M of 66.8 and L of 114.0 million, neither of "
+    "which is that; what is measured is M, with as many positions as the window has frames. At other scales than the "
+    "paper's the widths `d_model` of the two models are not its own."
 )
 PUBLISHED = {
     "row": "published",
@@ -46,6 +46,7 @@ PUBLISHED = {
     "batch": "128",
 }
 ORIGIN = "DA-Mamba paper, memory and efficiency analysis; card and batch as in its training setup"
+OF_A_WEIGHT = 5 * 4  # bytes: itself, its gradient, AdamW's two moments, its moving average
 Found = Mapping[str, Any]
 
 
@@ -154,7 +155,12 @@ def _growth(found: Sequence[Found], titles: Mapping[str, str]) -> Iterator[dict[
         if row["part"] == "growth":
             series.setdefault(_shared(row, titles)["method"], []).append(row)
     for own in series.values():
-        fits = {row["length"]: row["peak_bytes"] for row in own if row["peak_bytes"]}
+        beyond = {
+            row["length"]: row["peak_bytes"] - OF_A_WEIGHT * row["parameters"]
+            for row in own
+            if row["peak_bytes"]
+        }
+        fits = {length: value for length, value in beyond.items() if value > 0}
         slope = exponent(fits)
         told = {} if slope is None else {"growth": f"{slope:.2f}"}
         note = "no two lengths fit" if slope is None else f"over {span(fits)} frames"

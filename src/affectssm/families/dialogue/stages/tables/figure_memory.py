@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affectssm.tables.figure import DEMO_INK, DEMO_SHADE, GRID, INK, MEASURED, new_figure, save
-from affectssm.tables.growth import exponent
 from affectssm.tables.page import Row
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def draw(title: str, rows: Sequence[Row], path: Path) -> None:
         rows: of the table; ``memory_gb`` is a number or OOM.
         path: of the PNG.
     """
-    panels = _panels([row for row in rows if row["row"] != "exponent"])
+    panels = _panels(rows)
     figure = new_figure(10.0, 4.2 * ((len(panels) + 1) // 2))
     axes = figure.subplots((len(panels) + 1) // 2, 2, squeeze=False).flatten()
     for axis in axes[len(panels) :]:
@@ -49,7 +48,8 @@ def draw(title: str, rows: Sequence[Row], path: Path) -> None:
 
 def _panels(rows: Sequence[Row]) -> list[tuple[Panel, list[Row], str]]:
     """What draws a panel, its rows, its title."""
-    plain = [row for row in rows if row.get("recompute", "none") == "none"]
+    exponents = [row for row in rows if row["row"] == "exponent"]
+    plain = [row for row in rows if row.get("recompute", "none") == "none" and row["row"] != "exponent"]
     plain = [row for row in plain if row.get("precision", "float32") == "float32"]
     of = {
         part: [row for row in plain if row["row"] == part]
@@ -67,7 +67,7 @@ def _panels(rows: Sequence[Row]) -> list[tuple[Panel, list[Row], str]]:
             (_bars, varied, f"recomputation and precision at {', '.join(sorted(there, key=int))} frames")
         )
     if any(row["memory_gb"] != OOM for row in of["growth"]):
-        found.append((_growth, of["growth"], f"growth: {_where(of['growth'])}"))
+        found.append((_growth, [*of["growth"], *exponents], f"growth: {_where(of['growth'])}"))
     return found
 
 
@@ -173,21 +173,22 @@ def _bars(axis: Axes, rows: Sequence[Row], colours: Mapping[str, str]) -> None:
 
 def _growth(axis: Axes, rows: Sequence[Row], colours: Mapping[str, str]) -> None:
     """Memory against length, logarithmic both ways."""
-    factor, unit, _ = _unit(rows)
-    fitted = [row for row in rows if row["memory_gb"] != OOM]
+    measured = [row for row in rows if row["row"] != "exponent"]
+    exponents = [row for row in rows if row["row"] == "exponent" and row.get("growth")]
+    factor, unit, _ = _unit(measured)
+    fitted = [row for row in measured if row["memory_gb"] != OOM]
     for method in dict.fromkeys(row["method"] for row in fitted):
         own = [row for row in fitted if row["method"] == method]
         values = [factor * float(row["memory_gb"]) for row in own]
         lengths = [int(row["length"]) for row in own]
-        slope = exponent(dict(zip(lengths, values, strict=True)))
-        label = method if slope is None else f"{method}, exponent {slope:.2f}"
+        slope = "".join(f", exponent {row['growth']}" for row in exponents if row["method"] == method)
+        label = f"{method}: {values[0]:.3g} to {values[-1]:.3g} {unit}{slope}"
         axis.plot(lengths, values, "o-", color=colours[method], label=label, linewidth=1.6)
-        _text(axis, f"{values[-1]:.3g}", (lengths[-1], values[-1]), 6)
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.minorticks_off()
     axis.margins(y=0.08)
-    _finish(axis, rows, f"peak memory ({unit})")
+    _finish(axis, measured, f"peak memory ({unit})")
 
 
 def _text(axis: Axes, text: str, place: tuple[float, float], above: int, size: float = 7.5) -> None:

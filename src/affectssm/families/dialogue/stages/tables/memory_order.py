@@ -28,11 +28,13 @@ def conclusion(rows: Sequence[Found]) -> str:
     plain = [row for row in rows if (row["precision"], row["recompute"]) == ("float32", "none")]
     plain = [row for row in plain if row["part"] != "growth"]
     there = [row for row in plain if row["scale"] == "paper"]
-    where = (
-        "At the paper's sizes"
+    batches = ", ".join(map(str, sorted({row["batch"] for row in there or plain})))
+    sizes = (
+        "the paper's sizes"
         if there
-        else "At sizes that are not the paper's, which says nothing about its order,"
+        else "sizes that are not the paper's, which says nothing about its order,"
     )
+    where = f"In float32 at batch {batches} and {sizes}"
     theirs = rivals(plain)
     said, less_everywhere = [], []
     for attention in ATTENTION:
