@@ -12,7 +12,7 @@ from affectssm.models import biased_attention, feed_forward
 from affectssm.models.attention import Attention
 from affectssm.models.dropout import Dropout
 from affectssm.models.feed_forward import FeedForward
-from affectssm.settings.dialogues import DAMambaSettings
+from affectssm.settings.dialogues import DAMambaSettings, DATSettings
 
 WIDTH, HEADS = 24, 3
 
@@ -179,7 +179,8 @@ def test_a_hybrid_block_keeps_little_beside_its_mixer():
 
 
 def test_a_layer_of_dat_keeps_little():
-    layer = TransformerLayer(48, 2, 24, 48, 40, 0.1)
+    own = DATSettings(d_model=48, heads=2, dim_head=24, dim_head_cross=24, dropout=0.1, positions=40)
+    layer = TransformerLayer(own, 48, 24, 48)
     x = draw(64, 40, 48, dtype=torch.float32).requires_grad_()
     # x, normed, queries, keys, values, mixed, x again, the hidden layer, three masks in bytes
     assert kept_a_token(layer, lambda x: layer(x, torch.ones(64, 40, dtype=torch.bool)), x) < 9.1

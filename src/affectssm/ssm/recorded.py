@@ -33,8 +33,8 @@ class Recorded:
             entered = iter(_Entrance.apply(torch.empty(0, requires_grad=True), *there))
             given = [None if t is None else next(entered) for t in inputs]
             y = function(*given)
+            self._end = _Exit.apply(y, memory)
         self._edges = [None if t is None else get_gradient_edge(t) for t in given]
-        self._end = get_gradient_edge(y)
         self.y = y.detach()
 
     def take_kept(self) -> list[Tensor]:
@@ -46,14 +46,12 @@ class Recorded:
         self, grad: Tensor, wanted: Sequence[bool], known: Sequence[Tensor], kept: Sequence[Tensor]
     ) -> list[Tensor | None]:
         """Of every input that is wanted, from that of y."""
-        self._memory.known, self._memory.kept = list(known), list(kept)
+        self._memory.known, self._memory.kept, self._memory.grad = list(known), list(kept), grad
         edges = [e for e, w in zip(self._edges, wanted, strict=True) if e is not None and w]
         try:
-            found = iter(
-                torch.autograd.grad([self._end], edges, [grad], retain_graph=True, allow_unused=True)
-            )
+            found = iter(torch.autograd.grad([self._end], edges, retain_graph=True, allow_unused=True))
         finally:
-            self._memory.known, self._memory.kept = [], []
+            self._memory.known, self._memory.kept, self._memory.grad = [], [], None
         return [
             next(found) if e is not None and w else None for e, w in zip(self._edges, wanted, strict=True)
         ]
@@ -66,6 +64,7 @@ class _Memory:
         self._places = {_address(t): i for i, t in enumerate(known)}
         self.known: list[Tensor] = []
         self.kept: list[Tensor] = []
+        self.grad: Tensor | None = None
 
     def pack(self, tensor: Tensor) -> Any:
         place = self._places.get(_address(tensor))
@@ -91,6 +90,19 @@ class _Entrance(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, ...]:
         return (None,) * (1 + len(grads))
+
+
+class _Exit(torch.autograd.Function):
+    """Where the gradient of y comes from; to hand it to ``torch.autograd.grad`` imports sympy, which takes seconds."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, memory: _Memory) -> Tensor:
+        ctx.memory = memory
+        return y.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor | None, None]:
+        return ctx.memory.grad, None
 
 
 def _address(tensor: Tensor) -> int:
