@@ -1,13 +1,11 @@
 """Memory and time of Coupled Mamba and of a Transformer with cross-attention, by length, at the paper's sizes.
 
-    python benchmarks/clip_efficiency.py                # hours on one core: lengths 100 to 4000, batch 32
-    python benchmarks/clip_efficiency.py --lengths 100 500 --models coupled_mamba --keep part.json
-    python benchmarks/clip_efficiency.py --batch 1 --width 32 --keep other.json     # minutes: the growth to 4000
-    python benchmarks/clip_efficiency.py --from part.json other.json      # a page of measurements that were kept
-    python benchmarks/clip_efficiency.py --quick        # small models and lengths: proves that it runs
+    python benchmarks/clip_efficiency.py            # some twenty minutes on an idle core
+    python benchmarks/clip_efficiency.py --quick    # small models and lengths: proves that it runs
 
-What is measured, and how, says the table coupled_efficiency, whose measurement this is. Writes
-benchmarks/results/coupled_efficiency.md.
+Two parts in one run: at the paper's width and batch up to 1000 steps, within 8 GB, and small enough for 4000, where
+linear and quadratic growth are told apart. What is measured, and how, says the table coupled_efficiency, whose
+measurement this is. Writes benchmarks/results/coupled_efficiency.md.
 """
 
 from __future__ import annotations
@@ -15,14 +13,13 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pages import RESULTS, parser, table, versions
 
 from affectssm.families.clips.measured_settings import MeasureSettings, measure_settings
 from affectssm.families.clips.stages.efficiency import measure
 from affectssm.families.clips.stages.tables.coupled_efficiency import (
-    METHODS,
     QUANTITIES,
     claims_section,
     measured_rows,
@@ -31,22 +28,35 @@ from affectssm.settings.clip_efficiency import EfficiencySettings
 from affectssm.settings.fusion_models import AttentionFusionSettings, CoupledMambaSettings
 from affectssm.tables.published import published_rows
 
-LENGTHS = [100, 200, 300, 400, 500, 1000, 2000, 4000]
-QUICK: dict[str, Any] = {"d_model": 8, "layers": 1, "d_state": 4, "dt_rank": 1}
+
+class Part(NamedTuple):
+    """One measurement: width and depth of the models, clips, steps."""
+
+    width: int
+    layers: int
+    batch: int
+    lengths: list[int]
 
 
-def measured(asked: Any) -> list[dict[str, Any]]:
-    """Rows of a measurement as asked for."""
-    width = asked.width  # state and rank in the paper's proportions
-    sizes = {"d_model": width, "d_state": width // 2, "dt_rank": max(1, width // 8)}
-    coupled = CoupledMambaSettings(**QUICK if asked.quick else sizes).model_dump()
-    given = {"lengths": asked.lengths, "batch": asked.batch, "repeats": 3, "limit_gb": asked.limit_gb}
+PARTS = [
+    Part(128, 3, 32, [100, 200, 300, 400, 500, 1000]),
+    Part(32, 3, 1, [100, 200, 500, 1000, 2000, 4000]),
+]
+QUICK = [Part(8, 1, 2, [10, 20])]
+
+
+def measured(part: Part) -> list[dict[str, Any]]:
+    """Rows of a measurement; state and rank in the paper's proportions."""
+    width = part.width
+    sizes = {"d_model": width, "layers": part.layers, "d_state": width // 2, "dt_rank": max(1, width // 8)}
+    given = {"lengths": part.lengths, "batch": part.batch, "repeats": 3, "limit_gb": 8.0}
     told = measure_settings(
-        EfficiencySettings.model_validate(given), coupled, AttentionFusionSettings().model_dump()
+        EfficiencySettings.model_validate(given),
+        CoupledMambaSettings.model_validate(sizes).model_dump(),
+        AttentionFusionSettings().model_dump(),
     )
-    told["models"] = {name: told["models"][name] for name in asked.models}
     with tempfile.TemporaryDirectory() as folder:
-        out = asked.keep or Path(folder, "measured.json")
+        out = Path(folder, "measured.json")
         measure(MeasureSettings.model_validate(told), out)
         return json.loads(out.read_text(encoding="utf-8"))["rows"]
 
@@ -56,20 +66,20 @@ def report(found: list[dict[str, Any]]) -> str:
     parts = []
     for batch, width in dict.fromkeys((row["batch"], row["d_model"]) for row in found):
         own = [row for row in found if (row["batch"], row["d_model"]) == (batch, width)]
-        parts.append(f"## Width {width}, batch {batch}, up to {own[0]['limit_gb']:g} GB\n\n{_part(own)}")
+        parts.append(f"## Width {width}, batch {batch}, up to {own[0]['limit_gb']:g} GB\n\n{_tables(own)}")
     device = found[0]["device"]
     return f"""# Memory and time of Coupled Mamba and of a Transformer, by length
 
 Written by `python benchmarks/clip_efficiency.py`. {device}, one thread,
 {versions()}. Three modalities of one length (columns {", ".join(map(str, (768, 74, 35)))}), float32, random numbers.
-Seconds are the process's CPU seconds, the smallest of up to three runs, on a machine that others used at the same time,
-where CPU seconds, too, are more than on an idle one, and differ by tens of percent from run to run; memory does not.
+Seconds are the process's CPU seconds, the smallest of up to three runs; on a machine that others use too they differ by
+tens of percent from run to run, memory does not.
 Coupled Mamba's state is half its width, the rank of its step sizes an eighth. A dash did not fit.
 
 {chr(10).join(parts)}"""
 
 
-def _part(found: list[dict[str, Any]]) -> str:
+def _tables(found: list[dict[str, Any]]) -> str:
     claims = published_rows("coupled_efficiency", {"source": "published"})
     rows = measured_rows(found, claims, "paper")
     kinds = {kind: [row for row in rows if row["row"] == kind] for kind in ("measured", "growth", "saved")}
@@ -108,22 +118,11 @@ def _part(found: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Run."""
     asking = parser(__doc__)
-    asking.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
-    asking.add_argument("--models", nargs="+", default=list(METHODS), choices=list(METHODS))
-    asking.add_argument("--batch", type=int, default=32, help="clips")
-    asking.add_argument("--width", type=int, default=128)
-    asking.add_argument("--limit-gb", type=float, default=8.0, help="that a step may take")
-    asking.add_argument("--keep", type=Path, help="where the measurement goes, too")
-    asking.add_argument("--from", type=Path, nargs="+", default=[], dest="kept", help="kept ones, for a page")
     asking.add_argument("--quick", action="store_true", help="small; nothing is written")
     asked = asking.parse_args()
-    if asked.quick:
-        asked.lengths, asked.batch = [10, 20], 2
-    found = [row for path in asked.kept for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
-    found.sort(key=lambda row: (-row["batch"], list(METHODS).index(row["model"]), row["length"]))
-    text = report(found or measured(asked))
+    text = report([row for part in (QUICK if asked.quick else PARTS) for row in measured(part)])
     print(text)
-    if not asked.quick and not asked.keep:
+    if not asked.quick:
         (RESULTS / "coupled_efficiency.md").write_text(text, encoding="utf-8")
 
 
