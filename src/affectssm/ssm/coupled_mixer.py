@@ -92,7 +92,9 @@ class CoupledMixer(nn.Module):
             torch.cat(own["dt_bias"]),
             None if self.mix is None else self.mix.softmax(dim=1),
         )
-        scan = Scan(self._scan, again=True, at_once=AT_ONCE) if pairwise else Scan(self._scan)
+        # the reference keeps all states: of one part at most
+        again = pairwise and len(xs[0]) > AT_ONCE
+        scan = Scan(self._scan, again, AT_ONCE if pairwise else None)
         return list(mixing(torch.stack(list(xs)), _stacked(masks), weights, scan).unbind(0))
 
     def _scan(
