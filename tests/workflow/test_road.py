@@ -77,9 +77,11 @@ def test_a_logged_line_runs_by_itself(road, tmp_path):
 def test_killed_twice_and_started_again_gives_the_same_table(road, tmp_path):
     place = road.clone(tmp_path / "killed")
     results = place.folder / "results"
-    begin_again_at_the_voices(results)
-    finished = times([*results.glob("features/*/*/*.h5"), *results.glob("runs/*/*/*/*.safetensors")])
-    kill_when(place, lambda: any(results.glob("features/*/wav2vec2/*.parts/*.h5")))
+    for _ in range(5):  # on a busy machine the moment may pass unseen
+        begin_again_at_the_voices(results)
+        finished = times([*results.glob("features/*/*/*.h5"), *results.glob("runs/*/*/*/*.safetensors")])
+        if killed_when(place, lambda: any(results.glob("features/*/wav2vec2/*.parts/*.h5"))):
+            break
     parts = list(results.glob("features/*/wav2vec2/*.parts/*.h5"))
     assert parts
     recordings = [(part, name) for part in parts for name in ShardReader(part).recordings]
@@ -92,7 +94,7 @@ def test_killed_twice_and_started_again_gives_the_same_table(road, tmp_path):
         log = place.read(f"results/logs/extract/{corpus}/{feature}/{shard.split('.')[0]}.log")
         assert re.search(rf"wav2vec2: {re.escape(name)} \(.*\) was finished before", log)
     finished |= times(place.folder / voice for voice in voices)
-    kill_when(place, lambda: any(results.glob("runs/*/*/.*.resume/*.pt")))
+    assert killed_when(place, lambda: any(results.glob("runs/*/*/.*.resume/*.pt")))
     place.snakemake(TABLE)
     assert place.read(TABLE) == road.read(TABLE)
     assert times(finished) == finished
@@ -110,8 +112,11 @@ def times(paths: Iterable[Path]) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in paths}
 
 
-def kill_when(place: Workplace, happened) -> None:
-    """Start the road, SIGKILL its whole process group as soon as something happened, and unlock it."""
+def killed_when(place: Workplace, happened) -> bool:
+    """Start the road, SIGKILL its whole process group as soon as something happened, and unlock it.
+
+    False if the road came to its end before that was seen.
+    """
     process = subprocess.Popen(
         place.command(TABLE),
         cwd=place.folder,
@@ -122,12 +127,14 @@ def kill_when(place: Workplace, happened) -> None:
     )
     deadline = time.monotonic() + 240
     while not happened():
-        assert process.poll() is None, "ended before it could be killed"
+        if process.poll() is not None:
+            return False
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     place.snakemake("--unlock")
+    return True
 
 
 @pytest.mark.parametrize(
