@@ -203,14 +203,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "corpora": {"mosei": {"shards": 1}, "sims": {"shards": 1}, "simsv2": {"shards": 1}},
         "clips": {
             "steps": 50,
-            "dt_ranks": [2, 4, 8],
-            "d_states": [16, 8, 4],
+            "dt_ranks": [3, 6, 12],
+            "d_states": [8, 4, 2],
             "seeds": [1111, 1112],
             "seeds_a_job": 2,
             "batch": {"mosei": 16, "sims": 8, "simsv2": 8},
-            "training": {"epochs": 12, "learning_rate": 1e-3, "scan_backend": "auto"},
+            "training": {"epochs": 10, "learning_rate": 1e-3, "scan_backend": "auto"},
             **_sizes(
-                d_model=64, layers=2, d_state=8, dt_rank=4, hidden=16, dropout=0.0, dt_min=0.05, dt_max=0.5,
+                d_model=48, layers=2, d_state=4, dt_rank=6, hidden=16, dropout=0.0, dt_min=0.05, dt_max=0.5,
             ),
             **_baselines(hidden=16, layers=1, learning_rate=4e-3, batch=32),
             "efficiency": {
