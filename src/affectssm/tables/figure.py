@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from affectssm.store.atomic import staged
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PUBLISHED, MEASURED = "#5f6368", ("#1a56a8", "#c4561b", "#2f7d4f", "#7a3e9d")
 DEMO_SHADE, DEMO_INK = "#fff3c4", "#8a5a00"
 INK, ORACLE, CHANCE, GRID = "#202124", "#202124", "#9aa0a6", "#e3e5e8"
+FAR = 20  # times the median of a panel: what diverged has no place on its axis
 DEMO_TEXT = "shaded: DEMO DATA, made here with planted truth; not comparable with published numbers"
 
 
@@ -133,6 +135,8 @@ def _limits(rows: Sequence[Row], names: Sequence[str], words: Words) -> tuple[fl
     columns = [f"{name}{suffix}" for name in names for suffix in ("", "_low", "_high")]
     values = [float(row[column]) for row in rows for column in columns if row.get(column)]
     if words.apart:
+        most = (FAR * median(map(abs, values)) if values else 0.0) or inf
+        values = [value for value in values if abs(value) <= most]
         low, high = min(values, default=0.0), max(values, default=1.0)
         room = high - low or 0.1
         return low - 0.08 * room, high + 0.35 * room
@@ -166,17 +170,13 @@ def _panel(
 
 def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str], decimals: int) -> None:
     if not row.get(name):
-        axis.text(
-            sum(axis.get_xlim()) / 2,
-            y,
-            "not available",
-            fontsize=7,
-            ha="center",
-            va="center",
-            color=PUBLISHED,
-        )
+        _instead(axis, y, "not available")
         return
     value = float(row[name])
+    begin, end = axis.get_xlim()
+    if not begin <= value <= end:
+        _instead(axis, y, f"off the axis: {value:.1e}")
+        return
     right = value
     if row["source"] == "published":
         axis.plot(
@@ -203,6 +203,12 @@ def _point(axis: Axes, y: int, row: Row, name: str, colours: Mapping[str, str], 
         va="center",
         color=INK,
     )
+
+
+def _instead(axis: Axes, y: int, text: str) -> None:
+    """Words where a mark cannot be."""
+    middle = sum(axis.get_xlim()) / 2
+    axis.text(middle, y, text, fontsize=7, ha="center", va="center", color=PUBLISHED)
 
 
 def _marker(row: Row) -> str:
