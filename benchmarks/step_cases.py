@@ -86,7 +86,7 @@ def _video(quick: bool, small: bool) -> Case:
         lambda: loss_of_video(model(batch).prediction, target, batch.frame_valid),
         updating(model.parameters()),
         f"{shape[0]} windows, {shape[1]} frames",
-        list(batch.target.values()),
+        [own.rows for own in batch.target.values()],
     )
 
 
