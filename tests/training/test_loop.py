@@ -106,7 +106,6 @@ def test_a_run_goes_on_after_any_epoch(tmp_path, monkeypatch, select):
     assert str(whole.history) == str(parts.history)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU takes it")
 def test_half_precision_is_refused_on_a_cpu():
     training = Training(Fitted(), RECIPE | {"precision": "bfloat16", "recompute": "all"}, seed=3)
     with pytest.raises(ConfigError, match="bfloat16 on a CPU"):

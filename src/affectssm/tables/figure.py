@@ -133,15 +133,23 @@ def _colours(rows: Sequence[Row]) -> dict[str, str]:
 
 def _limits(rows: Sequence[Row], names: Sequence[str], words: Words) -> tuple[float, float]:
     columns = [f"{name}{suffix}" for name in names for suffix in ("", "_low", "_high")]
+    if words.apart:
+        rows = _near(rows, names[0])
     values = [float(row[column]) for row in rows for column in columns if row.get(column)]
     if words.apart:
-        most = (FAR * median(map(abs, values)) if values else 0.0) or inf
-        values = [value for value in values if abs(value) <= most]
         low, high = min(values, default=0.0), max(values, default=1.0)
         room = high - low or 0.1
         return low - 0.08 * room, high + 0.35 * room
     low, high = min([words.start, *values]), max([0.8, *values])
     return low - 0.05, high + 0.17
+
+
+def _near(rows: Sequence[Row], name: str) -> list[Row]:
+    """The rows that have a number, without those that diverged."""
+    there = [row for row in rows if row.get(name)]
+    sizes = [abs(float(row[name])) for row in there]
+    most = (FAR * median(sizes) if sizes else 0.0) or inf
+    return [row for row, size in zip(there, sizes, strict=True) if size <= most]
 
 
 def _panel(
