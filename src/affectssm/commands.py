@@ -46,24 +46,36 @@ def _places(given: Namespace) -> tuple[Path, Path | None]:
 
 
 def extract(given: Namespace) -> None:
+    from affectssm import device
     from affectssm.features.extract import Shard, extract_shard
+    from affectssm.gpu_memory import halving, out_of_memory
     from affectssm.settings.features import completed
     from affectssm.vocabulary.features import spec
 
-    if spec(given.feature).by_fold:
+    found = spec(given.feature)
+    if found.by_fold:
         raise ConfigError(
             f"feature {given.feature}", "every fold has one of its own", "a feature that all folds share",
             "ask snakemake for a table whose rows read it",
         )  # fmt: skip
     root, truth = _places(given)
-    extract_shard(
-        given.feature,
-        Shard(given.manifest, given.shard, root, truth, named=given.edition is not None),
-        completed(given.feature, given.settings | given.computing.get(given.feature, {})),
-        given.out,
-        given.faults,
-        given.faces,
-    )
+    shard = Shard(given.manifest, given.shard, root, truth, named=given.edition is not None)
+    settings = completed(given.feature, given.settings | given.computing.get(given.feature, {}))
+
+    def run(**changed: int) -> None:
+        extract_shard(given.feature, shard, settings | changed, given.out, given.faults, given.faces)
+
+    if not found.network:
+        run()
+        return
+    what = f"extract {given.feature}"
+    device.begin(what, threads=settings["threads"])
+    if "batch" in settings:
+        name = f"features.{found.section or given.feature}.batch"
+        halving(what, name, settings["batch"], lambda batch: run(batch=batch))
+    else:
+        with out_of_memory(what):
+            run()
 
 
 def _need(settings: dict[str, Any], keys: Sequence[str], option: str = "--settings") -> None:

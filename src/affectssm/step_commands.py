@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from affectssm.families import OWN
 from affectssm.families.step import Step
 from affectssm.vocabulary.targets import load
 
+_LOG = logging.getLogger(__name__)
 Json = Callable[[str], dict[str, Any]]
 
 
@@ -100,4 +102,51 @@ def _run(step: Step, given: argparse.Namespace) -> None:
     beside = {
         name: value for name, value in vars(given).items() if name not in ("command", "family", "handler")
     }
-    load(step.run)(**beside | {"settings": validate(load(step.model), given.settings, "--settings")})
+    beside["settings"] = validate(load(step.model), given.settings, "--settings")
+    if step.network:
+        _run_network(step, f"{step.subcommand} {given.family}", beside)
+    else:
+        load(step.run)(**beside)
+
+
+def _run_network(step: Step, what: str, given: dict[str, Any]) -> None:
+    """Run a step that computes with a network: its log says on what, its error what to set where memory is lacking.
+
+    Raises:
+        ConfigError: when it was given a GPU that it cannot use, or that has too little memory.
+    """
+    from affectssm import device
+    from affectssm.gpu_memory import halving, out_of_memory
+    from affectssm.settings.features import completed
+    from affectssm.ssm.backends import recorded
+
+    settings, computing = given["settings"], given.get("computing", {})
+    scans = getattr(getattr(settings, "training", None), "scan_backend", None)
+    device.begin(what, getattr(settings, "device", "auto"), _threads(settings), scans)
+
+    def run(**changed: Any) -> None:
+        load(step.run)(**given | changed)
+
+    with recorded() as ran:
+        if step.halves:
+            own = computing.get(step.halves, {})
+            batch = completed(step.halves, settings.encoder | own)["batch"]
+            halving(
+                what,
+                f"features.{step.halves}.batch",
+                batch,
+                lambda batch: run(computing=computing | {step.halves: own | {"batch": batch}}),
+            )
+        else:
+            with out_of_memory(what, step.lighter):
+                run()
+    if ran:
+        _LOG.info("the scans of %s ran on %s", what, " and ".join(sorted(ran)))
+
+
+def _threads(settings: Any) -> int | None:
+    """CPU threads that a job's settings name, where they do."""
+    for part in (settings, getattr(settings, "training", None)):
+        if (threads := getattr(part, "threads", None)) is not None:
+            return int(threads)
+    return getattr(settings, "encoder", {}).get("threads")

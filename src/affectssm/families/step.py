@@ -54,6 +54,8 @@ class Step:
         computing: whether the command is given ``results/computing.json``, which decides no result.
         threads, mem_mb, runtime: of a job (MB, minutes), or questions.
         gpu: whether a GPU makes it faster.
+        lighter: what a person may set so that it takes less memory on a GPU, by the names of the configuration.
+        halves: entry of ``computing`` whose ``batch`` is halved where a GPU runs out of memory; of a feature's section.
     """
 
     name: str
@@ -74,6 +76,13 @@ class Step:
     mem_mb: int | str = 4000
     runtime: int | str = 60
     gpu: bool = False
+    lighter: tuple[str, ...] = ()
+    halves: str = ""
+
+    @property
+    def network(self) -> bool:
+        """Whether it computes with a network, on a GPU or not."""
+        return self.gpu or bool(self.lighter)
 
     @property
     def subcommand(self) -> str:
@@ -84,3 +93,17 @@ class Step:
     def options(self) -> dict[str, Input]:
         """Option -> the input that it gives."""
         return {name: one for name, one in self.reads.items() if one.given}
+
+
+def lighter_training(recipe: str, batch: str) -> tuple[str, ...]:
+    """Return what makes a training take less memory on a GPU (:attr:`Step.lighter`).
+
+    Args:
+        recipe: the section with ``recompute`` and ``precision``.
+        batch: the name of the batch.
+    """
+    return (
+        f"{recipe}.recompute: blocks, or all (the same values, in more time)",
+        f"{recipe}.precision: bfloat16 (other values)",
+        f"a smaller {batch} (other values)",
+    )

@@ -24,7 +24,7 @@ RAISE = "AFFECTSSM_RAISE_UNEXPECTED"
 _LOG = logging.getLogger(__name__)
 # a full disk, no more open files or memory: the machine's, not the file's
 _MACHINE_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-_MACHINE_TEXT = ("out of memory", "can't allocate memory", "CUDA error")
+_MACHINE_TEXT = ("out of memory", "can't allocate memory", "CUDA error", "CUDNN_STATUS", "HIP error")
 
 
 @contextmanager

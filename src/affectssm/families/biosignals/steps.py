@@ -4,7 +4,7 @@ what goes missing, what development subjects choose, and every method of adaptat
 
 from typing import Any
 
-from affectssm.families.step import Input, Step
+from affectssm.families.step import Input, Step, lighter_training
 
 _STAGES = "affectssm.families.biosignals.stages"
 _TOLD = "affectssm.families.biosignals.run_settings"
@@ -12,6 +12,8 @@ _RUN = "results/runs/{experiment}/{part}/{seed}"
 _MASKS = "results/masks/{corpus_edition}/{shard}/{seed}"
 _SEGMENTS = "results/segments/{corpus}-{edition}/{shard}.h5 of the shards that are needed"
 _LONG: dict[str, Any] = {"threads": "threads", "mem_mb": 8000, "runtime": 1440, "gpu": True}
+
+_LIGHTER = ("a smaller biosignals.adaptation.batch",)
 
 STEPS = (
     Step(
@@ -50,6 +52,7 @@ STEPS = (
         model=f"{_TOLD}:RunSettings",
         words=("part",),
         code="training_code",
+        lighter=lighter_training("biosignals.training", "biosignals.training.batch"),
         **_LONG,
     ),
     Step(
@@ -91,6 +94,7 @@ STEPS = (
         settings="adaptation_settings",
         model=f"{_TOLD}:ChoosingSettings",
         code="choice_code",
+        lighter=_LIGHTER,
         **_LONG,
     ),
     Step(
@@ -107,6 +111,7 @@ STEPS = (
         settings="adapted_run_settings",
         model=f"{_TOLD}:AdaptationRunSettings",
         code="adaptation_code",
+        lighter=_LIGHTER,
         **_LONG,
     ),
     Step(

@@ -1,11 +1,12 @@
 """The jobs of clips: segments of each source of features, runs over some seeds, scores."""
 
-from affectssm.families.step import Input, Step
+from affectssm.families.step import Input, Step, lighter_training
 
 _STAGES = "affectssm.families.clips.stages"
 _TOLD = "affectssm.families.clips.run_settings"
 _RUN = "results/runs/{experiment}/seeds-{seeds}"
 _CUT = "results/segments/{corpus_edition}/{task}/{shard}"
+_BATCH = "clips.batch (of the models tfn, lmf and mult: clips.tfn.batch and so on)"
 _SEGMENTS = "results/segments/{corpus}-{edition}/{source}/{shard}.h5 of all shards"
 
 STEPS = (
@@ -44,6 +45,7 @@ STEPS = (
         mem_mb=16000,
         runtime=1440,
         gpu=True,
+        lighter=lighter_training("clips.training", _BATCH),
     ),
     Step(
         "evaluate",

@@ -1,10 +1,11 @@
 """The jobs of dialogues: windows, runs, predictions, scores, submissions, and what a training step takes."""
 
-from affectssm.families.step import Input, Step
+from affectssm.families.step import Input, Step, lighter_training
 
 _STAGES = "affectssm.families.dialogue.stages"
 _SETTINGS = "affectssm.families.dialogue.run_settings"
 _RUN = "results/runs/{experiment}/{part}/{seed}"
+_LIGHTER = lighter_training("dialogue.training", "dialogue.training.batch")
 _WINDOWS = Step(
     "training_windows",
     "write the window indexes of a task",
@@ -69,6 +70,7 @@ STEPS = (
         mem_mb=8000,
         runtime=1440,
         gpu=True,
+        lighter=_LIGHTER,
     ),
     Step(
         "predict",
@@ -88,6 +90,7 @@ STEPS = (
         mem_mb=8000,
         runtime=240,
         gpu=True,
+        lighter=_LIGHTER[-1:],
     ),
     Step(
         "evaluate",

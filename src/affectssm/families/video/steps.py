@@ -1,12 +1,13 @@
 """The jobs of video: windows, tuned encoders and their features, runs, predictions, scores, submissions."""
 
-from affectssm.families.step import Input, Step
+from affectssm.families.step import Input, Step, lighter_training
 
 _STAGES = "affectssm.families.video.stages"
 _SETTINGS = "affectssm.families.video.run_settings"
 _RUN = "results/runs/{experiment}/{part}/{seed}"
 _FEATURES = "results/features/{corpus}-{edition} of the corpus"
 _TUNED = "results/features/{corpus_edition}/mae_tuned-{part}/{shard}"
+_LIGHTER = lighter_training("video.training", "video.training.batch")
 _WINDOWS = Step(
     "training_windows",
     "write the window indexes of a task",
@@ -64,6 +65,7 @@ STEPS = (
         mem_mb=16000,
         runtime=1440,
         gpu=True,
+        lighter=("a greater video.tuning.frozen", "a smaller video.tuning.batch"),
     ),
     Step(
         "encode",
@@ -84,6 +86,7 @@ STEPS = (
         mem_mb=8000,
         runtime=720,
         gpu=True,
+        halves="mae",
     ),
     Step(
         "train",
@@ -108,6 +111,7 @@ STEPS = (
         mem_mb=16000,
         runtime=1440,
         gpu=True,
+        lighter=_LIGHTER,
     ),
     Step(
         "predict",
@@ -127,6 +131,7 @@ STEPS = (
         mem_mb=8000,
         runtime=240,
         gpu=True,
+        lighter=_LIGHTER[-1:],
     ),
     Step(
         "evaluate",
