@@ -7,6 +7,10 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
+# Of jobs with --sdm apptainer alone: built from envs/affectssm.def, see docs/cluster.md.
+container: "affectssm.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/features.smk"

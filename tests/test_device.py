@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -14,12 +15,14 @@ import pytest
 import torch
 
 from affectssm import device
+from affectssm.cli import main
 from affectssm.device import Gpu, Unusable
 from affectssm.errors import ConfigError
 from affectssm.families import OWN
 from affectssm.families.configuration import load_config
+from affectssm.training.loop import Training
 from affectssm.vocabulary.targets import load
-from tests.families.dialogue.small_task import run_settings
+from tests.families.dialogue.small_task import run_settings, write_task
 
 CPU_BUILD = torch.version.cuda is None and torch.version.hip is None
 SLURM = {"SLURM_JOB_ID": "17", "SLURM_JOB_GPUS": "0", "SLURM_GPUS_ON_NODE": "1", "CUDA_VISIBLE_DEVICES": "0"}
@@ -181,3 +184,22 @@ def test_every_step_with_a_network_says_what_to_set_where_memory_is_lacking() ->
                     found = getattr(found, part)
             if step.halves:
                 assert getattr(config.features, step.halves).batch > 0
+
+
+def test_a_training_without_memory_names_its_settings_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def learn(training: Training, batch: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nmore")
+
+    monkeypatch.setattr(Training, "learn", learn)
+    write_task(tmp_path)
+    features = [str(folder) for folder in sorted((tmp_path / "features").iterdir())]
+    words = ["train", "dialogue", "--windows", str(tmp_path / "windows"), "--features", *features]
+    words += ["--settings", json.dumps(run_settings(steps=4).told()), "--out", str(tmp_path / "run")]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "affectssm train: train dialogue\n" in said and "Traceback" not in said
+    assert "the GPU ran out of memory: CUDA out of memory. Tried to allocate 20.00 MiB.\n" in said
+    for name in ("recompute: blocks", "precision: bfloat16", "batch"):
+        assert f"dialogue.training.{name}" in said

@@ -109,10 +109,63 @@ def test_conda_and_container_install_the_same_lock():
     pins = (ENVS / "requirements.lock").read_bytes() + (ENVS / "overrides.txt").read_bytes()
     # Snakemake renews a conda environment when this file changes, and only then.
     assert f"# lock: {hashlib.sha256(pins).hexdigest()}" in script, "run `make lock`"
-    container = (ENVS / "Containerfile").read_text()
-    assert re.search(r"^FROM docker.io/library/python:3\.1[12]-", container, re.MULTILINE)
-    assert "RUN make environment" in container
-    assert "envs/install.sh" in (REPOSITORY / "Makefile").read_text()
+
+
+def recipe(name: str) -> str:
+    """A recipe without comments, lines that go on joined."""
+    lines = (ENVS / name).read_text().replace("\\\n", " ").splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+def test_both_containers_install_the_lock_on_the_same_base_by_the_same_commands():
+    podman, apptainer = recipe("Containerfile"), recipe("affectssm.def")
+    (base,) = re.findall(r"^ARG BASE=(\S+)$", podman, re.MULTILINE)
+    assert re.findall(r"^From: (\S+)$", apptainer, re.MULTILINE) == [base]
+    packages = re.findall(r"^RUN (apt-get .*)$", podman, re.MULTILINE)
+    install = re.findall(r"^RUN (python3 .*)$", podman, re.MULTILINE)
+    assert len(packages) == len(install) == 1
+    (post,) = re.findall(r"^%post\n((?: .*\n)+)", apptainer, re.MULTILINE)
+    assert [line.strip() for line in post.splitlines() if "export" not in line and " cd " not in line] == [
+        *packages, *install,
+    ]  # fmt: skip
+    # the environment is made as make environment does: a venv, and the lock by install.sh
+    made = re.search(r"python3 -m venv (\S+) && .*bash envs/install.sh (\S+)/bin/python$", install[0])
+    assert made and made[1] == made[2]
+    makefile = (REPOSITORY / "Makefile").read_text()
+    assert "-m venv --clear .venv" in makefile and "bash envs/install.sh .venv/bin/python" in makefile
+    assert all(f"PATH={made[1]}/bin:$PATH" in text for text in (podman, apptainer))
+    # nothing is pinned beside the lock
+    assert not re.search(r"==|pip install", podman + apptainer)
+
+
+def test_the_container_s_base_is_of_the_cuda_and_python_that_the_lock_is_for():
+    (cuda, system) = re.findall(
+        r"nvidia/cuda:(\d+)\.\d+\.\d+-base-ubuntu([\d.]+)$", recipe("Containerfile"), re.MULTILINE
+    )[0]
+    # what the index's torch of this version wants (its own metadata): CUDA 13.0
+    assert (locked()["torch"], cuda) == ("2.13.0", "13")
+    assert {"24.04": "3.12"}[system] in (ENVS / "find_python.sh").read_text()
+
+
+def test_every_file_that_the_containers_copy_is_there():
+    copied = [
+        name
+        for line in re.findall(r"^COPY (.*) \S+$", recipe("Containerfile"), re.MULTILINE)
+        for name in line.split()
+    ]
+    (files,) = re.findall(r"^%files\n((?: .*\n)+)", recipe("affectssm.def"), re.MULTILINE)
+    pairs = [line.split() for line in files.strip().splitlines()]
+    assert all(there == f"/affectssm/{here}" for here, there in pairs)
+    assert set(copied) > {here for here, _ in pairs} > {"src", "envs", "pyproject.toml"}
+    for name in copied:
+        assert (REPOSITORY / name).exists(), name
+    ignored = (REPOSITORY / ".dockerignore").read_text().split()
+    assert not set(ignored) & set(copied)
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert {project["readme"], *project["license-files"]} <= {here for here, _ in pairs}
+    # what a job runs in with --sdm apptainer is what the recipe says how to build
+    image = re.search(r'^container: "(\S+)"$', (REPOSITORY / "Snakefile").read_text(), re.MULTILINE)
+    assert image and f"apptainer build {image[1]} envs/affectssm.def" in (ENVS / "affectssm.def").read_text()
 
 
 def test_importing_the_package_and_its_command_line_is_light():
