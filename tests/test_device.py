@@ -46,7 +46,7 @@ def said(caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.mark.skipif(not CPU_BUILD, reason="of a build of torch for the CPU alone")
-@pytest.mark.parametrize("command", ["train", "extract"])
+@pytest.mark.parametrize("command", ["train", "extract", "device"])
 def test_a_gpu_and_a_cpu_build_of_torch_end_a_job_before_it_reads_anything(
     tmp_path: Path, command: str
 ) -> None:
@@ -59,6 +59,7 @@ def test_a_gpu_and_a_cpu_build_of_torch_end_a_job_before_it_reads_anything(
             "extract", "wav2vec2", "--manifest", "none", "--shard", "s00", "--root", ".", "--out", "out.h5",
             "--faults", "faults.parquet",
         ],
+        "device": ["device"],
     }[command]  # fmt: skip
     begun = time.monotonic()
     done = subprocess.run(
@@ -111,7 +112,9 @@ def test_what_is_wrong_with_a_gpu_is_said(raised: str, cuda_build, monkeypatch: 
     with pytest.raises(ConfigError) as error:
         device.begin("train dialogue")
     assert error.value.where == "the GPU of train dialogue (SLURM_JOB_GPUS=3)"
-    assert error.value.found == f"torch 2.13.0+cu130 (CUDA 13.0), driver 550.54.15: {raised.splitlines()[0]}"
+    assert error.value.found == (
+        f"{raised.splitlines()[0]} (torch 2.13.0+cu130, CUDA 13.0, driver 550.54.15)"
+    )
 
 
 def test_a_driver_that_hangs_or_dies_is_not_waited_for() -> None:
@@ -129,8 +132,8 @@ def test_the_line_of_a_gpu(
     with caplog.at_level(logging.INFO, "affectssm.device"):
         device.begin("train dialogue", threads=2, scans="auto")
     assert re.fullmatch(
-        r"train dialogue computes on NVIDIA A100-SXM4-40GB MIG 3g.20gb \(20.0 GiB, driver 580.65.06, CUDA 13.0, "
-        r"torch 2.13.0\+cu130\), 2 of \d+ processors, scan backend auto",
+        r"train dialogue computes on NVIDIA A100-SXM4-40GB MIG 3g.20gb \(20.0 GiB, torch 2.13.0\+cu130, CUDA "
+        r"13.0, driver 580.65.06\), 2 of \d+ processors, scan backend auto",
         said(caplog),
     )
 

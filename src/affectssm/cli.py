@@ -107,6 +107,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
     _add_data_commands(command)
     _add_table_commands(command)
+    command(
+        "device", commands.on_device, "say what a job computes on here, or why not on the GPU it was given"
+    )
     add = command(
         "config",
         commands.config,

@@ -78,6 +78,12 @@ def extract(given: Namespace) -> None:
             run()
 
 
+def on_device(_: Namespace) -> None:
+    from affectssm.device import begin
+
+    begin("affectssm")
+
+
 def _need(settings: dict[str, Any], keys: Sequence[str], option: str = "--settings") -> None:
     missing = [key for key in keys if key not in settings]
     if missing:

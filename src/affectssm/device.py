@@ -98,8 +98,7 @@ def usable() -> Gpu | Unusable:
     found = answered(_try)
     if isinstance(found, Gpu):
         return found
-    driver = f"driver {driver_version()}" if driver_version() else "no NVIDIA driver"
-    return Unusable(f"{build} ({_version()}), {driver}: {found}")
+    return Unusable(f"{found} ({build}, {_version()}{_driver()})")
 
 
 def answered(ask: Callable[[], Gpu], seconds: float = ANSWER_S) -> Gpu | str:
@@ -164,6 +163,10 @@ def driver_version() -> str:
     return ""
 
 
+def _driver() -> str:
+    return f", driver {driver_version()}" if driver_version() else ""
+
+
 def _version() -> str:
     import torch
 
@@ -173,11 +176,9 @@ def _version() -> str:
 def _said(gpu: Gpu) -> str:
     import torch
 
-    parts = [f"{gpu.memory / 2**30:.1f} GiB", *([f"driver {driver_version()}"] if driver_version() else [])]
-    parts += [_version(), f"torch {torch.__version__}"]
-    if gpu.visible > 1:
-        parts.append(f"the first of {gpu.visible}")
-    return f"{gpu.name} ({', '.join(parts)})"
+    several = f", the first of {gpu.visible}" if gpu.visible > 1 else ""
+    memory = f"{gpu.memory / 2**30:.1f} GiB"
+    return f"{gpu.name} ({memory}{several}, torch {torch.__version__}, {_version()}{_driver()})"
 
 
 def _processor(why: Unusable) -> str:
