@@ -81,7 +81,7 @@ def extract(given: Namespace) -> None:
 def on_device(_: Namespace) -> None:
     from affectssm.device import begin
 
-    begin("affectssm")
+    begin("this job")
 
 
 def _need(settings: dict[str, Any], keys: Sequence[str], option: str = "--settings") -> None:
