@@ -148,15 +148,15 @@ class Slurm:
 
     def node_up(self, node: str) -> None:
         """Start a node and wait until it takes jobs."""
+        (self.folder / node).mkdir(exist_ok=True)
         self._daemon("slurmd", "-D", "-N", node, name=node)
         until(lambda: self.state_of(node) in ("idle", "mix", "alloc"), f"{node} takes jobs", 60)
 
     def node_down(self, node: str) -> None:
         """A node dies with its jobs, as without power; the controller notices within half a minute."""
         self._stop(node, signal.SIGKILL)
-        # those first that would tell the controller how a job ended
-        jobs = list(self._processes(SLURMD_NODENAME=node))
-        for process in [*filter(None, map(slurmstepd_of, jobs)), *jobs]:
+        # those first that would tell the controller how a job ended: they lie in their slurmd's folder
+        for process in [*self._processes_in(self.folder / node), *self._processes(SLURMD_NODENAME=node)]:
             kill(process)
 
     def state_of(self, node: str) -> str:
@@ -194,6 +194,7 @@ class Slurm:
 
     def _daemon(self, program: str, *arguments: str, name: str = "") -> None:
         name = name or program
+        folder = self.folder / name
         with (self.folder / "log" / name).open("ab") as log:
             self._daemons[name] = subprocess.Popen(
                 [shutil.which(program, path=PATH) or program, *arguments],
@@ -201,7 +202,7 @@ class Slurm:
                 stdout=log,
                 stderr=log,
                 env=self.environment,
-                cwd=self.folder,
+                cwd=folder if folder.is_dir() else self.folder,
                 start_new_session=True,
             )
 
@@ -215,11 +216,16 @@ class Slurm:
         wanted["SLURM_CONF"] = str(self.folder / "slurm.conf")
         marks = {f"{name}={value}".encode() for name, value in wanted.items()}
         for environ in Path("/proc").glob("[0-9]*/environ"):
-            try:
+            with suppress(OSError):  # ended meanwhile, or somebody else's
                 if marks <= set(environ.read_bytes().split(b"\0")):
                     yield int(environ.parent.name)
-            except OSError:  # ended meanwhile, or somebody else's
-                continue
+
+    def _processes_in(self, folder: Path) -> Iterable[int]:
+        """Processes whose working directory is a folder."""
+        for cwd in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                if cwd.readlink() == folder:
+                    yield int(cwd.parent.name)
 
     def close(self) -> None:
         """End all that was started here, jobs and what runs Snakemake included, and remove the folder."""
@@ -234,16 +240,6 @@ class Slurm:
             time.sleep(0.1)
         self._daemons.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def slurmstepd_of(process: int) -> int | None:
-    """The slurmstepd that started a process, if it is its parent."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-        parent = int(status.split("PPid:")[1].split()[0])
-        return parent if Path(f"/proc/{parent}/comm").read_text().startswith("slurmstepd") else None
-    except OSError:
-        return None
 
 
 def kill(process: int) -> None:
