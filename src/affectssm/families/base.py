@@ -76,6 +76,8 @@ class Family(ABC, Generic[E]):
         self.results = places.results
         self.wait: Wait = lambda corpora: None
         """Makes the workflow wait for the manifests of corpora, and for the check of what the tables will miss."""
+        self.gpus = local_gpus()
+        """GPUs of those of its jobs that a GPU makes faster."""
 
     @staticmethod
     def check(config: Config) -> None:
@@ -185,7 +187,7 @@ class Family(ABC, Generic[E]):
 
     def measurement(self, settings: Mapping[str, Any]) -> str:
         """Return the file of a measurement on this machine; each has its own, as corpora have editions."""
-        identity = {"family": self.name, "settings": settings, "gpus": local_gpus()}
+        identity = {"family": self.name, "settings": settings, "gpus": self.gpus}
         return f"{self.results}/measured/{short_hash([json.dumps(identity, sort_keys=True)])[:8]}.json"
 
     def manifests(self, corpora: Iterable[str]) -> list[str]:

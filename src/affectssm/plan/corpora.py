@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.settings.config import Config
@@ -189,6 +190,13 @@ class CorpusPlan:
     def shards(self, corpus: str) -> list[str]:
         """Return the shards of a corpus that hold recordings."""
         return sorted(self.shard_index(corpus)["shards"])
+
+    def longest_shard(self, corpus: str) -> float | None:
+        """Return the seconds of media in the longest shard of a corpus, or None where nobody has counted yet."""
+        if not Path(self.results, "corpora", self.name(corpus), "shards.json").is_file():
+            return None
+        seconds: Mapping[str, Any] = self.shard_index(corpus).get("seconds", {})
+        return max(map(float, seconds.values()), default=None)
 
     def split_content(self, corpus: str, splits: Iterable[str]) -> str:
         """Return a hash over the streams of some splits, and over how many shards they are in.

@@ -147,6 +147,10 @@ class Clips(Family[Experiment]):
         """Return the measurement of this configuration."""
         return self.measurement(self.efficiency_settings())
 
+    def efficiency_threads(self) -> int:
+        """Return the CPU threads of the measurement."""
+        return self.own.efficiency.threads
+
     def efficiency_mb(self) -> int:
         """Return the memory that the measurement itself may take, in MB."""
         return 4000 + round(1000 * self.own.efficiency.limit_gb)

@@ -193,8 +193,8 @@ class Dialogue(Family[Experiment]):
         return experiments.run_settings(self.config, self.experiment(experiment), int(seed))
 
     def threads(self) -> int:
-        """Return the CPU threads of a run."""
-        return self.own.training.threads
+        """Return the CPUs of a run: its threads, and the processes that read its batches."""
+        return self.own.training.threads + self.own.training.workers
 
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
@@ -254,6 +254,10 @@ class Dialogue(Family[Experiment]):
     def memory_file(self) -> str:
         """Return the memory measurement of this configuration; each has its own, as corpora have editions."""
         return self.measurement(self.memory_settings())
+
+    def memory_threads(self) -> int:
+        """Return the CPU threads of the measurement: those of a run."""
+        return self.own.training.threads
 
     def memory_mb(self) -> int:
         """Return the memory that the measurement itself may take, in MB."""

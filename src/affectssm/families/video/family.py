@@ -182,8 +182,8 @@ class Video(TunedEncoders):
         return experiments.run_settings(self.config, one, one.parts[part], int(seed))
 
     def threads(self) -> int:
-        """Return the CPU threads of a run."""
-        return self.own.training.threads
+        """Return the CPUs of a run: its threads, and the processes that read its batches."""
+        return self.own.training.threads + self.own.training.workers
 
     def training_code(self) -> str:
         """Return the hash of the code that trains."""

@@ -79,6 +79,10 @@ class TunedEncoders(Family[Experiment]):
         """Return the hash of the code that extracts features with a tuned encoder."""
         return self.code(*encoding_modules(TUNED))
 
+    def tuning_threads(self) -> int:
+        """Return the CPUs of a tuning: the encoder's threads, and the processes that read pictures."""
+        return self.config.features.threads + self.own.tuning.workers
+
     def encoder_threads(self) -> int:
         """Return the CPU threads of an encoder."""
         return self.config.features.threads
