@@ -21,6 +21,7 @@ from affectssm.settings.config import Config
 from affectssm.store.code import code_hash
 from affectssm.vocabulary.corpora import Corpus
 from affectssm.vocabulary.features import Spec
+from affectssm.vocabulary.needs import Described
 
 Wait = Callable[[Iterable[str]], None]
 
@@ -49,6 +50,7 @@ class Family(ABC, Generic[E]):
         word: how the configuration and command lines name it: its name or, of one from outside, its module.
         settings: the section of the configuration of its name, if it has one.
         presets: scale -> what the scale decides, of the whole configuration.
+        described: what an estimate takes a corpus to hold, as long as nobody says otherwise.
         extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
             writes the demo, and code of a fault -> what it is.
 
@@ -67,6 +69,7 @@ class Family(ABC, Generic[E]):
     word: ClassVar[str]
     settings: ClassVar[type[Strict] | None] = None
     presets: ClassVar[Mapping[str, Any]] = {}
+    described: ClassVar[Mapping[str, Described]] = {}
     extractors: ClassVar[tuple[Spec, ...]] = ()
     demos: ClassVar[Mapping[str, str]] = {}
     faults: ClassVar[Mapping[str, str]] = {}

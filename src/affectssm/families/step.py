@@ -57,6 +57,7 @@ class Step:
         threads: CPUs of a job, the processes that read for it among them; or a question.
         needs: the memory, time and room that a job takes, by scale.
         gpu: whether a GPU makes it faster.
+        resumes: whether a job that was ended goes on from what it has finished.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Step:
     threads: int | str = 1
     needs: Needs = field(default_factory=lambda: LIGHT)
     gpu: bool = False
+    resumes: bool = False
 
     @property
     def subcommand(self) -> str:

@@ -51,6 +51,7 @@ class Plan:
         found = families_of(given) if families is None else families
         self.families = {family.name: family(self.config, self.places, self.features) for family in found}
         for one in self.families.values():
+            self.places.described.update(one.described)
             one.gpus = max((job.gpus for job in self._jobs_of(one)), default=0)
         self.owners = self._owners("corpora")
         self.tables = TablePlan(self.places, self._owners("tables"))

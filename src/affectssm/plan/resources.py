@@ -8,6 +8,8 @@ from typing import Any
 
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.machine import local_gpus
+from affectssm.settings.features import settings_of
+from affectssm.vocabulary.feature_needs import FULL_PIXELS, picture_seconds, share_of_work
 from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.needs import Need, Needs, by_scale, everywhere
 
@@ -31,6 +33,7 @@ GPU_CORES = 20
 SPARE = 2
 """A time limit is this many times what a job is expected to take at worst: not all machines are alike."""
 LEAST_MINUTES = 60
+"""The least that is asked for an extraction."""
 MINUTE = 60
 
 
@@ -92,15 +95,44 @@ class Resources:
 
     def _extraction_minutes(self, wildcards: Any) -> int:
         """The limit of the jobs of a feature and corpus: that of the longest shard, where its length is known."""
-        need, found = self._feature(wildcards), spec(wildcards.feature)
-        longest = self.places.longest_shard(self.places.corpus_editions[wildcards.corpus_edition])
-        if longest is None or need.per != "second":
-            return need.minutes
-        threads = self.places.config.features.threads if found.network else 1
-        on_gpu = bool(self.gpus(found.network, need))
-        return limit(
-            seconds_of(float(need.worst_s or 0) * longest, need.reading_s * longest, on_gpu, threads)
+        need = self._feature(wildcards)
+        corpus = self.places.corpus_editions[wildcards.corpus_edition]
+        return self.extraction_limit(wildcards.feature, self.places.shard_seconds(corpus)) or need.minutes
+
+    def extraction_limit(self, feature: str, seconds: Mapping[str, float]) -> int | None:
+        """Return the limit in minutes of a feature's jobs: that of the longest shard; None where that is not known.
+
+        Args:
+            feature: the feature.
+            seconds: shard -> seconds of media in it.
+        """
+        if not seconds or spec(feature).needs[self.scale].per != "second":
+            return None
+        return max(
+            LEAST_MINUTES, limit(self.extraction_cost(feature, FULL_PIXELS)[1] * max(seconds.values()))
         )
+
+    def extraction_cost(self, feature: str, pixels: int) -> tuple[float, float]:
+        """Return the seconds that a job takes a second of its media, or a recording: as a rule, and at worst.
+
+        Args:
+            feature: a feature whose need is of one of the two.
+            pixels: of a picture.
+        """
+        found, features = spec(feature), self.places.config.features
+        need = found.needs[self.scale]
+        share, more = 1.0, 0.0
+        if self.scale == "paper":
+            share = share_of_work(settings_of(feature, features))
+            more = picture_seconds(found.kind, pixels)
+        reading = need.reading_s + more
+        threads = features.threads if found.network else 1
+        on_gpu = bool(self.gpus(found.network, need))
+        usual, worst = (
+            seconds_of(share * (float(given or 0.0) - need.reading_s) + reading, reading, on_gpu, threads)
+            for given in (need.cpu_s, need.worst_s)
+        )
+        return usual, worst
 
 
 def seconds_of(cpu_s: float, reading_s: float, on_gpu: bool, threads: int = 1) -> float:
@@ -117,4 +149,4 @@ def seconds_of(cpu_s: float, reading_s: float, on_gpu: bool, threads: int = 1) -
 
 def limit(seconds: float) -> int:
     """Return a time limit in minutes for what is expected to take so many seconds at worst."""
-    return max(LEAST_MINUTES, math.ceil(SPARE * seconds / MINUTE))
+    return math.ceil(SPARE * seconds / MINUTE)

@@ -62,3 +62,24 @@ def by_scale(paper: Need, demo: Need, tiny: Need | None = None) -> Needs:
 def everywhere(need: Need) -> Needs:
     """Return what a job takes alike at every scale."""
     return by_scale(need, need)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a corpus is taken to hold where it has no manifest yet and nobody says otherwise.
+
+    Attributes:
+        recordings: how many; None where that has to be said.
+        minutes: of a recording; None where that has to be said, and only what reads sound and pictures asks for it.
+        people: of a recording, whose media are read.
+        learnt: share of the recordings that models learn from.
+        hz: pictures a second of its videos.
+        source: where the numbers come from.
+    """
+
+    recordings: int | None = None
+    minutes: float | None = None
+    people: int = 1
+    learnt: float = 1.0
+    hz: float = 25.0
+    source: str = UNSAID

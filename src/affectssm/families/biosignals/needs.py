@@ -1,6 +1,6 @@
 """What the jobs of bio-signals take. Paper: DEAP and MAHNOB-HCI; models of some ten thousand weights, many to a job."""
 
-from affectssm.vocabulary.needs import Need, by_scale
+from affectssm.vocabulary.needs import Described, Need, by_scale
 
 _PAGE = "benchmarks/results/full_size.md"
 SEGMENTS = by_scale(
@@ -38,3 +38,10 @@ From the core hours of full_size.md, over 120,540 seconds of trials, ten folds, 
 """
 STREAM_S = 0.0095
 """CPU seconds of all methods a second of signals, a pattern and ratio of what is missing (full_size.md)."""
+
+CANDIDATES = 30
+"""Rates and thresholds that are tried, of all methods: an assumption."""
+CORPORA = {
+    "deap": Described(32 * 40, 1.0, source=_PAGE),
+    "mahnob": Described(27 * 20, 81 / 60, source=_PAGE),
+}

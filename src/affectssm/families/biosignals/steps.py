@@ -53,6 +53,7 @@ STEPS = (
         code="training_code",
         **_LONG,
         needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "evaluate",
@@ -97,6 +98,7 @@ STEPS = (
         code="choice_code",
         **_LONG,
         needs=needs.CHOOSE,
+        resumes=True,
     ),
     Step(
         "adapt",
@@ -114,6 +116,7 @@ STEPS = (
         code="adaptation_code",
         **_LONG,
         needs=needs.ADAPT,
+        resumes=True,
     ),
     Step(
         "evaluate_adaptation",

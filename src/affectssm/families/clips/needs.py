@@ -1,6 +1,6 @@
 """What the jobs of clips take. Paper: the three corpora at their full size."""
 
-from affectssm.vocabulary.needs import Need, by_scale
+from affectssm.vocabulary.needs import Described, Need, by_scale
 
 _PAGE = "benchmarks/results/clips_full_size.md"
 SEGMENTS = by_scale(
@@ -37,3 +37,9 @@ STEP_MS = {
 """Model, or variant of Coupled Mamba -> CPU milliseconds a clip of a step at the paper's scale (clips_full_size.md)."""
 ANSWERS = 0.3
 """An answer's share of a step, as of most models there."""
+
+CORPORA = {
+    "mosei": Described(22_856, learnt=0.71, source=_PAGE),
+    "sims": Described(2_281, learnt=0.6, source=_PAGE),
+    "simsv2": Described(14_564, learnt=0.19, source=_PAGE),
+}

@@ -44,6 +44,7 @@ STEPS = (
         threads="threads",
         gpu=True,
         needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "evaluate",

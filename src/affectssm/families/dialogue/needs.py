@@ -1,6 +1,6 @@
 """What the jobs of dialogues take. Paper: models of 28 and 67 million parameters over a corpus of NoXi's size."""
 
-from affectssm.vocabulary.needs import Need, by_scale, everywhere
+from affectssm.vocabulary.needs import Described, Need, by_scale, everywhere
 
 WINDOWS = by_scale(
     Need(2000, 30, cpu_s=20, kb=2000, source="demo run, scaled to a hundred times the rows"),
@@ -29,3 +29,13 @@ MEMORY = by_scale(
 STEP_S = {"da_mamba": 27.9 / 64, "dat": 24.6 / 64}
 ANSWER_S = {"da_mamba": 9.33 / 64, "dat": 9.92 / 64}
 """CPU seconds a window of a training step and of an answer, at the paper's scale (benchmarks/results/step.md)."""
+
+HOP_S = 0.32
+"""Seconds from one window that is answered to the next: the frames in its middle (eight labels of 25 a second)."""
+CORPORA = {
+    "noxi": Described(
+        people=2, learnt=0.6, source="assumed: three in five of its recordings are learnt from"
+    ),
+    "noxi_add": Described(people=2, learnt=0.0, source="its recordings are tested alone"),
+    "mpiigi": Described(people=4, learnt=0.0, source="its recordings are tested alone"),
+}

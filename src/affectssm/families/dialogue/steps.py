@@ -67,6 +67,7 @@ STEPS = (
         threads="threads",
         gpu=True,
         needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "predict",

@@ -62,6 +62,7 @@ STEPS = (
         threads="tuning_threads",
         gpu=True,
         needs=needs.TUNE,
+        resumes=True,
     ),
     Step(
         "encode",
@@ -81,6 +82,7 @@ STEPS = (
         threads="encoder_threads",
         gpu=True,
         needs=needs.ENCODE,
+        resumes=True,
     ),
     Step(
         "train",
@@ -104,6 +106,7 @@ STEPS = (
         threads="threads",
         gpu=True,
         needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "predict",
