@@ -4,6 +4,7 @@ what goes missing, what development subjects choose, and every method of adaptat
 
 from typing import Any
 
+from affectssm.families.biosignals import needs
 from affectssm.families.step import Input, Step
 
 _STAGES = "affectssm.families.biosignals.stages"
@@ -11,7 +12,7 @@ _TOLD = "affectssm.families.biosignals.run_settings"
 _RUN = "results/runs/{experiment}/{part}/{seed}"
 _MASKS = "results/masks/{corpus_edition}/{shard}/{seed}"
 _SEGMENTS = "results/segments/{corpus}-{edition}/{shard}.h5 of the shards that are needed"
-_LONG: dict[str, Any] = {"threads": "threads", "mem_mb": 8000, "runtime": 1440, "gpu": True}
+_LONG: dict[str, Any] = {"threads": "threads", "gpu": True}
 
 STEPS = (
     Step(
@@ -32,7 +33,7 @@ STEPS = (
         words=("shard",),
         code="epoch_code",
         content="shard_content",
-        runtime=120,
+        needs=needs.SEGMENTS,
     ),
     Step(
         "train",
@@ -51,6 +52,8 @@ STEPS = (
         words=("part",),
         code="training_code",
         **_LONG,
+        needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "evaluate",
@@ -63,6 +66,7 @@ STEPS = (
         writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
         settings="evaluation_settings",
         model=f"{_TOLD}:EvaluationSettings",
+        needs=needs.EVALUATE,
     ),
     Step(
         "masks",
@@ -75,6 +79,7 @@ STEPS = (
         model=f"{_TOLD}:ChoosingSettings",
         words=("seed",),
         code="mask_code",
+        needs=needs.MASKS,
     ),
     # learning rates and thresholds, on subjects that are then left out of the table
     Step(
@@ -92,6 +97,8 @@ STEPS = (
         model=f"{_TOLD}:ChoosingSettings",
         code="choice_code",
         **_LONG,
+        needs=needs.CHOOSE,
+        resumes=True,
     ),
     Step(
         "adapt",
@@ -108,6 +115,8 @@ STEPS = (
         model=f"{_TOLD}:AdaptationRunSettings",
         code="adaptation_code",
         **_LONG,
+        needs=needs.ADAPT,
+        resumes=True,
     ),
     Step(
         "evaluate_adaptation",
@@ -123,5 +132,6 @@ STEPS = (
         settings="evaluation_settings",
         model=f"{_TOLD}:EvaluationSettings",
         tables=("bimtta_missing",),
+        needs=needs.EVALUATE,
     ),
 )

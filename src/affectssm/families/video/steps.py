@@ -1,6 +1,7 @@
 """The jobs of video: windows, tuned encoders and their features, runs, predictions, scores, submissions."""
 
 from affectssm.families.step import Input, Step
+from affectssm.families.video import needs
 
 _STAGES = "affectssm.families.video.stages"
 _SETTINGS = "affectssm.families.video.run_settings"
@@ -22,8 +23,7 @@ _WINDOWS = Step(
     model=f"{_SETTINGS}:WindowSettings",
     code="window_code",
     content="labelled_content",
-    mem_mb=2000,
-    runtime=30,
+    needs=needs.WINDOWS,
 )
 
 STEPS = (
@@ -43,8 +43,7 @@ STEPS = (
         model=_WINDOWS.model,
         code="window_code",
         content="all_content",
-        mem_mb=2000,
-        runtime=30,
+        needs=needs.WINDOWS,
     ),
     Step(
         "tune",
@@ -60,10 +59,10 @@ STEPS = (
         model=f"{_SETTINGS}:TuningSettings",
         content="labelled_content",
         computing=True,
-        threads="encoder_threads",
-        mem_mb=16000,
-        runtime=1440,
+        threads="tuning_threads",
         gpu=True,
+        needs=needs.TUNE,
+        resumes=True,
     ),
     Step(
         "encode",
@@ -81,9 +80,9 @@ STEPS = (
         content="encoding_content",
         computing=True,
         threads="encoder_threads",
-        mem_mb=8000,
-        runtime=720,
         gpu=True,
+        needs=needs.ENCODE,
+        resumes=True,
     ),
     Step(
         "train",
@@ -105,9 +104,9 @@ STEPS = (
         content="training_content",
         computing=True,
         threads="threads",
-        mem_mb=16000,
-        runtime=1440,
         gpu=True,
+        needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "predict",
@@ -124,9 +123,8 @@ STEPS = (
         code="prediction_code",
         computing=True,
         threads="threads",
-        mem_mb=8000,
-        runtime=240,
         gpu=True,
+        needs=needs.PREDICT,
     ),
     Step(
         "evaluate",
@@ -146,6 +144,7 @@ STEPS = (
         settings="evaluation_settings",
         model=f"{_SETTINGS}:EvaluationSettings",
         content="scored_content",
+        needs=needs.EVALUATE,
     ),
     # index.json is written last
     Step(
@@ -161,5 +160,6 @@ STEPS = (
         out="results/submissions/{experiment}",
         settings="submission_settings",
         model=f"{_SETTINGS}:SubmissionSettings",
+        needs=needs.SUBMISSION,
     ),
 )  # fmt: skip
