@@ -193,10 +193,10 @@ def page(planned: Mapping[str, int], rows: list[list[str]], total: float, held: 
     (tuned,) = read("text_encoder.md", r"\| all \| off \| [\d.]+ \| \S+ \| ([\d.]+) \|")
     kept = clips_of("mosei")["train"] * 50 * 4 * sum(columns("mosei").values()) / 1e9
     counted = [["rule", "jobs"], *([rule, str(count)] for rule, count in planned.items())]
-    held_gb, whole, train = held / 1e9, 1000 * seconds / 1024, STEPS["train"]
+    held_gb, whole, need = held / 1e9, 1000 * seconds / 1024, STEPS["train"].needs["paper"]
     times = whole / float(rows[0][3])
     slow = sum(float(row[5].replace(",", "")) * int(row[6]) for row in rows if row[0].endswith("pairwise"))
-    asked, hours = train.mem_mb / 1000, train.runtime / 60
+    asked, hours = int(need.mem_mb) / 1000, need.minutes / 60
     clips = ", ".join(f"{sum(clips_of(name).values()):,} of {one.title}" for name, one in CORPORA.items())
     return f"""# The full size of the tables of clips
 

@@ -120,6 +120,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     add(
         "--check", action="store_true", help="show how those files differ from the model, and fail if they do"
     )
+    _add_estimate(command)
     if not argv or argv[0] not in subparsers.choices:
         add_step_commands(subparsers, argv, _json, _json_file)
     return parser
@@ -196,6 +197,25 @@ def _add_table_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add = command("place", commands.place, "put the files of an edition's table where users look for them")
     add("files", type=Path, nargs="+")
     _out(add)
+
+
+def _add_estimate(command: Callable[[str, Handler, str], Add]) -> None:
+    add = command(
+        "estimate",
+        commands.estimate,
+        "say what tables will take: jobs, hours, room on disk, and the limits that this will break",
+    )
+    add("asked", nargs="*", metavar="FILE|TABLE", help="YAML files of a configuration, and tables (noxi_ccc)")
+    add("--scale", choices=("paper", "demo", "tiny"), help="in place of the configuration's")
+    what = "[CORPUS=]VALUE"
+    add("--recordings", nargs="+", default=[], metavar=what, help="how many, of a corpus not yet discovered")
+    add("--minutes", nargs="+", default=[], metavar=what, help="how long each lasts")
+    add("--people", nargs="+", default=[], metavar=what, help="of how many people each holds media")
+    add("--video", nargs="+", default=[], metavar=what, help="its pictures, as 1920x1080@25")
+    add("--gpus", type=int, choices=(0, 1), help="in place of cluster.gpus")
+    add("--hours", type=float, help="the longest a job may take, in place of cluster.hours")
+    add("--memory-gb", type=float, help="the memory of a node, in place of cluster.memory_gb")
+    add("--cores", type=int, help="the CPUs of a node")
 
 
 def _family(add: Add) -> None:

@@ -147,3 +147,28 @@ def config(given: Namespace) -> None:
         settings = load_config(given.files)
         print(load.as_yaml(settings), end="")
         look_at_roots(settings)
+
+
+def estimate(given: Namespace) -> None:
+    import shutil
+
+    from affectssm.plan import asked
+    from affectssm.plan.estimate import Estimate, Limits
+    from affectssm.plan.estimate_page import page
+
+    files = [Path(word) for word in given.asked if word.endswith((".yaml", ".yml"))]
+    cluster = {name: getattr(given, name) for name in ("gpus", "hours", "memory_gb")}
+    over = {"cluster": {name: value for name, value in cluster.items() if value is not None}}
+    plan = asked.plan_of(files, over | ({"scale": given.scale} if given.scale else {}))
+    tables = [word.removesuffix(".csv").rpartition("/")[2] for word in given.asked if Path(word) not in files]
+    tables = tables or list(plan.tables.owners)
+    told = (
+        asked.by_corpus(getattr(given, name), f"--{name}")
+        for name in ("recordings", "minutes", "people", "video")
+    )
+    notes = asked.describe(plan, tables, *told)
+    allowed = plan.config.cluster
+    limits = Limits(allowed.hours, allowed.memory_gb, given.cores, shutil.disk_usage(".").free / 1e9)
+    print(page(Estimate(plan, tables), limits), end="")
+    for note in notes:
+        print(f"note: {note}")

@@ -4,14 +4,17 @@ import sys
 from snakemake.exceptions import WorkflowError
 
 from affectssm.plan.last_words import said_last, say_last, words_of_job
-from affectssm.plan.machine import local_gpus
 from affectssm.plan.plan import Plan
 from affectssm.plan.tables import said_of_times
 from affectssm.plan.text import one_of
 from affectssm.vocabulary.corpora import DEMOS
 
+# Jobs go elsewhere: then Snakemake is told how many (--jobs), and they are run by a Snakemake that is told so.
 with said_last(WorkflowError):
-    plan = Plan(config)
+    plan = Plan(
+        config,
+        elsewhere=workflow.remote_exec or workflow.resource_settings.nodes is not None,
+    )
     plan.write_computing()
     if workflow.is_main_process:
         for notice in plan.places.notices():

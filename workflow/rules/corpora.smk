@@ -14,8 +14,7 @@ rule demo_corpora:
         "../../envs/environment.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **plan.resources.shared("demo_corpora"),
     params:
         arguments=ask("demo_arguments"),
         code=ask("demo_code"),
@@ -40,8 +39,7 @@ checkpoint manifest:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        **plan.resources.shared("manifest"),
     params:
         arguments=ask("discover_arguments"),
         listing=ask("listing"),
@@ -50,8 +48,12 @@ checkpoint manifest:
         "affectssm discover {params.arguments} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"
 
 
+localrules:
+    complete,
+
+
 # What the tables will miss is known once all corpora are discovered: nothing is extracted or trained before this look.
-# What it says is seen where Snakemake runs, too.
+# What it says is seen where Snakemake runs, too; a gap is none the less after another try.
 checkpoint complete:
     input:
         manifests=manifests_of_check,
@@ -62,11 +64,11 @@ checkpoint complete:
     benchmark:
         "results/benchmarks/complete/{check}.tsv"
     priority: 1
+    retries: 0
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **plan.resources.shared("complete"),
     params:
         family=ask("check_family"),
         arguments=ask("check_arguments"),

@@ -18,9 +18,7 @@ rule extract:
         "../../envs/environment.yaml"
     threads: plan.config.features.threads
     resources:
-        gpu=local_gpus(),
-        mem_mb=8000,
-        runtime=720,
+        **plan.resources.extraction(network=True),
     params:
         arguments=ask("feature_arguments"),
         faces=lambda wildcards, input: f"--faces {input.faces}" if input.faces else "",
@@ -41,5 +39,4 @@ use rule extract as extract_on_cpu with:
         feature="|".join(plan.features.cpu_features),
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=480,
+        **plan.resources.extraction(network=False),

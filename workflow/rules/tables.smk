@@ -3,6 +3,11 @@
 # so that switching between roots copies and computes nothing.
 
 
+localrules:
+    table,
+    no_such_table,
+
+
 rule edition_table:
     input:
         metrics=ask("metrics_of"),
@@ -21,8 +26,7 @@ rule edition_table:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **plan.resources.shared("edition_table"),
     params:
         arguments=ask("table_arguments"),
         code=ask("table_code"),
@@ -58,8 +62,7 @@ rule table:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        **plan.resources.shared("table"),
     shell:
         "affectssm place {input.markdown} {input.provenance} {input.faults} {input.figure} {input.csv} "
         "--out results/tables > {log} 2>&1"
@@ -73,6 +76,7 @@ rule no_such_table:
         "results/tables/{mistyped}.csv",
     log:
         "results/logs/table/{mistyped}.log",
+    retries: 0
     conda:
         "../../envs/environment.yaml"
     shell:

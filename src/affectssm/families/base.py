@@ -21,6 +21,7 @@ from affectssm.settings.config import Config
 from affectssm.store.code import code_hash
 from affectssm.vocabulary.corpora import Corpus
 from affectssm.vocabulary.features import Spec
+from affectssm.vocabulary.needs import Described
 
 Wait = Callable[[Iterable[str]], None]
 
@@ -49,6 +50,7 @@ class Family(ABC, Generic[E]):
         word: how the configuration and command lines name it: its name or, of one from outside, its module.
         settings: the section of the configuration of its name, if it has one.
         presets: scale -> what the scale decides, of the whole configuration.
+        described: what an estimate takes a corpus to hold, as long as nobody says otherwise.
         extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
             writes the demo, and code of a fault -> what it is.
 
@@ -67,6 +69,7 @@ class Family(ABC, Generic[E]):
     word: ClassVar[str]
     settings: ClassVar[type[Strict] | None] = None
     presets: ClassVar[Mapping[str, Any]] = {}
+    described: ClassVar[Mapping[str, Described]] = {}
     extractors: ClassVar[tuple[Spec, ...]] = ()
     demos: ClassVar[Mapping[str, str]] = {}
     faults: ClassVar[Mapping[str, str]] = {}
@@ -76,6 +79,8 @@ class Family(ABC, Generic[E]):
         self.results = places.results
         self.wait: Wait = lambda corpora: None
         """Makes the workflow wait for the manifests of corpora, and for the check of what the tables will miss."""
+        self.gpus = local_gpus()
+        """GPUs of those of its jobs that a GPU makes faster."""
 
     @staticmethod
     def check(config: Config) -> None:
@@ -185,7 +190,7 @@ class Family(ABC, Generic[E]):
 
     def measurement(self, settings: Mapping[str, Any]) -> str:
         """Return the file of a measurement on this machine; each has its own, as corpora have editions."""
-        identity = {"family": self.name, "settings": settings, "gpus": local_gpus()}
+        identity = {"family": self.name, "settings": settings, "gpus": self.gpus}
         return f"{self.results}/measured/{short_hash([json.dumps(identity, sort_keys=True)])[:8]}.json"
 
     def manifests(self, corpora: Iterable[str]) -> list[str]:

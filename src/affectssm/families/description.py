@@ -76,7 +76,8 @@ def _check_steps(word: str, found: type[Family]) -> None:
     for step in found.steps:
         questions = [step.settings, step.code, step.content, *(one.files for one in step.reads.values())]
         questions += [text for text in step.writes.values() if "/" not in text]
-        questions += [given for given in (step.threads, step.mem_mb, step.runtime) if isinstance(given, str)]
+        numbers = [step.threads, *(one for need in step.needs.values() for one in (need.mem_mb, need.cpu_s))]
+        questions += [given for given in numbers if isinstance(given, str)]
         unknown = [name for name in questions if name and not inspect.isroutine(getattr(found, name, None))]
         if unknown:
             raise ConfigError(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from affectssm.vocabulary.needs import LIGHT, Needs
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,12 @@ class Step:
         tables: which are made of its first output; those that no step names, of the step ``evaluate``'s.
         command: the subcommand, where several steps share one; else the name.
         computing: whether the command is given ``results/computing.json``, which decides no result.
-        threads, mem_mb, runtime: of a job (MB, minutes), or questions.
+        threads: CPUs of a job, the processes that read for it among them; or a question.
+        needs: the memory, time and room that a job takes, by scale.
         gpu: whether a GPU makes it faster.
         lighter: what a person may set so that it takes less memory on a GPU, by the names of the configuration.
         halves: entry of ``computing`` whose ``batch`` is halved where a GPU runs out of memory; of a feature's section.
+        resumes: whether a job that was ended goes on from what it has finished.
     """
 
     name: str
@@ -73,11 +77,11 @@ class Step:
     command: str = ""
     computing: bool = False
     threads: int | str = 1
-    mem_mb: int | str = 4000
-    runtime: int | str = 60
+    needs: Needs = field(default_factory=lambda: LIGHT)
     gpu: bool = False
     lighter: tuple[str, ...] = ()
     halves: str = ""
+    resumes: bool = False
 
     @property
     def network(self) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
+from affectssm.plan.extents import Extent, of_shards
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.settings.config import Config
 from affectssm.settings.corpora import PlaceSettings
@@ -15,6 +17,7 @@ from affectssm.settings.load import slice_json
 from affectssm.store import layout, own
 from affectssm.store.code import code_hash
 from affectssm.vocabulary.corpora import CORPORA, DEMOS, NO_CORPUS
+from affectssm.vocabulary.needs import Described
 from affectssm.vocabulary.outside import brought_by
 from affectssm.vocabulary.stages import demo_modules, discovery_modules
 
@@ -29,6 +32,12 @@ class CorpusPlan:
 
     def __init__(self, config: Config, results: str = "results") -> None:
         self.config, self.results = config, results
+        self.extents: dict[str, Extent] = {}
+        """Corpus -> how much there is of it: what an estimate is told."""
+        self.described: dict[str, Described] = {}
+        """Corpus -> what its family takes it to hold."""
+        self.imagined: dict[str, dict[str, dict[str, Any]]] = {}
+        """Corpus -> a shard index in place of that of its manifest."""
 
     def settings_of(self, corpus: str) -> PlaceSettings:
         """Return the settings of a corpus."""
@@ -184,11 +193,33 @@ class CorpusPlan:
 
     def shard_index(self, corpus: str) -> dict[str, dict[str, dict[str, str]]]:
         """Return shards.json of a corpus: content hashes by shard and kind, and by split and kind."""
+        if corpus in self.imagined:
+            return self.imagined[corpus]
         return layout.shard_index(Path(self.results, "corpora", self.name(corpus)))
+
+    def extent(self, corpus: str) -> Extent:
+        """Return how much there is of a corpus: as an estimate was told, else as shards.json tells.
+
+        Raises:
+            KeyError: when neither does.
+        """
+        if corpus in self.extents:
+            return self.extents[corpus]
+        seconds = self.shard_seconds(corpus)
+        if not seconds:
+            raise KeyError(corpus)
+        return of_shards(seconds, self.described.get(corpus, Described()))
 
     def shards(self, corpus: str) -> list[str]:
         """Return the shards of a corpus that hold recordings."""
         return sorted(self.shard_index(corpus)["shards"])
+
+    def shard_seconds(self, corpus: str) -> dict[str, float]:
+        """Return shard -> seconds of media in it; nothing where nobody has counted yet."""
+        if not Path(self.results, "corpora", self.name(corpus), "shards.json").is_file():
+            return {}
+        found: Mapping[str, Any] = self.shard_index(corpus).get("seconds", {})
+        return {shard: float(seconds) for shard, seconds in found.items()}
 
     def split_content(self, corpus: str, splits: Iterable[str]) -> str:
         """Return a hash over the streams of some splits, and over how many shards they are in.

@@ -11,10 +11,11 @@ from typing import Any
 
 from affectssm.families.base import Family, answer
 from affectssm.families.step import Input, Step
-from affectssm.plan.machine import local_gpus
+from affectssm.plan.resources import Asked, Resources, limit, seconds_of
 from affectssm.plan.text import one_of, shell_words
 from affectssm.settings.load import validate
 from affectssm.store.code import code_hash
+from affectssm.vocabulary.needs import Need
 from affectssm.vocabulary.targets import load
 
 COMPUTING = "results/computing.json"
@@ -28,12 +29,17 @@ class Job:
         family: whose it is.
         step: what it says.
         known: the wildcards of a job by the names that questions have for them, and what follows from them.
+        asked: what jobs of the configuration ask for.
     """
 
     def __init__(
-        self, family: Family, step: Step, known: Callable[[Mapping[str, str]], dict[str, Any]]
+        self,
+        family: Family,
+        step: Step,
+        known: Callable[[Mapping[str, str]], dict[str, Any]],
+        asked: Resources,
     ) -> None:
-        self.family, self.step, self._known = family, step, known
+        self.family, self.step, self.known, self._asked = family, step, known, asked
 
     @property
     def rule(self) -> str:
@@ -42,7 +48,7 @@ class Job:
 
     def ask(self, question: str, wildcards: Mapping[str, str]) -> Any:
         """Return what the family answers to a question about a job."""
-        return answer((self.family,), question, self._known(wildcards))
+        return answer((self.family,), question, self.known(wildcards))
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -136,14 +142,49 @@ class Job:
 
     @property
     def threads(self) -> int:
-        """CPU threads of a job."""
-        return self._number(self.step.threads)
+        """CPUs of a job."""
+        given = self.step.threads
+        return self.ask(given, {}) if isinstance(given, str) else given
 
     @property
-    def resources(self) -> dict[str, int]:
-        """What a job takes: MB of memory, minutes and, where there is one, a GPU."""
-        gpu = {"gpu": local_gpus()} if self.step.gpu else {}
-        return gpu | {"mem_mb": self._number(self.step.mem_mb), "runtime": self._number(self.step.runtime)}
+    def need(self) -> Need:
+        """What a job takes at the configuration's scale."""
+        return self.step.needs[self._asked.scale]
 
-    def _number(self, given: int | str) -> int:
+    @property
+    def gpus(self) -> int:
+        """GPUs of a job."""
+        return self._asked.gpus(self.step.gpu, self.need)
+
+    @property
+    def memory(self) -> int:
+        """MB of memory of a first attempt."""
+        given = self.need.mem_mb
         return self.ask(given, {}) if isinstance(given, str) else given
+
+    def seconds(self, wildcards: Mapping[str, str]) -> float:
+        """Return the seconds that a job takes with what it asks for; 0 where nobody has measured.
+
+        Raises:
+            KeyError: when it is not known yet how much there is of the corpora.
+        """
+        need = self.need
+        given = self.ask(need.cpu_s, wildcards) if isinstance(need.cpu_s, str) else need.cpu_s or 0.0
+        amount = 1.0
+        if need.per != "job":
+            extent = self.family.places.extent(self.known(wildcards)["corpus"])
+            amount = extent.amount(need.per, wildcards.get("shard"))
+        return seconds_of(given * amount, need.reading_s * amount, bool(self.gpus))
+
+    def minutes(self, wildcards: Mapping[str, str]) -> int:
+        """Return the time limit of a first attempt: at least that of its kind, more where it is known to take more."""
+        try:
+            return max(self.need.minutes, limit(self.seconds(wildcards)))
+        except KeyError:
+            return self.need.minutes
+
+    @property
+    def resources(self) -> dict[str, int | Asked]:
+        """What a job asks for: MB of memory and minutes, more at every attempt, and a GPU where one helps."""
+        asked = self._asked.asked(lambda wildcards: self.memory, self.minutes)
+        return {**({"gpu": self.gpus} if self.step.gpu else {}), **asked}

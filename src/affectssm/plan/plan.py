@@ -13,6 +13,7 @@ from affectssm.families.configuration import families_of, load_config
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
 from affectssm.plan.jobs import Job
+from affectssm.plan.resources import Resources
 from affectssm.plan.tables import TablePlan
 from affectssm.plan.text import shell_words, short_hash
 from affectssm.store.code import code_hash
@@ -26,6 +27,7 @@ class Plan:
         given: the configuration as Snakemake merged it from config.yaml and ``--configfile``.
         results: the folder everything is computed into.
         families: the families there are.
+        elsewhere: whether jobs are sent to a cluster.
 
     Attributes:
         owners: corpus -> its family; those of tables are ``tables.owners``.
@@ -39,13 +41,18 @@ class Plan:
         given: Mapping[str, Any],
         results: str = "results",
         families: Sequence[type[Family]] | None = None,
+        elsewhere: bool = False,
     ) -> None:
         self.config = load_config(given)
         self.results = results
         self.places = CorpusPlan(self.config, results)
         self.features = FeaturePlan(self.places)
+        self.resources = Resources(self.places, elsewhere)
         found = families_of(given) if families is None else families
         self.families = {family.name: family(self.config, self.places, self.features) for family in found}
+        for one in self.families.values():
+            self.places.described.update(one.described)
+            one.gpus = max((job.gpus for job in self._jobs_of(one)), default=0)
         self.owners = self._owners("corpora")
         self.tables = TablePlan(self.places, self._owners("tables"))
 
@@ -96,7 +103,10 @@ class Plan:
     @cached_property
     def jobs(self) -> list[Job]:
         """The kinds of jobs of all families."""
-        return [Job(family, step, self._known) for family in self.families.values() for step in family.steps]
+        return [job for family in self.families.values() for job in self._jobs_of(family)]
+
+    def _jobs_of(self, family: Family) -> list[Job]:
+        return [Job(family, step, self._known, self.resources) for step in family.steps]
 
     def _known(self, given: Mapping[str, str]) -> dict[str, Any]:
         """The wildcards by the names that methods have for them, and what follows from them."""

@@ -1,7 +1,7 @@
 """The configuration: what all families have in common; each adds its corpora and a section of its name.
 
-Only what changes results lives here; cores, memory, time and the GPU live in the profiles. Every stage of the
-workflow gets its own slice of this model, as JSON, on its command line.
+What changes results lives here, and what jobs may ask a cluster for; cores and partitions live in the profiles. Every
+stage of the workflow gets its own slice of this model, as JSON, on its command line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from affectssm.settings.base import Strict, default_tree, fill, with_defaults
+from affectssm.settings.cluster import Cluster
 from affectssm.settings.corpora import Corpora
 from affectssm.settings.features import SCALES, Features
 
@@ -46,6 +47,7 @@ class Config(Strict):
     corpora: Corpora = Field(default_factory=Corpora, description="where the corpora lie")
     features: Features = Field(description="extractors")
     tables: Tables = Field(default_factory=Tables, description="the tables")
+    cluster: Cluster = Field(default_factory=Cluster, description="what jobs may ask a cluster for")
 
     @model_validator(mode="after")
     def _paper_is_pretrained(self) -> Config:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from affectssm.errors import ConfigError
+from affectssm.vocabulary import feature_needs
 from affectssm.vocabulary.kinds import (
     CSD_KINDS,
     LABEL_KINDS,
@@ -17,6 +18,7 @@ from affectssm.vocabulary.kinds import (
     TEST_LABELS,
     TRANSCRIPT,
 )
+from affectssm.vocabulary.needs import LIGHT, Needs
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Spec:
         by_fold: whether every fold has one of its own, ``{name}-fold{k}``, which its family makes with a step of its
             own; no fold reads that of another.
         section: of the settings of features; the one of its name where empty.
+        needs: the memory, time and room that a job takes which extracts it from a shard; those of this package stand
+            in :mod:`affectssm.vocabulary.feature_needs`.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Spec:
     trained_on: tuple[str, ...] = ()
     by_fold: bool = False
     section: str = ""
+    needs: Needs = field(default_factory=lambda: LIGHT, hash=False)
 
     @property
     def content(self) -> str:
@@ -76,7 +81,9 @@ _SPECS = (
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation", held_out=True),
 )
-FEATURES: dict[str, Spec] = {spec.name: spec for spec in _SPECS}
+FEATURES: dict[str, Spec] = {
+    spec.name: replace(spec, needs=feature_needs.BY_NAME.get(spec.name, LIGHT)) for spec in _SPECS
+}
 
 
 def spec(feature: str) -> Spec:

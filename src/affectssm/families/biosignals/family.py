@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from affectssm.families.base import Family
-from affectssm.families.biosignals import catalogue, experiments
+from affectssm.families.biosignals import catalogue, experiments, needs
 from affectssm.families.biosignals.catalogue import ADAPTED_MODEL
 from affectssm.families.biosignals.experiments import TrialExperiment
 from affectssm.families.biosignals.run_settings import (
@@ -37,6 +37,7 @@ class Biosignals(Family[TrialExperiment]):
     presets = PRESETS
     sections = "corpora and biosignals.models"
     steps = STEPS
+    described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.biosignals.stages.foreseen:missing"
     word = name
 
@@ -142,6 +143,30 @@ class Biosignals(Family[TrialExperiment]):
     def threads(self) -> int:
         """Return the CPU threads of a run."""
         return self.own.training.threads
+
+    def training_seconds(self, experiment: str, part: str) -> float:
+        """Return the CPU seconds that the folds of a part take."""
+        one = self.experiment(experiment)
+        seconds, folds = self._signals(one.corpus, part)
+        return needs.FOLD_S[one.model] * seconds * folds * self.own.training.epochs / 30
+
+    def adaptation_seconds(self, experiment: str, part: str) -> float:
+        """Return the CPU seconds that all methods take on the test segments of a part's folds."""
+        seconds, folds = self._signals(self.corpus_of(experiment), part)
+        tested = seconds if folds > 1 else seconds / self.own.protocol.folds
+        return needs.STREAM_S * tested * len(self.mask_names)
+
+    def choosing_seconds(self, corpus: str) -> float:
+        """Return the CPU seconds that all candidates take on the development subjects, about a tenth of all."""
+        return needs.CANDIDATES * needs.STREAM_S * self.places.extent(corpus).total / 10
+
+    def _signals(self, corpus: str, part: str) -> tuple[float, int]:
+        """Seconds of signals that a part's folds read, and how many folds there are."""
+        extent = self.places.extent(corpus)
+        if part in extent.seconds:
+            within = self.own.protocol.protocol == "within"
+            return extent.seconds[part] if within else extent.total, self.own.protocol.folds if within else 1
+        return extent.total, 1
 
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""

@@ -4,6 +4,7 @@ what goes missing, what development subjects choose, and every method of adaptat
 
 from typing import Any
 
+from affectssm.families.biosignals import needs
 from affectssm.families.step import Input, Step, lighter_training
 
 _STAGES = "affectssm.families.biosignals.stages"
@@ -11,7 +12,7 @@ _TOLD = "affectssm.families.biosignals.run_settings"
 _RUN = "results/runs/{experiment}/{part}/{seed}"
 _MASKS = "results/masks/{corpus_edition}/{shard}/{seed}"
 _SEGMENTS = "results/segments/{corpus}-{edition}/{shard}.h5 of the shards that are needed"
-_LONG: dict[str, Any] = {"threads": "threads", "mem_mb": 8000, "runtime": 1440, "gpu": True}
+_LONG: dict[str, Any] = {"threads": "threads", "gpu": True}
 
 _LIGHTER = ("a smaller biosignals.adaptation.batch",)
 
@@ -34,7 +35,7 @@ STEPS = (
         words=("shard",),
         code="epoch_code",
         content="shard_content",
-        runtime=120,
+        needs=needs.SEGMENTS,
     ),
     Step(
         "train",
@@ -54,6 +55,8 @@ STEPS = (
         code="training_code",
         lighter=lighter_training("biosignals.training", "biosignals.training.batch"),
         **_LONG,
+        needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "evaluate",
@@ -66,6 +69,7 @@ STEPS = (
         writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
         settings="evaluation_settings",
         model=f"{_TOLD}:EvaluationSettings",
+        needs=needs.EVALUATE,
     ),
     Step(
         "masks",
@@ -78,6 +82,7 @@ STEPS = (
         model=f"{_TOLD}:ChoosingSettings",
         words=("seed",),
         code="mask_code",
+        needs=needs.MASKS,
     ),
     # learning rates and thresholds, on subjects that are then left out of the table
     Step(
@@ -96,6 +101,8 @@ STEPS = (
         code="choice_code",
         lighter=_LIGHTER,
         **_LONG,
+        needs=needs.CHOOSE,
+        resumes=True,
     ),
     Step(
         "adapt",
@@ -113,6 +120,8 @@ STEPS = (
         code="adaptation_code",
         lighter=_LIGHTER,
         **_LONG,
+        needs=needs.ADAPT,
+        resumes=True,
     ),
     Step(
         "evaluate_adaptation",
@@ -128,5 +137,6 @@ STEPS = (
         settings="evaluation_settings",
         model=f"{_TOLD}:EvaluationSettings",
         tables=("bimtta_missing",),
+        needs=needs.EVALUATE,
     ),
 )

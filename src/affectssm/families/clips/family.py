@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from affectssm.families.base import Family
-from affectssm.families.clips import catalogue, experiments
+from affectssm.families.clips import catalogue, experiments, needs
 from affectssm.families.clips.experiments import CORPORA as NAMES
 from affectssm.families.clips.experiments import TOKEN_FEATURES, Experiment
 from affectssm.families.clips.measured_settings import measure_settings
@@ -31,6 +31,7 @@ class Clips(Family[Experiment]):
     presets = PRESETS
     sections = "corpora and clips"
     steps = STEPS
+    described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.clips.stages.foreseen:missing"
     word = name
 
@@ -123,6 +124,14 @@ class Clips(Family[Experiment]):
         """Return the CPU threads of a run."""
         return self.own.training.threads
 
+    def training_seconds(self, experiment: str, seeds: Sequence[int]) -> float:
+        """Return the CPU seconds of the runs of some seeds: steps, and answers for a tenth of the clips an epoch."""
+        one = self.experiment(experiment)
+        extent = self.places.extent(one.corpus)
+        each = needs.STEP_MS.get(one.variant) or needs.STEP_MS[one.model]
+        passes = extent.recordings * (extent.learnt + 0.1 * needs.ANSWERS)
+        return len(seeds) * self.own.training.epochs * passes * each / 1000
+
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
         return self.code(*stages.clip_training_modules(self.experiment(experiment).model))
@@ -146,6 +155,10 @@ class Clips(Family[Experiment]):
     def efficiency_file(self) -> str:
         """Return the measurement of this configuration."""
         return self.measurement(self.efficiency_settings())
+
+    def efficiency_threads(self) -> int:
+        """Return the CPU threads of the measurement."""
+        return self.own.efficiency.threads
 
     def efficiency_mb(self) -> int:
         """Return the memory that the measurement itself may take, in MB."""

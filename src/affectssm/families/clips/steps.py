@@ -1,5 +1,6 @@
 """The jobs of clips: segments of each source of features, runs over some seeds, scores."""
 
+from affectssm.families.clips import needs
 from affectssm.families.step import Input, Step, lighter_training
 
 _STAGES = "affectssm.families.clips.stages"
@@ -23,7 +24,7 @@ STEPS = (
         model=f"{_TOLD}:CutSettings",
         words=("shard",),
         content="shard_content",
-        runtime=120,
+        needs=needs.SEGMENTS,
     ),
     Step(
         "train",
@@ -42,10 +43,10 @@ STEPS = (
         code="training_code",
         computing=True,
         threads="threads",
-        mem_mb=16000,
-        runtime=1440,
         gpu=True,
         lighter=lighter_training("clips.training", _BATCH),
+        needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "evaluate",
@@ -58,6 +59,7 @@ STEPS = (
         writes={"out": "results/metrics/{experiment}/seeds-{seeds}.parquet"},
         settings="evaluation_settings",
         model=f"{_TOLD}:EvaluationSettings",
+        needs=needs.EVALUATE,
     ),
     Step(
         "measure",
@@ -69,7 +71,8 @@ STEPS = (
         model="affectssm.families.clips.measured_settings:MeasureSettings",
         code="efficiency_code",
         tables=("coupled_efficiency",),
-        mem_mb="efficiency_mb",
         gpu=True,
+        threads="efficiency_threads",
+        needs=needs.MEASURE,
     ),
 )

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from affectssm.families.base import Family
-from affectssm.families.dialogue import catalogue, experiments
+from affectssm.families.dialogue import catalogue, experiments, needs
 from affectssm.families.dialogue.experiments import Experiment
 from affectssm.families.dialogue.settings import PRESETS, DialogueSettings, own
 from affectssm.families.dialogue.steps import STEPS
@@ -33,6 +33,7 @@ class Dialogue(Family[Experiment]):
     presets = PRESETS
     sections = name
     steps = STEPS
+    described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.dialogue.stages.foreseen:missing"
     word = name
 
@@ -193,8 +194,20 @@ class Dialogue(Family[Experiment]):
         return experiments.run_settings(self.config, self.experiment(experiment), int(seed))
 
     def threads(self) -> int:
-        """Return the CPU threads of a run."""
-        return self.own.training.threads
+        """Return the CPUs of a run: its threads, and the processes that read its batches."""
+        return self.own.training.threads + self.own.training.workers
+
+    def training_seconds(self, experiment: str) -> float:
+        """Return the CPU seconds of a run's steps; its validations come on top."""
+        one, recipe = self.experiment(experiment), self.own.training
+        steps = self.own.adapt_steps if self.adapts(experiment) else recipe.steps
+        return needs.STEP_S[one.model] * recipe.batch * steps
+
+    def prediction_seconds(self, experiment: str) -> float:
+        """Return the CPU seconds that a run's predictions take, of all that is not learnt from."""
+        extents = [self.places.extent(corpus) for corpus in self.held]
+        seconds = sum(one.total * (1 - one.learnt) for one in extents)
+        return needs.ANSWER_S[self.experiment(experiment).model] * seconds / needs.HOP_S
 
     def training_code(self, experiment: str) -> str:
         """Return the hash of the code that trains."""
@@ -254,6 +267,10 @@ class Dialogue(Family[Experiment]):
     def memory_file(self) -> str:
         """Return the memory measurement of this configuration; each has its own, as corpora have editions."""
         return self.measurement(self.memory_settings())
+
+    def memory_threads(self) -> int:
+        """Return the CPU threads of the measurement: those of a run."""
+        return self.own.training.threads
 
     def memory_mb(self) -> int:
         """Return the memory that the measurement itself may take, in MB."""

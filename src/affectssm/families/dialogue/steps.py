@@ -1,5 +1,6 @@
 """The jobs of dialogues: windows, runs, predictions, scores, submissions, and what a training step takes."""
 
+from affectssm.families.dialogue import needs
 from affectssm.families.step import Input, Step, lighter_training
 
 _STAGES = "affectssm.families.dialogue.stages"
@@ -21,8 +22,7 @@ _WINDOWS = Step(
     model=f"{_SETTINGS}:WindowSettings",
     code="window_code",
     content="training_splits",
-    mem_mb=2000,
-    runtime=30,
+    needs=needs.WINDOWS,
 )
 
 STEPS = (
@@ -42,8 +42,7 @@ STEPS = (
         model=_WINDOWS.model,
         code="window_code",
         content="all_content",
-        mem_mb=2000,
-        runtime=30,
+        needs=needs.WINDOWS,
     ),
     Step(
         "train",
@@ -67,10 +66,10 @@ STEPS = (
         content="training_content",
         computing=True,
         threads="threads",
-        mem_mb=8000,
-        runtime=1440,
         gpu=True,
         lighter=_LIGHTER,
+        needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "predict",
@@ -87,10 +86,9 @@ STEPS = (
         code="prediction_code",
         computing=True,
         threads="threads",
-        mem_mb=8000,
-        runtime=240,
         gpu=True,
         lighter=_LIGHTER[-1:],
+        needs=needs.PREDICT,
     ),
     Step(
         "evaluate",
@@ -106,6 +104,7 @@ STEPS = (
         settings="evaluation_settings",
         model=f"{_SETTINGS}:EvaluationSettings",
         content="scored_content",
+        needs=needs.EVALUATE,
     ),
     # index.json is written last
     Step(
@@ -120,6 +119,7 @@ STEPS = (
         out="results/submissions/{experiment}",
         settings="submission_settings",
         model=f"{_SETTINGS}:SubmissionSettings",
+        needs=needs.SUBMISSION,
     ),
     Step(
         "memory",
@@ -131,7 +131,8 @@ STEPS = (
         model=f"{_SETTINGS}:MemorySettings",
         code="memory_code",
         tables=("damamba_memory",),
-        mem_mb="memory_mb",
         gpu=True,
+        threads="memory_threads",
+        needs=needs.MEMORY,
     ),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-from affectssm.families.video import catalogue, experiments
+from affectssm.families.video import catalogue, experiments, needs
 from affectssm.families.video.experiments import MODEL, OFFICIAL, Experiment
 from affectssm.families.video.run_settings import SubmissionSettings
 from affectssm.families.video.settings import PRESETS, VideoSettings, own
@@ -34,6 +34,7 @@ class Video(TunedEncoders):
     presets = PRESETS
     sections = name
     steps = STEPS
+    described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.video.stages.foreseen:missing"
     word = name
 
@@ -182,8 +183,21 @@ class Video(TunedEncoders):
         return experiments.run_settings(self.config, one, one.parts[part], int(seed))
 
     def threads(self) -> int:
-        """Return the CPU threads of a run."""
-        return self.own.training.threads
+        """Return the CPUs of a run: its threads, and the processes that read its batches."""
+        return self.own.training.threads + self.own.training.workers
+
+    def training_seconds(self, experiment: str, part: str) -> float:
+        """Return the CPU seconds of a run: its steps, and an answer a frame of the rest after every epoch."""
+        fold = self.experiment(experiment).parts[part]
+        recipe, extent = self.own.recipe(fold), self.places.extent(CORPUS)
+        learnt = needs.CROSS_LEARNT if fold else extent.learnt
+        seen = learnt * recipe.length / recipe.stride * needs.STEP_S + learnt / 4 * needs.ANSWER_S
+        return self.own.training.epochs * extent.total * extent.hz * seen
+
+    def prediction_seconds(self, experiment: str, part: str) -> float:
+        """Return the CPU seconds that a run's predictions take, of all that is not learnt from."""
+        extent = self.places.extent(CORPUS)
+        return extent.total * extent.hz * (1 - extent.learnt) * 2 * needs.ANSWER_S
 
     def training_code(self) -> str:
         """Return the hash of the code that trains."""

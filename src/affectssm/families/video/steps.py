@@ -1,6 +1,7 @@
 """The jobs of video: windows, tuned encoders and their features, runs, predictions, scores, submissions."""
 
 from affectssm.families.step import Input, Step, lighter_training
+from affectssm.families.video import needs
 
 _STAGES = "affectssm.families.video.stages"
 _SETTINGS = "affectssm.families.video.run_settings"
@@ -23,8 +24,7 @@ _WINDOWS = Step(
     model=f"{_SETTINGS}:WindowSettings",
     code="window_code",
     content="labelled_content",
-    mem_mb=2000,
-    runtime=30,
+    needs=needs.WINDOWS,
 )
 
 STEPS = (
@@ -44,8 +44,7 @@ STEPS = (
         model=_WINDOWS.model,
         code="window_code",
         content="all_content",
-        mem_mb=2000,
-        runtime=30,
+        needs=needs.WINDOWS,
     ),
     Step(
         "tune",
@@ -61,11 +60,11 @@ STEPS = (
         model=f"{_SETTINGS}:TuningSettings",
         content="labelled_content",
         computing=True,
-        threads="encoder_threads",
-        mem_mb=16000,
-        runtime=1440,
+        threads="tuning_threads",
         gpu=True,
         lighter=("a greater video.tuning.frozen", "a smaller video.tuning.batch"),
+        needs=needs.TUNE,
+        resumes=True,
     ),
     Step(
         "encode",
@@ -83,10 +82,10 @@ STEPS = (
         content="encoding_content",
         computing=True,
         threads="encoder_threads",
-        mem_mb=8000,
-        runtime=720,
         gpu=True,
         halves="mae",
+        needs=needs.ENCODE,
+        resumes=True,
     ),
     Step(
         "train",
@@ -108,10 +107,10 @@ STEPS = (
         content="training_content",
         computing=True,
         threads="threads",
-        mem_mb=16000,
-        runtime=1440,
         gpu=True,
         lighter=_LIGHTER,
+        needs=needs.TRAIN,
+        resumes=True,
     ),
     Step(
         "predict",
@@ -128,10 +127,9 @@ STEPS = (
         code="prediction_code",
         computing=True,
         threads="threads",
-        mem_mb=8000,
-        runtime=240,
         gpu=True,
         lighter=_LIGHTER[-1:],
+        needs=needs.PREDICT,
     ),
     Step(
         "evaluate",
@@ -151,6 +149,7 @@ STEPS = (
         settings="evaluation_settings",
         model=f"{_SETTINGS}:EvaluationSettings",
         content="scored_content",
+        needs=needs.EVALUATE,
     ),
     # index.json is written last
     Step(
@@ -166,5 +165,6 @@ STEPS = (
         out="results/submissions/{experiment}",
         settings="submission_settings",
         model=f"{_SETTINGS}:SubmissionSettings",
+        needs=needs.SUBMISSION,
     ),
 )  # fmt: skip

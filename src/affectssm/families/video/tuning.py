@@ -10,6 +10,7 @@ from abc import abstractmethod
 from typing import Any
 
 from affectssm.families.base import Family
+from affectssm.families.video import needs
 from affectssm.families.video.catalogue import CORPUS
 from affectssm.families.video.experiments import TUNED, Experiment
 from affectssm.families.video.settings import VideoSettings, own
@@ -78,6 +79,14 @@ class TunedEncoders(Family[Experiment]):
     def encoding_code(self) -> str:
         """Return the hash of the code that extracts features with a tuned encoder."""
         return self.code(*encoding_modules(TUNED))
+
+    def tuning_seconds(self) -> float:
+        """Return the CPU seconds of a tuning's steps."""
+        return self.own.tuning.steps * self.own.tuning.batch * needs.TUNING_S
+
+    def tuning_threads(self) -> int:
+        """Return the CPUs of a tuning: the encoder's threads, and the processes that read pictures."""
+        return self.config.features.threads + self.own.tuning.workers
 
     def encoder_threads(self) -> int:
         """Return the CPU threads of an encoder."""
