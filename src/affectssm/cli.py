@@ -117,6 +117,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     add(
         "--check", action="store_true", help="show how those files differ from the model, and fail if they do"
     )
+    _add_run_commands(command)
     if not argv or argv[0] not in subparsers.choices:
         add_step_commands(subparsers, argv, _json, _json_file)
     return parser
@@ -193,6 +194,15 @@ def _add_table_commands(command: Callable[[str, Handler, str], Add]) -> None:
     add = command("place", commands.place, "put the files of an edition's table where users look for them")
     add("files", type=Path, nargs="+")
     _out(add)
+
+
+def _add_run_commands(command: Callable[[str, Handler, str], Add]) -> None:
+    for name, handler, summary in (
+        ("status", commands.status, "say what was finished, what runs, and what will be done again"),
+        ("cancel", commands.cancel, "end the jobs that a killed controller left at work, and list them"),
+    ):
+        add = command(name, handler, summary)
+        add("--results", type=Path, default=Path("results"), help="the folder that everything is computed into")
 
 
 def _family(add: Add) -> None:

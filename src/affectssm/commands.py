@@ -129,3 +129,30 @@ def config(given: Namespace) -> None:
         settings = load_config(given.files)
         print(load.as_yaml(settings), end="")
         look_at_roots(settings)
+
+
+def status(given: Namespace) -> None:
+    from affectssm.runs.report import report
+    from affectssm.runs.state import look
+
+    print(report(look(_results(given))))
+
+
+def cancel(given: Namespace) -> None:
+    from affectssm.runs.cancel import cancel_jobs
+
+    cancel_jobs(_results(given))
+
+
+def _results(given: Namespace) -> Path:
+    """The results folder that is named.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    if not given.results.is_dir():
+        raise ConfigError(
+            f"--results {given.results}", "no such folder", "the folder that everything is computed into",
+            "call it where you call snakemake, or name the folder",
+        )  # fmt: skip
+    return given.results

@@ -79,8 +79,15 @@ rule no_such_table:
         "exit 1"
 
 
-# A table that is to be made anew does not stand while it is made, nor after a run that was broken off.
+# Before anything is submitted or taken away. A table that is to be made anew does not stand while it is made, nor
+# after a run that was broken off.
 onstart:
+    with said_last(WorkflowError):
+        guard.before_jobs(
+            workflow.executor_plugin.name,
+            next(iter(log), ""),
+            knowing=not workflow.execution_settings.lock,
+        )
     if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:
         print(said_of_times(len(newer)), file=sys.stderr)
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():
