@@ -202,7 +202,12 @@ def _add_run_commands(command: Callable[[str, Handler, str], Add]) -> None:
         ("cancel", commands.cancel, "end the jobs that a killed controller left at work, and list them"),
     ):
         add = command(name, handler, summary)
-        add("--results", type=Path, default=Path("results"), help="the folder that everything is computed into")
+        add(
+            "--results",
+            type=Path,
+            default=Path("results"),
+            help="the folder that everything is computed into",
+        )
 
 
 def _family(add: Add) -> None:

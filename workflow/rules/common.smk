@@ -9,6 +9,7 @@ from affectssm.plan.plan import Plan
 from affectssm.plan.tables import said_of_times
 from affectssm.plan.text import one_of
 from affectssm.runs.job_words import words_of_job
+from affectssm.runs.snakemake_log import read_log
 from affectssm.vocabulary.corpora import DEMOS
 
 with said_last(WorkflowError):

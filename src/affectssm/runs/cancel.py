@@ -38,4 +38,6 @@ def cancel_jobs(results: Path) -> None:
             folder.results, "still at work: " + ", ".join(left), "that all end when they are told",
             "ask whose they are, or wait: a job that is being cleared away ends by itself",
         )  # fmt: skip
-    print("ended; the same snakemake command goes on with what is left" if found else "nothing is at work here")
+    print(
+        "ended; the same snakemake command goes on with what is left" if found else "nothing is at work here"
+    )

@@ -1,7 +1,7 @@
 """Who computes into a results folder: a note of every Snakemake that does, with a sign of life.
 
-Snakemake's own lock says neither who holds it nor on which machine. A note lies in ``results/controllers``, and its time
-is renewed while its writer lives, so that other machines that share the folder see it too.
+Snakemake's own lock says neither who holds it nor on which machine. A note lies in ``results/controllers``, and its
+time is renewed while its writer lives, so that other machines that share the folder see it too.
 """
 
 from __future__ import annotations

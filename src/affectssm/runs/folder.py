@@ -48,7 +48,7 @@ class RunFolder:
     def is_that_of(self, place: Path | str) -> bool:
         """Whether who works in ``place`` computes into these results, under whatever name."""
         with suppress(OSError, ValueError):
-            return os.path.samefile(Path(place) / self.results.name, self.results)
+            return (Path(place) / self.results.name).samefile(self.results)
         return False
 
     def locks(self) -> dict[str, int]:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from affectssm.errors import AffectError, listed
-from affectssm.runs.controllers import Controller, controllers, keep, register
+from affectssm.errors import AffectError
+from affectssm.runs.controllers import Controller, State, controllers, keep, register
 from affectssm.runs.folder import RunFolder
 from affectssm.runs.processes import Process, slurm_job_of, stages_at_work
 from affectssm.runs.slurm import NoAnswerError, SlurmJob, jobs_of, there_is_slurm
@@ -69,7 +69,7 @@ def at_work(
         ask_slurm: whether jobs of SLURM may be its.
         limit_s: how long to wait for SLURM.
     """
-    states = [(one, one.state(now)) for one in notes]
+    by = _by_state(notes, now)
     jobs: list[SlurmJob] = []
     unknown = None
     if ask_slurm:
@@ -80,12 +80,19 @@ def at_work(
             unknown = error
     numbers = {job.number for job in jobs}
     return AtWork(
-        [one for one, state in states if state == "alive"],
-        [one for one, state in states if state == "silent"],
+        by["alive"],
+        by["silent"],
         jobs,
         [one for one in stages_at_work(folder) if slurm_job_of(one) not in numbers],
         unknown,
     )
+
+
+def _by_state(notes: Sequence[Controller], now: float) -> dict[State, list[Controller]]:
+    found: dict[State, list[Controller]] = {"alive": [], "silent": [], "dead": [], "ended": []}
+    for one in notes:
+        found[one.state(now)].append(one)
+    return found
 
 
 def may_have_slurm_jobs(folder: RunFolder) -> bool:
@@ -112,17 +119,13 @@ class Guard:
         if not standing:
             return None
         notes = [one for one in controllers(self._folder) if one.ended is None]
-        states = [(one, one.state(time.time())) for one in notes]
-        living = [one for one, state in states if state in ("alive", "silent")]
-        if living:
-            return str(busy(AtWork(*([one for one, state in states if state == word] for word in ("alive", "silent")))))
-        of_the_dead = {item for one in notes for item in one.locks.items()}
-        if not standing.items() <= of_the_dead:
-            return None
-        for name in standing:
-            (self._folder.memory / "locks" / name).unlink(missing_ok=True)
-        killed = notes[-1]
-        print(f"The last run ended without a word (snakemake on {killed}); its lock is taken away.", file=sys.stderr)
+        by = _by_state(notes, time.time())
+        if by["alive"] or by["silent"]:
+            return str(busy(AtWork(by["alive"], by["silent"])))
+        if notes and standing.items() <= {item for one in notes for item in one.locks.items()}:
+            for name in standing:
+                (self._folder.memory / "locks" / name).unlink(missing_ok=True)
+            print(f"Killed before its end, its lock is taken away: snakemake on {notes[-1]}", file=sys.stderr)
         return None
 
     def before_jobs(self, executor: str, log: str, knowing: bool) -> None:
@@ -158,7 +161,7 @@ class Guard:
         until = time.monotonic() + CLEARING_S
         while True:
             notes = [one for one in controllers(self._folder) if one.file != own.file]
-            living = [one for one in notes if one.state(own.seen) == "alive"]
+            living = _by_state(notes, own.seen)["alive"]
             found = AtWork(living) if living else at_work(self._folder, notes, own.seen, ask)
             clearing = found.jobs and all(job.ending for job in found.jobs)
             if not clearing or time.monotonic() > until:
@@ -176,23 +179,31 @@ def busy(found: AtWork) -> BusyError:
     lines = [*found.lines, *map(_of_silent, found.silent)]
     more = [f"... and {len(lines) - NAMED} more (affectssm status)"] if len(lines) > NAMED else []
     what = "".join(f"\n              {line}" for line in [*lines[:NAMED], *more])
+    return BusyError(
+        "the run folder", f"at work in it already:{what}",
+        "nothing else that computes into the same files", f"{_remedy(found)}.\n            Or {KNOWING}",
+    )  # fmt: skip
+
+
+def _remedy(found: AtWork) -> str:
     if found.controllers:
         one = found.controllers[0]
-        do = (
+        return (
             f"wait for its end, or end it with its jobs: Ctrl-C where it runs, or kill -INT {one.pid} on {one.host};"
             " affectssm status says how far it is"
         )
-    elif found.jobs or found.processes:
-        numbers = [job.number for job in found.jobs]
-        by_hand = f"scancel {listed(numbers, NAMED)}" if numbers else "kill " + " ".join(str(one.pid) for one in found.processes)
-        do = (
-            f"nobody waits for them any more: affectssm cancel ends them ({by_hand.replace(',', '')}), what they have"
-            " finished is kept; then give the same command again"
+    if found:
+        numbers, processes = [job.number for job in found.jobs], [str(one.pid) for one in found.processes]
+        by_hand = [
+            " ".join([program, *some[:NAMED], *(["..."] if some[NAMED:] else [])])
+            for program, some in (("scancel", numbers), ("kill", processes))
+            if some
+        ]
+        return (
+            f"their controller is gone: affectssm cancel ends them (or {' and '.join(by_hand)});"
+            " what they have finished is kept, and the same command then goes on"
         )
-    else:
-        one = found.silent[0]
-        do = f"if process {one.pid} is not on {one.host} any more: snakemake --unlock, and the same command again"
-    return BusyError(
-        "the run folder", f"at work in it already:{what}",
-        "nothing else that computes into the same files", f"{do}.\n            Or {KNOWING}",
-    )  # fmt: skip
+    one = found.silent[0]
+    return (
+        f"if process {one.pid} is not on {one.host} any more: snakemake --unlock, and the same command again"
+    )

@@ -61,7 +61,9 @@ def process(pid: int) -> Process | None:
         raw = (PROC / str(pid) / "cmdline").read_bytes()
     except (OSError, ValueError, IndexError):
         return None
-    return Process(pid, born, parent, tuple(word.decode("utf-8", "replace") for word in raw.split(b"\0")[:-1]))
+    return Process(
+        pid, born, parent, tuple(word.decode("utf-8", "replace") for word in raw.split(b"\0")[:-1])
+    )
 
 
 def _stat(pid: int) -> tuple[int, int, str]:
@@ -73,7 +75,7 @@ def _stat(pid: int) -> tuple[int, int, str]:
 
 def all_processes() -> list[Process]:
     """Every process of this machine."""
-    found = (process(int(entry)) for entry in os.listdir(PROC) if entry.isdecimal())
+    found = (process(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdecimal())
     return [one for one in found if one is not None]
 
 
@@ -92,7 +94,11 @@ def stages_at_work(folder: RunFolder) -> list[Process]:
         if os.getpid() not in {ancestor.pid for ancestor in _line(everyone, pid)}:
             found[pid] = one
     return sorted(
-        (one for one in found.values() if not any(above.pid in found for above in _line(everyone, one.parent))),
+        (
+            one
+            for one in found.values()
+            if not any(above.pid in found for above in _line(everyone, one.parent))
+        ),
         key=lambda one: (one.born, one.pid),
     )
 
@@ -140,9 +146,7 @@ def end(some: Iterable[Process]) -> list[Process]:
     """
     roots = {one.pid for one in some}
     everyone = {one.pid: one for one in all_processes()}
-    whole = [
-        one for one in everyone.values() if roots & {above.pid for above in _line(everyone, one.pid)}
-    ]
+    whole = [one for one in everyone.values() if roots & {above.pid for above in _line(everyone, one.pid)}]
     for number in (signal.SIGTERM, signal.SIGKILL):
         for one in whole:
             if one.lives:

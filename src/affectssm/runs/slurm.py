@@ -154,7 +154,7 @@ def _run(command: list[str], limit_s: float) -> subprocess.CompletedProcess[str]
 def _no_answer(program: str, found: str) -> NoAnswerError:
     return NoAnswerError(
         f"SLURM ({program})", found, "an answer: without one nobody knows whether jobs still run in this folder",
-        "wait until squeue answers, and give the same command again",
+        "wait until squeue answers, and give the same command again; snakemake --nolock, if you know that none do",
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ _FINISHED = re.compile(r"^Finished jobid: (\d+) ")
 _FAILED = re.compile(r"^Error in rule \w+:$")
 _AGAIN = re.compile(r"^Trying to restart job (\d+)\.$")
 _SUBMITTED = re.compile(r"^Job (\d+) has been submitted with SLURM jobid (\S+) \(log: (.*)\)\.$")
+_ENDED = re.compile(r"^ {4}message: SLURM-job '([^']+)' failed.* SLURM status is: '([^']+)'")
 _STEPS = re.compile(r"^(\d+) of (\d+) steps ")
 
 Fate = Literal["begun", "finished", "failed", "awaits another try"]
@@ -31,6 +32,7 @@ class LoggedJob:
         place: its stage and wildcards as a path, as its files in ``results/logs`` and ``results/benchmarks`` have it.
         slurm: SLURM's number of its last try, "" for a job that SLURM did not run.
         slurm_log: what SLURM writes of that try.
+        slurm_state: SLURM's word for how that try ended, where it failed.
         fate: how far it came.
     """
 
@@ -41,6 +43,7 @@ class LoggedJob:
     place: str = ""
     slurm: str = ""
     slurm_log: str = ""
+    slurm_state: str = ""
     fate: Fate = "begun"
 
     @property
@@ -69,59 +72,83 @@ class RunLog:
     total: int | None = None
 
 
-def read_log(path: Path) -> RunLog:
+def read_log(path: Path | str) -> RunLog:
     """Return what a log tells; nothing where it cannot be read."""
-    run = RunLog()
+    reader = _Reader()
     try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            _follow((line.rstrip("\n") for line in lines), run)
+        with Path(path).open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                reader.take(line.rstrip("\n"))
     except OSError:
         return RunLog()
-    return run
+    return reader.run
 
 
-def _follow(lines: Iterator[str], run: RunLog) -> None:
-    job: LoggedJob | None = None
-    failing = False
-    for line in lines:
-        if found := _JOB.match(line):
-            job, failing = LoggedJob(found[1]), False
-        elif _FAILED.match(line):
-            job, failing = None, True
-        elif found := _PART.match(line):
-            if failing and found[1] == "jobid":
-                _set(run, found[2], "failed")
-                failing = False
-            elif job is not None:
-                _fill(job, found[1], found[2], run)
-        elif found := _FINISHED.match(line):
-            _set(run, found[1], "finished")
-        elif found := _AGAIN.match(line):
-            _set(run, found[1], "awaits another try")
-        elif found := _SUBMITTED.match(line):
-            if (sent := run.jobs.get(int(found[1]))) is not None:
-                sent.slurm, sent.slurm_log = found[2], found[3]
-        elif found := _STEPS.match(line):
-            run.done, run.total = int(found[1]), int(found[2])
+class _Reader:
+    """What was read of a log so far, and whose description the next lines belong to."""
 
+    def __init__(self) -> None:
+        self.run = RunLog()
+        self._job: LoggedJob | None = None
+        self._failing = False
+        self._says: list[tuple[re.Pattern[str], Callable[[re.Match[str]], None]]] = [
+            (_PART, self._part),
+            (_JOB, self._begins),
+            (_FAILED, self._fails),
+            (_FINISHED, lambda found: self._set(found[1], "finished")),
+            (_AGAIN, lambda found: self._set(found[1], "awaits another try")),
+            (_SUBMITTED, self._submitted),
+            (_ENDED, self._ended),
+            (_STEPS, self._steps),
+        ]
 
-def _set(run: RunLog, number: str, fate: Fate) -> None:
-    if (job := run.jobs.get(int(number))) is not None:
-        job.fate = fate
+    def take(self, line: str) -> None:
+        """Read a line."""
+        for pattern, take in self._says:
+            if found := pattern.match(line):
+                take(found)
+                return
 
+    def _begins(self, found: re.Match[str]) -> None:
+        self._job, self._failing = LoggedJob(found[1]), False
 
-def _fill(job: LoggedJob, part: str, said: str, run: RunLog) -> None:
-    if part == "output":
-        job.outputs = tuple(said.split(", "))
-    elif part == "log":
-        job.logs = tuple(said.split(", "))
-        job.place = job.place or _place(job.logs[0], ".log")
-    elif part == "benchmark":
-        job.place = _place(said, ".tsv")
-    elif part == "wildcards":
-        job.wildcards = said
-    elif said.isdecimal():
-        run.jobs[int(said)] = job  # of a further try of a job too, which begins anew
+    def _fails(self, _: re.Match[str]) -> None:
+        self._job, self._failing = None, True
+
+    def _part(self, found: re.Match[str]) -> None:
+        part, said = found.groups()
+        if self._failing and part == "jobid":
+            self._set(said, "failed")
+            self._failing = False
+        elif (job := self._job) is None:
+            return
+        elif part == "output":
+            job.outputs = tuple(said.split(", "))
+        elif part == "log":
+            job.logs = tuple(said.split(", "))
+            job.place = job.place or _place(job.logs[0], ".log")
+        elif part == "benchmark":
+            job.place = _place(said, ".tsv")
+        elif part == "wildcards":
+            job.wildcards = said
+        elif said.isdecimal():
+            self.run.jobs[int(said)] = job  # of a further try too, which begins anew
+
+    def _submitted(self, found: re.Match[str]) -> None:
+        if (job := self.run.jobs.get(int(found[1]))) is not None:
+            job.slurm, job.slurm_log = found[2], found[3]
+
+    def _ended(self, found: re.Match[str]) -> None:
+        for job in self.run.jobs.values():
+            if job.slurm == found[1]:
+                job.slurm_state = found[2]
+
+    def _steps(self, found: re.Match[str]) -> None:
+        self.run.done, self.run.total = int(found[1]), int(found[2])
+
+    def _set(self, number: str, fate: Fate) -> None:
+        if (job := self.run.jobs.get(int(number))) is not None:
+            job.fate = fate
 
 
 def _place(path: str, ending: str) -> str:
