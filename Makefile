@@ -1,12 +1,13 @@
 # make demo    the built-in demo corpora, all the way to the printed table
 # make test    lint, type check and tests
+# make test-cluster   the workflow on a SLURM cluster of its own, and what happens to clusters
 # Both create .venv when it is missing or the lock has changed. Also: bench, docs, environment, lint, lock, clean.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
 LINTERS := mypy snakemake-lint snakefmt ruff-format ruff-check lint-imports
-.PHONY: demo test lint $(LINTERS) bench docs environment lock clean
+.PHONY: demo test test-cluster lint $(LINTERS) bench docs environment lock clean
 
 # Cores of the demo's workflow, processes of the tests.
 CORES ?= all
@@ -29,6 +30,11 @@ demo: $(STAMP)
 
 test: lint
 	pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+# The workflow on a SLURM of its own; where it may (as root, with apt), it installs Debian's packages.
+test-cluster: $(STAMP)
+	bash tests/cluster/install.sh
+	pytest --numprocesses 0 -rs tests/cluster
 
 # Side by side, the longest first; the words of each come together, and one that fails stops no other.
 lint: $(STAMP)
