@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,8 +18,9 @@ from affectssm.runs.folder import RunFolder
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> RunFolder:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     (tmp_path / "results").mkdir()
+    monkeypatch.chdir(tmp_path)
     return RunFolder(tmp_path / "results")
 
 
@@ -47,6 +49,16 @@ def test_of_this_machine_it_is_known_and_of_others_by_their_signs_of_life(folder
     assert elsewhere.state(noted.seen + SILENT_S + 1) == "silent"
     assert rebooted.state(noted.seen + SILENT_S + 1) == "dead"
     assert dataclasses.replace(elsewhere, ended=now).state(now) == "ended"
+
+
+def test_a_note_that_was_copied_with_the_results_speaks_of_another_folder(folder, tmp_path):
+    register(folder, "snakemake", "local", "")
+    shutil.copytree(folder.results, tmp_path / "copy" / "results")
+    (noted,) = controllers(RunFolder(tmp_path / "copy" / "results"))
+    assert noted.state(time.time()) == "dead"
+    (tmp_path / "link").symlink_to(tmp_path)
+    (noted,) = controllers(RunFolder(tmp_path / "link" / "results"))
+    assert noted.state(time.time()) == "alive"
 
 
 def test_a_process_renews_its_note_and_says_in_it_that_it_ended(folder):

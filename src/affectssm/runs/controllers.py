@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from affectssm.errors import DataError
 from affectssm.runs.folder import RunFolder
-from affectssm.runs.processes import process
+from affectssm.runs.processes import PROC, process
 from affectssm.store.atomic import write_json
 
 PULSE_S = 20.0
@@ -74,10 +74,21 @@ class Controller:
             return "ended"
         if self.boot == this_boot():
             there = process(self.pid)
-            return "alive" if there is not None and there.born == self.born and there.lives else "dead"
+            lives = there is not None and there.born == self.born and there.lives
+            return "alive" if lives and not self._elsewhere else "dead"
         if now - self.seen < SILENT_S:
             return "alive"
         return "dead" if self.host == platform.node() else "silent"
+
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether a process of this machine works in another folder: the note was copied with the results."""
+        folder = PROC / str(self.pid) / "cwd"
+        try:
+            folder.stat()
+        except OSError:  # another user's
+            return False
+        return not RunFolder(self.file.parents[1]).is_that_of(folder)
 
     @property
     def here(self) -> bool:

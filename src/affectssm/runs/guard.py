@@ -21,6 +21,7 @@ from affectssm.runs.slurm import NoAnswerError, SlurmJob, jobs_of, there_is_slur
 
 NAMED = 12  # jobs of a message
 CLEARING_S = 60.0  # how long jobs that are being cleared away are waited for
+BETWEEN_S = 2.0  # and how often they are looked at
 KNOWING = "snakemake --nolock ..., if you know that both make different files"
 
 
@@ -166,7 +167,7 @@ class Guard:
             clearing = found.jobs and all(job.ending for job in found.jobs)
             if not clearing or time.monotonic() > until:
                 return found
-            time.sleep(2)
+            time.sleep(BETWEEN_S)
 
 
 def _of_silent(one: Controller) -> str:
