@@ -121,6 +121,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         "--check", action="store_true", help="show how those files differ from the model, and fail if they do"
     )
     _add_estimate(command)
+    _add_run_commands(command)
     if not argv or argv[0] not in subparsers.choices:
         add_step_commands(subparsers, argv, _json, _json_file)
     return parser
@@ -216,6 +217,20 @@ def _add_estimate(command: Callable[[str, Handler, str], Add]) -> None:
     add("--hours", type=float, help="the longest a job may take, in place of cluster.hours")
     add("--memory-gb", type=float, help="the memory of a node, in place of cluster.memory_gb")
     add("--cores", type=int, help="the CPUs of a node")
+
+
+def _add_run_commands(command: Callable[[str, Handler, str], Add]) -> None:
+    for name, handler, summary in (
+        ("status", commands.status, "say what was finished, what runs, and what will be done again"),
+        ("cancel", commands.cancel, "end the jobs that a killed controller left at work, and list them"),
+    ):
+        add = command(name, handler, summary)
+        add(
+            "--results",
+            type=Path,
+            default=Path("results"),
+            help="the folder that everything is computed into",
+        )
 
 
 def _family(add: Add) -> None:

@@ -172,3 +172,30 @@ def estimate(given: Namespace) -> None:
     print(page(Estimate(plan, tables), limits), end="")
     for note in notes:
         print(f"note: {note}")
+
+
+def status(given: Namespace) -> None:
+    from affectssm.runs.report import report
+    from affectssm.runs.state import look
+
+    print(report(look(_results(given))))
+
+
+def cancel(given: Namespace) -> None:
+    from affectssm.runs.cancel import cancel_jobs
+
+    cancel_jobs(_results(given))
+
+
+def _results(given: Namespace) -> Path:
+    """The results folder that is named.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    if not given.results.is_dir():
+        raise ConfigError(
+            f"--results {given.results}", "no such folder", "the folder that everything is computed into",
+            "call it where you call snakemake, or name the folder",
+        )  # fmt: skip
+    return given.results

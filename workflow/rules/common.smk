@@ -3,10 +3,12 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-from affectssm.plan.last_words import said_last, say_last, words_of_job
+from affectssm.plan.last_words import said_last, say_last
 from affectssm.plan.plan import Plan
 from affectssm.plan.tables import said_of_times
 from affectssm.plan.text import one_of
+from affectssm.runs.job_words import words_of_job
+from affectssm.runs.snakemake_log import read_log
 from affectssm.vocabulary.corpora import DEMOS
 
 # Jobs go elsewhere: then Snakemake is told how many (--jobs), and they are run by a Snakemake that is told so.

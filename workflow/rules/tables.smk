@@ -83,8 +83,10 @@ rule no_such_table:
         "exit 1"
 
 
-# A table that is to be made anew does not stand while it is made, nor after a run that was broken off.
+# Before anything is submitted or taken away. A table that is to be made anew does not stand while it is made, nor
+# after a run that was broken off.
 onstart:
+    keep_others_out(log)
     if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:
         print(said_of_times(len(newer)), file=sys.stderr)
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():
@@ -96,6 +98,11 @@ onstart:
 
 # What failed, in its own words, after all that Snakemake says.
 onerror:
+    told = read_log(next(iter(log), "")).jobs
     for failed in workflow.scheduler.failed:
         for job in failed if failed.is_group() else [failed]:
-            say_last(words_of_job(job.rule.name, list(job.log)))
+            say_last(
+                words_of_job(
+                    job.rule.name, list(job.log), told.get(workflow.dag.jobid(job))
+                )
+            )

@@ -1,0 +1,46 @@
+"""A controller that is killed leaves its jobs at work: the next one says so, and goes on once they are ended."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+
+import pytest
+
+from affectssm.runs.controllers import controllers
+from affectssm.runs.processes import stages_at_work
+from tests.runs.small_run import OTHER, TABLE, WHOLE, SmallRun
+
+HERE = ("--cores", "2", "--rerun-incomplete")
+
+
+@pytest.mark.workflow
+def test_a_killed_run_goes_on_once_what_it_left_is_ended(tmp_path):
+    run = SmallRun(tmp_path / "run")
+    first = run.begun(*HERE, TABLE)
+    try:
+        status, said = run.ended("snakemake", *HERE, OTHER)  # other files: Snakemake's lock lets it pass
+        assert status == 1 and f"process {first.pid} of" in said
+        assert f"kill -INT {first.pid}" in said.splitlines()[-2]
+        assert not (run.folder.results / "logs" / "train").exists()
+        assert "at work in it already" in run.affectssm("cancel")  # its jobs are not taken from it
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+
+    strays = stages_at_work(run.folder)
+    assert len(strays) == 2 and re.search(r"^extract +2 *$", run.affectssm("status"), re.M)
+    status, said = run.ended("snakemake", *HERE, TABLE)
+    assert status == 1 and "affectssm cancel" in said.splitlines()[-2]
+    assert all(f"process {stray.pid}: extract --out" in said for stray in strays)
+    assert stages_at_work(run.folder) == strays
+    assert f"ending process {strays[0].pid}: extract" in run.affectssm("cancel")
+    words = run.affectssm("status")
+    assert "killed" in words and re.search(r"done again.*\n  extract a$", words, re.M)
+
+    run.let_go()
+    status, said = run.ended("snakemake", *HERE, TABLE)
+    assert status == 0 and run.table == WHOLE, said
+    assert re.search(r"^extract +2 *$", run.affectssm("status"), re.M)
+    assert [one.state(time.time()) for one in controllers(run.folder)] == ["dead", "ended"]

@@ -1,0 +1,21 @@
+# Nothing is computed where something else is at work: another controller, or the jobs of one that was killed.
+from snakemake.exceptions import WorkflowError
+
+from affectssm.plan.last_words import said_last, say_last
+from affectssm.runs.guard import Guard
+
+guard = Guard("results")
+
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    if said := guard.at_start():
+        say_last(said)
+
+
+def keep_others_out(log):
+    """To be called when a run starts, before anything is submitted."""
+    with said_last(WorkflowError):
+        guard.before_jobs(
+            workflow.executor_plugin.name,
+            next(iter(log), ""),
+            knowing=not workflow.execution_settings.lock,
+        )
