@@ -49,6 +49,16 @@ def test_a_corpus_in_words_is_dealt_to_the_shards_and_the_jobs_of_a_table_follow
     assert len(found["extract clip_face"].costs) == 16 and len(found["manifest"].costs) == 1
 
 
+def test_the_check_before_everything_looks_at_all_corpora_of_a_family():
+    plan = asked.plan_of([], {"scale": "tiny", "families": ["clips"]})
+    asked.describe(plan, ["sims_regression"], {asked.ALL: "5"}, {asked.ALL: "1"}, {}, {})
+    found = stages(plan, ["sims_regression"])
+    manifests = {cost.job.corpus for cost in found["manifest"].costs}
+    assert manifests == {"mosei", "sims", "simsv2"}
+    assert {cost.job.corpus for cost in found["extract sentiment"].costs} == {"sims"}
+    assert len(found["demo_corpora"].costs) == len(found["complete"].costs) == 1
+
+
 def test_hours_are_rates_by_seconds_of_media():
     clip_face = stages(plan_of(gpus=0))["extract clip_face"]
     more_pixels = 25 * 0.0021 * (1920 * 1080 - 640 * 360) / 1e6
