@@ -15,6 +15,7 @@ from affectssm.plan.costs import START_S
 from affectssm.plan.estimate import Estimate, Limits
 from affectssm.plan.extents import Extent
 from affectssm.plan.walk import Walk
+from affectssm.vocabulary.corpora import CORPORA
 
 HOLDS = {"noxi": {"root": "/data/noxi"}, "noxi_add": {"root": "none"}, "mpiigi": {"root": "none"}}
 LAB = {"scale": "paper", "families": ["dialogue"], "corpora": HOLDS}
@@ -196,3 +197,33 @@ def test_the_command_prints_all_of_it(tmp_path, capsys, monkeypatch):
     assert "nobody has said how much there is" in capsys.readouterr().out
     assert main(["estimate", "lab.yaml", "noxi_cc"]) == 1
     assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"scale": "paper"},
+        {"scale": "demo"},
+        {"scale": "tiny"},
+        {
+            "scale": "paper",
+            "dialogue": {"adapt_mpiigi": True, "validation_rows": True},
+            "video": {"sources": ["mae", "mae_tuned", "mae_sound"]},
+            "biosignals": {"protocol": {"protocol": "pooled", "folds": 5}},
+            "clips": {"tune_text": True, "sources": {"mosei": ["extracted"]}},
+        },
+    ],
+    ids=["paper", "demo", "tiny", "all switches"],
+)
+def test_every_table_at_every_scale_has_an_estimate(given):
+    shards = {name: {"shards": 2} for name in CORPORA}
+    plan = asked.plan_of([], {"corpora": shards} | given)
+    tables = list(plan.tables.owners)
+    asked.describe(plan, tables, {asked.ALL: "40"}, {asked.ALL: "1"}, {}, {})
+    estimate = Estimate(plan, tables)
+    for stage in estimate.stages:
+        assert stage.longest.known and stage.sure != "not said", stage.kind
+        assert stage.core_hours + stage.gpu_hours > 0
+    found = {job.kind for job in Walk(plan, tables)}
+    assert {job.rule for job in plan.jobs} - found <= {"tune_video", "encode_video", "submission_dialogue"}
+    assert estimate.jobs == sum(len(stage.costs) for stage in estimate.stages) > 200
