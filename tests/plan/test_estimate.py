@@ -71,6 +71,15 @@ def test_hours_are_rates_by_seconds_of_media():
     assert half.resources.extraction_cost("clip_face", 640 * 360)[0] < clip_face.core_hours / 100
 
 
+def test_threads_shorten_a_job_and_leave_its_core_hours():
+    one = stages(plan_of(gpus=0))["extract clip_face"]
+    plan = asked.plan_of([], LAB | {"cluster": {"gpus": 0}, "features": {"threads": 4}})
+    asked.describe(plan, ["noxi_ccc"], {"": "150"}, {"": "20"}, {}, {"": "1920x1080@25"})
+    four = stages(plan)["extract clip_face"]
+    assert four.longest.hours == pytest.approx(one.longest.hours / 4, rel=0.15)
+    assert four.core_hours == pytest.approx(one.core_hours, rel=0.15)  # its CPUs wait while it reads
+
+
 def test_a_gpu_takes_over_all_but_reading():
     on_cpu, on_gpu = (stages(plan_of(gpus=gpus))["extract clip_face"] for gpus in (0, 1))
     assert on_gpu.core_hours == 0 and on_cpu.core_hours / 20 < on_gpu.gpu_hours < on_cpu.core_hours / 8

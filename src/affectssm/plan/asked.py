@@ -104,6 +104,8 @@ def describe(
             notes.append(
                 f"{corpus}: nobody has said how much there is; it is left out (--recordings {corpus}=N)"
             )
+        elif corpus in behind and plan.places.is_demo(corpus) and _of(recordings, corpus) is None:
+            notes.append(f"{corpus}: counted as its owner's; a demo that is made here holds far less")
         extent = extents.described(
             replace(told, hz=hz) if hz else told, plan.places.settings_of(corpus).shards, pixels
         )
