@@ -206,7 +206,7 @@ def _add_estimate(command: Callable[[str, Handler, str], Add]) -> None:
         commands.estimate,
         "say what tables will take: jobs, hours, room on disk, and the limits that this will break",
     )
-    add("asked", nargs="*", metavar="FILE|TABLE", help="YAML files of a configuration, and tables (noxi_ccc)")
+    add("asked", nargs="*", metavar="FILE|TABLE", help="YAML files of a configuration, and names of tables")
     add("--scale", choices=("paper", "demo", "tiny"), help="in place of the configuration's")
     what = "[CORPUS=]VALUE"
     add("--recordings", nargs="+", default=[], metavar=what, help="how many, of a corpus not yet discovered")

@@ -14,6 +14,9 @@ from affectssm.cli import main
 from affectssm.errors import ConfigError
 from affectssm.families.configuration import load_config
 from affectssm.families.registry import find
+from affectssm.plan import asked
+from affectssm.plan.costs import START_S
+from affectssm.plan.estimate import Estimate
 from affectssm.plan.plan import Plan
 from affectssm.store.code import code_hash
 from affectssm.vocabulary import corpora, faults, features, outside, tables
@@ -30,6 +33,9 @@ KNOWN = (
 _WITH = "from minilab.family import Clips\nclass FAMILY(Clips):\n    {}"
 _WITH_STEP = "import dataclasses\n" + _WITH.format(
     "steps = (dataclasses.replace(Clips.steps[0], {}), *Clips.steps[1:])"
+)
+_WITH_NEED = "from affectssm.vocabulary.needs import Need, everywhere\n" + _WITH_STEP.format(
+    "needs=everywhere(Need({}))"
 )
 
 
@@ -112,6 +118,19 @@ def test_the_code_of_a_family_from_outside_counts_stage_by_stage(lab):
     assert stages.hashes()  # the cache was emptied, not spoilt
 
 
+def test_a_family_of_a_module_is_estimated_by_its_own_numbers():
+    plan = asked.plan_of([], {"families": ["minilab"], "scale": "paper"})
+    assert asked.describe(plan, ["mini_mae"], {"mini": "2000"}, {}, {}, {}) == []
+    found = {stage.kind: stage for stage in Estimate(plan, ["mini_mae"]).stages}
+    assert len(found["extract clip_vectors"].costs) == 4
+    assert found["train_mini"].longest.hours * 3600 == pytest.approx(
+        START_S + 0.02 * plan.config.mini.members
+    )
+    assert found["train_mini"].sure.startswith("scaled")
+    job = next(one for one in plan.jobs if one.rule == "train_mini")
+    assert [job.resources["mem_mb"]({}, attempt) for attempt in (1, 2)] == [2000, 4000]
+
+
 def test_a_family_of_an_installed_package_comes_by_itself(lab):
     info = lab / "theirs-1.0.dist-info"
     info.mkdir()
@@ -148,6 +167,7 @@ def test_a_family_of_an_installed_package_comes_by_itself(lab):
         (_WITH_STEP.format("model='minilab.settings:RunSetting'"), "model of step train(.|\n)*but RunSettings"),
         (_WITH_STEP.format("out=''"), "minilab.train:fit takes settings, .*out(.|\n)*checkpoint, config, labels"),
         (_WITH_STEP.format("threads='cores'"), "it asks for cores"),
+        (_WITH_NEED.format("cpu_s='hours'"), "it asks for hours"),
         (_WITH.format("tables = {'mini_mae': 'minilab.tabel:page'}"), "table mini_mae(.|\n)*no module minilab.tabel"),
         (_WITH.format("foresees = 'minilab.foreseen:nothing'"), "foresees(.|\n)*no nothing in minilab.foreseen"),
         (_WITH.format("name = 'mini-of-mine'"), "the name 'mini-of-mine'"),

@@ -11,10 +11,19 @@ from affectssm.families.base import Family
 from affectssm.families.step import Input, Step
 from affectssm.vocabulary.corpora import Corpus
 from affectssm.vocabulary.features import Spec
+from affectssm.vocabulary.needs import Described, Need, by_scale, everywhere
 from minilab.settings import ClipSettings
 
 RUN = "results/runs/{experiment}/{part}/{seed}"
 TRACKS = "results/features/{corpus}-{edition}"
+
+# what jobs take, and where the numbers come from: the rules ask for it, and estimates follow from it
+READ = everywhere(Need(1000, 10, "recording", cpu_s=0.001, kb=1, source="demo run"))
+FIT = by_scale(
+    Need(2000, 60, cpu_s="fit_seconds", kb=100, source="demo run, scaled"),
+    Need(1000, 10, cpu_s=1, kb=20, source="demo run"),
+)
+SCORE = everywhere(Need(1000, 10, cpu_s=1, kb=20, source="demo run"))
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,14 @@ class Clips(Family[Experiment]):
     }
     demos: ClassVar = {"mini-demo": "minilab.demo:write_demo"}
     extractors = (
-        Spec("clip_vectors", "minilab.extractors:Vectors", "vectors"),
-        Spec("clip_sentiment", "minilab.extractors:Sentiment", "sentiment"),
+        Spec("clip_vectors", "minilab.extractors:Vectors", "vectors", needs=READ),
+        Spec("clip_sentiment", "minilab.extractors:Sentiment", "sentiment", needs=READ),
     )
     faults: ClassVar = {
         "vectors_missing": "a clip without vectors",
         "sentiment_unparsable": "a clip whose label is no number from -3 to 3",
     }
+    described: ClassVar = {"mini": Described(5000, 0.1, learnt=0.5, source="assumed")}
     tables: ClassVar = {"mini_mae": "minilab.table:page"}
     foresees = "minilab.foreseen:missing"
     steps = (
@@ -75,6 +85,8 @@ class Clips(Family[Experiment]):
             settings="run_settings",
             model="minilab.settings:RunSettings",
             content="content",
+            needs=FIT,
+            resumes=True,
         ),
         Step(
             "predict",
@@ -89,6 +101,7 @@ class Clips(Family[Experiment]):
             settings="run_settings",
             model="minilab.settings:RunSettings",
             content="content",
+            needs=SCORE,
         ),
         Step(
             "evaluate",
@@ -103,6 +116,7 @@ class Clips(Family[Experiment]):
             settings="evaluation_settings",
             model="minilab.settings:EvaluationSettings",
             content="content",
+            needs=SCORE,
         ),
     )
 
@@ -147,6 +161,10 @@ class Clips(Family[Experiment]):
         """Return what a run is told."""
         own = {"experiment": experiment, "members": self.own.members, "seed": int(seed)}
         return own | asdict(self.experiment(experiment))
+
+    def fit_seconds(self, experiment: str) -> float:
+        """Return the CPU seconds of a run: a hundredth of a second a resample and thousand clips."""
+        return 1e-5 * self.own.members * self.places.extent("mini").recordings
 
     def evaluation_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
         """Return what an evaluation is told."""

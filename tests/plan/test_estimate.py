@@ -15,6 +15,7 @@ from affectssm.plan.costs import START_S
 from affectssm.plan.estimate import Estimate, Limits
 from affectssm.plan.extents import Extent
 from affectssm.plan.walk import Walk
+from affectssm.vocabulary.corpora import CORPORA
 
 HOLDS = {"noxi": {"root": "/data/noxi"}, "noxi_add": {"root": "none"}, "mpiigi": {"root": "none"}}
 LAB = {"scale": "paper", "families": ["dialogue"], "corpora": HOLDS}
@@ -49,6 +50,16 @@ def test_a_corpus_in_words_is_dealt_to_the_shards_and_the_jobs_of_a_table_follow
     assert len(found["extract clip_face"].costs) == 16 and len(found["manifest"].costs) == 1
 
 
+def test_the_check_before_everything_looks_at_all_corpora_of_a_family():
+    plan = asked.plan_of([], {"scale": "tiny", "families": ["clips"]})
+    asked.describe(plan, ["sims_regression"], {asked.ALL: "5"}, {asked.ALL: "1"}, {}, {})
+    found = stages(plan, ["sims_regression"])
+    manifests = {cost.job.corpus for cost in found["manifest"].costs}
+    assert manifests == {"mosei", "sims", "simsv2"}
+    assert {cost.job.corpus for cost in found["extract sentiment"].costs} == {"sims"}
+    assert len(found["demo_corpora"].costs) == len(found["complete"].costs) == 1
+
+
 def test_hours_are_rates_by_seconds_of_media():
     clip_face = stages(plan_of(gpus=0))["extract clip_face"]
     more_pixels = 25 * 0.0021 * (1920 * 1080 - 640 * 360) / 1e6
@@ -58,6 +69,15 @@ def test_hours_are_rates_by_seconds_of_media():
     assert clip_face.gpu_hours == 0 and clip_face.gb == pytest.approx(150 * 2400 * 25.6 / 1e6)
     half = asked.plan_of([], LAB | {"features": {"clip_face": {"fps": 5}}})
     assert half.resources.extraction_cost("clip_face", 640 * 360)[0] < clip_face.core_hours / 100
+
+
+def test_threads_shorten_a_job_and_leave_its_core_hours():
+    one = stages(plan_of(gpus=0))["extract clip_face"]
+    plan = asked.plan_of([], LAB | {"cluster": {"gpus": 0}, "features": {"threads": 4}})
+    asked.describe(plan, ["noxi_ccc"], {"": "150"}, {"": "20"}, {}, {"": "1920x1080@25"})
+    four = stages(plan)["extract clip_face"]
+    assert four.longest.hours == pytest.approx(one.longest.hours / 4, rel=0.15)
+    assert four.core_hours == pytest.approx(one.core_hours, rel=0.15)  # its CPUs wait while it reads
 
 
 def test_a_gpu_takes_over_all_but_reading():
@@ -186,3 +206,33 @@ def test_the_command_prints_all_of_it(tmp_path, capsys, monkeypatch):
     assert "nobody has said how much there is" in capsys.readouterr().out
     assert main(["estimate", "lab.yaml", "noxi_cc"]) == 1
     assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"scale": "paper"},
+        {"scale": "demo"},
+        {"scale": "tiny"},
+        {
+            "scale": "paper",
+            "dialogue": {"adapt_mpiigi": True, "validation_rows": True},
+            "video": {"sources": ["mae", "mae_tuned", "mae_sound"]},
+            "biosignals": {"protocol": {"protocol": "pooled", "folds": 5}},
+            "clips": {"tune_text": True, "sources": {"mosei": ["extracted"]}},
+        },
+    ],
+    ids=["paper", "demo", "tiny", "all switches"],
+)
+def test_every_table_at_every_scale_has_an_estimate(given):
+    shards = {name: {"shards": 2} for name in CORPORA}
+    plan = asked.plan_of([], {"corpora": shards} | given)
+    tables = list(plan.tables.owners)
+    asked.describe(plan, tables, {asked.ALL: "40"}, {asked.ALL: "1"}, {}, {})
+    estimate = Estimate(plan, tables)
+    for stage in estimate.stages:
+        assert stage.longest.known and stage.sure != "not said", stage.kind
+        assert stage.core_hours + stage.gpu_hours > 0
+    found = {job.kind for job in Walk(plan, tables)}
+    assert {job.rule for job in plan.jobs} - found <= {"tune_video", "encode_video", "submission_dialogue"}
+    assert estimate.jobs == sum(len(stage.costs) for stage in estimate.stages) > 200

@@ -71,7 +71,8 @@ def test_one_switch_takes_the_gpu_of_every_rule(monkeypatch):
         steps = {job.rule: job.resources["gpu"] for job in plan.jobs if "gpu" in job.resources}
         return steps | {"extract": plan.resources.extraction(network=True)["gpu"](given, 1)}
 
-    with_gpu, without = gpus(elsewhere()), gpus(elsewhere(cluster={"gpus": 0}))
+    # as --config cluster='{gpus: 0}' gives it
+    with_gpu, without = gpus(elsewhere()), gpus(elsewhere(cluster={"gpus": "0"}))
     assert {rule for rule, count in with_gpu.items() if count} == {
         "extract", "train_dialogue", "predict_dialogue", "memory_dialogue", "train_video", "tune_video",
         "encode_video", "predict_video", "train_clips", "measure_clips",

@@ -35,12 +35,17 @@ def plan_of(files: Sequence[Path], given: Mapping[str, Any], results: str = "res
 
 
 def by_corpus(texts: Iterable[str], option: str) -> dict[str, str]:
-    """Return corpus -> value of ``noxi=150``, and :data:`ALL` -> value of ``150``."""
+    """Return corpus -> value of ``corpus=150``, and :data:`ALL` -> value of ``150``."""
     found = {}
     for text in texts:
         name, equals, value = text.rpartition("=")
         if equals and not name:
-            raise ConfigError(option, repr(text), "a value, or CORPUS=VALUE", f"say {option} noxi=150")
+            raise ConfigError(
+                option,
+                repr(text),
+                "a value, or CORPUS=VALUE",
+                f"say {option} 150, or the name of a corpus before the =",
+            )
         found[name if equals else ALL] = value
     return found
 
@@ -99,6 +104,8 @@ def describe(
             notes.append(
                 f"{corpus}: nobody has said how much there is; it is left out (--recordings {corpus}=N)"
             )
+        elif corpus in behind and plan.places.is_demo(corpus) and _of(recordings, corpus) is None:
+            notes.append(f"{corpus}: counted as its owner's; a demo that is made here holds far less")
         extent = extents.described(
             replace(told, hz=hz) if hz else told, plan.places.settings_of(corpus).shards, pixels
         )

@@ -27,6 +27,7 @@ class Cost:
         worst: hours at worst.
         known: whether anybody has measured what it does.
         cores, gpus: that it asks for.
+        busy: of its CPUs, those whose hours these are.
         mem_mb: MB of memory that it asks for, whatever nodes have.
         limit_h: hours that its first attempt asks for.
         kb: KB that it writes.
@@ -38,6 +39,7 @@ class Cost:
     worst: float
     known: bool
     cores: int
+    busy: int
     gpus: int
     mem_mb: int
     limit_h: float
@@ -67,6 +69,7 @@ class Costs:
             (START_S + worst) / HOUR,
             job.need.cpu_s is not None,
             self._cores(job),
+            self._cores(job) if job.feature else 1,
             gpus,
             mem_mb,
             self._asked.minutes(self._minutes(job), 1) / 60,

@@ -51,7 +51,7 @@ class Stage:
     @property
     def core_hours(self) -> float:
         """Hours of CPUs, of jobs without a GPU."""
-        return sum(one.hours for one in self.costs if not one.gpus)
+        return sum(one.hours * one.busy for one in self.costs if not one.gpus)
 
     @property
     def gpu_hours(self) -> float:
@@ -150,7 +150,7 @@ def _stage(kind: str, costs: Sequence[Cost]) -> Stage:
     ran = [one for one in costs if one.ran]
     # a job that computes on a GPU is timed by the clock, others by their CPUs
     took = sum(one.ran["s" if one.gpus else "cpu_time"] for one in ran)
-    expected = sum(one.hours * HOUR for one in ran)
+    expected = sum(one.hours * (1 if one.gpus else one.busy) * HOUR for one in ran)
     if not ran or not took:
         return Stage(kind, tuple(costs), 0)
     factor = took / expected if costs[0].known else 1.0
