@@ -12,7 +12,7 @@ from tests.cluster.slurm import Slurm, until
 from tests.runs.small_run import TABLE, WHOLE, SmallRun
 
 HERE = (
-    "--executor", "slurm", "--jobs", "4", "--default-resources", "mem_mb=100", "runtime=10", "--rerun-incomplete",
+    "--executor", "slurm", "--jobs", "4", "--default-resources", "mem_mb=500", "runtime=10", "--rerun-incomplete",
     "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2",
     "--seconds-between-status-checks", "2", "--latency-wait", "20",
 )  # fmt: skip
