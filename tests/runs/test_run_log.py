@@ -74,15 +74,15 @@ def test_a_job_is_followed_through_its_tries(tmp_path):
 
 def test_of_a_job_that_could_not_say_it_slurm_says_how_it_ended(tmp_path):
     log = tmp_path / "1.log"
-    log.write_text(
-        "rule x\nslurmstepd: error: Detected 1 oom_kill event in StepId=1.0.\nsrun: error: node1: Killed\nx\n"
-    )
+    killed = "slurmstepd-node1: error: StepId=5.batch exceeded memory limit (114 > 104), being killed"
+    words = ["rule x", killed, "Killed", killed, "srun: error: node1: task 0: Killed", "x"]
+    log.write_text("\n".join(words))
     (tmp_path / "run.log").write_text(REAL.format(log=log))
     job = read_log(tmp_path / "run.log").jobs[7]
     words = words_of_job(job.rule, [str(tmp_path / "absent.log")], job).splitlines()
     assert words[0] == "demo_corpora ended without a word of its own"
     assert words[1] == f"  SLURM:    job 1 ended as OUT_OF_MEMORY; {log}"
-    assert [line.strip() for line in words[2:]] == log.read_text().splitlines()[1:3]
+    assert [line.strip() for line in words[2:]] == [killed, "srun: error: node1: task 0: Killed"]
 
 
 def test_a_log_that_is_not_there_tells_nothing(tmp_path):

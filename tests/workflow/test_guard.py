@@ -20,6 +20,11 @@ def test_a_killed_run_goes_on_once_what_it_left_is_ended(tmp_path):
     run = SmallRun(tmp_path / "run")
     first = run.begun(*HERE, TABLE)
     try:
+        status, said = run.ended("snakemake", *HERE, TABLE)
+        assert (
+            status == 1 and "cannot be locked" in said
+        )  # Snakemake's words, which name nobody, and ours after them
+        assert f"process {first.pid} of" in said.partition("cannot be locked")[2]
         status, said = run.ended("snakemake", *HERE, OTHER)  # other files: Snakemake's lock lets it pass
         assert status == 1 and f"process {first.pid} of" in said
         assert f"kill -INT {first.pid}" in said.splitlines()[-2]

@@ -177,21 +177,28 @@ def _of_silent(one: Controller) -> str:
 
 def busy(found: AtWork) -> BusyError:
     """What to say of what is at work, and what to do about it."""
-    lines = [*found.lines, *map(_of_silent, found.silent)]
+    unknown = [] if found.unknown is None else [f"SLURM, perhaps: it does not answer ({found.unknown.found})"]
+    lines = [*unknown, *found.lines, *map(_of_silent, found.silent)]
     more = [f"... and {len(lines) - NAMED} more (affectssm status)"] if len(lines) > NAMED else []
     what = "".join(f"\n              {line}" for line in [*lines[:NAMED], *more])
     return BusyError(
         "the run folder", f"at work in it already:{what}",
-        "nothing else that computes into the same files", f"{_remedy(found)}.\n            Or {KNOWING}",
+        "nothing else that computes into the same files", _remedy(found),
     )  # fmt: skip
 
 
 def _remedy(found: AtWork) -> str:
+    if found.unknown is not None:  # what was found may be processes of its jobs
+        return found.unknown.remedy
+    return f"{_what_to_do(found)}.\n            Or {KNOWING}"
+
+
+def _what_to_do(found: AtWork) -> str:
     if found.controllers:
         one = found.controllers[0]
         return (
-            f"wait for its end, or end it with its jobs: Ctrl-C where it runs, or kill -INT {one.pid} on {one.host};"
-            " affectssm status says how far it is"
+            "wait for its end (affectssm status), or end it with its jobs: Ctrl-C where it runs, or"
+            f" kill -INT {one.pid} on {one.host}; kill {one.pid} lets the jobs that run come to their end"
         )
     if found:
         numbers, processes = [job.number for job in found.jobs], [str(one.pid) for one in found.processes]

@@ -10,7 +10,7 @@ from affectssm.runs.snakemake_log import LoggedJob
 
 READ_BYTES = 1 << 16  # of the end of a log
 LINES = 3  # of what SLURM itself says
-_OF_SLURM = re.compile(r"^((?:slurmstepd|srun): (?:error|fatal): .*)$", re.MULTILINE)
+_OF_SLURM = re.compile(r"^((?:slurmstepd(?:-\S+)?|srun): (?:error|fatal): .*)$", re.MULTILINE)
 _OWN = re.compile(r"^affectssm [a-z-]+: ", re.MULTILINE)
 
 
@@ -45,7 +45,7 @@ def _of_slurm(told: LoggedJob | None) -> Iterator[str]:
     if told is None or not told.slurm:
         return
     yield f"  SLURM:    job {told.slurm}{' ended as ' if told.slurm_state else ''}{told.slurm_state}; {told.slurm_log}"
-    for line in _OF_SLURM.findall(_end_of(Path(told.slurm_log)))[-LINES:]:
+    for line in list(dict.fromkeys(_OF_SLURM.findall(_end_of(Path(told.slurm_log)))))[-LINES:]:
         yield f"            {line}"
 
 
