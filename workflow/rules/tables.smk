@@ -85,6 +85,7 @@ rule no_such_table:
 
 # A table that is to be made anew does not stand while it is made, nor after a run that was broken off.
 onstart:
+    hold_out()
     if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:
         print(said_of_times(len(newer)), file=sys.stderr)
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():
