@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.cluster.runs import MISSING
 from tests.cluster.slurm import Slurm, missing
 from tests.workflow.workplace import TABLE, Workplace
 
@@ -39,7 +39,13 @@ def either(request: pytest.FixtureRequest) -> Slurm:
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """Both tiny tables, made on this machine without SLURM. Clone it to change it."""
+    """The tiny table of engagement, made on this machine without SLURM. Clone it to change it."""
     place = Workplace.make(tmp_path_factory.mktemp("local") / "place")
-    place.snakemake(TABLE, MISSING)
+    place.snakemake(TABLE)
     return place
+
+
+@pytest.fixture
+def copy(local: Workplace, tmp_path: Path) -> Workplace:
+    """A copy of the finished workplace."""
+    return local.clone(tmp_path / "copy")

@@ -7,11 +7,13 @@ import signal
 import subprocess
 
 from tests.cluster.slurm import Slurm, until
-from tests.workflow.workplace import TINY, Workplace
+from tests.workflow.workplace import TABLE, TINY, Workplace
 
 MISSING = "results/tables/bimtta_missing.csv"
 # Of the profile nothing but how often one looks: jobs of a test last seconds, not hours.
 QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"]
+# On a finished copy: a few jobs, the longest of which are long enough to be struck.
+AGAIN = [TABLE, "--forcerun", "train_dialogue"]
 
 
 class Run:

@@ -195,6 +195,14 @@ class Slurm:
         rows = [line.split("|", 4) for line in said.splitlines()]
         return sorted((Job(int(row[0]), *row[1:]) for row in rows), key=lambda job: job.id)
 
+    def running(self, job: int) -> bool:
+        """Whether a job runs."""
+        return any(known.id == job and known.state == "RUNNING" for known in self.jobs())
+
+    def processes_of(self, job: int) -> list[int]:
+        """The processes of a job that runs."""
+        return list(self._processes(SLURM_JOB_ID=str(job)))
+
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command that speaks with the cluster; AssertionError with its words if it fails."""
         run = self.ask(*command)

@@ -12,6 +12,7 @@ from tests.workflow.workplace import TABLE, Workplace
 
 @pytest.mark.timeout(1800)
 def test_both_tables_are_those_of_one_machine(either, local, tmp_path):
+    local.snakemake(MISSING)
     place = Workplace.make(tmp_path / "place")
     started = time.monotonic()
     run = Run(place, either, TABLE, MISSING)
