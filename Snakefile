@@ -13,6 +13,7 @@ container: "affectssm.sif"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/guard.smk"
+include: "workflow/rules/slurm.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/steps.smk"

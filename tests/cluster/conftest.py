@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cluster.slurm import Slurm, missing
+from tests.workflow.workplace import TABLE, Workplace
 
 
 def cluster_or_skip(accounting: bool) -> Iterator[Slurm]:
@@ -27,3 +29,23 @@ def cluster() -> Iterator[Slurm]:
 def accounted() -> Iterator[Slurm]:
     """Two nodes and accounting (slurmdbd with MariaDB)."""
     yield from cluster_or_skip(accounting=True)
+
+
+@pytest.fixture(params=["cluster", "accounted"])
+def either(request: pytest.FixtureRequest) -> Slurm:
+    """The cluster without accounting, then the one with it."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """The tiny table of engagement, made on this machine without SLURM. Clone it to change it."""
+    place = Workplace.make(tmp_path_factory.mktemp("local") / "place")
+    place.snakemake(TABLE)
+    return place
+
+
+@pytest.fixture
+def copy(local: Workplace, tmp_path: Path) -> Workplace:
+    """A copy of the finished workplace."""
+    return local.clone(tmp_path / "copy")

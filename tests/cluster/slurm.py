@@ -24,7 +24,7 @@ from tests.cluster import configuration
 
 PROGRAMS = {
     "munge": ["munged", "munge"],
-    "slurm-wlm": ["slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sacct"],
+    "slurm-wlm": ["slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sacct", "srun"],
 }
 ACCOUNTING_PROGRAMS = {
     "slurmdbd": ["slurmdbd"],
@@ -63,6 +63,10 @@ class Job:
     node: str
     comment: str
 
+    def of(self, rule: str) -> bool:
+        """Whether it is a job of a rule."""
+        return self.comment == f"rule_{rule}" or self.comment.startswith(f"rule_{rule}_wildcards_")
+
 
 class Slurm:
     """A running cluster; a context that leaves nothing behind.
@@ -85,8 +89,17 @@ class Slurm:
     @property
     def environment(self) -> dict[str, str]:
         """What a command needs in its environment to speak with this cluster."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH"))}
-        return own | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": PATH}
+        return self.environment_of(dict(os.environ))
+
+    def environment_of(self, other: dict[str, str]) -> dict[str, str]:
+        """An environment, extended by what speaks with this cluster and with no other."""
+        own = {name: value for name, value in other.items() if not name.startswith(("SLURM", "SBATCH"))}
+        path = [str(self.folder / "bin"), other.get("PATH", os.defpath), "/usr/sbin", "/sbin"]
+        return own | {"SLURM_CONF": self._conf, "PATH": os.pathsep.join(path)}
+
+    @property
+    def _conf(self) -> str:
+        return str(self.folder / "slurm.conf")
 
     def __enter__(self) -> Slurm:
         # not below pytest's folder: a socket's path has 107 characters at most
@@ -109,12 +122,20 @@ class Slurm:
         database, dbd = next(ports), next(ports)
         place = configuration.Place(self.folder, getpass.getuser(), next(ports), dbd, database)
         configuration.write(place, self._shape, dict(zip(self.nodes, ports, strict=True)), self.accounting)
+        self._keep_srun()
         self._start_munge()
         if self.accounting:
             self._start_accounting(database, dbd)
         self.controller_up()
         for node in self.nodes:
             self.node_up(node)
+
+    def _keep_srun(self) -> None:
+        """A job's Snakemake (slurm-jobstep 0.6) calls srun without SLURM_CONF; a SLURM in /etc needs none."""
+        (self.folder / "bin").mkdir()
+        srun = self.folder / "bin" / "srun"
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF={self._conf} exec {shutil.which("srun", path=PATH)} "$@"\n')
+        srun.chmod(0o755)
 
     def _start_munge(self) -> None:
         folder = self.folder / "munge"
@@ -174,6 +195,14 @@ class Slurm:
         rows = [line.split("|", 4) for line in said.splitlines()]
         return sorted((Job(int(row[0]), *row[1:]) for row in rows), key=lambda job: job.id)
 
+    def running(self, job: int) -> bool:
+        """Whether a job runs."""
+        return any(known.id == job and known.state == "RUNNING" for known in self.jobs())
+
+    def processes_of(self, job: int) -> list[int]:
+        """The processes of a job that runs."""
+        return list(self._processes(SLURM_JOB_ID=str(job)))
+
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command that speaks with the cluster; AssertionError with its words if it fails."""
         run = self.ask(*command)
@@ -213,7 +242,7 @@ class Slurm:
 
     def _processes(self, **wanted: str) -> Iterable[int]:
         """Processes of this cluster, of whichever session, by what their environment holds."""
-        wanted["SLURM_CONF"] = str(self.folder / "slurm.conf")
+        wanted["SLURM_CONF"] = self._conf
         marks = {f"{name}={value}".encode() for name, value in wanted.items()}
         for environ in Path("/proc").glob("[0-9]*/environ"):
             with suppress(OSError):  # ended meanwhile, or somebody else's

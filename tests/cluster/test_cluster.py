@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from tests.cluster.slurm import Slurm, until
-
-
-@pytest.fixture(params=["cluster", "accounted"])
-def either(request: pytest.FixtureRequest) -> Slurm:
-    """The cluster without accounting, then the one with it."""
-    return request.getfixturevalue(request.param)
 
 
 def submit(cluster: Slurm, line: str, *options: str) -> int:

@@ -1,0 +1,80 @@
+"""What befalls jobs: killed for memory, over their time, cancelled, on a full disk; the table is the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.runs import AGAIN, Run, same_tables
+from tests.workflow.workplace import TABLE, Workplace
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_a_job_killed_for_memory_is_submitted_with_more(cluster, copy, local):
+    # 100 MB, then 800
+    run = Run(copy, cluster, *AGAIN, "--set-resources", "train_dialogue:mem_mb=100*attempt**3")
+    assert run.ends() == 0, run.said
+    assert "exceeded memory limit" in run.said or "Exceeded job memory limit" in run.said
+    assert "Trying to restart job" in run.said
+    same_tables(copy, local, TABLE)
+
+
+@pytest.mark.long
+def test_a_job_over_its_time_is_submitted_again(cluster, copy, local):
+    run = Run(copy, cluster, *AGAIN, "--set-resources", "train_dialogue:runtime=1 if attempt == 1 else 30")
+    for process in cluster.processes_of(run.running("train_dialogue")):
+        os.kill(process, signal.SIGSTOP)
+    assert run.ends() == 0, run.said
+    assert "SLURM status is: 'TIMEOUT'" in run.said
+    same_tables(copy, local, TABLE)
+
+
+def test_a_job_that_somebody_cancels_is_submitted_again(cluster, copy, local):
+    run = Run(copy, cluster, *AGAIN)
+    cluster.run("scancel", str(run.running("train_dialogue")))
+    assert run.ends() == 0, run.said
+    assert "SLURM status is: 'CANCELLED'" in run.said
+    same_tables(copy, local, TABLE)
+
+
+@pytest.fixture
+def small_disk(copy: Workplace) -> Iterator[Path]:
+    """A disk of 64 KiB that the trained models go to."""
+    folder = copy.folder / "results" / "runs"
+    kept = folder.rename(folder.with_name("kept"))
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("a disk that is full has to be mounted, which this user or container may not do")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+    folder.rmdir()
+    kept.rename(folder)
+
+
+@pytest.mark.long
+def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(cluster, copy, local, small_disk):
+    run = Run(copy, cluster, *AGAIN)
+    assert run.ends() == 1
+    last = run.said[-3000:]
+    assert "the disk is full" in last and "make room" in last
+    subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
+    again = Run(copy, cluster, TABLE)
+    assert again.ends() == 0, again.said
+    same_tables(copy, local, TABLE)
+
+
+@pytest.mark.parametrize("words", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
+def test_a_run_that_is_told_to_end_leaves_no_jobs(cluster, copy, words):
+    run = Run(copy, cluster, *AGAIN)
+    run.running("train_dialogue")
+    for word in words:
+        run.interrupt(word)
+    run.ends(60)
+    assert not [job for job in cluster.jobs() if job.state in ("PENDING", "RUNNING")]
