@@ -18,8 +18,9 @@ from affectssm.corpora.affwild2_measure import USUAL_HZ, Finder
 from affectssm.corpora.affwild2_people import Person, people_of, read_tests
 from affectssm.corpora.complete import Look, Whole, copies_of
 from affectssm.corpora.fingerprints import with_fingerprints
-from affectssm.corpora.listing import Listing, check_root, own_text, walk
+from affectssm.corpora.listing import Listing, check_root, own_text
 from affectssm.corpora.manifest import Manifest, StreamRow
+from affectssm.corpora.memory import walk_once
 from affectssm.corpora.progress import Progress
 from affectssm.errors import ConfigError, DataError
 from affectssm.settings.corpora import AffWild2Settings
@@ -52,7 +53,7 @@ def discover(root: Path, ground_truth: Path | None, settings: AffWild2Settings) 
     check_root(root, TITLE)
     log = FaultLog("affwild2")
     corpus = CORPORA["affwild2"]
-    listing = walk(root, corpus.files, split_folder=_NO_SESSIONS, pictures=corpus.pictures)
+    listing = walk_once(root, corpus.files, None, _NO_SESSIONS, corpus.pictures)
     files = sort_files(listing)
     people = people_of(files, read_tests(root, files, log), log)
     note_listing(listing, log)

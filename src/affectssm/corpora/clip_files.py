@@ -22,8 +22,9 @@ from affectssm.corpora.clip_tables import UNLABELLED, ClipTable, ColumnsError, r
 from affectssm.corpora.clips import Clip, ClipCorpus, Clips, Piece
 from affectssm.corpora.complete import Look, Whole, copies_of
 from affectssm.corpora.fingerprints import with_fingerprints
-from affectssm.corpora.listing import Entry, Listing, check_root, own_text, walk
+from affectssm.corpora.listing import Entry, Listing, check_root, own_text
 from affectssm.corpora.manifest import Manifest, StreamRow
+from affectssm.corpora.memory import walk_once
 from affectssm.corpora.supplied import Supplied, Table, check_corpus, read_supplied
 from affectssm.errors import ConfigError, DataError
 from affectssm.settings.corpora import ClipCorpusSettings
@@ -65,7 +66,7 @@ def discover(
         raise ConfigError(where, "a folder of withheld labels", "none", "leave --ground-truth out")
     check_root(root, corpus.title)
     log = FaultLog(corpus.corpus)
-    listing = walk(root, CORPORA[corpus.corpus].files, split_folder=NO_SESSIONS)
+    listing = walk_once(root, CORPORA[corpus.corpus].files, None, NO_SESSIONS)
     clips = Clips(corpus, log)
     for claim in _claims(root, listing, clips):
         claim()

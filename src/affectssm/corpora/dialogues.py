@@ -14,8 +14,8 @@ from affectssm.corpora.fingerprints import with_fingerprints
 from affectssm.corpora.listing import Entry, Listing, check_root, own_text, walk
 from affectssm.corpora.manifest import Manifest, StreamRow, is_test_split
 from affectssm.corpora.measure import Measurer, readings
-from affectssm.corpora.memory import current
-from affectssm.corpora.people import Person, Source
+from affectssm.corpora.memory import current, walk_once
+from affectssm.corpora.people import Person, Present, Source
 from affectssm.corpora.progress import Progress
 from affectssm.corpora.seats import Labels, language_of, note_session, seat, texts
 from affectssm.corpora.sessions import Found, Session, find_sessions
@@ -46,24 +46,26 @@ def discover(
         check_root(ground_truth, f"the test labels of {spec.title}")
     log = FaultLog(spec.corpus)
     files = CORPORA[spec.corpus].files
-    listing = walk(root, files, skip=ground_truth, split_folder=spec.split_folder)
-    found = find_sessions(listing, spec)
+    listing = walk_once(root, files, ground_truth, spec.split_folder)
+    found = _sessions_of(listing, spec)
     sessions = _usable_sessions(found, spec, log)
     if not sessions:
         raise _no_session(listing, found, spec, log)
     note_listing(listing, log)
+    listing.files.clear()  # the sessions have them
     _note_loose(found.loose, log)
     labels = _ground_truth(ground_truth, spec, found, log)
     rows: list[StreamRow] = []
-    people: list[Person] = []
+    people: list[Present] = []
     seats: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for session, seated, own in _seated(sessions, spec, root, found, labels):
         note_session(session, spec, root, own)
         rows += _session_rows(session, seated, spec, language_of(session, root, own), own)
-        people += seated
+        people += (person.present() for person in seated)
         present = [person.participant for person in seated]
         seats[session.split][session.recording] = present if spec.open_seats else list(spec.roles)
         log.rows += own.rows
+        session.forget_files()
     _note_unmatched(labels, people, log)
     note_absent(people, spec.kinds, log)
     bases = {"root": root, **({"ground_truth": ground_truth} if ground_truth is not None else {})}
@@ -98,10 +100,14 @@ def whole(spec: Specification, settings: CorpusSettings) -> Whole:
     return Whole(spec.title, units, lambda listing: _look(listing, spec), spec.split_folder)
 
 
+def _sessions_of(listing: Listing, spec: Specification) -> Found:
+    return current().once(("sessions", listing.root, spec.corpus), lambda: find_sessions(listing, spec))
+
+
 def _look(listing: Listing, spec: Specification) -> Look:
     counts: Counter[str] = Counter()
     files: dict[tuple[str, ...], list[Entry]] = {}
-    for session in find_sessions(listing, spec).sessions.values():
+    for session in _sessions_of(listing, spec).sessions.values():
         if not session.holds_data or session.split not in spec.splits:
             continue
         counts[session.split] += 1
@@ -215,7 +221,7 @@ def _note_loose(labels: list[Entry], log: FaultLog) -> None:
         )
 
 
-def _note_unmatched(labels: Labels, people: list[Person], log: FaultLog) -> None:
+def _note_unmatched(labels: Labels, people: list[Present], log: FaultLog) -> None:
     seated = {(person.split, person.recording, person.participant) for person in people}
     for key in sorted(set(labels) - seated):
         log.add(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from affectssm.corpora.checksums import files_of, fingerprint, with_checksums
 from affectssm.corpora.manifest import StreamRow
-from affectssm.corpora.memory import Memory, Reading, current
+from affectssm.corpora.memory import Reading, current
 from affectssm.corpora.progress import Progress
 from affectssm.store.faults import FaultLog
 from affectssm.vocabulary.kinds import CROPS
+
+AHEAD = 512  # files that are hashed together
 
 _File = tuple[str, str]  # base and path
 
@@ -26,54 +28,42 @@ def with_fingerprints(
     inode are the same.
     """
     files = {(row.base, row.path): row for row in rows if not row.checksum and row.kind != CROPS}
-    memory = current()
-    if method == "sha256" and files:
-        _hash_ahead(files, bases, log.corpus, memory)
-    found = {key: _checksum(row, bases[row.base], method, memory) for key, row in files.items()}
+    found = dict(_fingerprints(files, bases, method, log.corpus))
     made = []
     for row in rows:
-        checksum, changed_ns = found.get((row.base, row.path), ("", 0))
-        taken = checksum and not row.checksum
-        made.append(replace(row, checksum=checksum, changed_ns=changed_ns) if taken else row)
+        checksum, changed_ns = ("", 0) if row.checksum else found.get((row.base, row.path), ("", 0))
+        own = {"checksum": checksum, "changed_ns": changed_ns}
+        made.append(StreamRow(**(vars(row) | own)) if checksum else row)
     left = [row for row in made if not row.checksum]
     return _joined(made, with_checksums(left, bases, method, log)) if left else made
 
 
-def _joined(rows: list[StreamRow], looked_at_again: list[StreamRow]) -> list[StreamRow]:
-    """Put rows that have a checksum after all where they were; rows without one are left out."""
-    again = {_identity(row): row for row in looked_at_again}
-    found = (row if row.checksum else again.get(_identity(row)) for row in rows)
-    return [row for row in found if row is not None]
-
-
-def _identity(row: StreamRow) -> tuple[str, ...]:
-    return row.recording, row.participant, row.kind, row.base, row.path
-
-
-def _hash_ahead(
-    files: Mapping[_File, StreamRow], bases: Mapping[str, Path], corpus: str, memory: Memory
-) -> None:
-    """Hash files, some at a time; the time left goes by their bytes."""
-    sizes = [row.bytes for row in files.values()]
-    progress, total = Progress(corpus, "files hashed", len(files)), sum(sizes)
-    hashed, read = 0, 0
-
-    def said(done: int) -> None:
-        nonlocal hashed, read
-        read += sum(sizes[hashed:done])
-        hashed = done
+def _fingerprints(
+    files: Mapping[_File, StreamRow], bases: Mapping[str, Path], method: str, corpus: str
+) -> Iterator[tuple[_File, tuple[str, int]]]:
+    """Yield files with their checksum and when they last changed; the time left goes by their bytes."""
+    if method == "mtime":
+        yield from ((key, _checksum(_hashing(row, bases[row.base]), method)) for key, row in files.items())
+        return
+    progress, total = Progress(corpus, "files hashed", len(files)), sum(row.bytes for row in files.values())
+    waiting, done, read = iter(files.items()), 0, 0
+    while some := list(islice(waiting, AHEAD)):
+        readings = [_hashing(row, bases[row.base]) for _, row in some]
+        current().ahead(readings)
+        yield from ((key, _checksum(reading, method)) for (key, _), reading in zip(some, readings, strict=True))
+        done, read = done + len(some), read + sum(row.bytes for _, row in some)
         progress.said(done, read / total if total else None)
 
-    memory.ahead((_hashing(row, bases[row.base]) for row in files.values()), said)
 
-
-def _checksum(row: StreamRow, base: Path, method: str, memory: Memory) -> tuple[str, int]:
+def _checksum(hashing: Reading, method: str) -> tuple[str, int]:
     """Return the checksum of a row's files and when they last changed; "" and 0 where they cannot be read."""
-    hashing = _hashing(row, base)
+    memory = current()
     try:
         if method == "sha256":
             return memory.stamped(hashing)
-        return fingerprint(hashing.files, method), memory.stamp(hashing).changed_ns
+        # its time first: what changes meanwhile changes it
+        changed_ns = hashing.stamp().changed_ns
+        return fingerprint(hashing.files, method), changed_ns
     except OSError:
         return "", 0
 
@@ -86,3 +76,14 @@ def _hashing(row: StreamRow, base: Path) -> Reading:
 
 def _sha256(*files: Path) -> str:
     return fingerprint(files, "sha256")
+
+
+def _joined(rows: list[StreamRow], looked_at_again: list[StreamRow]) -> list[StreamRow]:
+    """Put rows that have a checksum after all where they were; rows without one are left out."""
+    again = {_identity(row): row for row in looked_at_again}
+    found = (row if row.checksum else again.get(_identity(row)) for row in rows)
+    return [row for row in found if row is not None]
+
+
+def _identity(row: StreamRow) -> tuple[str, ...]:
+    return row.recording, row.participant, row.kind, row.base, row.path

@@ -12,6 +12,7 @@ import difflib
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,7 +161,8 @@ def _add(listing: Listing, entry: os.DirEntry[str], parts: tuple[str, ...]) -> b
     if kind:
         listing.unreadable.append(("/".join((*parts, entry.name)), f"{kind}, no regular file"))
     else:
-        listing.files.append(Entry((*parts, entry.name), stat.st_size, stat.st_mtime_ns))
+        name = sys.intern(entry.name)  # sessions have the same names
+        listing.files.append(Entry((*parts, name), stat.st_size, stat.st_mtime_ns))
     return not kind
 
 

@@ -1,10 +1,9 @@
 """What was read of a corpus's files, kept beside its manifest: a file that has not changed is not read again.
 
-``read-before.txt`` has a line for every file and reader: the CRC-32 of the rest of the line, which reader, over which
-code (:func:`affectssm.store.code.code_hash` of what reads), which file below which base, a hash of its size, its times
-(of content and of status, to the nanosecond) and its inode, and as JSON what was read. Lines are appended as files are
-read, so a discovery that is killed goes on; one that ends writes the file anew, without files that are gone. Lines that
-are damaged do not count, and errors are not kept: what could not be read is tried again.
+What was read is known by which reader read it, over which code (:func:`affectssm.store.code.code_hash` of what reads),
+by the file's path below its base, and by a hash of its size, its times (of content and of status, to the nanosecond) and
+its inode. A discovery that is killed goes on where it was; one that ends forgets files that are gone. Errors are not
+kept: what could not be read is tried again.
 """
 
 from __future__ import annotations
@@ -13,27 +12,24 @@ import hashlib
 import json
 import logging
 import os
+import re
 import threading
-import time
 import typing
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from affectssm.errors import DataError
-from affectssm.store.atomic import staged, writing
+from affectssm.corpora.listing import Listing, walk
+from affectssm.corpora.memory_file import Held, MemoryFile, fits
 from affectssm.store.code import code_hash
-from affectssm.store.files import open_regular
 
-NAME = "read-before.txt"
-HEAD = b"affectssm read-before 1\n"
-FLUSH_S = 2.0
 TOGETHER = 16  # files that a thread reads before it asks for more
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Reading(NamedTuple):
@@ -57,6 +53,17 @@ class Reading(NamedTuple):
         """Read it."""
         return self.reader(self.path, *self.more)
 
+    def stamp(self) -> Stamp:
+        """Return the state of what is read.
+
+        Raises:
+            OSError: if a file is not there.
+        """
+        stats = [os.stat(path) for path in self.files or (self.path,)]  # noqa: PTH116 (half the time of Path's)
+        text = ",".join(f"{one.st_size}:{one.st_mtime_ns}:{one.st_ctime_ns}:{one.st_ino}" for one in stats)
+        state = hashlib.blake2b(text.encode(), digest_size=12).hexdigest().encode()
+        return Stamp(state, max(one.st_ctime_ns for one in stats))
+
 
 class Stamp(NamedTuple):
     """The state of files: a hash over size, times and inode, and when the last of them changed (ns)."""
@@ -65,38 +72,43 @@ class Stamp(NamedTuple):
     changed_ns: int
 
 
+class _Place(NamedTuple):
+    """Where something is remembered: which reader, which file."""
+
+    reader: bytes
+    key: bytes
+
+
 class Memory:
-    """What was read; without a place nothing is kept, and every file is read when it is asked for.
+    """What was read; without a folder nothing is kept, and every file is read when it is asked for.
 
     Args:
-        place: the folder the memory is kept in.
+        folder: where the memory is kept.
         bases: name -> folder of what is read; files are known by their paths below these.
         threads: files that are read at a time.
-        others: folders that may hold the memory of the same files, looked at where `place` holds none.
+        others: folders that may hold the memory of the same files, looked at where `folder` holds none.
     """
 
     def __init__(
         self,
-        place: Path | None = None,
+        folder: Path | None = None,
         bases: Mapping[str, Path] | None = None,
         threads: int = 1,
         others: Iterable[Path] = (),
     ) -> None:
-        self.path = place / NAME if place is not None else None
-        self.threads = threads
         longest_first = sorted((bases or {}).items(), key=lambda item: -len(str(item[1])))
-        self._bases = [(f"{folder}{os.sep}", f"{name}/") for name, folder in longest_first]
-        self._before: dict[bytes, dict[bytes, bytes]] = {}  # reader -> file -> state and JSON
-        self._now: dict[bytes, dict[bytes, bytes]] = {}
-        self._lock, self._file, self._flushed = threading.Lock(), None, 0.0
-        self._file: IO[bytes] | None
-        self._pool: ThreadPoolExecutor | None = None
-        self._changed = False
-        if self.path is not None:
-            sound = self._load(self.path)
-            for other in () if sound else others:
-                self._load(other / NAME)
-            self._changed = not sound
+        self._bases = [(f"{base}{os.sep}", f"{name}/") for name, base in longest_first]
+        self._threads, self._pool = threads, ThreadPoolExecutor(threads) if threads > 1 else None
+        self._before: Held = {}
+        self._now: Held = {}
+        self._fresh: dict[_Place, Stamp] = {}  # of what was read ahead last
+        self._once: dict[Hashable, Any] = {}
+        self._lock = threading.Lock()
+        self._file, self._changed = MemoryFile(folder) if folder is not None else None, False
+        if self._file is not None:
+            self._changed = not self._file.load(self._before)
+            for other in others if self._changed else ():
+                MemoryFile(other).load(self._before)
 
     def read(self, reading: Reading) -> Any:
         """Return what a file holds, read now or before.
@@ -104,192 +116,134 @@ class Memory:
         Raises:
             Exception: whatever the reader raises.
         """
-        return self.stamped(reading)[0] if self.path is not None else reading.now()
+        return self.stamped(reading)[0] if self._file is not None else reading.now()
 
     def stamped(self, reading: Reading) -> tuple[Any, int]:
         """Return what a file holds, and when it last changed (ns), as it was before it was read."""
+        place = self._place(reading)
         try:
-            found = self.stamp(reading)
+            stamp = self._fresh.get(place) if place is not None else None
+            stamp = stamp or reading.stamp()
         except OSError:
             return reading.now(), 0  # the reader says what is wrong
-        reader = _reader_id(reading) if self.path is not None else None
-        if reader is None:
-            return reading.now(), found.changed_ns
-        key = self._key(reading.path)
-        held = self._held(reader, key, found.state)
+        if place is None:
+            return reading.now(), stamp.changed_ns
+        held = self._held(place, stamp.state)
         if held is not None:
             with suppress(ValueError):  # of a CRC that fits by chance
-                return _kind(reading.reader).validate_json(held), found.changed_ns
-        value = reading.now()
-        self._keep(reader, key, found.state, reading, value)
-        return value, found.changed_ns
-
-    @staticmethod
-    def stamp(reading: Reading) -> Stamp:
-        """Return the state of what a reading reads.
-
-        Raises:
-            OSError: if a file is not there.
-        """
-        stats = [os.stat(path) for path in reading.files or (reading.path,)]  # noqa: PTH116 (half the time of Path's)
-        text = ",".join(f"{one.st_size}:{one.st_mtime_ns}:{one.st_ctime_ns}:{one.st_ino}" for one in stats)
-        state = hashlib.blake2b(text.encode(), digest_size=12).hexdigest().encode()
-        return Stamp(state, max(one.st_ctime_ns for one in stats))
+                return _kind(reading.reader).validate_json(held), stamp.changed_ns
+        return self._read(reading, place, stamp), stamp.changed_ns
 
     def ahead(self, readings: Iterable[Reading], said: Callable[[int], None] | None = None) -> None:
-        """Read files that will be asked for, some at a time; what cannot be read says so when it is asked for.
+        """Read what will be asked for and was not read before, some at a time; what cannot be read says so when asked.
+
+        Until it is called again the files are taken to be as they were.
 
         Args:
             readings: of the files.
-            said: is told how many were read, now and then.
+            said: is told how many were looked at, now and then.
         """
-        if self.path is None:
+        if self._file is None:
             return
-        groups, done = _groups(readings), 0
-        for count in map(self._try, groups) if self.threads == 1 else self._in_threads(groups):
-            done += count
+        self._fresh = {}
+        seen = 0
+
+        def unread() -> Iterator[tuple[Reading, _Place, Stamp]]:
+            nonlocal seen
+            for seen, reading in enumerate(readings, 1):
+                place = self._place(reading)
+                with suppress(OSError):
+                    stamp = reading.stamp()
+                    if place is not None and self._held(place, stamp.state) is None:
+                        yield reading, place, stamp
+                    elif place is not None:
+                        self._fresh[place] = stamp
+
+        for _ in self._in_threads(_together(unread())):
             if said is not None:
-                said(done)
+                said(seen)
+        if said is not None:
+            said(seen)
 
-    def _in_threads(self, groups: Iterator[Sequence[Reading]]) -> Iterator[int]:
-        """Read groups in threads, no more of them waiting than the threads can begin next."""
+    def _in_threads(self, groups: Iterator[Sequence[tuple[Reading, _Place, Stamp]]]) -> Iterator[None]:
+        """Read groups of files, in threads where there are some; no more wait than the threads can begin next."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads)
-        waiting = [self._pool.submit(self._try, group) for _, group in zip(range(2 * self.threads), groups)]
-        while waiting:
-            yield waiting.pop(0).result()
-            waiting += [self._pool.submit(self._try, group) for _, group in zip(range(1), groups)]
+            yield from map(self._try, groups)
+            return
+        waiting: list[Future[None]] = []
+        for group in groups:
+            waiting.append(self._pool.submit(self._try, group))
+            if len(waiting) >= 2 * self._threads:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
 
-    def _try(self, readings: Sequence[Reading]) -> int:
-        for reading in readings:
+    def _try(self, group: Sequence[tuple[Reading, _Place, Stamp]]) -> None:
+        for reading, place, stamp in group:
             try:
-                self.read(reading)
+                self._read(reading, place, stamp)
+                self._fresh[place] = stamp
             except (MemoryError, ImportError):
                 raise
             except Exception as error:  # whoever asks for it is told
                 _LOG.debug("%s: %s", reading.path, error)
-        return len(readings)
 
-    def _key(self, path: Path) -> bytes:
-        text = str(path)
-        for folder, name in self._bases:
-            if text.startswith(folder):
-                return (name + text[len(folder) :]).encode("utf-8", "surrogateescape")
-        return text.encode("utf-8", "surrogateescape")
-
-    def _held(self, reader: bytes, key: bytes, state: bytes) -> bytes | None:
-        """Return the JSON of a file that is as it was, and remember that it was asked for."""
-        now = self._now.setdefault(reader, {})
-        held = now.get(key)
-        if held is None and (held := self._before.get(reader, {}).pop(key, None)) is not None:
-            now[key] = held
-        if held is None or not held.startswith(state):
-            return None
-        return held[len(state) :]
-
-    def _keep(self, reader: bytes, key: bytes, state: bytes, reading: Reading, value: Any) -> None:
-        kind = _kind(reading.reader)
+    def _read(self, reading: Reading, place: _Place, stamp: Stamp) -> Any:
+        """Read a file and remember what it held, where JSON tells it without loss."""
+        value, kind = reading.now(), _kind(reading.reader)
         content = json.dumps(kind.dump_python(value), separators=(",", ":")).encode()
-        if kind.validate_json(content) != value or b"\t" in key or b"\n" in key:
-            return  # no number that JSON can tell
-        held = state + content
-        with self._lock:
-            self._now.setdefault(reader, {})[key] = held
-            self._append(_line(reader, key, held))
+        if fits(place.key) and kind.validate_json(content) == value:
+            assert self._file is not None
+            with self._lock:
+                self._changed = True
+                self._now.setdefault(place.reader, {})[place.key] = stamp.state + content
+                self._file.append(*place, stamp.state + content)
+        return value
 
-    def _append(self, line: bytes) -> None:
-        assert self.path is not None
-        self._changed = True
-        with writing(self.path):
-            if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._opened(self.path)
-            self._file.write(line)
-            if time.monotonic() - self._flushed > FLUSH_S:
-                self._file.flush()
-                self._flushed = time.monotonic()
+    def _place(self, reading: Reading) -> _Place | None:
+        """Return where a reading is remembered; None for a reader that is no function of an installed module."""
+        reader = _identity(reading.name) if reading.name else _identity("", reading.reader, *reading.more)
+        if self._file is None or reader is None:
+            return None
+        text = str(reading.path)
+        for base, name in self._bases:
+            if text.startswith(base):
+                text = name + text[len(base) :]
+                break
+        return _Place(reader, text.encode("utf-8", "surrogateescape"))
 
-    @staticmethod
-    def _opened(path: Path) -> IO[bytes]:
-        """Open the memory to append to it; one that is none is begun anew."""
-        head = b""
-        with suppress(OSError), open_regular(path) as file:
-            head = file.read(len(HEAD))
-        if head != HEAD:
-            path.unlink(missing_ok=True)
-            file = path.open("ab")
-            file.write(HEAD)
-            return file
-        file = path.open("ab")
-        file.write(b"\n")  # a line that a kill cut off ends here
-        return file
+    def _held(self, place: _Place, state: bytes) -> bytes | None:
+        """Return the JSON of a file that is as it was, and remember that it was asked for."""
+        now = self._now.setdefault(place.reader, {})
+        held = now.get(place.key)
+        if held is None and (held := self._before.get(place.reader, {}).pop(place.key, None)) is not None:
+            now[place.key] = held
+        return held[len(state) :] if held is not None and held.startswith(state) else None
+
+    def once(self, asked: Hashable, make: Callable[[], T]) -> T:
+        """Return what is made, and the same once more when it is asked for again; then it is let go."""
+        if self._file is None:
+            return make()
+        if asked in self._once:
+            return self._once.pop(asked)
+        return self._once.setdefault(asked, make())
 
     def close(self) -> None:
         """End the threads, and let go of the file as it is."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
         if self._file is not None:
-            with writing(Path(self._file.name)), self._file:
-                pass
-        self._pool, self._file = None, None
+            self._file.close()
 
     def finish(self) -> None:
-        """Write what counts for the files that were asked for, in place of what was known of others, too; forget it."""
-        self.close()
-        gone = any(self._before.values())
-        if self.path is not None and (self._changed or gone):
-            with staged(self.path) as temporary, temporary.open("wb") as file:
-                file.write(HEAD)
-                for reader, files in self._now.items():
-                    file.writelines(_line(reader, key, held) for key, held in files.items())
-        self._before, self._now = {}, {}
-
-    def _load(self, path: Path) -> bool:
-        """Add what a file remembers; return whether there is one without damage."""
-        try:
-            with open_regular(path) as file:
-                if file.readline(len(HEAD)) != HEAD:
-                    _LOG.warning("%s is no memory of this version: all files are read again", path)
-                    return False
-                damaged = sum(not self._add(line) for line in file)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            _LOG.warning("%s cannot be read (%s): all files are read again", path, error.strerror or error)
-            return False
-        if damaged:
-            _LOG.warning("%s: %d damaged lines; what they were of is read again", path, damaged)
-        return not damaged
-
-    def _add(self, line: bytes) -> bool:
-        """Add a line; return False for one that is damaged."""
-        if line == b"\n":
-            return True
-        crc, _, rest = line.removesuffix(b"\n").partition(b"\t")
-        parts = rest.split(b"\t", 2)
-        if not line.endswith(b"\n") or len(parts) != 3 or crc != _crc(rest):
-            return False
-        self._before.setdefault(parts[0], {})[parts[1]] = parts[2]
-        return True
+        """Keep what was asked for in place of all that was known; forget it."""
+        if self._file is not None and (self._changed or any(self._before.values())):
+            self._file.rewrite(self._now)
+        self._before, self._now, self._fresh, self._once = {}, {}, {}, {}
 
 
-def _line(reader: bytes, key: bytes, held: bytes) -> bytes:
-    rest = b"\t".join((reader, key, held))
-    return _crc(rest) + b"\t" + rest + b"\n"
-
-
-def _crc(content: bytes) -> bytes:
-    return b"%08x" % zlib.crc32(content)
-
-
-def _groups(readings: Iterable[Reading]) -> Iterator[Sequence[Reading]]:
-    group: list[Reading] = []
-    for reading in readings:
-        group.append(reading)
-        if len(group) == TOGETHER:
-            yield group
-            group = []
-    if group:
+def _together(readings: Iterator[T]) -> Iterator[list[T]]:
+    while group := list(islice(readings, TOGETHER)):
         yield group
 
 
@@ -301,19 +255,12 @@ def _kind(reader: Callable[..., Any]) -> Any:
     return TypeAdapter(typing.get_type_hints(reader).get("return", Any))
 
 
-def _reader_id(reading: Reading) -> bytes | None:
-    """12 hex digits of a reader and its code, or None for one that is no function of a module that is installed."""
-    if reading.name:
-        return _identity(reading.name)
-    return _identity("", reading.reader, *reading.more)
-
-
 @cache
 def _identity(name: str, *functions: Callable[..., Any]) -> bytes | None:
+    """12 hex digits of a name, or of functions and their code; None for one of no module that is installed."""
     if not name:
-        modules = [function.__module__ for function in functions]
         try:
-            code = code_hash(*modules)
+            code = code_hash(*(function.__module__ for function in functions))
         except ModuleNotFoundError:
             return None
         name = ",".join([code, *(f"{function.__module__}:{function.__qualname__}" for function in functions)])
@@ -340,6 +287,16 @@ def remembering(memory: Memory) -> Iterator[Memory]:
         memory.close()
 
 
-def read(reader: Callable[..., Any], path: Path, *more: Callable[..., Any]) -> Any:
-    """Return what a reader finds in a file, now or when it was read before; see :class:`Reading`."""
-    return current().read(Reading(reader, path, more))
+def walk_once(
+    root: Path,
+    names: tuple[str, ...],
+    skip: Path | None,
+    split_folder: re.Pattern[str],
+    pictures: str = "",
+) -> Listing:
+    """Return what :func:`affectssm.corpora.listing.walk` does; a discovery that asks twice walks once."""
+
+    def make() -> Listing:
+        return walk(root, names, skip=skip, split_folder=split_folder, pictures=pictures)
+
+    return current().once(("walk", root, names, skip, split_folder, pictures), make)

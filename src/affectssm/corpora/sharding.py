@@ -14,14 +14,13 @@ import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from affectssm.corpora.manifest import StreamRow, shard_of
 from affectssm.store import layout
 from affectssm.store.atomic import write_json
 from affectssm.store.files import read_whole
-from affectssm.store.finished import recordings_by_shard
 
 FORMAT = 1
 _MOST_BYTES = 256 << 20
@@ -109,7 +108,7 @@ def with_shards(rows: list[StreamRow], shards: int, dealt: Dealt) -> tuple[list[
     if dealt.by_features and both and all(known[one] == by_ids[one] for one in both):
         known |= by_ids  # of an earlier version, which went by ids alone: nothing that it made is made again
     found = spread(media_seconds(rows), shards, known, groups)
-    return [replace(row, shard=found[row.recording]) for row in rows], known | found
+    return [StreamRow(**(vars(row) | {"shard": found[row.recording]})) for row in rows], known | found
 
 
 def dealt_before(corpus_folder: Path) -> Dealt:
@@ -127,7 +126,12 @@ def dealt_before(corpus_folder: Path) -> Dealt:
         why = f"not readable: {error}"
     if why:
         _LOG.warning("%s: %s; which recording lies in which shard is taken from the features", path, why)
-    places = recordings_by_shard(layout.features_of(corpus_folder))
+    features = layout.features_of(corpus_folder)
+    if not features.is_dir():
+        return Dealt({})
+    from affectssm.store.finished import recordings_by_shard  # HDF5, which is seldom needed here
+
+    places = recordings_by_shard(features)
     return Dealt({recording: _most(shards) for recording, shards in places.items()}, by_features=True)
 
 
