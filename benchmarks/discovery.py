@@ -29,6 +29,7 @@ from affectssm.corpora.demo.media import write_video, write_wav
 SPLITS = ("train", "train", "train", "val", "test-base")
 SECONDS = (2, 3, 4, 6, 9)  # of the sessions that the others are links to
 LABEL_HZ, DIM = 25, 88
+THREADS = 4  # as the rule of the workflow has
 STREAM = (
     '<?xml version="1.0" ?>\n<stream ssi-v="2">\n<info ftype="BINARY" sr="25.000000" dim="{dim}" byte="4" '
     'type="FLOAT" delim=" " />\n<meta type="" />\n<chunk from="0" to="2" byte="0" num="{rows}"/>\n</stream>\n'
@@ -77,15 +78,10 @@ def measure(what: str, root: Path, out: Path) -> None:
     else:
         from affectssm.cli import main as command
 
-        command(["discover", "noxi", "--root", str(root), "--out", str(out), *_settings()])
+        settings = ["--settings", '{"shards": 16}', "--threads", str(THREADS)]
+        command(["discover", "noxi", "--root", str(root), "--out", str(out), *settings])
     found = {"wall": time.perf_counter() - began, "cpu": time.process_time() - cpu}
     print("\n" + json.dumps(found | {"peak": memory("VmHWM") / 1e6}))
-
-
-def _settings() -> list[str]:
-    from affectssm.plan.threads import DISCOVERY
-
-    return ["--settings", '{"shards": 16}', "--threads", str(DISCOVERY)]
 
 
 def run(root: Path, out: Path) -> dict[str, dict[str, float]]:

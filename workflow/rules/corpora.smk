@@ -39,6 +39,8 @@ checkpoint manifest:
     priority: 1
     conda:
         "../../envs/environment.yaml"
+    # Files are read in as many threads, which wait for a network's disk more than they compute.
+    threads: 4
     resources:
         mem_mb=2000,
         runtime=120,
@@ -47,7 +49,7 @@ checkpoint manifest:
         listing=ask("listing"),
         code=ask("discovery_code"),
     shell:
-        "affectssm discover {params.arguments} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"
+        "affectssm discover {params.arguments} --threads {threads} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"
 
 
 # What the tables will miss is known once all corpora are discovered: nothing is extracted or trained before this look.

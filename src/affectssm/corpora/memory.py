@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import threading
@@ -28,7 +27,6 @@ from affectssm.corpora.memory_file import Held, MemoryFile, fits
 from affectssm.store.code import code_hash
 
 TOGETHER = 16  # files that a thread reads before it asks for more
-_LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -102,6 +100,7 @@ class Memory:
         self._before: Held = {}
         self._now: Held = {}
         self._fresh: dict[_Place, Stamp] = {}  # of what was read ahead last
+        self._failed: dict[_Place, Exception] = {}
         self._once: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
         self._file, self._changed = MemoryFile(folder) if folder is not None else None, False
@@ -119,8 +118,14 @@ class Memory:
         return self.stamped(reading)[0] if self._file is not None else reading.now()
 
     def stamped(self, reading: Reading) -> tuple[Any, int]:
-        """Return what a file holds, and when it last changed (ns), as it was before it was read."""
+        """Return what a file holds, and when it last changed (ns), as it was before it was read.
+
+        Raises:
+            Exception: whatever the reader raises.
+        """
         place = self._place(reading)
+        if place in self._failed:
+            raise self._failed[place]
         try:
             stamp = self._fresh.get(place) if place is not None else None
             stamp = stamp or reading.stamp()
@@ -145,7 +150,7 @@ class Memory:
         """
         if self._file is None:
             return
-        self._fresh = {}
+        self._fresh, self._failed = {}, {}
         seen = 0
 
         def unread() -> Iterator[tuple[Reading, _Place, Stamp]]:
@@ -186,7 +191,7 @@ class Memory:
             except (MemoryError, ImportError):
                 raise
             except Exception as error:  # whoever asks for it is told
-                _LOG.debug("%s: %s", reading.path, error)
+                self._failed[place] = error
 
     def _read(self, reading: Reading, place: _Place, stamp: Stamp) -> Any:
         """Read a file and remember what it held, where JSON tells it without loss."""
@@ -239,7 +244,7 @@ class Memory:
         """Keep what was asked for in place of all that was known; forget it."""
         if self._file is not None and (self._changed or any(self._before.values())):
             self._file.rewrite(self._now)
-        self._before, self._now, self._fresh, self._once = {}, {}, {}, {}
+        self._before, self._now, self._fresh, self._failed, self._once = {}, {}, {}, {}, {}
 
 
 def _together(readings: Iterator[T]) -> Iterator[list[T]]:
