@@ -81,8 +81,8 @@ def discover_corpus(
     with remembering(Memory(out_dir, bases, threads, other_editions(out_dir))):
         check_complete(corpus, root, settings, ground_truth)
         found = discover(root, ground_truth, settings)
-    if edition is not None:
-        named.check_held(edition, corpus, found.rows)
+        if edition is not None:
+            named.check_held(edition, corpus, found.rows)
     rows, dealt = sharding.with_shards(found.rows, settings.shards, sharding.dealt_before(out_dir))
     sharding.write_dealt(out_dir, dealt)
     manifest = replace(found, rows=rows)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from affectssm.errors import DataError
 from affectssm.store.atomic import staged, writing
 from affectssm.store.files import open_regular
 
@@ -27,12 +28,15 @@ Held = dict[bytes, dict[bytes, bytes]]
 
 
 class MemoryFile:
-    """A memory's file in a folder; nothing is written before there is something to write."""
+    """A memory's file in a folder; nothing is written before there is something to write.
+
+    What cannot be written is told once and left out: it costs time later on, and no discovery now.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._file: IO[bytes] | None = None
-        self._flushed = 0.0
+        self._flushed, self._refused = 0.0, False
 
     def load(self, held: Held) -> bool:
         """Add to `held` what the file says; return whether it is there and undamaged. What is wrong is told."""
@@ -52,18 +56,26 @@ class MemoryFile:
         return not damaged
 
     def append(self, reader: bytes, key: bytes, content: bytes) -> None:
-        """Add a line.
-
-        Raises:
-            DataError: if it cannot be written.
-        """
-        with writing(self.path):
+        """Add a line."""
+        if self._refused:
+            return
+        with self._writing():
             if self._file is None:
                 self._file = self._opened()
             self._file.write(_line(reader, key, content))
             if time.monotonic() - self._flushed > FLUSH_S:
                 self._file.flush()
                 self._flushed = time.monotonic()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with writing(self.path):
+                yield
+        except DataError as error:
+            if not self._refused:
+                _LOG.warning("%s; what was read is not remembered", error)
+            self._refused = True
 
     def _opened(self) -> IO[bytes]:
         """Open the file to append to it; one that is none is begun anew."""
@@ -79,19 +91,15 @@ class MemoryFile:
 
     def close(self) -> None:
         """Put what was appended in place."""
-        if self._file is not None:
-            with writing(self.path), self._file:
+        file, self._file = self._file, None
+        if file is not None:
+            with self._writing(), file:
                 pass
-        self._file = None
 
     def rewrite(self, held: Mapping[bytes, Mapping[bytes, bytes]]) -> None:
-        """Write the file anew.
-
-        Raises:
-            DataError: if it cannot be written.
-        """
+        """Write the file anew."""
         self.close()
-        with staged(self.path) as temporary, temporary.open("wb") as file:
+        with self._writing(), staged(self.path) as temporary, temporary.open("wb") as file:
             file.write(HEAD)
             for reader, files in held.items():
                 file.writelines(_line(reader, key, content) for key, content in files.items())
