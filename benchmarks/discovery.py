@@ -124,7 +124,9 @@ def main() -> None:
     asked = parser(__doc__)
     asked.add_argument("--sessions", type=int, nargs="*", default=[100, 1000, 10000])
     asked.add_argument("--folder", type=Path, help="where the roots are made; with --measure, the root")
-    asked.add_argument("--measure", choices=ROUNDS, help="do one thing to a root that is there, and print JSON")
+    asked.add_argument(
+        "--measure", choices=ROUNDS, help="do one thing to a root that is there, and print JSON"
+    )
     asked.add_argument("--out", type=Path)
     given = asked.parse_args()
     if given.measure:

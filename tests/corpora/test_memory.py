@@ -20,8 +20,8 @@ from affectssm.corpora import memory, progress
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.listing import walk
 from affectssm.corpora.manifest import Manifest, StreamRow
-from affectssm.corpora.memory_file import HEAD, NAME
 from affectssm.settings.corpora import settings_class
+from affectssm.store.memory_file import HEAD, NAME
 from affectssm.vocabulary.corpora import CORPORA
 from tests.corpora.small_corpora import CORPORA as SMALL
 from tests.corpora.trees import MM24, SETTINGS, dyad, mp4, wav
@@ -46,7 +46,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
 @pytest.fixture
 def noxi(tmp_path: Path) -> Path:
     for number in range(3):
-        folder = dyad(tmp_path / f"noxi/train/{number:03d}", names={"clip": MM24["video.clip"]}, rows=20 + number)
+        folder = dyad(
+            tmp_path / f"noxi/train/{number:03d}", names={"clip": MM24["video.clip"]}, rows=20 + number
+        )
         wav(folder / "expert.audio.wav", 1 + number)
         (folder / "expert.audio.transcript.annotation.csv").write_bytes(b"0;1;gr\xfc\xdfe;1\n")
     mp4(tmp_path / "noxi/train/000/expert.video.mp4", 20)
@@ -59,13 +61,17 @@ def found(root: Path, out: Path, threads: int = 1, **settings: Any) -> Manifest:
 
 def same(one: Manifest, other: Manifest) -> bool:
     kept = [row.changed_ns for row in one.rows] == [row.changed_ns for row in other.rows]
-    return kept and one.rows == other.rows and one.faults.rows == other.faults.rows and one.seats == other.seats
+    return (
+        kept and one.rows == other.rows and one.faults.rows == other.faults.rows and one.seats == other.seats
+    )
 
 
 def test_what_has_not_changed_is_not_read_again(noxi: Path, tmp_path: Path, reads: Reads) -> None:
     first = found(noxi, tmp_path / "out")
     files = {path.name for path in noxi.rglob("*.*") if not path.name.endswith("~")}
-    assert {path.name for path in reads} == files and {"gb18030_text"} <= {one.code for one in first.faults.rows}
+    assert {path.name for path in reads} == files and {"gb18030_text"} <= {
+        one.code for one in first.faults.rows
+    }
     reads.clear()
     again = found(noxi, tmp_path / "out", threads=3)
     assert same(first, again) and reads == []
@@ -178,7 +184,7 @@ def test_what_cannot_be_written_is_told_once_and_costs_nothing(
     elif kind == "fifo":
         os.mkfifo(out / NAME)
     else:
-        monkeypatch.setattr(memory.MemoryFile, "_opened", lambda file: Path("/dev/full").open("ab"))
+        monkeypatch.setattr(memory.MemoryFile, "_opened", lambda file: open("/dev/full", "ab"))  # noqa: SIM115, PTH123
     assert same(whole, found(noxi, out))
     assert caplog.text.count("is not remembered") == (kind != "fifo")
     assert caplog.text.count("all files are read again") == (kind != "full")
@@ -271,14 +277,17 @@ def test_progress_says_how_many_and_how_long(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.04, "0.0 s"), (9.96, "10.0 s"), (61.2, "61 s"), (600, "10 min"), (9000, "2.5 h")]
+    ("seconds", "words"),
+    [(0.04, "0.0 s"), (9.96, "10.0 s"), (61.2, "61 s"), (600, "10 min"), (9000, "2.5 h")],
 )
 def test_times_are_told_in_words(seconds: float, words: str) -> None:
     assert progress.in_words(seconds) == words
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_reader_finds_the_same_again(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_reader_finds_the_same_again(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing of a corpus is hashed twice, whoever reads it."""
     small, root = SMALL[name], tmp_path / "root"
     for number in range(2):
@@ -336,5 +345,7 @@ def test_the_memory_is_one_line_a_file_and_reader(noxi: Path, tmp_path: Path) ->
     rows: list[StreamRow] = found(noxi, tmp_path / "out").rows
     lines = (tmp_path / "out" / NAME).read_bytes().removeprefix(HEAD).splitlines()
     hashed = {row.checksum for row in rows}
-    assert sum(json.loads(line.split(b"\t")[3][24:]) in hashed for line in lines if b"sha256:" in line) == len(rows)
+    assert sum(
+        json.loads(line.split(b"\t")[3][24:]) in hashed for line in lines if b"sha256:" in line
+    ) == len(rows)
     assert all(line.split(b"\t")[2].startswith(b"root/train/") for line in lines)

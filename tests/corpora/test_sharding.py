@@ -67,7 +67,9 @@ def test_the_order_of_a_listing_decides_nothing() -> None:
 def test_what_goes_or_changes_its_length_moves_nothing_and_what_comes_back_is_where_it_was() -> None:
     rows = [row(name, seconds) for name, seconds in sessions(LENGTHS["uniform"]).items()]
     _, known = with_shards(rows, 16, Dealt({}))
-    fewer = [dataclasses.replace(one, duration_s=3 * one.duration_s) for one in rows if one.recording != "007"]
+    fewer = [
+        dataclasses.replace(one, duration_s=3 * one.duration_s) for one in rows if one.recording != "007"
+    ]
     made, after = with_shards(fewer, 16, Dealt(known))
     assert after == known and {one.recording: one.shard for one in made}.items() <= known.items()
     assert with_shards(rows, 16, Dealt(after))[1] == known
@@ -83,9 +85,26 @@ def test_the_trials_of_a_subject_stay_together() -> None:
     assert late["s03_v99"] == found["s03_v01"]
 
 
-def row(recording: str, seconds: float, kind: str = "video", split: str = "train", who: str = "a") -> StreamRow:
+def row(
+    recording: str, seconds: float, kind: str = "video", split: str = "train", who: str = "a"
+) -> StreamRow:
     return StreamRow(
-        "noxi", split, recording, who, kind, "p", "root", 25.0, 1, 0, seconds, 9, "sha256:a", recording, "", ""
+        "noxi",
+        split,
+        recording,
+        who,
+        kind,
+        "p",
+        "root",
+        25.0,
+        1,
+        0,
+        seconds,
+        9,
+        "sha256:a",
+        recording,
+        "",
+        "",
     )
 
 
@@ -157,7 +176,9 @@ def features(out: Path, found: dict[str, str]) -> None:
             file.finish()
 
 
-@pytest.mark.parametrize("damage", ["gone", "{", '{"format": 1, "recordings": {"000": "../s00"}}', "[]", "\udcff"])
+@pytest.mark.parametrize(
+    "damage", ["gone", "{", '{"format": 1, "recordings": {"000": "../s00"}}', "[]", "\udcff"]
+)
 def test_where_the_assignment_is_lost_the_features_tell_it(
     noxi: Path, out: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,7 +205,9 @@ def test_features_of_an_earlier_version_which_went_by_ids_are_all_kept(noxi: Pat
     assert held.get(found["010"], 0) == min(held.get(f"s{number:02d}", 0) for number in range(4))
 
 
-def test_over_another_number_of_shards_all_are_dealt_anew(noxi: Path, out: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_over_another_number_of_shards_all_are_dealt_anew(
+    noxi: Path, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     discovered(noxi, out)
     with caplog.at_level(logging.WARNING):
         found = discovered(noxi, out, shards=2)

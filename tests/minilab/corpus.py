@@ -88,9 +88,7 @@ def sentiment(text: str) -> float | None:
     return value if -3 <= value <= 3 else None
 
 
-def _rows(
-    clip: Mapping[str, str], vectors: Mapping[str, np.ndarray], log: FaultLog
-) -> Iterator[StreamRow]:
+def _rows(clip: Mapping[str, str], vectors: Mapping[str, np.ndarray], log: FaultLog) -> Iterator[StreamRow]:
     name = clip["clip"]
     if not is_id(name):
         log.add("unsafe_id", found=ascii(name), expected="a name", action="quarantined")

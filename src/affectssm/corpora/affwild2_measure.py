@@ -16,8 +16,8 @@ from affectssm.corpora.measure_media import MediaMeasurer, probing
 from affectssm.corpora.memory import current
 from affectssm.corpora.people import Measured, Source
 from affectssm.corpora.people import Person as Filmed
-from affectssm.corpora.progress import Progress
 from affectssm.corpora.pictures import Pictures, read_pictures
+from affectssm.corpora.progress import Progress
 from affectssm.corpora.valence_arousal import COLUMNS, read_valence_arousal
 from affectssm.errors import DataError
 from affectssm.settings.corpora import AffWild2Settings

@@ -79,7 +79,10 @@ def _seated(
     sessions: list[Session], spec: Specification, root: Path, found: Found, labels: Labels
 ) -> Iterator[tuple[Session, list[Person], FaultLog]]:
     """Yield sessions, who sits in them, and a log for each; of some sessions the files are read ahead together."""
-    progress, read = Progress(spec.corpus, "sessions looked at", len(sessions)), load(CORPORA[spec.corpus].labels)
+    progress, read = (
+        Progress(spec.corpus, "sessions looked at", len(sessions)),
+        load(CORPORA[spec.corpus].labels),
+    )
     waiting = progress.over(sessions)
     while some := list(islice(waiting, AHEAD)):
         logs = [FaultLog(spec.corpus) for _ in some]

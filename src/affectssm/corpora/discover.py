@@ -53,8 +53,8 @@ def discover_corpus(
 ) -> Manifest:
     """Discover a corpus and write manifest.parquet, faults.parquet and shards.json into `out_dir`.
 
-    shards.json comes last: where it is, the other two are. What was read of files that have not changed since an earlier
-    discovery is taken from there (:mod:`affectssm.corpora.memory`), and so is where each recording lies
+    shards.json comes last: where it is, the other two are. Of an earlier discovery is taken what was read of files that
+    have not changed since (:mod:`affectssm.corpora.memory`), and where each recording lies
     (:mod:`affectssm.corpora.sharding`).
 
     Args:
@@ -104,11 +104,12 @@ def _write(manifest: Manifest, out_dir: Path, edition: Path | None, about: Mappi
     from affectssm.corpora.sharding import seconds_by_shard
     from affectssm.store.atomic import staged, write_json
     from affectssm.store.card import make_card
+    from affectssm.store.files import read_whole
 
     corpus = about["corpus"]
     with staged(out_dir / "shards.json") as index_file:
         write_shard_index(index_file, manifest.rows, edition is not None, manifest.seats)
-        index = json.loads(index_file.read_text(encoding="utf-8"))
+        index = json.loads(read_whole(index_file, 1 << 30))
         write_json(index_file, index | {"seconds": seconds_by_shard(manifest.rows)})
         card = make_card(
             f"corpora/{corpus}",

@@ -50,7 +50,9 @@ def _fingerprints(
     while some := list(islice(waiting, AHEAD)):
         readings = [_hashing(row, bases[row.base]) for _, row in some]
         current().ahead(readings)
-        yield from ((key, _checksum(reading, method)) for (key, _), reading in zip(some, readings, strict=True))
+        yield from (
+            (key, _checksum(reading, method)) for (key, _), reading in zip(some, readings, strict=True)
+        )
         done, read = done + len(some), read + sum(row.bytes for _, row in some)
         progress.said(done, read / total if total else None)
 

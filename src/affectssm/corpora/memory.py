@@ -1,7 +1,7 @@
 """What was read of a corpus's files, kept beside its manifest: a file that has not changed is not read again.
 
 What was read is known by which reader read it, over which code (:func:`affectssm.store.code.code_hash` of what reads),
-by the file's path below its base, and by a hash of its size, its times (of content and of status, to the nanosecond) and
+by the file's path below its base, and by a hash of its size, its times (of content and of status, in nanoseconds) and
 its inode. A discovery that is killed goes on where it was; one that ends forgets files that are gone. Errors are not
 kept: what could not be read is tried again.
 """
@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from affectssm.corpora.listing import Listing, walk
-from affectssm.corpora.memory_file import Held, MemoryFile, fits
 from affectssm.store.code import code_hash
+from affectssm.store.memory_file import Held, MemoryFile, fits
 
 TOGETHER = 16  # files that a thread reads before it asks for more
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Reading(NamedTuple):
     """One file to be read.
 
     Attributes:
-        reader: a function of a module, whose annotation says what it returns: what JSON can hold, in dataclasses or not.
+        reader: a function of a module, whose annotation says what it returns: what JSON can hold, or dataclasses of it.
         path: its first argument.
         more: its others: functions of modules, whose code counts too, or files.
         files: what it reads, where that is more than `path`.
@@ -155,7 +155,8 @@ class Memory:
 
         def unread() -> Iterator[tuple[Reading, _Place, Stamp]]:
             nonlocal seen
-            for seen, reading in enumerate(readings, 1):
+            for reading in readings:
+                seen += 1
                 place = self._place(reading)
                 with suppress(OSError):
                     stamp = reading.stamp()
@@ -190,7 +191,7 @@ class Memory:
                 self._fresh[place] = stamp
             except (MemoryError, ImportError):
                 raise
-            except Exception as error:  # whoever asks for it is told
+            except Exception as error:  # noqa: BLE001 (raised again when it is asked for)
                 self._failed[place] = error
 
     def _read(self, reading: Reading, place: _Place, stamp: Stamp) -> Any:

@@ -47,7 +47,7 @@ class Session:
 
     def forget_files(self) -> None:
         """Keep of the files nothing but what they are."""
-        self.files = dict.fromkeys(self.files, [])
+        self.files = {key: [] for key in self.files}
 
 
 @dataclass
@@ -153,8 +153,8 @@ def _file(session: Session, entry: Entry, corpus: Specification) -> None:
         return
     if name.endswith(".stream"):
         session.headers.add(entry.rel)
-    if kind is not None and role in corpus.roles:
+    if kind and role in corpus.roles:
         session.files[place].append(entry)
         session.folders.add("/".join(entry.parts[:-1]))
-    elif kind is not None:
+    elif kind:
         session.unknown[role].append(entry.parts[-1])

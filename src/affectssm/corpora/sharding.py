@@ -2,8 +2,8 @@
 
 What is new goes to the shard with the least media so far, the longest first. Where a recording once was it stays, also
 when others come or go, when its media change, or when it was away for a time: ``assignment.json`` beside the manifest
-says it, which Snakemake does not know and so leaves alone when it makes the manifest again. Where that is not to be had,
-the feature files of the edition tell by what they hold, and otherwise all are dealt anew, by their lengths and names
+says it, which Snakemake does not know and so leaves alone when it makes the manifest again. Where that is lost, the
+feature files of the edition tell by what they hold, and otherwise all are dealt anew, by their lengths and names
 alone. What must lie in one shard (the trials of a subject) is dealt together.
 """
 

@@ -91,16 +91,16 @@ class Specification:
         return (match["role"], match["name"]) if match else ("", file)
 
     @cached_property
-    def sorted_in(self) -> Callable[[str], tuple[str, tuple[str, str | None]]]:
-        """A function from a file's name to its name without the role, and (role, kind).
+    def sorted_in(self) -> Callable[[str], tuple[str, tuple[str, str]]]:
+        """A function from a file's name to its name without the role, and (role, kind), "" where it has none.
 
         Sessions have the same names of files: each is looked at once.
         """
 
         @lru_cache(maxsize=4096)
-        def look(file: str) -> tuple[str, tuple[str, str | None]]:
+        def look(file: str) -> tuple[str, tuple[str, str]]:
             role, name = self.role_and_name(file)
-            return name, (role, self.kind(name))
+            return name, (role, self.kind(name) or "")
 
         return look
 

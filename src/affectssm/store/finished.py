@@ -46,7 +46,10 @@ def recordings_by_shard(features: Path) -> dict[str, Counter[str]]:
 
 def _feature_files(folder: Path, feature: str = "*") -> list[Path]:
     """Return the finished files of features of an edition, and behind them the parts of unfinished ones."""
-    return [*sorted(folder.glob(f"{feature}/[!.]*.h5")), *sorted(folder.glob(f"{feature}/*.h5.parts/[!.]*.h5"))]
+    return [
+        *sorted(folder.glob(f"{feature}/[!.]*.h5")),
+        *sorted(folder.glob(f"{feature}/*.h5.parts/[!.]*.h5")),
+    ]
 
 
 class FinishedElsewhere:

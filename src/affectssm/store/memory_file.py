@@ -1,7 +1,7 @@
 """The file that a memory is kept in: a line for every file and reader.
 
-A line is the CRC-32 of the rest of it, which reader, which file, and what was read. Lines are appended as files are read,
-so that a kill loses the last seconds; of several lines for a file the last counts, and damaged ones do not.
+A line is the CRC-32 of the rest of it, which reader, which file, and what was read. Lines are appended as files are
+read, so that a kill loses the last seconds; of several lines for a file the last counts, and damaged ones do not.
 """
 
 from __future__ import annotations
