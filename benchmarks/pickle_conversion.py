@@ -31,6 +31,7 @@ from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.manifest import content_hash, read_manifest, write_manifest
 from affectssm.corpora.mosei import MOSEI
+from affectssm.corpora.sharding import Dealt, with_shards
 from affectssm.features.extract import Shard, extract_shard
 from affectssm.settings.corpora import ClipCorpusSettings
 from affectssm.settings.features import completed
@@ -107,7 +108,7 @@ def measure_manifest(folder: Path) -> dict[str, list[float]]:
                 assert clip is not None
                 for kind, entry in enumerate(entries):
                     clips.add(clip, f"kind{kind}", Piece(entry, HZ, 50, 74, 50.0))
-        made.extend(clips.finish(16))
+        made.extend(with_shards(clips.finish(), 16, Dealt({}))[0])
 
     path = folder / "manifest.parquet"
     return {

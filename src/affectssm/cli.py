@@ -140,6 +140,7 @@ def _add_data_commands(command: Callable[[str, Handler, str], Add]) -> None:
     _family(add)
     _places(add)
     add("--settings", type=_json, default={}, help="corpora.<corpus> of the configuration, as JSON")
+    add("--threads", type=int, default=1, help="files that are read at a time")
     _out(add)
 
     add = command(

@@ -24,7 +24,7 @@ def discover(given: Namespace) -> None:
 
     root, truth = _places(given)
     settings = validate(settings_class(given.corpus), given.settings, "--settings")
-    discover_corpus(given.corpus, root, truth, settings, given.out, given.edition)
+    discover_corpus(given.corpus, root, truth, settings, given.out, given.edition, given.threads)
 
 
 def _places(given: Namespace) -> tuple[Path, Path | None]:

@@ -349,17 +349,13 @@ def test_links_are_followed_and_loops_are_not(tmp_path):
     assert len(found.rows) == 12
 
 
-def test_shard_is_made_of_the_id_and_order_is_fixed(tmp_path):
+def test_order_is_fixed(tmp_path):
     for name in ("003", "001", "002"):
         dyad(tmp_path / "train" / name)
     found = find(tmp_path)
     order = [(row.split, row.recording, row.participant) for row in found.rows]
     assert order == sorted(order)
-    before = {row.recording: row.shard for row in found.rows}
-    dyad(tmp_path / "train/004")
-    again = find(tmp_path)
-    assert {row.recording: row.shard for row in again.rows if row.recording != "004"} == before
-    assert again.rows == find(tmp_path).rows
+    assert found.rows == find(tmp_path).rows
 
 
 def test_checksums_by_content_and_by_time(tmp_path):

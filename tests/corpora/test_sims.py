@@ -121,7 +121,7 @@ def counts_of(corpus: ClipCorpus, labels: dict[str, list[int]]) -> list[str]:
         for label, count in zip((-1, 0, 1), classes, strict=True):
             for at in range(count):
                 clips.claim(split, f"{label}_{at}", split, label, entry)
-    clips.finish(1)
+    clips.finish()
     return [fault.found for fault in log.rows if fault.code == "counts_differ"]
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.complete import Look, Whole
+from affectssm.corpora.fingerprints import with_fingerprints
 from affectssm.corpora.listing import check_root
-from affectssm.corpora.manifest import Manifest, StreamRow, shard_of
+from affectssm.corpora.manifest import Manifest, StreamRow
 from affectssm.errors import DataError
 from affectssm.media.pickles import read_pickle
 from affectssm.store.faults import FaultLog
@@ -44,9 +44,9 @@ def discover(root: Path, ground_truth: Path | None, settings: Any) -> Manifest:
     log = FaultLog("mini")
     vectors = read_vectors(root / VECTORS)
     sizes = {name: (root / name).stat().st_size for name in (CLIPS, VECTORS)}
-    found = [row for clip in read_clips(root / CLIPS) for row in _rows(clip, vectors, settings.shards, log)]
+    found = [row for clip in read_clips(root / CLIPS) for row in _rows(clip, vectors, log)]
     rows = [replace(row, bytes=sizes[row.path]) for row in found]
-    rows = with_checksums(rows, {"root": root}, settings.checksum, log)
+    rows = with_fingerprints(rows, {"root": root}, settings.checksum, log)
     if not rows:
         raise DataError(
             root, "no clip that can be used", f"{CLIPS} and {VECTORS} of the same clips", "look at both"
@@ -88,9 +88,7 @@ def sentiment(text: str) -> float | None:
     return value if -3 <= value <= 3 else None
 
 
-def _rows(
-    clip: Mapping[str, str], vectors: Mapping[str, np.ndarray], shards: int, log: FaultLog
-) -> Iterator[StreamRow]:
+def _rows(clip: Mapping[str, str], vectors: Mapping[str, np.ndarray], log: FaultLog) -> Iterator[StreamRow]:
     name = clip["clip"]
     if not is_id(name):
         log.add("unsafe_id", found=ascii(name), expected="a name", action="quarantined")
@@ -114,5 +112,5 @@ def _rows(
         rate, rows, columns = sizes
         yield StreamRow(
             "mini", clip["split"], name, "speaker", kind, path, "root", rate, rows, columns, frames / HZ, 0, "", name,
-            "", shard_of(name, shards),
+            "", "",
         )  # fmt: skip

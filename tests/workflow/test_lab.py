@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from affectssm.corpora.manifest import is_test_split, label_frames, read_manifest, shard_of
+from affectssm.corpora.manifest import is_test_split, label_frames, read_manifest
 from tests.workflow.workplace import TABLE, Workplace, rules
 
 pytestmark = pytest.mark.workflow
@@ -167,7 +167,8 @@ def test_a_new_session_reruns_its_shard_onward(lab):
     extracted = {
         Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output
     }
-    assert extracted == {shard_of("099", 3)}
+    (assigned,) = place.folder.glob("results/corpora/noxi-lab1-3/assignment.json")
+    assert extracted == {json.loads(assigned.read_text())["recordings"]["099"]}
     assert not [output for rule, output in jobs if rule.startswith("extract") and "/mpiigi-" in output]
     assert {"train_dialogue", "predict_dialogue", "evaluate_dialogue", "edition_table", "table"} <= rules(
         jobs

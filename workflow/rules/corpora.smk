@@ -38,6 +38,8 @@ checkpoint manifest:
     priority: 1
     conda:
         "../../envs/environment.yaml"
+    # Files are read in as many threads, which wait for a network's disk more than they compute.
+    threads: 4
     resources:
         **plan.resources.shared("manifest"),
     params:
@@ -45,7 +47,7 @@ checkpoint manifest:
         listing=ask("listing"),
         code=ask("discovery_code"),
     shell:
-        "affectssm discover {params.arguments} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"
+        "affectssm discover {params.arguments} --threads {threads} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"
 
 
 localrules:

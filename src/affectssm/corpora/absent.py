@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from affectssm.corpora.listing import Listing
 from affectssm.corpora.manifest import is_test_split
-from affectssm.corpora.people import Person
+from affectssm.corpora.people import Present
 from affectssm.store.faults import FaultLog
 from affectssm.vocabulary.kinds import STREAM_KINDS
 
@@ -29,7 +29,7 @@ def note_listing(listing: Listing, log: FaultLog) -> None:
         )  # fmt: skip
 
 
-def note_absent(people: list[Person], kinds: Iterable[str], log: FaultLog) -> None:
+def note_absent(people: list[Present], kinds: Iterable[str], log: FaultLog) -> None:
     """Report labels, and streams and media of some kinds, that are not there.
 
     Files that cannot be used have had their row.
@@ -47,8 +47,8 @@ def note_absent(people: list[Person], kinds: Iterable[str], log: FaultLog) -> No
             log.about().add("missing_stream", kind, "no participant has it", expected, "ignored")
 
 
-def _note_labels(people: list[Person], log: FaultLog) -> None:
-    lacking: dict[str, list[Person]] = defaultdict(list)
+def _note_labels(people: list[Present], log: FaultLog) -> None:
+    lacking: dict[str, list[Present]] = defaultdict(list)
     for person in people:
         if "annotation" not in person.sources:
             lacking[person.split].append(person)
@@ -64,7 +64,7 @@ def _note_labels(people: list[Person], log: FaultLog) -> None:
             notes.add("missing_annotation", "annotation", "no file", "an engagement annotation", "ignored")
 
 
-def _note_kind(kind: str, code: str, expected: str, people: list[Person], log: FaultLog) -> None:
+def _note_kind(kind: str, code: str, expected: str, people: list[Present], log: FaultLog) -> None:
     without = [person for person in people if kind not in person.sources and kind not in person.measured]
     if len(without) == len(people):
         log.about().add(code, kind, "no participant has it", expected, "ignored")

@@ -16,10 +16,12 @@ from affectssm.corpora.absent import note_listing
 from affectssm.corpora.affwild2_files import Files, sort_files
 from affectssm.corpora.affwild2_measure import USUAL_HZ, Finder
 from affectssm.corpora.affwild2_people import Person, people_of, read_tests
-from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.complete import Look, Whole, copies_of
-from affectssm.corpora.listing import Listing, check_root, own_text, walk
+from affectssm.corpora.fingerprints import with_fingerprints
+from affectssm.corpora.listing import Listing, check_root, own_text
 from affectssm.corpora.manifest import Manifest, StreamRow
+from affectssm.corpora.memory import walk_once
+from affectssm.corpora.progress import Progress
 from affectssm.errors import ConfigError, DataError
 from affectssm.settings.corpora import AffWild2Settings
 from affectssm.store.faults import FaultLog
@@ -51,16 +53,21 @@ def discover(root: Path, ground_truth: Path | None, settings: AffWild2Settings) 
     check_root(root, TITLE)
     log = FaultLog("affwild2")
     corpus = CORPORA["affwild2"]
-    listing = walk(root, corpus.files, split_folder=_NO_SESSIONS, pictures=corpus.pictures)
+    listing = walk_once(root, corpus.files, None, _NO_SESSIONS, corpus.pictures)
     files = sort_files(listing)
     people = people_of(files, read_tests(root, files, log), log)
     note_listing(listing, log)
     _note_shared(people, log)
     _note_unlisted(files, people, log)
     finder = Finder(root, settings, log)
-    rows = [row for person in people for row in finder.rows(person)]
+    finder.read_ahead(people)
+    rows = [
+        row
+        for person in Progress(log.corpus, "people looked at", len(people)).over(people)
+        for row in finder.rows(person)
+    ]
     _note_lengths(finder, log)
-    rows = with_checksums(rows, {"root": root}, settings.checksum, log)
+    rows = with_fingerprints(rows, {"root": root}, settings.checksum, log)
     if not rows:
         raise _nobody(listing, log)
     return Manifest(sorted(rows, key=_order), log, _reported(people))

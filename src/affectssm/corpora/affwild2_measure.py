@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from affectssm.corpora import valence_arousal
 from affectssm.corpora.affwild2_people import Person
 from affectssm.corpora.listing import Entry
-from affectssm.corpora.manifest import StreamRow, shard_of
-from affectssm.corpora.measure_media import MediaMeasurer
+from affectssm.corpora.manifest import StreamRow
+from affectssm.corpora.measure_media import MediaMeasurer, probing
+from affectssm.corpora.memory import current
 from affectssm.corpora.people import Measured, Source
 from affectssm.corpora.people import Person as Filmed
 from affectssm.corpora.pictures import Pictures, read_pictures
+from affectssm.corpora.progress import Progress
 from affectssm.corpora.valence_arousal import COLUMNS, read_valence_arousal
 from affectssm.errors import DataError
 from affectssm.settings.corpora import AffWild2Settings
@@ -50,6 +53,12 @@ class Finder:
         self.root, self.settings, self.log = root, settings, log
         self.lengths = Lengths()
         self._probed: dict[str, dict[str, Measured]] = {}
+
+    def read_ahead(self, people: Iterable[Person]) -> None:
+        """Read the videos of some people, several at a time."""
+        videos = dict.fromkeys(person.video.rel for person in people if person.video is not None)
+        said = Progress(self.log.corpus, "videos looked at", len(videos)).said
+        current().ahead((probing(self.root / rel) for rel in videos), said)
 
     def rows(self, person: Person) -> list[StreamRow]:
         """Return a person's rows; none, and a fault, where nothing of it can be used."""
@@ -113,7 +122,7 @@ class Finder:
             checksum="",
             fold_group=person.recording,
             language="",
-            shard=shard_of(person.recording, self.settings.shards),
+            shard="",
         )
 
     def _media_row(self, person: Person, held: Measured, kind: str) -> StreamRow:

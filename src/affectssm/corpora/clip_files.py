@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from affectssm.corpora.absent import note_listing
-from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.clip_media import add_media
 from affectssm.corpora.clip_tables import UNLABELLED, ClipTable, ColumnsError, read_table
 from affectssm.corpora.clips import Clip, ClipCorpus, Clips, Piece
 from affectssm.corpora.complete import Look, Whole, copies_of
-from affectssm.corpora.listing import Entry, Listing, check_root, own_text, walk
+from affectssm.corpora.fingerprints import with_fingerprints
+from affectssm.corpora.listing import Entry, Listing, check_root, own_text
 from affectssm.corpora.manifest import Manifest, StreamRow
+from affectssm.corpora.memory import walk_once
 from affectssm.corpora.supplied import Supplied, Table, check_corpus, read_supplied
 from affectssm.errors import ConfigError, DataError
 from affectssm.settings.corpora import ClipCorpusSettings
@@ -65,7 +66,7 @@ def discover(
         raise ConfigError(where, "a folder of withheld labels", "none", "leave --ground-truth out")
     check_root(root, corpus.title)
     log = FaultLog(corpus.corpus)
-    listing = walk(root, CORPORA[corpus.corpus].files, split_folder=NO_SESSIONS)
+    listing = walk_once(root, CORPORA[corpus.corpus].files, None, NO_SESSIONS)
     clips = Clips(corpus, log)
     for claim in _claims(root, listing, clips):
         claim()
@@ -73,7 +74,7 @@ def discover(
         more(root, listing, clips)
     add_media(root, _ending(listing, *VIDEOS), clips)
     note_listing(listing, log)
-    rows = with_checksums(clips.finish(settings.shards), {"root": root}, settings.checksum, log)
+    rows = with_fingerprints(clips.finish(), {"root": root}, settings.checksum, log)
     if not rows:
         raise _no_clip(corpus, listing, log)
     return Manifest(sorted(rows, key=_order), log)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from affectssm.corpora.clips import SPEAKER, Clip, Clips, Piece, tell
 from affectssm.corpora.listing import Entry
-from affectssm.corpora.measure_media import MediaMeasurer
+from affectssm.corpora.measure_media import MediaMeasurer, probing
+from affectssm.corpora.memory import current
 from affectssm.corpora.people import Measured, Person, Source
+from affectssm.corpora.progress import Progress
 from affectssm.store.faults import Fault, FaultLog
 from affectssm.vocabulary.kinds import TRANSCRIPT
 
 SHORT_S = 0.5
-THREADS = 4
 
 
 def add_media(root: Path, videos: Iterable[Entry], clips: Clips) -> None:
@@ -37,11 +35,12 @@ def add_media(root: Path, videos: Iterable[Entry], clips: Clips) -> None:
     rest = sorted(entries[0].rel for entries in held.values())
     tell(log, "files_without_clip", rest, "videos", "those that a table of clips names", "ignored", "video")
     filmed = [(clip, entry) for clip, entry in found if entry is not None]
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
-        measured = pool.map(partial(_measured, root, log.corpus), filmed)
-        for (clip, entry), (media, faults) in zip(filmed, measured, strict=True):
-            log.rows += faults
-            _add(clips, clip, entry, media)
+    said = Progress(log.corpus, "videos looked at", len(filmed)).said
+    current().ahead((probing(root / entry.rel) for _, entry in filmed), said)
+    for clip, entry in filmed:
+        media, faults = _measured(root, log.corpus, clip, entry)
+        log.rows += faults
+        _add(clips, clip, entry, media)
 
 
 def _nearest(clips: Clips, clip: Clip, entries: Sequence[Entry]) -> Entry | None:
@@ -57,8 +56,7 @@ def _nearest(clips: Clips, clip: Clip, entries: Sequence[Entry]) -> Entry | None
     return nearest
 
 
-def _measured(root: Path, corpus: str, filmed: tuple[Clip, Entry]) -> tuple[dict[str, Measured], list[Fault]]:
-    clip, entry = filmed
+def _measured(root: Path, corpus: str, clip: Clip, entry: Entry) -> tuple[dict[str, Measured], list[Fault]]:
     log = FaultLog(corpus)
     source = Source(root / entry.rel, entry, "root")
     person = Person(clip.split, clip.recording, SPEAKER, {"video": source})

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from affectssm.corpora.clip_tables import UNLABELLED, recording_of
 from affectssm.corpora.listing import Entry
-from affectssm.corpora.manifest import StreamRow, shard_of
+from affectssm.corpora.manifest import StreamRow
 from affectssm.store.faults import Action, FaultLog
 from affectssm.store.ids import is_id
 from affectssm.vocabulary.kinds import SENTIMENT
@@ -141,7 +141,7 @@ class Clips:
         """Add clips about which something is odd in a file; each oddity of a file becomes one fault."""
         self._odd[code, entry.rel].extend(names)
 
-    def finish(self, shards: int) -> list[StreamRow]:
+    def finish(self) -> list[StreamRow]:
         """Return the rows of the clips that can be used, after all faults were told."""
         usable = []
         for clip in self.found.values():
@@ -157,15 +157,14 @@ class Clips:
             expected, action = _SAID[code]
             tell(self.log, code, names, "", expected, action, rel)
         self._note_counts(usable)
-        return [row for clip in usable for row in self._rows(clip, shards)]
+        return [row for clip in usable for row in self._rows(clip)]
 
-    def _rows(self, clip: Clip, shards: int) -> Iterator[StreamRow]:
-        shard = shard_of(clip.recording, shards)
+    def _rows(self, clip: Clip) -> Iterator[StreamRow]:
         for kind, piece in clip.pieces.items():
             yield StreamRow(
                 self.corpus.corpus, clip.split, clip.recording, SPEAKER, kind, piece.entry.rel, "root", piece.rate,
                 piece.frames, piece.dim, piece.duration_s, piece.entry.size, "", clip.video, self.corpus.language,
-                shard, piece.start_s,
+                "", piece.start_s,
             )  # fmt: skip
 
     def _note_counts(self, clips: Iterable[Clip]) -> None:

@@ -22,9 +22,9 @@ from affectssm.corpora.listing import (
     is_picture_folder,
     is_session_folder,
     picture_names,
-    walk,
 )
 from affectssm.corpora.manifest import is_test_split
+from affectssm.corpora.memory import walk_once
 from affectssm.errors import DataError
 from affectssm.settings.corpora import PlaceSettings
 from affectssm.store.own import is_own
@@ -85,7 +85,7 @@ def check_complete(
     if not root.is_dir():
         return Look({})
     files, pictures = CORPORA[corpus].files, CORPORA[corpus].pictures
-    listing = walk(root, files, skip=ground_truth, split_folder=made_of.split_folder, pictures=pictures)
+    listing = walk_once(root, files, ground_truth, made_of.split_folder, pictures)
     look = made_of.look(listing)
     if look.copies:
         raise DataError(

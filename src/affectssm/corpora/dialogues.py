@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from affectssm.corpora.absent import note_absent, note_listing
 from affectssm.corpora.annotations import Reader
-from affectssm.corpora.checksums import with_checksums
 from affectssm.corpora.complete import LABELS, Look, Whole, copies_of
+from affectssm.corpora.fingerprints import with_fingerprints
 from affectssm.corpora.listing import Entry, Listing, check_root, own_text, walk
-from affectssm.corpora.manifest import Manifest, StreamRow, is_test_split, shard_of
-from affectssm.corpora.measure import Measurer
-from affectssm.corpora.people import Person, Source
-from affectssm.corpora.seats import Labels, language_of, note_session, seat
+from affectssm.corpora.manifest import Manifest, StreamRow, is_test_split
+from affectssm.corpora.measure import Measurer, readings
+from affectssm.corpora.memory import current, walk_once
+from affectssm.corpora.people import Person, Present, Source
+from affectssm.corpora.progress import Progress
+from affectssm.corpora.seats import Labels, language_of, note_session, seat, texts
 from affectssm.corpora.sessions import Found, Session, find_sessions
 from affectssm.corpora.spans import note_spans
 from affectssm.corpora.specification import Specification
@@ -25,6 +29,8 @@ from affectssm.store.ids import EXPECTED, is_id
 from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.kinds import KINDS, STREAM_KINDS
 from affectssm.vocabulary.targets import load
+
+AHEAD = 64  # sessions whose files are read together
 
 
 def discover(
@@ -40,31 +46,53 @@ def discover(
         check_root(ground_truth, f"the test labels of {spec.title}")
     log = FaultLog(spec.corpus)
     files = CORPORA[spec.corpus].files
-    listing = walk(root, files, skip=ground_truth, split_folder=spec.split_folder)
-    found = find_sessions(listing, spec)
+    listing = walk_once(root, files, ground_truth, spec.split_folder)
+    found = _sessions_of(listing, spec)
     sessions = _usable_sessions(found, spec, log)
     if not sessions:
         raise _no_session(listing, found, spec, log)
     note_listing(listing, log)
+    listing.files.clear()  # the sessions have them
     _note_loose(found.loose, log)
     labels = _ground_truth(ground_truth, spec, found, log)
     rows: list[StreamRow] = []
-    people: list[Person] = []
+    people: list[Present] = []
     seats: dict[str, dict[str, list[str]]] = defaultdict(dict)
-    for session in sessions:
-        seated = seat(session, spec, root, found, labels, log)
-        note_session(session, spec, root, log)
-        rows += _session_rows(session, seated, spec, settings.shards, language_of(session, root, log), log)
-        people += seated
+    for session, seated, own in _seated(sessions, spec, root, found, labels):
+        note_session(session, spec, root, own)
+        rows += _session_rows(session, seated, spec, language_of(session, root, own), own)
+        people += (person.present() for person in seated)
         present = [person.participant for person in seated]
         seats[session.split][session.recording] = present if spec.open_seats else list(spec.roles)
+        log.rows += own.rows
+        session.forget_files()
     _note_unmatched(labels, people, log)
     note_absent(people, spec.kinds, log)
     bases = {"root": root, **({"ground_truth": ground_truth} if ground_truth is not None else {})}
-    rows = with_checksums(_one_dimension(rows, log), bases, settings.checksum, log)
+    rows = with_fingerprints(_one_dimension(rows, log), bases, settings.checksum, log)
     if not rows:
         raise _no_session(listing, found, spec, log)
     return Manifest(sorted(rows, key=_order), log, seats)
+
+
+def _seated(
+    sessions: list[Session], spec: Specification, root: Path, found: Found, labels: Labels
+) -> Iterator[tuple[Session, list[Person], FaultLog]]:
+    """Yield sessions, who sits in them, and a log for each; of some sessions the files are read ahead together."""
+    progress, read = (
+        Progress(spec.corpus, "sessions looked at", len(sessions)),
+        load(CORPORA[spec.corpus].labels),
+    )
+    waiting = progress.over(sessions)
+    while some := list(islice(waiting, AHEAD)):
+        logs = [FaultLog(spec.corpus) for _ in some]
+        seated = [
+            seat(session, spec, root, found, labels, log) for session, log in zip(some, logs, strict=True)
+        ]
+        of_people = (readings(person, read) for people in seated for person in people)
+        of_sessions = (texts(session, root) for session in some)
+        current().ahead(chain.from_iterable(chain(of_people, of_sessions)))
+        yield from zip(some, seated, logs, strict=True)
 
 
 def whole(spec: Specification, settings: CorpusSettings) -> Whole:
@@ -75,10 +103,14 @@ def whole(spec: Specification, settings: CorpusSettings) -> Whole:
     return Whole(spec.title, units, lambda listing: _look(listing, spec), spec.split_folder)
 
 
+def _sessions_of(listing: Listing, spec: Specification) -> Found:
+    return current().once(("sessions", listing.root, spec.corpus), lambda: find_sessions(listing, spec))
+
+
 def _look(listing: Listing, spec: Specification) -> Look:
     counts: Counter[str] = Counter()
     files: dict[tuple[str, ...], list[Entry]] = {}
-    for session in find_sessions(listing, spec).sessions.values():
+    for session in _sessions_of(listing, spec).sessions.values():
         if not session.holds_data or session.split not in spec.splits:
             continue
         counts[session.split] += 1
@@ -192,7 +224,7 @@ def _note_loose(labels: list[Entry], log: FaultLog) -> None:
         )
 
 
-def _note_unmatched(labels: Labels, people: list[Person], log: FaultLog) -> None:
+def _note_unmatched(labels: Labels, people: list[Present], log: FaultLog) -> None:
     seated = {(person.split, person.recording, person.participant) for person in people}
     for key in sorted(set(labels) - seated):
         log.add(
@@ -207,7 +239,7 @@ def _note_unmatched(labels: Labels, people: list[Person], log: FaultLog) -> None
 
 
 def _session_rows(
-    session: Session, people: list[Person], spec: Specification, n_shards: int, language: str, log: FaultLog
+    session: Session, people: list[Person], spec: Specification, language: str, log: FaultLog
 ) -> list[StreamRow]:
     """Measure the people of a session; those of whom nothing but a label can be used are left out."""
     rows: list[StreamRow] = []
@@ -240,7 +272,7 @@ def _session_rows(
                 checksum="",
                 fold_group=person.recording,
                 language=language,
-                shard=shard_of(person.recording, n_shards),
+                shard="",
             )
             for kind, held in person.measured.items()
         ]

@@ -5,8 +5,11 @@ The workflow imports this module whenever it parses, so nothing heavy is importe
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +49,13 @@ def discover_corpus(
     settings: PlaceSettings,
     out_dir: Path,
     edition: Path | None = None,
+    threads: int = 1,
 ) -> Manifest:
     """Discover a corpus and write manifest.parquet, faults.parquet and shards.json into `out_dir`.
 
-    shards.json comes last: where it is, the other two are.
+    shards.json comes last: where it is, the other two are. Of an earlier discovery is taken what was read of files that
+    have not changed since (:mod:`affectssm.corpora.memory`), and where each recording lies
+    (:mod:`affectssm.corpora.sharding`).
 
     Args:
         corpus: a key of CORPORA.
@@ -58,35 +64,63 @@ def discover_corpus(
         settings: corpora.<corpus> of the configuration.
         out_dir: the folder to write into.
         edition: the folder of a named edition, in which what it holds is kept.
+        threads: files that are read at a time.
 
     Raises:
         ConfigError: no such corpus.
         DataError: a root that holds no session of the corpus or only a part of it, another corpus than the named
             edition was made of, or a folder that cannot be written.
     """
-    from affectssm.corpora import named
+    from affectssm.corpora import named, sharding
     from affectssm.corpora.complete import check_complete
-    from affectssm.corpora.manifest import content_hash, write_manifest, write_shard_index
-    from affectssm.store.card import make_card
+    from affectssm.corpora.memory import Memory, remembering
+    from affectssm.store.layout import other_editions
 
     discover = discoverer(corpus)
-    check_complete(corpus, root, settings, ground_truth)
-    manifest = discover(root, ground_truth, settings)
-    if edition is not None:
-        named.check_held(edition, corpus, manifest.rows)
-    card = make_card(
-        f"corpora/{corpus}",
-        modules=discovery_modules(corpus),
-        settings=settings.model_dump(mode="json", exclude={"root", "ground_truth"}),
-        corpus=corpus,
-        content=content_hash(manifest.rows, named=edition is not None),
-        **({"seats": manifest.seats} if manifest.seats else {}),
-    )
-    # where it lay is for the reader: it decides nothing
-    card |= {"root": str(root), "ground_truth": str(ground_truth) if ground_truth is not None else ""}
-    write_manifest(out_dir / "manifest.parquet", manifest.rows, card)
-    manifest.faults.write(out_dir / "faults.parquet", card)
-    if edition is not None:
-        named.write_held(edition, manifest.rows)
-    write_shard_index(out_dir / "shards.json", manifest.rows, edition is not None, manifest.seats)
+    bases = {"root": root} | ({"ground_truth": ground_truth} if ground_truth is not None else {})
+    with remembering(Memory(out_dir, bases, threads, other_editions(out_dir))):
+        check_complete(corpus, root, settings, ground_truth)
+        found = discover(root, ground_truth, settings)
+        if edition is not None:
+            named.check_held(edition, corpus, found.rows)
+    rows, dealt = sharding.with_shards(found.rows, settings.shards, sharding.dealt_before(out_dir))
+    sharding.write_dealt(out_dir, dealt)
+    manifest = replace(found, rows=rows)
+    del found
+    about = {
+        "settings": settings.model_dump(mode="json", exclude={"root", "ground_truth"}),
+        "corpus": corpus,
+        # where it lay is for the reader: it decides nothing
+        "places": {"root": str(root), "ground_truth": str(ground_truth) if ground_truth is not None else ""},
+    }
+    _write(manifest, out_dir, edition, about)
     return manifest
+
+
+def _write(manifest: Manifest, out_dir: Path, edition: Path | None, about: Mapping[str, Any]) -> None:
+    """Write the files of a discovery; `about` are its corpus, settings and places."""
+    from affectssm.corpora import named
+    from affectssm.corpora.manifest import write_manifest, write_shard_index
+    from affectssm.corpora.sharding import seconds_by_shard
+    from affectssm.store.atomic import staged, write_json
+    from affectssm.store.card import make_card
+    from affectssm.store.files import read_whole
+
+    corpus = about["corpus"]
+    with staged(out_dir / "shards.json") as index_file:
+        write_shard_index(index_file, manifest.rows, edition is not None, manifest.seats)
+        index = json.loads(read_whole(index_file, 1 << 30))
+        write_json(index_file, index | {"seconds": seconds_by_shard(manifest.rows)})
+        card = make_card(
+            f"corpora/{corpus}",
+            modules=discovery_modules(corpus),
+            settings=about["settings"],
+            corpus=corpus,
+            content=hashlib.sha256(json.dumps(index["splits"], sort_keys=True).encode()).hexdigest()[:32],
+            **({"seats": manifest.seats} if manifest.seats else {}),
+        )
+        card |= about["places"]
+        write_manifest(out_dir / "manifest.parquet", manifest.rows, card)
+        manifest.faults.write(out_dir / "faults.parquet", card)
+        if edition is not None:
+            named.write_held(edition, manifest.rows)

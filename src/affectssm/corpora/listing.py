@@ -12,6 +12,7 @@ import difflib
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ SPLIT_FOLDER = re.compile(
 MAX_DEPTH = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A file: its path relative to the root in parts, bytes, and modification time in nanoseconds."""
 
@@ -137,7 +138,7 @@ def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tu
     except OSError as error:
         listing.unreadable.append(("/".join(parts), error.strerror or str(error)))
         return
-    above = parts[-1] if parts else listing.root.name
+    session, holds_files = is_session_folder(parts, listing), False
     for entry in entries:
         if not entry.name.isprintable():  # control characters, bytes that are not UTF-8
             listing.unreadable.append(
@@ -146,37 +147,40 @@ def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tu
             continue
         try:
             if entry.is_dir():
-                _enter(listing, entry, parts, above, barred)
+                _enter(listing, entry, parts, barred, session and holds_files)
             elif listing.strays or is_named(entry.name, listing.names):
-                _add(listing, entry, parts)
+                holds_files |= _add(listing, entry, parts)
         except OSError as error:  # a dangling link, a folder without rights
             listing.unreadable.append(("/".join((*parts, entry.name)), error.strerror or str(error)))
 
 
-def _add(listing: Listing, entry: os.DirEntry[str], parts: tuple[str, ...]) -> None:
-    """Add a file; what is none is told, for to open it might take for ever."""
+def _add(listing: Listing, entry: os.DirEntry[str], parts: tuple[str, ...]) -> bool:
+    """Add a file and return True; what is none is told, for to open it might take for ever."""
     stat = entry.stat()
     kind = kind_of(stat.st_mode)
     if kind:
         listing.unreadable.append(("/".join((*parts, entry.name)), f"{kind}, no regular file"))
     else:
-        listing.files.append(Entry((*parts, entry.name), stat.st_size, stat.st_mtime_ns))
+        name = sys.intern(entry.name)  # sessions have the same names
+        listing.files.append(Entry((*parts, name), stat.st_size, stat.st_mtime_ns))
+    return not kind
 
 
 def _enter(
     listing: Listing,
     entry: os.DirEntry[str],
     parts: tuple[str, ...],
-    above: str,
     barred: set[tuple[int, int]],
+    closed: bool,
 ) -> None:
+    """Enter a folder, unless what it lies in is `closed`: folders of a session that holds files are not entered."""
     hidden = entry.name.startswith(".") and not entry.name.startswith("..")
     if hidden or len(parts) >= MAX_DEPTH:
         return
     if is_named(entry.name, listing.names) and not is_session_folder((*parts, entry.name), listing):
         _add(listing, entry, parts)  # a folder under a file's name
         return
-    if is_session_folder(parts, listing) and any(file.parts[:-1] == parts for file in listing.files):
+    if closed:
         return
     identity = _identity(entry)
     if identity in barred:

@@ -44,7 +44,8 @@ class StreamRow:
             time.
         fold_group: what must never be split between folds (the recording; of a corpus of trials, the subject).
         language: as the corpus names it, "" where it does not.
-        shard: name of the shard the recording falls into.
+        shard: name of the shard the recording falls into. A reader leaves it empty, or names what must lie in one
+            shard; :mod:`affectssm.corpora.sharding` deals the shards.
         start_s: where the recording begins in the file.
         baseline_s: how much of it comes before the stimulus.
         changed_ns: when the file last changed (its status, in nanoseconds), by its system's clock; 0 where that does
@@ -114,7 +115,7 @@ def read_manifest(path: Path, shard: str | None = None) -> list[StreamRow]:
 
 
 def shard_of(recording: str, n_shards: int) -> str:
-    """Name of a recording's shard; made of its id alone, so that a new one moves no other."""
+    """The shard of an id as earlier versions dealt it; :mod:`affectssm.corpora.sharding` keeps what they made."""
     digest = hashlib.sha256(recording.encode()).digest()
     return f"s{int.from_bytes(digest[:8], 'big') % n_shards:02d}"
 

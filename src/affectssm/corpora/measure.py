@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from affectssm.corpora.annotations import LABEL_ACTIONS, Reader, count_frames, read_engagement
 from affectssm.corpora.manifest import LABEL_HZ, is_test_split
-from affectssm.corpora.measure_media import MediaMeasurer
-from affectssm.corpora.people import Measured, Person
+from affectssm.corpora.measure_media import MediaMeasurer, probing
+from affectssm.corpora.memory import Reading
+from affectssm.corpora.people import Measured, Person, Source
 from affectssm.corpora.spans import TOLERANCE
 from affectssm.media.ssi import SsiHeader, body_path, body_rows, read_header
 from affectssm.vocabulary.kinds import STREAM_KINDS
@@ -78,11 +79,8 @@ class Measurer(MediaMeasurer):
         source = self.person.sources.get("annotation")
         if source is None:
             return None
-        # a test label is only counted: its values are the evaluation's business
-        look = _count_label if is_test_split(self.person.split) else _look_at_label
-        found = self._read(
-            "annotation", "unreadable_file", lambda path: look(path, self.labels), "quarantined"
-        )
+        reading = _labelling(self.person, source, self.labels)
+        found = self._read("annotation", "unreadable_file", reading, "quarantined")
         if found is None:
             return None
         rows, problems, usable = found
@@ -98,7 +96,9 @@ class Measurer(MediaMeasurer):
         for kind, source in self.person.sources.items():
             if kind not in STREAM_KINDS and not kind.startswith("extra/"):
                 continue
-            header = self._read(kind, "stream_bad_header", read_header, self._lost(kind))
+            header: SsiHeader | None = self._read(
+                kind, "stream_bad_header", Reading(read_header, source.path), self._lost(kind)
+            )
             if header is None:
                 continue
             if source.body is None:
@@ -145,7 +145,7 @@ class Measurer(MediaMeasurer):
 
     def _stream(self, kind: str, header: SsiHeader, evidence: list[float]) -> Measured | None:
         source = self.person.sources[kind]
-        counted = self._read(kind, "unreadable_file", body_rows, "quarantined")
+        counted = self._read(kind, "unreadable_file", _counting(source), "quarantined")
         if counted is None:
             return None
         rows, promised = counted
@@ -192,6 +192,29 @@ class Measurer(MediaMeasurer):
                 f"{rows} rows ({', '.join(sorted(kinds))})" for rows, kinds in sorted(apart.items())
             )
             self.notes.add("label_rows_differ", "annotation", f"{label.frames} rows", fitting, "truncated")
+
+
+def readings(person: Person, labels: Reader) -> Iterator[Reading]:
+    """Yield what is read of a participant's files when it is measured."""
+    for kind, source in person.sources.items():
+        if kind in ("video", "audio"):
+            yield probing(source.path)
+        elif kind == "annotation":
+            yield _labelling(person, source, labels)
+        elif source.body is not None:
+            yield Reading(read_header, source.path)
+            if kind in STREAM_KINDS:
+                yield _counting(source)
+
+
+def _labelling(person: Person, source: Source, labels: Reader) -> Reading:
+    # a test label is only counted: its values are the evaluation's business
+    look = _count_label if is_test_split(person.split) else _look_at_label
+    return Reading(look, source.path, (labels,))
+
+
+def _counting(source: Source) -> Reading:
+    return Reading(body_rows, source.path, files=(source.path, body_path(source.path)))
 
 
 def _look_at_label(path: Path, read: Reader) -> tuple[int, list[tuple[str, str]], bool]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from affectssm.corpora.memory import Reading, current
 from affectssm.corpora.people import Measured, Person
 from affectssm.errors import DataError
 from affectssm.store.boundary import boundary
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 SHORT_S = 60  # a file may say that much for a few bytes
 FASTEST_HZ = 1e6
-T = TypeVar("T")
 
 
 class MediaMeasurer:
@@ -34,12 +33,11 @@ class MediaMeasurer:
         """Return what a video and a sound file hold, by kind; the sound is the video's where it has no file."""
         return {kind: held for kind, held in self._media().items() if self._believable(kind, held)}
 
-    def _read(self, kind: str, code: str, reader: Callable[[Path], T], action: Action) -> T | None:
+    def _read(self, kind: str, code: str, reading: Reading, action: Action) -> Any:
         """Return what a reader makes of a source's file; None, and a fault, where it cannot be read."""
-        path = self.person.sources[kind].path
         try:
-            with boundary(path):
-                return reader(path)
+            with boundary(reading.path):
+                return current().read(reading)
         except DataError as error:
             self.notes.add(error.code or code, kind, error.found, error.expected, action)
             return None
@@ -88,6 +86,14 @@ class MediaMeasurer:
         return False
 
     def _probe(self, kind: str) -> MediaInfo | None:
-        from affectssm.media.probe import probe
+        found: MediaInfo | None = self._read(
+            kind, "unreadable_media", probing(self.person.sources[kind].path), "quarantined"
+        )
+        return found
 
-        return self._read(kind, "unreadable_media", probe, "quarantined")
+
+def probing(path: Path) -> Reading:
+    """Return what is to be read of a media file."""
+    from affectssm.media.probe import probe
+
+    return Reading(probe, path)

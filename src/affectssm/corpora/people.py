@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from affectssm.corpora.listing import Entry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """The file chosen for one kind: where it lies, below which base, and a stream's body."""
 
@@ -31,8 +32,30 @@ class Person:
     sources: dict[str, Source]
     measured: dict[str, Measured] = field(default_factory=dict)
 
+    def present(self) -> Present:
+        """Return what is left of a participant once it is measured."""
+        kinds = _same(frozenset(self.sources)), _same(frozenset(self.measured))
+        return Present(self.split, self.recording, self.participant, *kinds)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A participant without its files: of which kinds some were found, and which could be used."""
+
+    split: str
+    recording: str
+    participant: str
+    sources: frozenset[str]
+    measured: frozenset[str]
+
+
+@cache
+def _same(kinds: frozenset[str]) -> frozenset[str]:
+    """Return one object for equal sets: most people have the same files."""
+    return kinds
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What a source holds; the fields are those of `StreamRow`, but `start_s`: where its first row lies, in seconds."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from affectssm.corpora.annotations import read_language, read_lines
 from affectssm.corpora.manifest import is_test_split
+from affectssm.corpora.memory import Reading, current
 from affectssm.corpora.people import Person, Source
 from affectssm.corpora.sessions import Found, Session
 from affectssm.corpora.specification import Specification
@@ -16,7 +16,6 @@ from affectssm.store.boundary import boundary
 from affectssm.store.faults import Action, FaultLog, Notes
 
 AUDIBLE = frozenset({"audio", "egemapsv2", "w2vbert2", "extra/gemaps", "extra/soundnet"})
-T = TypeVar("T")
 Labels = dict[tuple[str, str, str], Source]
 
 
@@ -76,7 +75,8 @@ def note_session(session: Session, corpus: Specification, root: Path, log: Fault
 def language_of(session: Session, root: Path, log: FaultLog) -> str:
     """Language of a session as its annotation names it, "" without one."""
     for entry in session.files.get(("", "text/language"), []):
-        language = _read_text(read_language, root / entry.rel, "language", log.about(session.recording))
+        reading = Reading(read_language, root / entry.rel)
+        language = _read_text(reading, "language", log.about(session.recording))
         if language is not None:
             return language
     return ""
@@ -124,22 +124,36 @@ def _labelled(person: Person) -> bool:
 
 def _note_texts(session: Session, root: Path, log: FaultLog) -> None:
     """Report text annotations beside the labels that are not UTF-8."""
+    for role, name, reading in _texts(session, root):
+        _read_text(reading, name, log.about(session.recording, role))
+
+
+def texts(session: Session, root: Path) -> Iterator[Reading]:
+    """Yield what is read of a session's text annotations."""
+    for entry in session.files.get(("", "text/language"), []):
+        yield Reading(read_language, root / entry.rel)
+    yield from (reading for _, _, reading in _texts(session, root))
+
+
+def _texts(session: Session, root: Path) -> Iterator[tuple[str, str, Reading]]:
+    """Yield role, name and reading of the text annotations beside the labels."""
     for (role, kind), entries in sorted(session.files.items()):
         name = kind.removeprefix("text/")
-        if not role or name == kind:
-            continue
-        for entry in entries:
-            _read_text(read_lines, root / entry.rel, name, log.about(session.recording, role))
+        if role and name != kind:
+            yield from ((role, name, Reading(_how_it_reads, root / entry.rel)) for entry in entries)
 
 
-def _read_text(
-    read: Callable[[Path], tuple[T, list[tuple[str, str]]]], path: Path, stream: str, notes: Notes
-) -> T | None:
+def _how_it_reads(path: Path) -> tuple[str, list[tuple[str, str]]]:
+    """What is odd about a text; what it says is nobody's business here."""
+    return "", read_lines(path)[1]
+
+
+def _read_text(reading: Reading, stream: str, notes: Notes) -> str | None:
     """Return what a text annotation says; None where it cannot be read. What is odd about it is noted."""
     said = None
     try:
-        with boundary(path):
-            said, problems = read(path)
+        with boundary(reading.path):
+            said, problems = current().read(reading)
     except DataError as error:
         problems = [(error.code or "unreadable_file", error.found)]
     for code, found in problems:

@@ -45,6 +45,10 @@ class Session:
         """Whether it belongs to another corpus: none of our roles, but roles another corpus is known by."""
         return not any(role for role, _ in self.files) and any(map(KNOWN_ROLES.fullmatch, self.unknown))
 
+    def forget_files(self) -> None:
+        """Keep of the files nothing but what they are."""
+        self.files = {key: [] for key in self.files}
+
 
 @dataclass
 class Found:
@@ -142,15 +146,15 @@ def _strays(
 
 def _file(session: Session, entry: Entry, corpus: Specification) -> None:
     """Sort one file into its session."""
-    role, name = corpus.role_and_name(entry.parts[-1])
+    name, place = corpus.sorted_in(entry.parts[-1])
+    role, kind = place
     if role == "language" and name == "annotation.csv":
         session.files["", "text/language"].append(entry)
         return
-    kind = corpus.kind(name)
     if name.endswith(".stream"):
         session.headers.add(entry.rel)
-    if kind is not None and role in corpus.roles:
-        session.files[role, kind].append(entry)
+    if kind and role in corpus.roles:
+        session.files[place].append(entry)
         session.folders.add("/".join(entry.parts[:-1]))
-    elif kind is not None:
+    elif kind:
         session.unknown[role].append(entry.parts[-1])

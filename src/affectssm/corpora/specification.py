@@ -7,9 +7,9 @@ All that is relied on is that files of one split and session belong together. Th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from affectssm.corpora.listing import SPLIT_FOLDER
 
@@ -89,6 +89,20 @@ class Specification:
         """Divide the name of a file in a session's folder; a file of nobody has the role ""."""
         match = self.file.fullmatch(file)
         return (match["role"], match["name"]) if match else ("", file)
+
+    @cached_property
+    def sorted_in(self) -> Callable[[str], tuple[str, tuple[str, str]]]:
+        """A function from a file's name to its name without the role, and (role, kind), "" where it has none.
+
+        Sessions have the same names of files: each is looked at once.
+        """
+
+        @lru_cache(maxsize=4096)
+        def look(file: str) -> tuple[str, tuple[str, str]]:
+            role, name = self.role_and_name(file)
+            return name, (role, self.kind(name) or "")
+
+        return look
 
     def preference(self, file: str) -> int:
         """Return the place of a medium's format among those of the corpus; the first is preferred."""

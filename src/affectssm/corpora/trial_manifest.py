@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from affectssm.corpora.absent import note_listing
 from affectssm.corpora.channels import RATINGS
-from affectssm.corpora.checksums import with_checksums
+from affectssm.corpora.fingerprints import with_fingerprints
 from affectssm.corpora.listing import Entry, Listing, own_text
-from affectssm.corpora.manifest import Manifest, StreamRow, shard_of
+from affectssm.corpora.manifest import Manifest, StreamRow
 from affectssm.errors import DataError
 from affectssm.settings.corpora import TrialCorpusSettings
 from affectssm.store.faults import FaultLog, Notes
@@ -40,10 +40,10 @@ class Trial:
     stimulus_s: float
 
 
-def rows_of(corpus: str, trial: Trial, shards: int) -> list[StreamRow]:
+def rows_of(corpus: str, trial: Trial) -> list[StreamRow]:
     """Return a trial's rows, one a modality and one for the ratings.
 
-    All trials of a subject fall into one shard: they lie in one file, which one job then reads.
+    All trials of a subject are to fall into one shard: they lie in one file, which one job then reads.
     """
     seconds = trial.baseline_s + trial.stimulus_s
     sizes = {
@@ -68,7 +68,7 @@ def rows_of(corpus: str, trial: Trial, shards: int) -> list[StreamRow]:
             checksum="",
             fold_group=trial.participant,
             language="",
-            shard=shard_of(trial.participant, shards),
+            shard=trial.participant,
             start_s=trial.start_s,
             baseline_s=trial.baseline_s,
         )
@@ -90,8 +90,8 @@ def manifest_of(
         DataError: if there is none.
     """
     note_listing(listing, log)
-    rows = [row for trial in trials for row in rows_of(corpus, trial, settings.shards)]
-    rows = with_checksums(rows, {"root": listing.root}, settings.checksum, log)
+    rows = [row for trial in trials for row in rows_of(corpus, trial)]
+    rows = with_fingerprints(rows, {"root": listing.root}, settings.checksum, log)
     if not rows:
         raise _no_trial(corpus, listing, log, pattern)
     return Manifest(sorted(rows, key=_order), log)

@@ -42,7 +42,13 @@ class PlaceSettings(Strict):
         "change; null: named by root and settings",
     )
     root: Folder = Field(description="folder of the corpus")
-    shards: int = Field(1, ge=1, le=256, description="how many shards the recordings are spread over")
+    shards: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="how many shards of about the same length the recordings are spread over; more of them where one "
+        "takes longer than a job may",
+    )
     checksum: Literal["sha256", "mtime"] = Field(
         "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
     )
@@ -87,8 +93,8 @@ class CorpusSettings(PlaceSettings):
         2,
         ge=1,
         le=256,
-        description="how many shards the recordings are spread over; over another number features are copied, training "
-        "runs again",
+        description="how many shards of about the same length the recordings are spread over; more of them where one "
+        "takes longer than a job may; over another number features are copied, training runs again",
     )
     lacks: tuple[Literal["train", "val", "test-base", "test-additional", "test", "labels"], ...] = Field(
         (), description="parts of the corpus that you do not hold, e.g. [test-base]"

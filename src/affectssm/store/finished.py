@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import glob
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,31 @@ _LOG = logging.getLogger(__name__)
 def base_id(card: Mapping[str, Any]) -> str:
     """Return the id of a feature file's card without the recordings it happens to hold."""
     return cards.card_id(cards.without_contents(card))
+
+
+def recordings_by_shard(features: Path) -> dict[str, Counter[str]]:
+    """Return recording -> the shards that hold it, counted over the feature files below an edition's folder.
+
+    Files that cannot be read hold nothing.
+    """
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for path in _feature_files(features):
+        shard = path.relative_to(features).parts[1].partition(".")[0]
+        try:
+            with ShardReader(path) as reader:
+                for recording in reader.contents:
+                    found[recording][shard] += 1
+        except (DataError, OSError, KeyError, ValueError) as error:
+            _LOG.info("%s is passed over: %s", path, error)
+    return found
+
+
+def _feature_files(folder: Path, feature: str = "*") -> list[Path]:
+    """Return the finished files of features of an edition, and behind them the parts of unfinished ones."""
+    return [
+        *sorted(folder.glob(f"{feature}/[!.]*.h5")),
+        *sorted(folder.glob(f"{feature}/*.h5.parts/[!.]*.h5")),
+    ]
 
 
 class FinishedElsewhere:
@@ -62,14 +87,9 @@ class FinishedElsewhere:
         """Recording -> content -> a finished file, or a part of an unfinished one, that was made as ours is."""
         own = self._shard.path.absolute()
         folder, feature = own.parent.parent, own.parent.name
-        if "-" not in folder.name:
-            return {}
         found: dict[str, dict[str, Path]] = defaultdict(dict)
-        for other in sorted(folder.parent.glob(f"{glob.escape(layout.corpus_of(folder))}-*")):
-            if other == folder:
-                continue
-            files = sorted((other / feature).glob("[!.]*.h5"))
-            for path in [*files, *sorted((other / feature).glob("*.h5.parts/[!.]*.h5"))]:
+        for other in layout.other_editions(folder):
+            for path in _feature_files(other, glob.escape(feature)):
                 try:
                     with ShardReader(path) as reader:
                         if base_id(reader.card) == self._shard.card["id"]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from affectssm.errors import DataError
 from affectssm.store.atomic import write_json
 
 
-def shard_index(corpus_folder: Path) -> dict[str, dict[str, dict[str, str]]]:
-    """Return shards.json of ``results/corpora/{corpus}-{edition}``: content hashes by shard and by split.
+def shard_index(corpus_folder: Path) -> dict[str, Any]:
+    """Return shards.json of ``results/corpora/{corpus}-{edition}``.
+
+    ``shards`` and ``splits`` hold content hashes by kind, ``seats`` hashes of who belongs to each recording, and
+    ``seconds`` how long the media of each shard last, which earlier versions did not say.
 
     Raises:
         DataError: if the manifest has not been made.
@@ -23,6 +28,28 @@ def shard_index(corpus_folder: Path) -> dict[str, dict[str, dict[str, str]]]:
         raise DataError(
             path, f"not readable: {error}", "the shard index", "make the manifest first"
         ) from error
+
+
+def assignment(corpus_folder: Path) -> Path:
+    """Return the file that says which recording of a corpus lies in which shard, also those that are away."""
+    return corpus_folder / "assignment.json"
+
+
+def features_of(corpus_folder: Path) -> Path:
+    """Return the folder of the features of a corpus, ``results/features/{corpus}-{edition}``."""
+    return corpus_folder.absolute().parent.parent / "features" / corpus_folder.name
+
+
+def other_editions(corpus_folder: Path) -> list[Path]:
+    """Return the folders of the other editions of a corpus, beside ``results/corpora/{corpus}-{edition}``."""
+    folder = corpus_folder.absolute()
+    if "-" not in folder.name:
+        return []
+    return [
+        one
+        for one in sorted(folder.parent.glob(f"{glob.escape(corpus_of(folder))}-*"))
+        if one != folder and one.is_dir()
+    ]
 
 
 def edition(results: Path, corpus: str, name: str) -> Path:

@@ -1,0 +1,308 @@
+"""What was read of a corpus's files, kept beside its manifest: a file that has not changed is not read again.
+
+What was read is known by which reader read it, over which code (:func:`affectssm.store.code.code_hash` of what reads),
+by the file's path below its base, and by a hash of its size, its times (of content and of status, in nanoseconds) and
+its inode. A discovery that is killed goes on where it was; one that ends forgets files that are gone. Errors are not
+kept: what could not be read is tried again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import threading
+import typing
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from affectssm.corpora.listing import Listing, walk
+from affectssm.store.code import code_hash
+from affectssm.store.memory_file import Held, MemoryFile, fits
+
+TOGETHER = 16  # files that a thread reads before it asks for more
+T = TypeVar("T")
+
+
+class Reading(NamedTuple):
+    """One file to be read.
+
+    Attributes:
+        reader: a function of a module, whose annotation says what it returns: what JSON can hold, or dataclasses of it.
+        path: its first argument.
+        more: its others: functions of modules, whose code counts too, or files.
+        files: what it reads, where that is more than `path`.
+        name: what it is remembered as, where its code does not decide what it returns.
+    """
+
+    reader: Callable[..., Any]
+    path: Path
+    more: tuple[Any, ...] = ()
+    files: tuple[Path, ...] = ()
+    name: str = ""
+
+    def now(self) -> Any:
+        """Read it."""
+        return self.reader(self.path, *self.more)
+
+    def stamp(self) -> Stamp:
+        """Return the state of what is read.
+
+        Raises:
+            OSError: if a file is not there.
+        """
+        stats = [os.stat(path) for path in self.files or (self.path,)]  # noqa: PTH116 (half the time of Path's)
+        text = ",".join(f"{one.st_size}:{one.st_mtime_ns}:{one.st_ctime_ns}:{one.st_ino}" for one in stats)
+        state = hashlib.blake2b(text.encode(), digest_size=12).hexdigest().encode()
+        return Stamp(state, max(one.st_ctime_ns for one in stats))
+
+
+class Stamp(NamedTuple):
+    """The state of files: a hash over size, times and inode, and when the last of them changed (ns)."""
+
+    state: bytes
+    changed_ns: int
+
+
+class _Place(NamedTuple):
+    """Where something is remembered: which reader, which file."""
+
+    reader: bytes
+    key: bytes
+
+
+class Memory:
+    """What was read; without a folder nothing is kept, and every file is read when it is asked for.
+
+    Args:
+        folder: where the memory is kept.
+        bases: name -> folder of what is read; files are known by their paths below these.
+        threads: files that are read at a time.
+        others: folders that may hold the memory of the same files, looked at where `folder` holds none.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        bases: Mapping[str, Path] | None = None,
+        threads: int = 1,
+        others: Iterable[Path] = (),
+    ) -> None:
+        longest_first = sorted((bases or {}).items(), key=lambda item: -len(str(item[1])))
+        self._bases = [(f"{base}{os.sep}", f"{name}/") for name, base in longest_first]
+        self._threads, self._pool = threads, ThreadPoolExecutor(threads) if threads > 1 else None
+        self._before: Held = {}
+        self._now: Held = {}
+        self._fresh: dict[_Place, Stamp] = {}  # of what was read ahead last
+        self._failed: dict[_Place, Exception] = {}
+        self._once: dict[Hashable, Any] = {}
+        self._lock = threading.Lock()
+        self._file, self._changed = MemoryFile(folder) if folder is not None else None, False
+        if self._file is not None:
+            self._changed = not self._file.load(self._before)
+            for other in others if self._changed else ():
+                MemoryFile(other).load(self._before)
+
+    def read(self, reading: Reading) -> Any:
+        """Return what a file holds, read now or before.
+
+        Raises:
+            Exception: whatever the reader raises.
+        """
+        return self.stamped(reading)[0] if self._file is not None else reading.now()
+
+    def stamped(self, reading: Reading) -> tuple[Any, int]:
+        """Return what a file holds, and when it last changed (ns), as it was before it was read.
+
+        Raises:
+            Exception: whatever the reader raises.
+        """
+        place = self._place(reading)
+        if place in self._failed:
+            raise self._failed[place]
+        try:
+            stamp = self._fresh.get(place) if place is not None else None
+            stamp = stamp or reading.stamp()
+        except OSError:
+            return reading.now(), 0  # the reader says what is wrong
+        if place is None:
+            return reading.now(), stamp.changed_ns
+        held = self._held(place, stamp.state)
+        if held is not None:
+            with suppress(ValueError):  # of a CRC that fits by chance
+                return _kind(reading.reader).validate_json(held), stamp.changed_ns
+        return self._read(reading, place, stamp), stamp.changed_ns
+
+    def ahead(self, readings: Iterable[Reading], said: Callable[[int], None] | None = None) -> None:
+        """Read what will be asked for and was not read before, some at a time; what cannot be read says so when asked.
+
+        Until it is called again the files are taken to be as they were.
+
+        Args:
+            readings: of the files.
+            said: is told how many were looked at, now and then.
+        """
+        if self._file is None:
+            return
+        self._fresh, self._failed = {}, {}
+        seen = 0
+
+        def unread() -> Iterator[tuple[Reading, _Place, Stamp]]:
+            nonlocal seen
+            for reading in readings:
+                seen += 1
+                place = self._place(reading)
+                with suppress(OSError):
+                    stamp = reading.stamp()
+                    if place is not None and self._held(place, stamp.state) is None:
+                        yield reading, place, stamp
+                    elif place is not None:
+                        self._fresh[place] = stamp
+
+        for _ in self._in_threads(_together(unread())):
+            if said is not None:
+                said(seen)
+        if said is not None:
+            said(seen)
+
+    def _in_threads(self, groups: Iterator[Sequence[tuple[Reading, _Place, Stamp]]]) -> Iterator[None]:
+        """Read groups of files, in threads where there are some; no more wait than the threads can begin next."""
+        if self._pool is None:
+            yield from map(self._try, groups)
+            return
+        waiting: list[Future[None]] = []
+        for group in groups:
+            waiting.append(self._pool.submit(self._try, group))
+            if len(waiting) >= 2 * self._threads:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+    def _try(self, group: Sequence[tuple[Reading, _Place, Stamp]]) -> None:
+        for reading, place, stamp in group:
+            try:
+                self._read(reading, place, stamp)
+                self._fresh[place] = stamp
+            except (MemoryError, ImportError):
+                raise
+            except Exception as error:  # noqa: BLE001 (raised again when it is asked for)
+                self._failed[place] = error
+
+    def _read(self, reading: Reading, place: _Place, stamp: Stamp) -> Any:
+        """Read a file and remember what it held, where JSON tells it without loss."""
+        value, kind = reading.now(), _kind(reading.reader)
+        content = json.dumps(kind.dump_python(value), separators=(",", ":")).encode()
+        if fits(place.key) and kind.validate_json(content) == value:
+            assert self._file is not None
+            with self._lock:
+                self._changed = True
+                self._now.setdefault(place.reader, {})[place.key] = stamp.state + content
+                self._file.append(*place, stamp.state + content)
+        return value
+
+    def _place(self, reading: Reading) -> _Place | None:
+        """Return where a reading is remembered; None for a reader that is no function of an installed module."""
+        reader = _identity(reading.name) if reading.name else _identity("", reading.reader, *reading.more)
+        if self._file is None or reader is None:
+            return None
+        text = str(reading.path)
+        for base, name in self._bases:
+            if text.startswith(base):
+                text = name + text[len(base) :]
+                break
+        return _Place(reader, text.encode("utf-8", "surrogateescape"))
+
+    def _held(self, place: _Place, state: bytes) -> bytes | None:
+        """Return the JSON of a file that is as it was, and remember that it was asked for."""
+        now = self._now.setdefault(place.reader, {})
+        held = now.get(place.key)
+        if held is None and (held := self._before.get(place.reader, {}).pop(place.key, None)) is not None:
+            now[place.key] = held
+        return held[len(state) :] if held is not None and held.startswith(state) else None
+
+    def once(self, asked: Hashable, make: Callable[[], T]) -> T:
+        """Return what is made, and the same once more when it is asked for again; then it is let go."""
+        if self._file is None:
+            return make()
+        if asked in self._once:
+            return self._once.pop(asked)
+        return self._once.setdefault(asked, make())
+
+    def close(self) -> None:
+        """End the threads, and let go of the file as it is."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        if self._file is not None:
+            self._file.close()
+
+    def finish(self) -> None:
+        """Keep what was asked for in place of all that was known; forget it."""
+        if self._file is not None and (self._changed or any(self._before.values())):
+            self._file.rewrite(self._now)
+        self._before, self._now, self._fresh, self._failed, self._once = {}, {}, {}, {}, {}
+
+
+def _together(readings: Iterator[T]) -> Iterator[list[T]]:
+    while group := list(islice(readings, TOGETHER)):
+        yield group
+
+
+@cache
+def _kind(reader: Callable[..., Any]) -> Any:
+    """How what a reader returns is told from JSON, by its annotation."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(typing.get_type_hints(reader).get("return", Any))
+
+
+@cache
+def _identity(name: str, *functions: Callable[..., Any]) -> bytes | None:
+    """12 hex digits of a name, or of functions and their code; None for one of no module that is installed."""
+    if not name:
+        try:
+            code = code_hash(*(function.__module__ for function in functions))
+        except ModuleNotFoundError:
+            return None
+        name = ",".join([code, *(f"{function.__module__}:{function.__qualname__}" for function in functions)])
+    return hashlib.sha256(name.encode()).hexdigest()[:12].encode()
+
+
+_CURRENT: list[Memory] = [Memory()]
+
+
+def current() -> Memory:
+    """Return the memory of the discovery that runs; outside of one, one that keeps nothing."""
+    return _CURRENT[-1]
+
+
+@contextmanager
+def remembering(memory: Memory) -> Iterator[Memory]:
+    """Let a memory be the current one; written anew if the block ends without an error, else kept as far as it came."""
+    _CURRENT.append(memory)
+    try:
+        yield memory
+        memory.finish()
+    finally:
+        _CURRENT.remove(memory)
+        memory.close()
+
+
+def walk_once(
+    root: Path,
+    names: tuple[str, ...],
+    skip: Path | None,
+    split_folder: re.Pattern[str],
+    pictures: str = "",
+) -> Listing:
+    """Return what :func:`affectssm.corpora.listing.walk` does; a discovery that asks twice walks once."""
+
+    def make() -> Listing:
+        return walk(root, names, skip=skip, split_folder=split_folder, pictures=pictures)
+
+    return current().once(("walk", root, names, skip, split_folder, pictures), make)
