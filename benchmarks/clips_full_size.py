@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 from clips_work import CORPORA, TOGETHER, Timed, columns, opening, timed
-from dry_run import planned_jobs
+from made_up import planned_jobs
 from pages import RESULTS, parser, processor, table, versions
 
 from affectssm.corpora.manifest import StreamRow, shard_of

@@ -1,143 +1,203 @@
-"""How long a dry run takes with a made-up corpus of 1000 sessions in place.
+"""How long the plan of all tables takes, with how much memory, and how long a job's own Snakemake takes to begin.
 
-    python benchmarks/dry_run.py [--sessions 1000] [--shards 32]
+    python benchmarks/dry_run.py            # about a quarter of an hour
+    python benchmarks/dry_run.py --quick    # 100 recordings a corpus, one round: proves that it runs
 
-Makes a root with that many session folders (empty files), its manifest and shard index, and times
-``snakemake -n results/tables/noxi_ccc.csv`` three times in a temporary folder.
+Every corpus gets a root of empty files in its owner's layout, and what a discovery would have written of it; then
+``snakemake -n`` plans all tables at the paper's scale. Beside it, in turns, a bare Snakefile is planned that has the
+same jobs, file by file, and nothing else: what Snakemake itself takes. On a cluster every job starts a Snakemake that
+reads the workflow again, runs the one job and ends: this start is timed with a program that does nothing but make the
+job's files, beside that of a Snakefile of one rule. Times are CPU seconds of the process, the fastest round, for others
+use the machine. Writes benchmarks/results/dry_run.md.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-from pages import parser
+import bare
+from made_up import LAB, lay_out, make_roots, rows_of
+from pages import RESULTS, parser, processor, table
 
-from affectssm.corpora.manifest import StreamRow, shard_of, write_manifest, write_shard_index
 from affectssm.plan.plan import Plan
-from affectssm.store.atomic import write_json
-from affectssm.store.card import make_card
-from affectssm.store.faults import write_faults
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))  # this environment's, activated or not
-KINDS = ("video", "audio", "annotation", "egemapsv2", "w2vbert2", "clip", "openface2", "openpose")
-SPLITS = {"noxi": ("train", "val", "test-base"), "noxi_add": ("test-additional",), "mpiigi": ("val", "test")}
-
-
-def rows_of(corpus: str, sessions: int, shards: int) -> list[StreamRow]:
-    """Return manifest rows of a made-up corpus of dyads of twenty minutes."""
-    rows = []
-    for number in range(sessions):
-        name, split = f"{number:04d}", SPLITS[corpus][number % len(SPLITS[corpus])]
-        where = {"base": "root", "fold_group": name, "language": "", "shard": shard_of(name, shards)}
-        size = {
-            "rate": 25.0,
-            "frames": 30000,
-            "dim": 1,
-            "duration_s": 1200.0,
-            "bytes": 1,
-            "checksum": f"sha256:{number}",
-        }
-        rows += [
-            StreamRow(corpus, split, name, role, kind, f"{name}/{role}.{kind}", **where, **size)
-            for role in ("expert", "novice")
-            for kind in KINDS
-        ]
-    return rows
+RESULT = RESULTS / "dry_run.md"
+HERE = Path(__file__).resolve().parent
+SIZES = (100, 1000, 10_000)
+MORE_SHARDS = (64,)  # of NoXi with the most recordings
+STARTED = ("extract", "train_dialogue", "train_biosignals", "evaluate_clips")
+# what an executor gives a job's own Snakemake
+AS_A_JOB = [
+    "--cores", "all", "--attempt", "1", "--force-use-threads", "--force", "--target-files-omit-workdir-adjustment",
+    "--max-inventory-time", "0", "--retries", "0", "--nocolor", "--no-hooks", "--nolock", "--ignore-incomplete",
+    "--latency-wait", "0", "--scheduler", "greedy", "--mode", "remote",
+    "--rerun-triggers", "code", "input", "mtime", "params", "software-env",
+]  # fmt: skip
+MAKER = "#!/bin/sh\nfor file in $MADE; do mkdir -p $(dirname $file); touch $file; done\n"
 
 
-def copy_workflow(folder: Path) -> None:
-    """Copy what Snakemake needs of a clone."""
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy2(REPOSITORY / name, folder / name)
-    for name in ("workflow", "profiles", "envs"):
-        shutil.copytree(REPOSITORY / name, folder / name)
+@dataclass
+class Ran:
+    """What Snakemake said, and what its process took."""
+
+    said: str
+    cpu: float
+    mb: float
 
 
-def make_place(folder: Path, sessions: int, shards: int) -> None:
-    """Lay out the workflow, the roots and what discovery would have written."""
-    copy_workflow(folder)
-    root = folder / "root"
-    for number in range(sessions):
-        session = root / "train" / f"{number:04d}"
-        session.mkdir(parents=True)
-        for role in ("expert", "novice"):
-            for kind in KINDS:
-                (session / f"{role}.{kind}").touch()
+def snakemake(folder: Path, *arguments: str, **environment: str) -> Ran:
+    """Run Snakemake in a folder, and measure it."""
+    run = subprocess.run(
+        [sys.executable, str(HERE / "snakemake_measured.py"), *arguments],
+        cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = run.stdout + run.stderr
+    took = re.search(r"^took (\S+) (\S+)$", said, re.M)
+    if run.returncode or not took:
+        sys.exit(said)
+    return Ran(said, float(took[1]), int(took[2]) / 1e6)
+
+
+def fastest(rounds: int, *works: tuple[Path, list[str], dict[str, str]]) -> list[Ran]:
+    """Run some commands in turns; return what the fastest of each took."""
+    ran = [[snakemake(folder, *words, **own) for folder, words, own in works] for _ in range(rounds)]
+    return [min(each, key=lambda one: one.cpu) for each in zip(*ran, strict=True)]
+
+
+def place(
+    folder: Path, recordings: int, roots: dict[str, str], shards: dict[str, int]
+) -> tuple[Plan, list[str]]:
+    """Lay out a run folder; return its plan, and the tables."""
+    folder.mkdir()
     corpora = {
-        name: {"root": str(root), "ground_truth": str(root), "shards": shards} for name in tuple(SPLITS)
+        name: {"root": root} | ({"shards": shards[name]} if name in shards else {})
+        for name, root in roots.items()
     }
-    (folder / "lab.yaml").write_text(yaml.safe_dump({"corpora": corpora}))
-    plan = Plan({"corpora": corpora})
-    for corpus in tuple(SPLITS):
-        out = folder / "results" / "corpora" / plan.places.name(corpus)
-        rows = rows_of(corpus, sessions, shards)
-        card = make_card("manifest", [], {})
-        write_manifest(out / "manifest.parquet", rows, card)
-        write_faults(out / "faults.parquet", [], card)
-        write_shard_index(out / "shards.json", rows)
-    for name in plan.checks:
-        write_json(folder / "results" / "complete" / f"{name}.json", {"missing": [], "card": card})
+    given = {"scale": "paper", "corpora": corpora}
+    of = Plan(given).places.settings_of
+    lay_out(folder, given, {corpus: rows_of(corpus, of(corpus).shards) for corpus in corpora})
+    plan = Plan(given)
+    return plan, [f"results/tables/{name}.csv" for name in plan.tables.owners]
 
 
-def planned_jobs(
-    folder: Path, given: Mapping[str, Any], rows: Mapping[str, list[StreamRow]], tables: Sequence[str]
-) -> dict[str, int]:
-    """Rule -> jobs that ``snakemake -n`` plans for some tables.
+def planned(folder: Path, plan: Plan, tables: list[str], rounds: int) -> tuple[list[str], str]:
+    """Time a dry run and that of the bare workflow; return cells of a row, and what was said."""
+    beside = folder.with_name(f"{folder.name}-bare")
+    beside.mkdir()
+    words = ["-n", *tables, "--configfile", LAB]
+    said = snakemake(
+        folder, *words
+    ).said  # not counted: the files' names and status are in memory from now on
+    read = bare.write(beside, plan, said)
+    begun = time.process_time()
+    for corpus in plan.places.all:
+        plan.places.listing(corpus)
+    listing = time.process_time() - begun
+    own, least = fastest(rounds, (folder, words, {}), (beside, ["-n", *tables], {}))
+    count, expected = (re.search(r"^total +(\d+)$", one.said, re.M)[1] for one in (own, least))
+    assert count == expected, (count, expected)
+    cells = [
+        f"{int(count):,}", f"{read:,}", f"{own.cpu:.1f}", f"{listing:.1f}", f"{least.cpu:.1f}",
+        f"{(own.cpu - listing) / least.cpu:.2f}", f"{own.mb:.0f}", f"{least.mb:.0f}",
+    ]  # fmt: skip
+    return cells, said
 
-    Args:
-        folder: an empty one, where the workflow and made-up manifests are laid out.
-        given: the configuration.
-        rows: corpus -> its manifest.
-        tables: files.
-    """
-    copy_workflow(folder)
-    (folder / "lab.yaml").write_text(yaml.safe_dump(dict(given)))
-    plan = Plan(dict(given), str(folder / "results"))
-    for corpus, own in rows.items():
-        Path(given["corpora"][corpus]["root"]).mkdir()
-        out, card = folder / "results" / "corpora" / plan.places.name(corpus), make_card("manifest", [], {})
-        write_manifest(out / "manifest.parquet", own, card)
-        write_faults(out / "faults.parquet", [], card)
-        write_shard_index(out / "shards.json", own)
-    for name in plan.checks:
-        write_json(folder / "results" / "complete" / f"{name}.json", {"missing": [], "card": card})
-    command = [SNAKEMAKE, "-n", *tables, "--configfile", "lab.yaml"]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if run.returncode:
-        sys.exit(run.stdout + run.stderr)
-    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.M)}
+
+def starts(folder: Path, said: str, rounds: int) -> list[list[str]]:
+    """Rows of the starts of jobs that a dry run told of, and of a Snakefile of one rule."""
+    programs, alone = folder.with_name("programs"), folder.with_name("alone")
+    programs.mkdir(), alone.mkdir()
+    (programs / "affectssm").write_text(MAKER)
+    (programs / "affectssm").chmod(0o755)
+    (alone / "Snakefile").write_text("rule one:\n    output: 'one.txt'\n    shell: 'touch {output}'\n")
+    path = f"{programs}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    works = [(alone, ["--target-jobs", "one:", "--allowed-rules", "one", *AS_A_JOB], {"PATH": path})]
+    for rule in STARTED:
+        fields = dict(
+            re.findall(r"    (\w+): (.*)\n", re.search(rf"^rule {rule}:\n((?:    .*\n)*)", said, re.M)[1])
+        )
+        wildcards = fields["wildcards"].replace(", ", ",")
+        for name in fields["input"].split(", "):  # a job waits for what it reads
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+        words = [
+            "--target-jobs",
+            f"{rule}:{wildcards}",
+            "--allowed-rules",
+            rule,
+            *AS_A_JOB,
+            "--configfiles",
+            LAB,
+        ]
+        works.append((folder, words, {"PATH": path, "MADE": fields["output"].replace(", ", " ")}))
+    ran = fastest(rounds, *works)
+    return [
+        [name, f"{one.cpu:.2f}", f"{one.cpu / ran[0].cpu:.2f}", f"{one.mb:.0f}"]
+        for name, one in zip(("a Snakefile of one rule", *STARTED), ran, strict=True)
+    ]  # fmt: skip
+
+
+HEAD = [
+    "recordings a corpus", "NoXi's shards", "files in the roots", "jobs", "files read by them", "CPU s",
+    "of which the roots' listing", "bare, CPU s", "without listing, over bare", "peak MB", "bare, MB",
+]  # fmt: skip
 
 
 def main() -> None:
-    """Time the dry run and print jobs and seconds."""
+    """Measure, and write the page."""
     asked = parser(__doc__)
-    asked.add_argument("--sessions", type=int, default=1000)
-    asked.add_argument("--shards", type=int, default=32)
-    given = asked.parse_args()
+    asked.add_argument("--quick", action="store_true", help="writes no result")
+    quick = asked.parse_args().quick
+    rounds, rows = (1 if quick else 2), [HEAD]
     with tempfile.TemporaryDirectory() as name:
-        make_place(Path(name), given.sessions, given.shards)
-        seconds = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            command = [SNAKEMAKE, "-n", "results/tables/noxi_ccc.csv", "--configfile", "lab.yaml"]
-            run = subprocess.run(command, cwd=name, capture_output=True, text=True, check=False)
-            seconds.append(time.perf_counter() - begin)
-            if run.returncode:
-                sys.exit(run.stdout + run.stderr)
-        jobs = next(line.split()[-1] for line in run.stdout.splitlines() if line.startswith("total"))
-    print(f"{given.sessions} sessions a corpus, {given.shards} shards: {jobs} jobs")
-    print(f"dry run: {statistics.median(seconds):.1f} s (median of {', '.join(f'{s:.1f}' for s in seconds)})")
+        base = Path(name)
+        for recordings in SIZES[:1] if quick else SIZES:
+            roots, files = make_roots(base / f"roots-{recordings}", recordings)
+            for shards in (0, *(MORE_SHARDS if recordings == max(SIZES) else ())):
+                folder = base / f"{recordings}-{shards}"
+                plan, tables = place(folder, recordings, roots, {"noxi": shards} if shards else {})
+                cells, said = planned(folder, plan, tables, rounds)
+                rows.append(
+                    [f"{recordings:,}", str(plan.places.settings_of("noxi").shards), f"{files:,}", *cells]
+                )
+                print(*rows[-1], sep=" | ", flush=True)
+                if not shards:
+                    plain = folder, said
+        begun = [["job", "CPU s", "over the first", "peak MB"], *starts(*plain, rounds if quick else 5)]
+    text = page(len(tables), rows, begun)
+    print(text)
+    if not quick:
+        RESULT.write_text(text, encoding="utf-8")
+
+
+def page(tables: int, rows: list[list[str]], begun: list[list[str]]) -> str:
+    """The page."""
+    return f"""# Plans and starts
+
+Written by `python benchmarks/dry_run.py` on {processor()}; CPU seconds, the fastest of a few rounds in turns.
+
+## The plan of all tables
+
+`snakemake -n` of all {tables} tables at the paper's scale, with empty roots in the owners' layouts and manifests in
+place; shards as the scale has them unless a column says otherwise. *Bare* is a Snakefile of the same jobs with the same
+files between them and nothing else: less than it takes, a plan of so many jobs and files does not take.
+
+{table(rows)}
+
+## The start of a job
+
+On a cluster a job is a Snakemake of its own, which SLURM's executor starts twice, one in the other. The first row is a
+Snakefile of one rule.
+
+{table(begun)}
+"""
 
 
 if __name__ == "__main__":

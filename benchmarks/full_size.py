@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from dry_run import planned_jobs
+from made_up import planned_jobs
 from measuring import seconds
 from pages import RESULTS, parser, processor, versions
 from torch import Tensor

@@ -1,4 +1,5 @@
 # The plan (library code without science or heavy imports) and the one way in which rules ask it.
+import inspect
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -36,43 +37,46 @@ wildcard_constraints:
     seeds="[0-9]+(-[0-9]+)*",
 
 
+passed = set()
+
+
 def wait(corpora):
-    """Wait for the manifests of some corpora, and for the check that the tables can be had from them."""
-    for corpus in corpora:
-        checkpoints.manifest.get(corpus_edition=plan.places.name(corpus))
-        checkpoints.complete.get(check=plan.check_of(corpus))
+    """Wait for the check that the tables can be had from the manifests of some corpora's families, and so for these."""
+    if not workflow.is_main_process:
+        return  # a job's own Snakemake: what the job waited for is there
+    for check in {plan.check_of(corpus) for corpus in corpora} - passed:
+        checkpoints.complete.get(check=check)
+        passed.add(check)
 
 
 plan.wait_with(wait)
 
 
+def told(function):
+    """The function with its parameters written down: Snakemake looks for them at every call, longer than most take."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def ask(question):
     """The function of wildcards that asks the plan a question."""
-    return lambda wildcards: plan.ask(question, wildcards)
-
-
-def manifest_file(corpus):
-    return checkpoints.manifest.get(
-        corpus_edition=plan.places.name(corpus)
-    ).output.manifest
+    return told(lambda wildcards: plan.ask(question, wildcards))
 
 
 def manifest_of(wildcards):
-    """The manifest of a corpus; asking for it makes everything behind it wait for the checkpoints."""
+    """The manifest of a corpus; asking for it makes everything behind it wait for the check."""
     corpus = plan.places.corpus_editions[wildcards.corpus_edition]
     wait([corpus])
-    return ancient(manifest_file(corpus))
-
-
-def manifests_of_check(wildcards):
-    return [manifest_file(corpus) for corpus in plan.checks[wildcards.check][0]]
+    return ancient(plan.places.manifest(corpus))
 
 
 def files_of(job, read):
     """The function of wildcards that names the files a job reads."""
     if read.by_content:
-        return lambda wildcards: [ancient(path) for path in job.files(read, wildcards)]
-    return lambda wildcards: job.files(read, wildcards)
+        return told(
+            lambda wildcards: [ancient(path) for path in job.files(read, wildcards)]
+        )
+    return told(lambda wildcards: job.files(read, wildcards))
 
 
 def inputs_of(job):
@@ -81,9 +85,16 @@ def inputs_of(job):
 
 def file_words_of(job):
     """The words that name a job's inputs. Snakemake leaves out of its comparisons what depends on input."""
-    return lambda wildcards, input: job.file_words(
-        {name: as_list(getattr(input, name)) for name in job.step.options}
+    return told(
+        lambda wildcards, input: job.file_words(
+            {name: as_list(getattr(input, name)) for name in job.step.options}
+        )
     )
+
+
+def words_of(answer):
+    """The function of wildcards that gives the answer of a job's method."""
+    return told(lambda wildcards: answer(wildcards))
 
 
 def as_list(files):
@@ -92,8 +103,8 @@ def as_list(files):
 
 def faults_of(wildcards):
     """Every fault table behind a table: of discovery and of every feature."""
-    # for the check as well: jobs that Snakemake finds here and that wait for it would stay without their input
-    # where both checkpoints are finished already, as after a kill
+    # jobs that Snakemake finds here and that wait for the check would stay without their input where it is finished
+    # already, as after a kill
     wait(plan.ask("corpora_behind", wildcards))
     return plan.ask("faults_behind", wildcards)
 

@@ -24,7 +24,7 @@ rule demo_corpora:
 
 # One glance at the root: which recordings there are, in which shards. Rerun when the listing of the root changes.
 # All roots come before everything else: what is wrong with one shows before the others are computed on.
-checkpoint manifest:
+rule manifest:
     input:
         ask("demo_card"),
     output:
@@ -44,7 +44,7 @@ checkpoint manifest:
         **plan.resources.shared("manifest"),
     params:
         arguments=ask("discover_arguments"),
-        listing=ask("listing"),
+        listing=ask("listing") if workflow.is_main_process else "",
         code=ask("discovery_code"),
     shell:
         "affectssm discover {params.arguments} --threads {threads} --out results/corpora/{wildcards.corpus_edition} > {log} 2>&1"
@@ -55,10 +55,12 @@ localrules:
 
 
 # What the tables will miss is known once all corpora are discovered: nothing is extracted or trained before this look.
-# What it says is seen where Snakemake runs, too; a gap is none the less after another try.
+# What it says is seen where Snakemake runs, too; a gap is none the less after another try. It is the one checkpoint, and
+# knows the manifests that it looks at by name: so Snakemake meets every checkpoint at its first look at the jobs, and
+# asks what waits for one once, not once a manifest.
 checkpoint complete:
     input:
-        manifests=manifests_of_check,
+        manifests=ask("manifests_of_check"),
     output:
         missing="results/complete/{check}.json",
     log:
@@ -77,3 +79,10 @@ checkpoint complete:
         code=ask("check_code"),
     shell:
         "affectssm complete {params.family} --manifests {input.manifests} {params.arguments} --out {output.missing} 2>&1 | tee {log}"
+
+
+# A job's own Snakemake plans that one job where no rule is a checkpoint, and else all that lies behind it, too: a
+# training with every extraction, which it would even begin again itself, were a file not seen yet on its node.
+if not workflow.is_main_process:
+    for one in workflow.rules:
+        one.is_checkpoint = False

@@ -24,9 +24,9 @@ for job in plan.jobs:
         params:
             command=job.command,
             files=file_words_of(job),
-            settings=job.settings_words,
-            written=job.written_words,
-            content=job.content,
-            code=job.code,
+            settings=words_of(job.settings_words),
+            written=words_of(job.written_words),
+            content=words_of(job.content),
+            code=words_of(job.code),
         shell:
             "affectssm {params.command} {params.files} {params.settings} {params.written} > {log} 2>&1"

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from affectssm.errors import ConfigError, listed
@@ -197,7 +197,7 @@ class Family(ABC, Generic[E]):
         """Return the manifests of some corpora."""
         found = list(corpora)
         self.wait(found)
-        return [f"{self.results}/corpora/{self.places.name(corpus)}/manifest.parquet" for corpus in found]
+        return [self.places.manifest(corpus) for corpus in found]
 
     @staticmethod
     def code(*modules: str) -> str:
@@ -220,8 +220,16 @@ def answer(asked: Iterable[object], question: str, known: Mapping[str, Any]) -> 
     for one in asked:
         method = getattr(one, question, None)
         if method is not None:
-            wanted = inspect.signature(method).parameters
-            if unknown := set(wanted) - set(known):
+            wanted = _wanted(type(one), question)
+            if unknown := wanted - set(known):
                 raise TypeError(f"{question} wants {', '.join(sorted(unknown))} beside {dict(known)}")
             return method(**{name: known[name] for name in wanted})
     raise AttributeError(f"nobody answers {question} for {dict(known)}")
+
+
+@cache
+def _wanted(asked: type, question: str) -> frozenset[str]:
+    """The parameters of a method: to look into its signature takes longer than most answers do."""
+    method = inspect.getattr_static(asked, question)
+    own = inspect.signature(getattr(asked, question)).parameters
+    return frozenset(own if isinstance(method, staticmethod | classmethod) else list(own)[1:])

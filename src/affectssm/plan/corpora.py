@@ -38,6 +38,7 @@ class CorpusPlan:
         """Corpus -> what its family takes it to hold."""
         self.imagined: dict[str, dict[str, dict[str, Any]]] = {}
         """Corpus -> a shard index in place of that of its manifest."""
+        self._editions: dict[str, str] = {}
 
     def settings_of(self, corpus: str) -> PlaceSettings:
         """Return the settings of a corpus."""
@@ -47,7 +48,13 @@ class CorpusPlan:
         """Return that of a demo, a lab's own name and its shards, or a fingerprint of root and settings.
 
         Another number of shards is another edition: its files lie beside the others, which it takes recordings from.
+        It is the same for as long as the plan lives: to follow links to a root takes time, and every job asks.
         """
+        if corpus not in self._editions:
+            self._editions[corpus] = self._edition(corpus)
+        return self._editions[corpus]
+
+    def _edition(self, corpus: str) -> str:
         settings = self.settings_of(corpus)
         if settings.edition is not None:
             return f"{settings.edition}-{settings.shards}"
@@ -121,6 +128,10 @@ class CorpusPlan:
     def name(self, corpus: str) -> str:
         """Return ``{corpus}-{edition}``."""
         return f"{corpus}-{self.edition(corpus)}"
+
+    def manifest(self, corpus: str) -> str:
+        """Return the manifest of a corpus."""
+        return f"{self.results}/corpora/{self.name(corpus)}/manifest.parquet"
 
     def demo_arguments(self, edition: str) -> str:
         """Return the arguments of ``affectssm demo`` that the rule's own files do not say."""

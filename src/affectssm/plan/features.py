@@ -24,6 +24,7 @@ class FeaturePlan:
     def __init__(self, places: CorpusPlan) -> None:
         self.places = places
         self.config, self.results = places.config, places.results
+        self._files: dict[tuple[str, str], tuple[object, list[str]]] = {}
 
     def feature_content(self, corpus: str, shard: str, feature: str) -> str:
         """Return the hash of the files a feature of a shard is made of."""
@@ -79,13 +80,17 @@ class FeaturePlan:
 
     def feature_files(self, corpus: str, feature: str) -> list[str]:
         """Return the files of a feature over a corpus's shards; none of a shard without the stream it is made of."""
-        folder = Path(self.results, "features", self.places.name(corpus))
         shards = self.places.shard_index(corpus)["shards"]
-        return [
-            str(layout.track(folder, feature, shard))
-            for shard, kinds in sorted(shards.items())
-            if in_shard(feature, kinds)
-        ]
+        known = self._files.get((corpus, feature))
+        if known is None or known[0] is not shards:
+            folder = Path(self.results, "features", self.places.name(corpus))
+            found = [
+                str(layout.track(folder, feature, shard))
+                for shard, kinds in sorted(shards.items())
+                if in_shard(feature, kinds)
+            ]
+            known = self._files[corpus, feature] = shards, found
+        return list(known[1])
 
     def folders(self, corpora: Iterable[str]) -> list[str]:
         """Return the folder of the feature files of each corpus."""

@@ -151,6 +151,10 @@ class Plan:
         """Return the name of the check that a corpus waits for."""
         return next(name for name, (corpora, _) in self.checks.items() if corpus in corpora)
 
+    def manifests_of_check(self, check: str) -> list[str]:
+        """Return the manifests that a check looks at."""
+        return [self.places.manifest(corpus) for corpus in self.checks[check][0]]
+
     def check_arguments(self, check: str) -> str:
         """Return the arguments of ``affectssm complete`` that the rule's own files do not say."""
         return shell_words("--settings", json.dumps(self.checks[check][1], sort_keys=True))

@@ -78,11 +78,17 @@ class Source:
         self._known = _remembered(self._memory)
         self._files: dict[str, Path | None] = {}
         self._trees: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._hashes: dict[frozenset[str], str] = {}
         self._new = False
 
     def hash(self, modules: Iterable[str]) -> str:
         """Return 16 hex digits for the code reachable from some modules, and for the names that are loaded of them."""
-        modules = set(modules)
+        asked = frozenset(modules)
+        if asked not in self._hashes:
+            self._hashes[asked] = self._hash(asked)
+        return self._hashes[asked]
+
+    def _hash(self, modules: frozenset[str]) -> str:
         digest = hashlib.sha256(f"{STORED}\n".encode())
         for name in sorted(self.reachable(modules)):
             digest.update(f"{name}:{self._read(name)[0]}\n".encode())

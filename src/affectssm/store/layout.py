@@ -4,26 +4,44 @@ from __future__ import annotations
 
 import glob
 import json
+import os
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from affectssm.errors import DataError
 from affectssm.store.atomic import write_json
+from affectssm.store.code import SETTLED_NS
+
+Index = dict[str, Any]
+_INDEXES: dict[Path, tuple[tuple[int, int, int], Index]] = {}
+"""What was read of shards.json, and the state that the file was in: every job asks for it."""
 
 
-def shard_index(corpus_folder: Path) -> dict[str, Any]:
+def shard_index(corpus_folder: Path) -> Index:
     """Return shards.json of ``results/corpora/{corpus}-{edition}``.
 
     ``shards`` and ``splits`` hold content hashes by kind, ``seats`` hashes of who belongs to each recording, and
     ``seconds`` how long the media of each shard last, which earlier versions did not say.
+
+    As long as the file is the same, so is the object: it is not to be changed.
 
     Raises:
         DataError: if the manifest has not been made.
     """
     path = corpus_folder / "shards.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:  # opened to see its state, which a network's file system may keep
+            stat = os.fstat(file.fileno())
+            state = stat.st_ino, stat.st_size, stat.st_mtime_ns
+            known = _INDEXES.get(path)
+            if known is not None and known[0] == state:
+                return known[1]
+            found = json.load(file)
+        if time.time_ns() - stat.st_mtime_ns > SETTLED_NS:
+            _INDEXES[path] = state, found
+        return found
     except (OSError, ValueError) as error:
         raise DataError(
             path, f"not readable: {error}", "the shard index", "make the manifest first"
