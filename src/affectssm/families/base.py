@@ -205,7 +205,7 @@ class Family(ABC, Generic[E]):
         return code_hash(*modules)
 
 
-def answer(asked: Iterable[object], question: str, known: Mapping[str, Any]) -> Any:
+def answer(asked: Iterable[Any], question: str, known: Mapping[str, Any]) -> Any:
     """Return what the first who has a method of a question's name says.
 
     Args:
