@@ -87,8 +87,9 @@ def look(results: Path) -> RunState:
 
 
 def _log_of(folder: RunFolder, one: Controller) -> RunLog:
-    # by its name alone: another machine may see the folder elsewhere
-    return read_log(folder.memory / "log" / Path(one.log).name) if one.log else RunLog()
+    # another machine may see the folder elsewhere; and where results are a link, the log is not beside them
+    beside = folder.memory / "log" / Path(one.log).name
+    return read_log(beside if beside.is_file() else one.log)
 
 
 def _left_behind(logs: Iterable[RunLog], last: RunLog, unfinished: Iterable[str]) -> Iterator[LoggedJob]:
