@@ -95,7 +95,7 @@ def test_the_longest_shards_of_150_sessions_dealt_by_name_break_twelve_hours():
     plan.places.extents["noxi"] = Extent(each, sizes, 0.6, 25.0, 1920 * 1080, "described")
     (said,) = (text for text in warnings(plan) if "clip_face" in text)
     assert "noxi s00" in said and "takes 34 h, more than your limit of 12 h" in said
-    assert "corpora.noxi.shards: at least 3 times as many" in said
+    assert "corpora.noxi.shards: 48 or more, now 16" in said
     assert "a GPU (cluster.gpus: 1)" in said and "cluster.hours" in said and "3 attempts" in said
     assert not [text for text in warnings(plan, hours=48) if "clip_face" in text and "your limit" in text]
 

@@ -119,7 +119,9 @@ def _told(known: Described, corpus: str, given: Mapping[str, Mapping[str, str]])
     """What is known of a corpus, and over it what somebody says."""
     found = known
     if (text := _of(given["--recordings"], corpus)) is not None:
-        found = replace(found, recordings=round(number(text, "--recordings")), source="described")
+        found = replace(
+            found, recordings=round(number(text, "--recordings")), source=f"described; {found.source}"
+        )
     if (text := _of(given["--minutes"], corpus)) is not None:
         found = replace(found, minutes=number(text, "--minutes"))
     if (text := _of(given["--people"], corpus)) is not None:

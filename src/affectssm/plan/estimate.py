@@ -129,7 +129,9 @@ class Estimate:
     def warnings(self, limits: Limits) -> Iterator[str]:
         """Yield what will break a limit, and what to set."""
         for stage in self.stages:
-            yield from _too_long(stage, limits)
+            corpus = stage.longest.job.corpus
+            shards = self.plan.places.settings_of(corpus).shards if corpus else 0
+            yield from _too_long(stage, limits, shards)
             yield from _too_large(stage, limits)
         if limits.disk_gb is not None and self.gb > limits.disk_gb:
             free = f"{limits.disk_gb:,.0f} GB are free"
@@ -167,7 +169,7 @@ def _stage(kind: str, costs: Sequence[Cost]) -> Stage:
     )
 
 
-def _too_long(stage: Stage, limits: Limits) -> Iterator[str]:
+def _too_long(stage: Stage, limits: Limits, shards: int) -> Iterator[str]:
     longest = stage.longest
     allowed = min(longest.limit_h, limits.hours)
     if longest.worst <= allowed:
@@ -178,7 +180,7 @@ def _too_long(stage: Stage, limits: Limits) -> Iterator[str]:
     what = f"the longest shard ({corpus} {shard})" if corpus and shard else "the longest job"
     remedies = []
     if corpus and shard:
-        remedies.append(f"corpora.{corpus}.shards: at least {tries} times as many")
+        remedies.append(f"corpora.{corpus}.shards: {tries * shards} or more, now {shards}")
     if longest.job.network and longest.job.need.gpu and not longest.gpus:
         remedies.append("a GPU (cluster.gpus: 1)")
     remedies.append("a partition with a longer limit (cluster.hours)")

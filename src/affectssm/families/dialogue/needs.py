@@ -2,22 +2,50 @@
 
 from affectssm.vocabulary.needs import Described, Need, by_scale, everywhere
 
+_PAGE = "benchmarks/results/step.md"
+_NO_MEMORY = "memory not measured at this size"
 WINDOWS = by_scale(
-    Need(2000, 30, cpu_s=20, kb=2000, source="demo run, scaled to a hundred times the rows"),
+    Need(
+        2000,
+        30,
+        cpu_s=20,
+        kb=2000,
+        source="demo run, scaled to a hundred times the rows; memory not measured at this size",
+    ),
     Need(1000, 10, cpu_s=0.5, kb=20, source="demo run"),
 )
 TRAIN = by_scale(
-    Need(16000, 1440, cpu_s="training_seconds", kb=400_000, gpu=True, source="benchmarks/results/step.md"),
+    Need(
+        16000,
+        1440,
+        cpu_s="training_seconds",
+        kb=400_000,
+        gpu=True,
+        source=f"{_PAGE}, time and memory scaled to its batch",
+    ),
     Need(2500, 30, cpu_s=15, kb=500, source="demo run"),
     Need(2000, 30, cpu_s=4, kb=100, source="tiny run"),
 )
 PREDICT = by_scale(
-    Need(12000, 240, cpu_s="prediction_seconds", kb=20_000, gpu=True, source="benchmarks/results/step.md"),
+    Need(
+        12000,
+        240,
+        cpu_s="prediction_seconds",
+        kb=20_000,
+        gpu=True,
+        source=f"{_PAGE}, time scaled to its windows; {_NO_MEMORY}",
+    ),
     Need(2500, 30, cpu_s=9.5, kb=200, source="demo run"),
     Need(2000, 30, cpu_s=2.5, kb=50, source="tiny run"),
 )
 EVALUATE = by_scale(
-    Need(8000, 120, cpu_s=120, kb=100, source="demo run, scaled to a hundred times the frames"),
+    Need(
+        8000,
+        120,
+        cpu_s=120,
+        kb=100,
+        source="demo run, scaled to a hundred times the frames; memory not measured at this size",
+    ),
     Need(1000, 20, cpu_s=2, kb=30, source="demo run"),
 )
 SUBMISSION = everywhere(Need(2000, 30, cpu_s=5, kb=20_000, source="demo run, scaled"))

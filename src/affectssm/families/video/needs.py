@@ -19,7 +19,16 @@ TUNE = by_scale(
     Need(2500, 60, cpu_s=30, kb=5000, source="demo run"),
 )
 ENCODE = by_scale(
-    Need(8000, 720, "second", cpu_s=30 * 0.790, reading_s=0.05, kb=61, gpu=True, source=_PAGE),
+    Need(
+        8000,
+        720,
+        "second",
+        cpu_s=30 * 0.790,
+        reading_s=0.05,
+        kb=61,
+        gpu=True,
+        source=f"{_PAGE}; memory not measured at this size",
+    ),
     Need(1500, 60, cpu_s=12, kb=500, source="demo run"),
 )
 TRAIN = by_scale(
