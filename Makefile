@@ -31,10 +31,11 @@ demo: $(STAMP)
 test: lint
 	pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-# The workflow on a SLURM of its own; where it may (as root, with apt), it installs Debian's packages.
+# The workflow on a SLURM of its own, half an hour (CLUSTER_TESTS="not long": some minutes). Where it may (as root,
+# with apt), it installs Debian's packages.
 test-cluster: $(STAMP)
 	bash tests/cluster/install.sh
-	pytest --numprocesses 0 -rs tests/cluster
+	pytest --numprocesses 0 -rs -m "$(CLUSTER_TESTS)" tests/cluster
 
 # Side by side, the longest first; the words of each come together, and one that fails stops no other.
 lint: $(STAMP)

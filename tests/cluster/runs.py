@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 from tests.cluster.slurm import Slurm, until
 from tests.workflow.workplace import TABLE, TINY, Workplace
@@ -12,8 +14,8 @@ from tests.workflow.workplace import TABLE, TINY, Workplace
 MISSING = "results/tables/bimtta_missing.csv"
 # Of the profile nothing but how often one looks: jobs of a test last seconds, not hours.
 QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"]
-# On a finished copy: a few jobs, the longest of which are long enough to be struck.
-AGAIN = [TABLE, "--forcerun", "train_dialogue"]
+# On a finished copy: a few jobs, long enough to be struck.
+AGAIN = [TABLE, "--forcerun", "evaluate_dialogue"]
 
 
 class Run:
@@ -24,7 +26,7 @@ class Run:
 
     def __init__(self, place: Workplace, cluster: Slurm, *arguments: str) -> None:
         self.place, self.cluster = place, cluster
-        self._said = place.folder / "said.txt"
+        self._said = Path(tempfile.mkstemp(dir=place.folder, prefix="said-")[1])
         self._before = len(cluster.jobs())
         with self._said.open("ab") as said:
             self._process = subprocess.Popen(

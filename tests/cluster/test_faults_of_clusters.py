@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.mark.long
 def test_a_node_down_and_back(cluster, copy, local):
     run = Run(copy, cluster, *AGAIN)
-    number = run.running("train_dialogue")
+    number = run.running("evaluate_dialogue")
     node = next(job.node for job in cluster.jobs() if job.id == number)
     cluster.node_down(node)
     until(lambda: not cluster.running(number), "the controller notices", 120)
@@ -32,7 +32,7 @@ def test_a_node_down_and_back(cluster, copy, local):
 @pytest.mark.parametrize("seconds", [60, pytest.param(120, marks=pytest.mark.long)])
 def test_slurmctld_away(cluster, copy, local, seconds):
     run = Run(copy, cluster, *AGAIN)
-    run.running("train_dialogue")
+    run.running("evaluate_dialogue")
     cluster.controller_away()
     time.sleep(seconds)
     cluster.controller_up()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(900)
 
 def test_a_job_killed_for_memory_is_submitted_with_more(cluster, copy, local):
     # 100 MB, then 800
-    run = Run(copy, cluster, *AGAIN, "--set-resources", "train_dialogue:mem_mb=100*attempt**3")
+    run = Run(copy, cluster, *AGAIN, "--set-resources", "evaluate_dialogue:mem_mb=100*attempt**3")
     assert run.ends() == 0, run.said
     assert "exceeded memory limit" in run.said or "Exceeded job memory limit" in run.said
     assert "Trying to restart job" in run.said
@@ -27,8 +27,8 @@ def test_a_job_killed_for_memory_is_submitted_with_more(cluster, copy, local):
 
 @pytest.mark.long
 def test_a_job_over_its_time_is_submitted_again(cluster, copy, local):
-    run = Run(copy, cluster, *AGAIN, "--set-resources", "train_dialogue:runtime=1 if attempt == 1 else 30")
-    for process in cluster.processes_of(run.running("train_dialogue")):
+    run = Run(copy, cluster, *AGAIN, "--set-resources", "evaluate_dialogue:runtime=1 if attempt == 1 else 30")
+    for process in cluster.processes_of(run.running("evaluate_dialogue")):
         os.kill(process, signal.SIGSTOP)
     assert run.ends() == 0, run.said
     assert "SLURM status is: 'TIMEOUT'" in run.said
@@ -37,7 +37,7 @@ def test_a_job_over_its_time_is_submitted_again(cluster, copy, local):
 
 def test_a_job_that_somebody_cancels_is_submitted_again(cluster, copy, local):
     run = Run(copy, cluster, *AGAIN)
-    cluster.run("scancel", str(run.running("train_dialogue")))
+    cluster.run("scancel", str(run.running("evaluate_dialogue")))
     assert run.ends() == 0, run.said
     assert "SLURM status is: 'CANCELLED'" in run.said
     same_tables(copy, local, TABLE)
@@ -45,13 +45,14 @@ def test_a_job_that_somebody_cancels_is_submitted_again(cluster, copy, local):
 
 @pytest.fixture
 def small_disk(copy: Workplace) -> Iterator[Path]:
-    """A disk of 64 KiB that the trained models go to."""
-    folder = copy.folder / "results" / "runs"
+    """A disk without room that the scores go to."""
+    folder = copy.folder / "results" / "metrics"
     kept = folder.rename(folder.with_name("kept"))
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False)
     if mounted.returncode:
         pytest.skip("a disk that is full has to be mounted, which this user or container may not do")
+    subprocess.run(["dd", "if=/dev/zero", f"of={folder / 'others'}"], capture_output=True, check=False)
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
     folder.rmdir()
@@ -63,7 +64,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(cluster, co
     run = Run(copy, cluster, *AGAIN)
     assert run.ends() == 1
     last = run.said[-3000:]
-    assert "the disk is full" in last and "make room" in last
+    assert "No space left on device" in last and "free space" in last
     subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
     again = Run(copy, cluster, TABLE)
     assert again.ends() == 0, again.said
@@ -73,8 +74,8 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(cluster, co
 @pytest.mark.parametrize("words", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
 def test_a_run_that_is_told_to_end_leaves_no_jobs(cluster, copy, words):
     run = Run(copy, cluster, *AGAIN)
-    run.running("train_dialogue")
+    run.running("evaluate_dialogue")
     for word in words:
         run.interrupt(word)
-    run.ends(60)
+    run.ends(90)
     assert not [job for job in cluster.jobs() if job.state in ("PENDING", "RUNNING")]

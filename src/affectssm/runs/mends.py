@@ -149,7 +149,8 @@ class Mends:
 
     def _ended(self, info: Any, logger: Logger) -> str:
         """The state of a job that SLURM has forgotten: completed if all it makes is there and was made since."""
-        made = made_since(info.job.output, self._submitted.get(info.job, float("inf")))
+        # a file's time may lie some milliseconds behind the clock
+        made = made_since(info.job.output, self._submitted.get(info.job, float("inf")) - 1.0)
         logger.warning(
             f"SLURM does not know job {info.external_jobid} any more ({info.job}); what it makes is "
             + ("there: it counts as finished." if made else "not there: it counts as failed.")
