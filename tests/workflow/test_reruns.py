@@ -57,6 +57,18 @@ def test_comments_rerun_nothing(copy):
     assert "Nothing to be done" in copy.snakemake(TABLE)
 
 
+def test_a_jobs_own_snakemake_plans_that_job_alone_also_where_its_files_are_not_seen_yet(copy):
+    """As on a node of a cluster; else a training would begin extractions itself."""
+    run = next(copy.folder.glob("results/runs/da_mamba*/*/*/checkpoint.safetensors"))
+    experiment, part, seed = run.relative_to(copy.folder / "results/runs").parts[:3]
+    for path in copy.folder.glob("results/features/*/*/*.h5"):
+        path.unlink()
+    job = f"train_dialogue:experiment={experiment},part={part},seed={seed}"
+    own = ("--allowed-rules", "train_dialogue", "--mode", "remote", "--force", "--nolock", "--no-hooks")
+    assert rules(copy.executed("-n", "--target-jobs", job, *own)) == {"train_dialogue"}
+    assert "extract" in rules(copy.executed("-n", TABLE))
+
+
 def test_results_copied_without_their_times_are_touched_and_kept(copy):
     before = copy.read(TABLE)
     for path in (copy.folder / "results/features").rglob("*.h5"):

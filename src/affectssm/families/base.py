@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, cached_property
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from affectssm.errors import ConfigError, listed
 from affectssm.families.step import Step
@@ -220,7 +220,7 @@ def answer(asked: Iterable[Any], question: str, known: Mapping[str, Any]) -> Any
     for one in asked:
         method = getattr(one, question, None)
         if method is not None:
-            wanted = _wanted(type(one), question)
+            wanted = _wanted(cast(Hashable, type(one)), question)
             if unknown := wanted - set(known):
                 raise TypeError(f"{question} wants {', '.join(sorted(unknown))} beside {dict(known)}")
             return method(**{name: known[name] for name in wanted})
@@ -228,7 +228,7 @@ def answer(asked: Iterable[Any], question: str, known: Mapping[str, Any]) -> Any
 
 
 @cache
-def _wanted(asked: type, question: str) -> frozenset[str]:
+def _wanted(asked: Hashable, question: str) -> frozenset[str]:
     """The parameters of a method: to look into its signature takes longer than most answers do."""
     method = inspect.getattr_static(asked, question)
     own = inspect.signature(getattr(asked, question)).parameters
