@@ -47,7 +47,16 @@ def test_what_the_package_holds_is_a_room_or_left_out_on_purpose():
     folders = {path.parent.name for path in ROOT.glob("*/*.py")}
     assert folders == {*ROOMS, "vocabulary", "settings", "families", "plan", "runs", "store"}
     beside = {path.stem for path in ROOT.glob("*.py")}
-    assert beside == {"__init__", "cli", "commands", "step_commands", "errors", "torchvision_ops"}
+    assert beside == {
+        "__init__",
+        "cli",
+        "commands",
+        "step_commands",
+        "device",
+        "errors",
+        "gpu_memory",
+        "torchvision_ops",
+    }
 
 
 def test_which_name_of_a_module_is_loaded_counts(root):
