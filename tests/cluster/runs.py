@@ -39,6 +39,8 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
+                # a shell's background jobs ignore it
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     @property

@@ -185,10 +185,6 @@ class Slurm:
         said = self.ask("sinfo", "--noheader", f"--nodes={node}", "--format=%t").stdout
         return said.strip().rstrip("*~#!%$@^-")
 
-    def hurry(self, job: int) -> None:
-        """Start a job now that was put back: SLURM lets it wait two minutes, lest it fails at once again."""
-        self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
-
     def jobs(self) -> list[Job]:
         """All jobs that the controller remembers (MinJobAge: 300 s), the first submitted first."""
         said = self.run("squeue", "--noheader", "--states=all", "--format=%i|%j|%T|%N|%k").stdout
@@ -226,7 +222,8 @@ class Slurm:
         folder = self.folder / name
         with (self.folder / "log" / name).open("ab") as log:
             self._daemons[name] = subprocess.Popen(
-                [shutil.which(program, path=PATH) or program, *arguments],
+                # ends with the tests, should they be killed
+                ["setpriv", "--pdeathsig", "KILL", shutil.which(program, path=PATH) or program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
