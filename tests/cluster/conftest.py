@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.slurm import Slurm, missing
+from tests.cluster.slurm import NoClusterError, Slurm, missing
 from tests.workflow.workplace import TABLE, Workplace
 
 
 def cluster_or_skip(accounting: bool) -> Iterator[Slurm]:
-    """A running cluster; where SLURM is not installed, the test is skipped and says what is missing."""
+    """A running cluster; where SLURM is not installed or does not start, the test is skipped and says why."""
     if packages := missing(accounting):
         pytest.skip(f"a test cluster needs Debian's packages: apt-get install {' '.join(packages)}")
-    with Slurm(accounting=accounting) as cluster:
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(Slurm(accounting=accounting))
+        except NoClusterError as error:
+            pytest.skip(f"SLURM does not start here: {error}")
         yield cluster
 
 

@@ -53,6 +53,10 @@ def until(done: Callable[[], bool], what: str, seconds: float = 30) -> None:
         time.sleep(0.1)
 
 
+class NoClusterError(Exception):
+    """A daemon did not come up here; its last words are in the message."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A job as ``squeue --states=all`` shows it; ``name`` is the run's id, ``comment`` rule and wildcards."""
@@ -107,6 +111,10 @@ class Slurm:
         self.folder.chmod(0o755)
         try:
             self._start()
+        except (OSError, AssertionError) as error:
+            said = "".join(f"\n{log.name}: {log.read_text()[-500:]}" for log in self.folder.glob("log/*"))
+            self.close()
+            raise NoClusterError(f"{error}{said}") from error
         except BaseException:
             self.close()
             raise

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cluster.slurm import Slurm, until
 
+pytestmark = pytest.mark.timeout(600)
+
 
 def submit(cluster: Slurm, line: str, *options: str) -> int:
     """Submit a line of shell; returns the job's id."""

@@ -10,6 +10,7 @@ from tests.cluster.runs import MISSING, Run, same_tables
 from tests.workflow.workplace import TABLE, Workplace
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_both_tables_are_those_of_one_machine(either, local, tmp_path):
     local.snakemake(MISSING)

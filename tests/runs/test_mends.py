@@ -118,11 +118,14 @@ def test_a_job_that_was_cancelled_has_failed(plugin, state):
     assert run.check() == [] and run.ended == {"7": "failed"}
 
 
+@pytest.mark.parametrize("listed", [{}, {"7": "NODE_FAIL"}])
 @pytest.mark.parametrize(("age", "end"), [(0, "done"), (100, "failed"), (None, "failed")])
-def test_a_job_that_slurm_forgot_ended_as_its_outputs_say(plugin, tmp_path, age, end):
+def test_a_job_that_is_gone_ended_as_its_outputs_say(plugin, tmp_path, monkeypatch, listed, age, end):
     made = tmp_path / "made"
     run = Run(plugin, [str(made)])
-    plugin.answers = {}
+    monkeypatch.setattr(plugin, "is_query_tool_available", lambda tool: False)
+    run.executor._failed_nodes = set()
+    plugin.answers = listed
     run.executor.run_job(run.job.job)
     if age is not None:
         made.touch()

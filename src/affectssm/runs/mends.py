@@ -5,7 +5,8 @@ What the plugin does by itself, and what is put in its place while a run lasts:
 * all its queries fail, as with slurmctld away: it forgets every job and waits without end. Here a query that fails
   says nothing of any job, is named, and is made again.
 * it asks ``sacct`` where ``squeue`` was asked for and does not answer: ``squeue`` stays.
-* a job that SLURM no longer lists is waited for without end: here its outputs say how it ended.
+* a job that SLURM no longer lists, or whose node was lost and that is not put back, is waited for without end: here its
+  outputs say how it ended.
 * a job is submitted while slurmctld is away, which fails: it is submitted when slurmctld answers.
 * without accounting its report of what jobs used ends in an error: there is none.
 * nodes that failed once are left out for ever, of a single one "None assigned" among them, after which every
@@ -88,7 +89,7 @@ class Mends:
         self._seconds = seconds
         self._submitted: dict[Any, float] = {}
         self._active: Sequence[Any] = ()
-        self._unlisted: set[str] = set()
+        self._gone: set[str] = set()
         self._lists_all = False
         self._ending = threading.Event()
         self._queries, self._submissions = Outage(), Outage()
@@ -125,7 +126,7 @@ class Mends:
         return check_active_jobs
 
     def query_job_status(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """A query that fails says nothing of any job; a job that is not listed twice running has ended."""
+        """A query that fails says nothing of any job; one that is found gone twice running has ended."""
 
         async def query_job_status(command: str, logger: Logger) -> tuple[dict[str, str], float]:
             heard = Heard(logger)
@@ -135,24 +136,25 @@ class Mends:
                 await asyncio.sleep(0)
                 return {}, 0.0
             self._queries.is_over(logger)
-            unlisted = (
-                {job.external_jobid for job in self._active} - set(states) if self._lists_all else set()
-            )
+            # of a lost node's job that is put back squeue says PENDING; the plugin waits for one that is not
+            gone = {number for number, state in states.items() if state == "NODE_FAIL"}
+            if self._lists_all:
+                gone |= {job.external_jobid for job in self._active} - set(states)
             for job in self._active:
-                if job.external_jobid in unlisted & self._unlisted:
+                if job.external_jobid in gone & self._gone:
                     states[job.external_jobid] = self._ended(job, logger)
-            self._unlisted = unlisted
+            self._gone = gone
             # "CANCELLED by 1000" of sacct is CANCELLED
             return {number: state.split(" ")[0] for number, state in states.items()}, seconds
 
         return query_job_status
 
     def _ended(self, info: Any, logger: Logger) -> str:
-        """The state of a job that SLURM has forgotten: completed if all it makes is there and was made since."""
+        """The state of a job that is gone: completed if all it makes is there and was made since."""
         # a file's time may lie some milliseconds behind the clock
         made = made_since(info.job.output, self._submitted.get(info.job, float("inf")) - 1.0)
         logger.warning(
-            f"SLURM does not know job {info.external_jobid} any more ({info.job}); what it makes is "
+            f"SLURM neither runs job {info.external_jobid} ({info.job}) nor will; what it makes is "
             + ("there: it counts as finished." if made else "not there: it counts as failed.")
         )
         return "COMPLETED" if made else "FAILED"
