@@ -215,7 +215,8 @@ def answer(asked: Iterable[object], question: str, known: Mapping[str, Any]) -> 
     for one in asked:
         method = getattr(one, question, None)
         if method is not None:
-            wanted = _wanted(type(one), question)
+            kind: Any = type(one)
+            wanted = _wanted(kind, question)
             if unknown := wanted - set(known):
                 raise TypeError(f"{question} wants {', '.join(sorted(unknown))} beside {dict(known)}")
             return method(**{name: known[name] for name in wanted})
