@@ -27,7 +27,9 @@ def shard_index(corpus_folder: Path) -> Index:
     """
     path = corpus_folder / "shards.json"
     try:
-        with path.open(encoding="utf-8") as file:  # opened to see its state, which a network's file system may keep
+        with path.open(
+            encoding="utf-8"
+        ) as file:  # opened to see its state, which a network's file system may keep
             stat = os.fstat(file.fileno())
             state = stat.st_ino, stat.st_size, stat.st_mtime_ns
             known = _INDEXES.get(path)
