@@ -26,6 +26,7 @@ import bare
 from made_up import LAB, lay_out, make_roots, rows_of
 from pages import RESULTS, parser, processor, table
 
+from affectssm.plan.corpora import _listing as listed
 from affectssm.plan.plan import Plan
 
 RESULT = RESULTS / "dry_run.md"
@@ -96,6 +97,7 @@ def planned(folder: Path, plan: Plan, tables: list[str], rounds: int) -> tuple[l
         folder, *words
     ).said  # not counted: the files' names and status are in memory from now on
     read = bare.write(beside, plan, said)
+    listed.cache_clear()
     begun = time.process_time()
     for corpus in plan.places.all:
         plan.places.listing(corpus)
