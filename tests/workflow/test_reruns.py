@@ -66,7 +66,6 @@ def test_a_jobs_own_snakemake_plans_that_job_alone_also_where_its_files_are_not_
     job = f"train_dialogue:experiment={experiment},part={part},seed={seed}"
     own = ("--allowed-rules", "train_dialogue", "--mode", "remote", "--force", "--nolock", "--no-hooks")
     assert rules(copy.executed("-n", "--target-jobs", job, *own)) == {"train_dialogue"}
-    assert "extract" in rules(copy.executed("-n", TABLE))
 
 
 def test_results_copied_without_their_times_are_touched_and_kept(copy):

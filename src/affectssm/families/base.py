@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, cached_property
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from affectssm.errors import ConfigError, listed
 from affectssm.families.step import Step
@@ -220,7 +220,8 @@ def answer(asked: Iterable[Any], question: str, known: Mapping[str, Any]) -> Any
     for one in asked:
         method = getattr(one, question, None)
         if method is not None:
-            wanted = _wanted(cast(Hashable, type(one)), question)
+            kind: Any = type(one)
+            wanted = _wanted(kind, question)
             if unknown := wanted - set(known):
                 raise TypeError(f"{question} wants {', '.join(sorted(unknown))} beside {dict(known)}")
             return method(**{name: known[name] for name in wanted})
