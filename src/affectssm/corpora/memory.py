@@ -97,17 +97,22 @@ class Memory:
         longest_first = sorted((bases or {}).items(), key=lambda item: -len(str(item[1])))
         self._bases = [(f"{base}{os.sep}", f"{name}/") for name, base in longest_first]
         self._threads, self._pool = threads, ThreadPoolExecutor(threads) if threads > 1 else None
-        self._before: Held = {}
-        self._now: Held = {}
-        self._fresh: dict[_Place, Stamp] = {}  # of what was read ahead last
+        self._before: Held = {}  # not asked for so far
+        self._asked: dict[
+            bytes, set[bytes]
+        ] = {}  # reader -> files; what was read of them is in the file alone
+        self._renewed: dict[tuple[bytes, bytes], bytes] = {}  # read again, because they changed
+        self._fresh: dict[_Place, tuple[Stamp, bytes]] = {}  # of what was read ahead last
         self._failed: dict[_Place, Exception] = {}
         self._once: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
-        self._file, self._changed = MemoryFile(folder) if folder is not None else None, False
-        if self._file is not None:
-            self._changed = not self._file.load(self._before)
-            for other in others if self._changed else ():
-                MemoryFile(other).load(self._before)
+        self._file = MemoryFile(folder) if folder is not None else None
+        self._stale, self._others = False, False
+        if self._file is not None and self._file.path.exists():
+            self._stale = not self._file.load(self._before)
+        elif self._file is not None:
+            for other in others:
+                self._others |= MemoryFile(other).load(self._before)
 
     def read(self, reading: Reading) -> Any:
         """Return what a file holds, read now or before.
@@ -127,13 +132,13 @@ class Memory:
         if place in self._failed:
             raise self._failed[place]
         try:
-            stamp = self._fresh.get(place) if place is not None else None
-            stamp = stamp or reading.stamp()
+            fresh = self._fresh.get(place) if place is not None else None
+            stamp = fresh[0] if fresh else reading.stamp()
         except OSError:
             return reading.now(), 0  # the reader says what is wrong
         if place is None:
             return reading.now(), stamp.changed_ns
-        held = self._held(place, stamp.state)
+        held = fresh[1] if fresh else self._held(place, stamp.state)
         if held is not None:
             with suppress(ValueError):  # of a CRC that fits by chance
                 return _kind(reading.reader).validate_json(held), stamp.changed_ns
@@ -160,10 +165,11 @@ class Memory:
                 place = self._place(reading)
                 with suppress(OSError):
                     stamp = reading.stamp()
-                    if place is not None and self._held(place, stamp.state) is None:
+                    held = self._held(place, stamp.state) if place is not None else None
+                    if place is not None and held is None:
                         yield reading, place, stamp
-                    elif place is not None:
-                        self._fresh[place] = stamp
+                    elif place is not None and held is not None:
+                        self._fresh[place] = stamp, held
 
         for _ in self._in_threads(_together(unread())):
             if said is not None:
@@ -188,7 +194,6 @@ class Memory:
         for reading, place, stamp in group:
             try:
                 self._read(reading, place, stamp)
-                self._fresh[place] = stamp
             except (MemoryError, ImportError):
                 raise
             except Exception as error:  # noqa: BLE001 (raised again when it is asked for)
@@ -200,9 +205,12 @@ class Memory:
         content = json.dumps(kind.dump_python(value), separators=(",", ":")).encode()
         if fits(place.key) and kind.validate_json(content) == value:
             assert self._file is not None
+            self._fresh[place] = stamp, content
             with self._lock:
-                self._changed = True
-                self._now.setdefault(place.reader, {})[place.key] = stamp.state + content
+                asked = self._asked.setdefault(place.reader, set())
+                if place.key in asked:
+                    self._renewed[place] = stamp.state + content
+                asked.add(place.key)
                 self._file.append(*place, stamp.state + content)
         return value
 
@@ -219,12 +227,15 @@ class Memory:
         return _Place(reader, text.encode("utf-8", "surrogateescape"))
 
     def _held(self, place: _Place, state: bytes) -> bytes | None:
-        """Return the JSON of a file that is as it was, and remember that it was asked for."""
-        now = self._now.setdefault(place.reader, {})
-        held = now.get(place.key)
-        if held is None and (held := self._before.get(place.reader, {}).pop(place.key, None)) is not None:
-            now[place.key] = held
-        return held[len(state) :] if held is not None and held.startswith(state) else None
+        """Return the JSON of a file that is as it was, once, and remember that it was asked for."""
+        held = self._before.get(place.reader, {}).pop(place.key, None)
+        if held is None:
+            return None
+        with self._lock:
+            self._asked.setdefault(place.reader, set()).add(place.key)
+            if self._others and self._file is not None:
+                self._file.append(*place, held)
+        return held[len(state) :] if held.startswith(state) else None
 
     def once(self, asked: Hashable, make: Callable[[], T]) -> T:
         """Return what is made, and the same once more when it is asked for again; then it is let go."""
@@ -243,9 +254,11 @@ class Memory:
 
     def finish(self) -> None:
         """Keep what was asked for in place of all that was known; forget it."""
-        if self._file is not None and (self._changed or any(self._before.values())):
-            self._file.rewrite(self._now)
-        self._before, self._now, self._fresh, self._failed, self._once = {}, {}, {}, {}, {}
+        gone = any(self._before.values()) and not self._others
+        if self._file is not None and (self._stale or self._renewed or gone):
+            self._file.rewrite(self._asked, self._renewed)
+        self._before, self._asked, self._renewed = {}, {}, {}
+        self._fresh, self._failed, self._once = {}, {}, {}
 
 
 def _together(readings: Iterator[T]) -> Iterator[list[T]]:
