@@ -104,7 +104,7 @@ def page(found: dict[int, dict[str, dict[str, float]]]) -> str:
         f"# Discovery\n\n`python benchmarks/discovery.py`, 12 files a session, {processor()}, {os.cpu_count()} cores, "
         f"{versions()}. Wall seconds from the start of the process to its end, CPU seconds of all its threads (other "
         "work ran beside it: CPU seconds tell more), and the peak of its memory with Python and its packages; the "
-        "roots were in the system's memory. The last columns say what a further session takes: where they are the same, the "
+        "roots were in the system's memory. The last columns say what a further session takes: where they agree, the "
         f"time grows with the sessions and no faster.\n\n{table(rows)}\n"
     )
 
