@@ -18,10 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from measuring import memory
 from pages import RESULTS, parser, processor, table, versions
 
 from affectssm.corpora.demo.media import write_video, write_wav
@@ -29,7 +29,6 @@ from affectssm.corpora.demo.media import write_video, write_wav
 SPLITS = ("train", "train", "train", "val", "test-base")
 SECONDS = (2, 3, 4, 6, 9)  # of the sessions that the others are links to
 LABEL_HZ, DIM = 25, 88
-THREADS = 4  # as the rule of the workflow has
 STREAM = (
     '<?xml version="1.0" ?>\n<stream ssi-v="2">\n<info ftype="BINARY" sr="25.000000" dim="{dim}" byte="4" '
     'type="FLOAT" delim=" " />\n<meta type="" />\n<chunk from="0" to="2" byte="0" num="{rows}"/>\n</stream>\n'
@@ -67,23 +66,6 @@ def make_root(root: Path, sessions: int, few: list[Path]) -> None:
             os.link(file, folder / file.name)
 
 
-def measure(what: str, root: Path, out: Path) -> None:
-    """Do one thing and print its seconds, CPU seconds and peak of memory in MB as JSON."""
-    began, cpu = time.perf_counter(), time.process_time()
-    if what == "walk":
-        from affectssm.corpora.discover import listing_fingerprint
-        from affectssm.vocabulary.corpora import CORPORA
-
-        listing_fingerprint(root, CORPORA["noxi"].files)
-    else:
-        from affectssm.cli import main as command
-
-        settings = ["--settings", '{"shards": 16}', "--threads", str(THREADS)]
-        command(["discover", "noxi", "--root", str(root), "--out", str(out), *settings])
-    found = {"wall": time.perf_counter() - began, "cpu": time.process_time() - cpu}
-    print("\n" + json.dumps(found | {"peak": memory("VmHWM") / 1e6}))
-
-
 def run(root: Path, out: Path) -> dict[str, dict[str, float]]:
     """Return what each round takes: ``wall``, ``cpu`` (seconds) and ``peak`` (MB)."""
     found = {}
@@ -93,29 +75,37 @@ def run(root: Path, out: Path) -> dict[str, dict[str, float]]:
             text = label.read_text()
             label.unlink()
             label.write_text(text.replace("0.5", "0.4"))
-        command = [sys.executable, __file__, "--measure", what, "--folder", str(root), "--out", str(out)]
+        script, began = Path(__file__).with_name("discovery_process.py"), time.perf_counter()
+        command = [sys.executable, str(script), "walk" if what == "walk" else "discover", str(root), str(out)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(done.stdout + done.stderr)
-        found[what] = json.loads(done.stdout.splitlines()[-1])
+        found[what] = json.loads(done.stdout.splitlines()[-1]) | {"wall": time.perf_counter() - began}
     return found
 
 
 def page(found: dict[int, dict[str, dict[str, float]]]) -> str:
     """Return the page of a run."""
-    rows = [["what", *(f"{count:,} sessions" for count in found), "ms a session"]]
+    counts = list(found)
+    pairs = list(pairwise(counts))
+    further = [f"CPU ms a session from {few:,} to {many:,}" for few, many in pairs]
+    rows = [["what", *(f"{count:,} sessions" for count in counts), *further]]
     for what, name in ROUNDS.items():
         cells = [
             f"{one[what]['wall']:.1f} s ({one[what]['cpu']:.1f} s CPU), {one[what]['peak']:.0f} MB"
             for one in found.values()
         ]
-        each = [f"{1e3 * one[what]['wall'] / count:.2f}" for count, one in found.items()]
-        rows.append([name, *cells, ", ".join(each)])
+        each = [
+            f"{1e3 * (found[many][what]['cpu'] - found[few][what]['cpu']) / (many - few):.2f}"
+            for few, many in pairs
+        ]
+        rows.append([name, *cells, *each])
     return (
         f"# Discovery\n\n`python benchmarks/discovery.py`, 12 files a session, {processor()}, {os.cpu_count()} cores, "
-        f"{versions()}. Wall seconds, CPU seconds of all threads, and the peak of the process's memory with Python and "
-        "its packages; the roots were in the system's memory. Where the last column falls to a constant the time grows "
-        f"with the sessions and no faster.\n\n{table(rows)}\n"
+        f"{versions()}. Wall seconds from the start of the process to its end, CPU seconds of all its threads (other "
+        "work ran beside it: CPU seconds tell more), and the peak of its memory with Python and its packages; the "
+        "roots were in the system's memory. The last columns say what a further session takes: where they agree, the "
+        f"time grows with the sessions and no faster.\n\n{table(rows)}\n"
     )
 
 
@@ -123,15 +113,8 @@ def main() -> None:
     """Make the roots, measure and write the page."""
     asked = parser(__doc__)
     asked.add_argument("--sessions", type=int, nargs="*", default=[100, 1000, 10000])
-    asked.add_argument("--folder", type=Path, help="where the roots are made; with --measure, the root")
-    asked.add_argument(
-        "--measure", choices=ROUNDS, help="do one thing to a root that is there, and print JSON"
-    )
-    asked.add_argument("--out", type=Path)
+    asked.add_argument("--folder", type=Path, help="where the roots are made")
     given = asked.parse_args()
-    if given.measure:
-        measure(given.measure, given.folder, given.out)
-        return
     found = {}
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         few = [Path(name, "few", str(seconds)) for seconds in SECONDS]

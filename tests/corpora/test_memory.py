@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from affectssm.corpora import memory, progress
+from affectssm.corpora import memory, progress, readings
 from affectssm.corpora.discover import discover_corpus
 from affectssm.corpora.listing import walk
 from affectssm.corpora.manifest import Manifest, StreamRow
@@ -33,13 +33,13 @@ Reads = list[Path]
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     """The files that are read, as they are."""
     found: Reads = []
-    now = memory.Reading.now
+    now = readings.Reading.now
 
-    def counted(reading: memory.Reading) -> Any:
+    def counted(reading: readings.Reading) -> Any:
         found.append(reading.path)
         return now(reading)
 
-    monkeypatch.setattr(memory.Reading, "now", counted)
+    monkeypatch.setattr(readings.Reading, "now", counted)
     return found
 
 
@@ -220,13 +220,13 @@ def test_other_code_reads_again_and_hashes_nothing(
     noxi: Path, tmp_path: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = found(noxi, tmp_path / "out")
-    memory._identity.cache_clear()
-    monkeypatch.setattr(memory, "code_hash", lambda *modules: f"other {modules}")
+    readings.identity.cache_clear()
+    monkeypatch.setattr(readings, "code_hash", lambda *modules: f"other {modules}")
     hashed: list[object] = []
     monkeypatch.setattr("affectssm.corpora.fingerprints.fingerprint", lambda *given: hashed.append(given))
     reads.clear()
     assert same(first, found(noxi, tmp_path / "out")) and reads and not hashed
-    memory._identity.cache_clear()
+    readings.identity.cache_clear()
 
 
 def test_another_edition_of_the_same_files_takes_over_what_was_read(
@@ -245,11 +245,11 @@ def test_another_edition_of_the_same_files_takes_over_what_was_read(
 def test_as_many_files_as_threads_are_read_at_a_time(
     noxi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, now = found(noxi, tmp_path / "fresh"), memory.Reading.now
+    whole, now = found(noxi, tmp_path / "fresh"), readings.Reading.now
     running, most, lock = [], [0], threading.Lock()
     monkeypatch.setattr(memory, "TOGETHER", 1)
 
-    def slow(reading: memory.Reading) -> Any:
+    def slow(reading: readings.Reading) -> Any:
         with lock:
             running.append(reading)
             most[0] = max(most[0], len(running))
@@ -259,7 +259,7 @@ def test_as_many_files_as_threads_are_read_at_a_time(
             running.remove(reading)
         return value
 
-    monkeypatch.setattr(memory.Reading, "now", slow)
+    monkeypatch.setattr(readings.Reading, "now", slow)
     assert same(whole, found(noxi, tmp_path / "out", threads=3))
     assert most == [3]
 

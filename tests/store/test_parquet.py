@@ -8,7 +8,7 @@ import pytest
 
 from affectssm.errors import DataError
 from affectssm.store.card import make_card
-from affectssm.store.parquet import read_parquet, read_parquet_card, write_parquet
+from affectssm.store.parquet import TOGETHER, read_parquet, read_parquet_card, write_parquet
 
 CARD = make_card("test", ["affectssm.errors"], {})
 SCHEMA = pa.schema([("name", pa.string()), ("rows", pa.int32())])
@@ -50,11 +50,22 @@ def test_what_is_absent_or_torn_is_refused(tmp_path: Path, content: bytes | None
 def test_what_stood_there_stays_if_the_new_file_is_not_whole(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "x.parquet"
     write_parquet(path, {"name": ["a"], "rows": [1]}, SCHEMA, CARD)
-    monkeypatch.setattr(pq, "write_table", lambda table, where: _write(table.slice(0, 0), where))
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", lambda file, table: _write(file, table.slice(0, 0)))
     with pytest.raises(DataError, match="0 rows after writing"):
         write_parquet(path, {"name": ["b"], "rows": [2]}, SCHEMA, CARD)
     assert read_parquet(path).to_pylist() == [{"name": "a", "rows": 1}]
     assert [each.name for each in tmp_path.iterdir()] == ["x.parquet"]
 
 
-_write = pq.write_table
+_write = pq.ParquetWriter.write_table
+
+
+def test_tables_are_written_whole_in_pieces(tmp_path: Path) -> None:
+    rows = 2 * TOGETHER + 3
+    write_parquet(
+        tmp_path / "x.parquet", {"name": [f"{n}" for n in range(rows)], "rows": [*range(rows)]}, SCHEMA, CARD
+    )
+    read = read_parquet(tmp_path / "x.parquet")
+    assert read["rows"].to_pylist() == [*range(rows)] and read["name"].to_pylist()[-1] == str(rows - 1)
+    write_parquet(tmp_path / "y.parquet", read, SCHEMA, CARD)
+    assert read_parquet(tmp_path / "y.parquet").equals(read)

@@ -18,6 +18,7 @@ from affectssm.corpora.people import Measured, Source
 from affectssm.corpora.people import Person as Filmed
 from affectssm.corpora.pictures import Pictures, read_pictures
 from affectssm.corpora.progress import Progress
+from affectssm.corpora.readings import Reading
 from affectssm.corpora.valence_arousal import COLUMNS, read_valence_arousal
 from affectssm.errors import DataError
 from affectssm.settings.corpora import AffWild2Settings
@@ -29,6 +30,12 @@ USUAL_HZ = 30.0
 FEW = 5  # rows that annotation and video may differ by: the owner counts frames with OpenCV, and one more
 MANY = 100  # rows without a picture at the end that are told where no video says how long it is
 _HINT = re.compile(r"\d+-(?P<rate>\d{1,3})-\d+x\d+.*")
+
+
+def _look_at_label(path: Path) -> tuple[int, list[tuple[str, str]], bool]:
+    """Rows of an annotation, what is odd about it, and whether any of it is valid."""
+    found = read_valence_arousal(path)
+    return len(found.value), found.problems, bool(found.valid.any())
 
 
 @dataclass
@@ -55,10 +62,13 @@ class Finder:
         self._probed: dict[str, dict[str, Measured]] = {}
 
     def read_ahead(self, people: Iterable[Person]) -> None:
-        """Read the videos of some people, several at a time."""
+        """Read the videos and annotations of some people, several at a time."""
         videos = dict.fromkeys(person.video.rel for person in people if person.video is not None)
-        said = Progress(self.log.corpus, "videos looked at", len(videos)).said
-        current().ahead((probing(self.root / rel) for rel in videos), said)
+        labels = [person.annotation.rel for person in people if person.annotation is not None]
+        readings = [probing(self.root / rel) for rel in videos]
+        readings += [Reading(_look_at_label, self.root / rel) for rel in labels]
+        said = Progress(self.log.corpus, "videos and annotations looked at", len(readings)).said
+        current().ahead(readings, said)
 
     def rows(self, person: Person) -> list[StreamRow]:
         """Return a person's rows; none, and a fault, where nothing of it can be used."""
@@ -135,15 +145,15 @@ class Finder:
         path = self.root / person.annotation.rel
         try:
             with boundary(path):
-                found = read_valence_arousal(path)
+                rows, problems, usable = current().read(Reading(_look_at_label, path))
         except DataError as error:
             code = error.code or "unreadable_file"
             self._fault(person, "annotation", code, error.found, error.expected, "quarantined")
             return None
-        for code, problem in found.problems:
+        for code, problem in problems:
             expected = f"{','.join(COLUMNS)} and two numbers in [-1, 1] a line"
             self._fault(person, "annotation", code, problem, expected, valence_arousal.ACTIONS[code])
-        return len(found.value) if found.valid.any() else None
+        return rows if usable else None
 
     def _pictures(self, person: Person) -> Pictures | None:
         if person.crops is None:

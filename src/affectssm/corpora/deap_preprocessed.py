@@ -6,21 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.channels import COLUMNS, PREPROCESSED, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, SCALE
+from affectssm.corpora.channels import COLUMNS, PREPROCESSED_HZ, PREPROCESSED_SAMPLES, SCALE
+from affectssm.corpora.deap_dat import LABELS, read_dat
 from affectssm.corpora.deap_ratings import RatedTrial
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.trial_manifest import Trial
-from affectssm.media.pickles import read_pickle
-from affectssm.media.probe import MediaError
 from affectssm.store.faults import Notes
 
 TRIALS = 40
 BASELINE_S, STIMULUS_S = 3.0, 60.0
-_LABELS = ("valence", "arousal", "dominance", "liking")
-_SHAPE = (
-    f"data (trials, {len(PREPROCESSED)}, {PREPROCESSED_SAMPLES}) and labels (trials, {len(_LABELS)}), numbers"
-)
-_COPY = "copy the file again from the owner's download"
 
 
 def trials_of(root: Path, entry: Entry, rated: list[RatedTrial], notes: Notes) -> list[Trial]:
@@ -50,41 +44,13 @@ def trials_of(root: Path, entry: Entry, rated: list[RatedTrial], notes: Notes) -
     ]
 
 
-class ShapeError(MediaError):
-    """A pickle of arrays that are not DEAP's."""
-
-    code = "signal_shape"
-
-
-def read_dat(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return `data` (trials, 40, 8064) and `labels` (trials, 4) of a preprocessed file.
-
-    Raises:
-        UnsafeFileError: if the pickle asks for more than arrays.
-        ShapeError: if it holds something else.
-        MediaError: if it does not read.
-    """
-    held = read_pickle(path)
-    data, labels = (held.get("data"), held.get("labels")) if isinstance(held, dict) else (None, None)
-    if not (isinstance(data, np.ndarray) and isinstance(labels, np.ndarray)):
-        raise ShapeError(path, f"{type(data).__name__} and {type(labels).__name__}", _SHAPE, _COPY)
-    fits = data.shape[1:] == (len(PREPROCESSED), PREPROCESSED_SAMPLES)
-    fits = fits and labels.shape == (len(data), len(_LABELS)) and len(data) > 0
-    if not fits or data.dtype.kind != "f" or labels.dtype.kind != "f":
-        found = f"data {data.dtype} {data.shape} and labels {labels.dtype} {labels.shape}"
-        raise ShapeError(path, found, _SHAPE, _COPY)
-    return data, labels
-
-
 def _videos(count: int, labels: np.ndarray, rated: list[RatedTrial], notes: Notes) -> list[int]:
     """Which video each trial of a file belongs to; told by the ratings where some trials are missing."""
     rated = sorted(rated, key=lambda trial: trial.video)
     expected = len(rated) or TRIALS
     if count == expected:
         return [trial.video for trial in rated] or list(range(1, count + 1))
-    told = _told_by_ratings(
-        labels, [[trial.ratings.get(name, np.nan) for name in _LABELS] for trial in rated]
-    )
+    told = _told_by_ratings(labels, [[trial.ratings.get(name, np.nan) for name in LABELS] for trial in rated])
     how = "found by their ratings" if told else "numbered by their place in the file"
     found = f"{count} trials, whose videos were {how}"
     notes.add("trials_missing", "", found, f"{expected} trials", "decided")
@@ -96,7 +62,7 @@ def _told_by_ratings(labels: np.ndarray, rated: list[list[float]]) -> list[int] 
 
     A rating that is missing on either side says nothing; two at least must be there.
     """
-    table = np.array(rated).reshape(len(rated), len(_LABELS))
+    table = np.array(rated).reshape(len(rated), len(LABELS))
     places = []
     for row in labels:
         apart = np.abs(table - row)
@@ -110,7 +76,7 @@ def _note_labels(labels: np.ndarray, videos: list[int], trials: list[RatedTrial]
     rated = {trial.video: trial.ratings for trial in trials}
     missing, differ = [], []
     for video, row in zip(videos, labels, strict=True):
-        for name, value in zip(_LABELS, row, strict=True):
+        for name, value in zip(LABELS, row, strict=True):
             if not SCALE[0] <= value <= SCALE[1]:
                 missing.append(f"{name} of video {video}: {value:g}")
             elif abs(rated.get(video, {}).get(name, value) - value) >= 0.02:

@@ -9,8 +9,9 @@ from typing import Literal
 
 from affectssm.corpora.checksums import files_of, fingerprint, with_checksums
 from affectssm.corpora.manifest import StreamRow
-from affectssm.corpora.memory import Reading, current
+from affectssm.corpora.memory import current
 from affectssm.corpora.progress import Progress
+from affectssm.corpora.readings import Reading
 from affectssm.store.faults import FaultLog
 from affectssm.vocabulary.kinds import CROPS
 

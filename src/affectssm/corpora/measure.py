@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from affectssm.corpora.annotations import LABEL_ACTIONS, Reader, count_frames, read_engagement
 from affectssm.corpora.manifest import LABEL_HZ, is_test_split
 from affectssm.corpora.measure_media import MediaMeasurer, probing
-from affectssm.corpora.memory import Reading
 from affectssm.corpora.people import Measured, Person, Source
+from affectssm.corpora.readings import Reading
 from affectssm.corpora.spans import TOLERANCE
 from affectssm.media.ssi import SsiHeader, body_path, body_rows, read_header
 from affectssm.vocabulary.kinds import STREAM_KINDS

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affectssm.corpora.memory import Reading, current
+from affectssm.corpora.memory import current
 from affectssm.corpora.people import Measured, Person
+from affectssm.corpora.readings import Reading
 from affectssm.errors import DataError
 from affectssm.store.boundary import boundary
 

@@ -8,66 +8,23 @@ kept: what could not be read is tried again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import threading
-import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from affectssm.corpora.listing import Listing, walk
-from affectssm.store.code import code_hash
+from affectssm.corpora.readings import Reading, Stamp, identity, told
 from affectssm.store.memory_file import Held, MemoryFile, fits
 
 TOGETHER = 16  # files that a thread reads before it asks for more
 T = TypeVar("T")
-
-
-class Reading(NamedTuple):
-    """One file to be read.
-
-    Attributes:
-        reader: a function of a module, whose annotation says what it returns: what JSON can hold, or dataclasses of it.
-        path: its first argument.
-        more: its others: functions of modules, whose code counts too, or files.
-        files: what it reads, where that is more than `path`.
-        name: what it is remembered as, where its code does not decide what it returns.
-    """
-
-    reader: Callable[..., Any]
-    path: Path
-    more: tuple[Any, ...] = ()
-    files: tuple[Path, ...] = ()
-    name: str = ""
-
-    def now(self) -> Any:
-        """Read it."""
-        return self.reader(self.path, *self.more)
-
-    def stamp(self) -> Stamp:
-        """Return the state of what is read.
-
-        Raises:
-            OSError: if a file is not there.
-        """
-        stats = [os.stat(path) for path in self.files or (self.path,)]  # noqa: PTH116 (half the time of Path's)
-        text = ",".join(f"{one.st_size}:{one.st_mtime_ns}:{one.st_ctime_ns}:{one.st_ino}" for one in stats)
-        state = hashlib.blake2b(text.encode(), digest_size=12).hexdigest().encode()
-        return Stamp(state, max(one.st_ctime_ns for one in stats))
-
-
-class Stamp(NamedTuple):
-    """The state of files: a hash over size, times and inode, and when the last of them changed (ns)."""
-
-    state: bytes
-    changed_ns: int
 
 
 class _Place(NamedTuple):
@@ -97,17 +54,23 @@ class Memory:
         longest_first = sorted((bases or {}).items(), key=lambda item: -len(str(item[1])))
         self._bases = [(f"{base}{os.sep}", f"{name}/") for name, base in longest_first]
         self._threads, self._pool = threads, ThreadPoolExecutor(threads) if threads > 1 else None
-        self._before: Held = {}
-        self._now: Held = {}
-        self._fresh: dict[_Place, Stamp] = {}  # of what was read ahead last
+        self._before: Held = {}  # not asked for so far
+        self._asked: dict[
+            bytes, set[bytes]
+        ] = {}  # reader -> files; what was read of them is in the file alone
+        self._renewed: dict[tuple[bytes, bytes], bytes] = {}  # read again, because they changed
+        self._fresh: dict[_Place, tuple[Stamp, bytes]] = {}  # of what was read ahead last
         self._failed: dict[_Place, Exception] = {}
         self._once: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
-        self._file, self._changed = MemoryFile(folder) if folder is not None else None, False
-        if self._file is not None:
-            self._changed = not self._file.load(self._before)
-            for other in others if self._changed else ():
-                MemoryFile(other).load(self._before)
+        self._file = MemoryFile(folder) if folder is not None else None
+        self._stale, self._others = False, False
+        if self._file is not None and self._file.path.exists():
+            self._stale = not self._file.load(self._before)
+        elif self._file is not None:
+            for other in others:
+                self._others |= MemoryFile(other).load(self._before)
+        self._tracks = bool(self._before) or self._stale  # else nothing can be there that is not asked for
 
     def read(self, reading: Reading) -> Any:
         """Return what a file holds, read now or before.
@@ -127,16 +90,16 @@ class Memory:
         if place in self._failed:
             raise self._failed[place]
         try:
-            stamp = self._fresh.get(place) if place is not None else None
-            stamp = stamp or reading.stamp()
+            fresh = self._fresh.get(place) if place is not None else None
+            stamp = fresh[0] if fresh else reading.stamp()
         except OSError:
             return reading.now(), 0  # the reader says what is wrong
         if place is None:
             return reading.now(), stamp.changed_ns
-        held = self._held(place, stamp.state)
+        held = fresh[1] if fresh else self._held(place, stamp.state)
         if held is not None:
             with suppress(ValueError):  # of a CRC that fits by chance
-                return _kind(reading.reader).validate_json(held), stamp.changed_ns
+                return told(reading.reader).validate_json(held), stamp.changed_ns
         return self._read(reading, place, stamp), stamp.changed_ns
 
     def ahead(self, readings: Iterable[Reading], said: Callable[[int], None] | None = None) -> None:
@@ -160,10 +123,11 @@ class Memory:
                 place = self._place(reading)
                 with suppress(OSError):
                     stamp = reading.stamp()
-                    if place is not None and self._held(place, stamp.state) is None:
+                    held = self._held(place, stamp.state) if place is not None else None
+                    if place is not None and held is None:
                         yield reading, place, stamp
-                    elif place is not None:
-                        self._fresh[place] = stamp
+                    elif place is not None and held is not None:
+                        self._fresh[place] = stamp, held
 
         for _ in self._in_threads(_together(unread())):
             if said is not None:
@@ -188,7 +152,6 @@ class Memory:
         for reading, place, stamp in group:
             try:
                 self._read(reading, place, stamp)
-                self._fresh[place] = stamp
             except (MemoryError, ImportError):
                 raise
             except Exception as error:  # noqa: BLE001 (raised again when it is asked for)
@@ -196,19 +159,23 @@ class Memory:
 
     def _read(self, reading: Reading, place: _Place, stamp: Stamp) -> Any:
         """Read a file and remember what it held, where JSON tells it without loss."""
-        value, kind = reading.now(), _kind(reading.reader)
+        value, kind = reading.now(), told(reading.reader)
         content = json.dumps(kind.dump_python(value), separators=(",", ":")).encode()
         if fits(place.key) and kind.validate_json(content) == value:
             assert self._file is not None
+            self._fresh[place] = stamp, content
             with self._lock:
-                self._changed = True
-                self._now.setdefault(place.reader, {})[place.key] = stamp.state + content
+                if self._tracks:
+                    asked = self._asked.setdefault(place.reader, set())
+                    if place.key in asked:
+                        self._renewed[place] = stamp.state + content
+                    asked.add(place.key)
                 self._file.append(*place, stamp.state + content)
         return value
 
     def _place(self, reading: Reading) -> _Place | None:
         """Return where a reading is remembered; None for a reader that is no function of an installed module."""
-        reader = _identity(reading.name) if reading.name else _identity("", reading.reader, *reading.more)
+        reader = identity(reading.name) if reading.name else identity("", reading.reader, *reading.more)
         if self._file is None or reader is None:
             return None
         text = str(reading.path)
@@ -219,12 +186,15 @@ class Memory:
         return _Place(reader, text.encode("utf-8", "surrogateescape"))
 
     def _held(self, place: _Place, state: bytes) -> bytes | None:
-        """Return the JSON of a file that is as it was, and remember that it was asked for."""
-        now = self._now.setdefault(place.reader, {})
-        held = now.get(place.key)
-        if held is None and (held := self._before.get(place.reader, {}).pop(place.key, None)) is not None:
-            now[place.key] = held
-        return held[len(state) :] if held is not None and held.startswith(state) else None
+        """Return the JSON of a file that is as it was, once, and remember that it was asked for."""
+        held = self._before.get(place.reader, {}).pop(place.key, None)
+        if held is None:
+            return None
+        with self._lock:
+            self._asked.setdefault(place.reader, set()).add(place.key)
+            if self._others and self._file is not None:
+                self._file.append(*place, held)
+        return held[len(state) :] if held.startswith(state) else None
 
     def once(self, asked: Hashable, make: Callable[[], T]) -> T:
         """Return what is made, and the same once more when it is asked for again; then it is let go."""
@@ -243,34 +213,16 @@ class Memory:
 
     def finish(self) -> None:
         """Keep what was asked for in place of all that was known; forget it."""
-        if self._file is not None and (self._changed or any(self._before.values())):
-            self._file.rewrite(self._now)
-        self._before, self._now, self._fresh, self._failed, self._once = {}, {}, {}, {}, {}
+        gone = any(self._before.values()) and not self._others
+        if self._file is not None and (self._stale or self._renewed or gone):
+            self._file.rewrite(self._asked, self._renewed)
+        self._before, self._asked, self._renewed = {}, {}, {}
+        self._fresh, self._failed, self._once = {}, {}, {}
 
 
 def _together(readings: Iterator[T]) -> Iterator[list[T]]:
     while group := list(islice(readings, TOGETHER)):
         yield group
-
-
-@cache
-def _kind(reader: Callable[..., Any]) -> Any:
-    """How what a reader returns is told from JSON, by its annotation."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(typing.get_type_hints(reader).get("return", Any))
-
-
-@cache
-def _identity(name: str, *functions: Callable[..., Any]) -> bytes | None:
-    """12 hex digits of a name, or of functions and their code; None for one of no module that is installed."""
-    if not name:
-        try:
-            code = code_hash(*(function.__module__ for function in functions))
-        except ModuleNotFoundError:
-            return None
-        name = ",".join([code, *(f"{function.__module__}:{function.__qualname__}" for function in functions)])
-    return hashlib.sha256(name.encode()).hexdigest()[:12].encode()
 
 
 _CURRENT: list[Memory] = [Memory()]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from affectssm.corpora.annotations import read_language, read_lines
 from affectssm.corpora.manifest import is_test_split
-from affectssm.corpora.memory import Reading, current
+from affectssm.corpora.memory import current
 from affectssm.corpora.people import Person, Source
+from affectssm.corpora.readings import Reading
 from affectssm.corpora.sessions import Found, Session
 from affectssm.corpora.specification import Specification
 from affectssm.errors import DataError

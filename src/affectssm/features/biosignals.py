@@ -26,7 +26,7 @@ from affectssm.corpora.channels import (
     is_conductance,
     resistance,
 )
-from affectssm.corpora.deap_preprocessed import read_dat
+from affectssm.corpora.deap_dat import read_dat
 from affectssm.corpora.deap_ratings import RatingsTable, read_ratings
 from affectssm.corpora.mahnob_session import read_session_xml
 from affectssm.corpora.manifest import StreamRow

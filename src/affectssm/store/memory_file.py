@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -96,13 +96,28 @@ class MemoryFile:
             with self._writing(), file:
                 pass
 
-    def rewrite(self, held: Mapping[bytes, Mapping[bytes, bytes]]) -> None:
-        """Write the file anew."""
+    def rewrite(
+        self, wanted: Mapping[bytes, Collection[bytes]], renewed: Mapping[tuple[bytes, bytes], bytes]
+    ) -> None:
+        """Write the file anew.
+
+        Args:
+            wanted: reader -> files that are kept.
+            renewed: (reader, file) -> what counts for it now.
+        """
         self.close()
-        with self._writing(), staged(self.path) as temporary, temporary.open("wb") as file:
+        with (
+            self._writing(),
+            open_regular(self.path) as old,
+            staged(self.path) as temporary,
+            temporary.open("wb") as file,
+        ):
             file.write(HEAD)
-            for reader, files in held.items():
-                file.writelines(_line(reader, key, content) for key, content in files.items())
+            for line in old:
+                parts = _parts(line)
+                if parts and parts[1] in wanted.get(parts[0], ()) and parts[:2] not in renewed:
+                    file.write(line)
+            file.writelines(_line(*place, content) for place, content in renewed.items())
 
 
 def fits(key: bytes) -> bool:
@@ -117,14 +132,19 @@ def _line(reader: bytes, key: bytes, content: bytes) -> bytes:
 
 def _add(held: Held, line: bytes) -> bool:
     """Add what a line says; return False for one that is damaged."""
-    if line == b"\n":
-        return True
+    parts = _parts(line)
+    if parts:
+        held.setdefault(parts[0], {})[parts[1]] = parts[2]
+    return bool(parts) or line == b"\n"
+
+
+def _parts(line: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Return reader, file and what was read of it; None for a line that is damaged or empty."""
     crc, _, rest = line.removesuffix(b"\n").partition(b"\t")
     parts = rest.split(b"\t", 2)
     if not line.endswith(b"\n") or len(parts) != 3 or crc != _crc(rest):
-        return False
-    held.setdefault(parts[0], {})[parts[1]] = parts[2]
-    return True
+        return None
+    return parts[0], parts[1], parts[2]
 
 
 def _crc(content: bytes) -> bytes:

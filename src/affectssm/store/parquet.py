@@ -14,6 +14,7 @@ from affectssm.store import card as cards
 from affectssm.store.arrow import column
 from affectssm.store.atomic import staged
 
+TOGETHER = 1 << 13  # rows that are turned into Arrow's form at a time
 CARD_KEY = b"affectssm.card"
 
 
@@ -24,21 +25,24 @@ def write_parquet(
     card: Mapping[str, Any],
 ) -> None:
     """Write a table atomically, in exactly ``schema``, with ``card`` in its metadata."""
-    if isinstance(columns, pa.Table):
-        table = columns
-    else:
-        table = pa.Table.from_arrays([column(columns[f.name], f.type) for f in schema], schema=schema)
-    table = table.cast(schema).replace_schema_metadata({CARD_KEY: cards.dumps(card).encode()})
+    rows = columns.num_rows if isinstance(columns, pa.Table) else len(columns[schema.names[0]])
+    carded = schema.with_metadata({CARD_KEY: cards.dumps(card).encode()})
 
     def validate(written: Path) -> None:
         found = pq.read_metadata(written)
-        if found.num_rows != table.num_rows:
-            raise DataError(
-                path, f"{found.num_rows} rows after writing", f"{table.num_rows}", "run the command again"
-            )
+        if found.num_rows != rows:
+            raise DataError(path, f"{found.num_rows} rows after writing", f"{rows}", "run the command again")
 
-    with staged(path, validate) as temporary:
-        pq.write_table(table, temporary)
+    with staged(path, validate) as temporary, pq.ParquetWriter(temporary, carded) as writer:
+        for at in range(0, max(1, rows), TOGETHER):
+            table = _slice(columns, schema, slice(at, at + TOGETHER))
+            writer.write_table(table.cast(schema).replace_schema_metadata(carded.metadata))
+
+
+def _slice(columns: pa.Table | Mapping[str, Sequence[Any]], schema: pa.Schema, rows: slice) -> pa.Table:
+    if isinstance(columns, pa.Table):
+        return columns.slice(rows.start, rows.stop - rows.start)
+    return pa.Table.from_arrays([column(columns[f.name][rows], f.type) for f in schema], schema=schema)
 
 
 def read_parquet(path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
