@@ -229,7 +229,7 @@ def answer(asked: Iterable[Any], question: str, known: Mapping[str, Any]) -> Any
 
 
 @cache
-def _wanted(asked: Hashable, question: str) -> frozenset[str]:
+def _wanted(asked: type, question: str) -> frozenset[str]:
     """The parameters of a method: to look into its signature takes longer than most answers do."""
     method = inspect.getattr_static(asked, question)
     own = inspect.signature(getattr(asked, question)).parameters
