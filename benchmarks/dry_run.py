@@ -191,8 +191,8 @@ Written by `python benchmarks/dry_run.py` on {processor()}; CPU seconds, the fas
 place; shards as the scale has them unless a column says otherwise. *Bare* is a Snakefile of the same jobs with the same
 files between them and nothing else: less than it takes, a plan of so many jobs and files does not take.
 
-Asked for were 10 s and 500 MB: the memory is met; of the seconds, those of the bare Snakefile are Snakemake's own, and the
-listing, which notices new recordings, goes with the files in the roots. A table by itself is a smaller plan.
+Asked for were 10 s and 500 MB: the memory is met; of the seconds, those of the bare Snakefile are Snakemake's own, and
+the listing, which notices new recordings, goes with the files in the roots. A table by itself is a smaller plan.
 
 {table(rows)}
 
