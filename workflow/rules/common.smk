@@ -101,6 +101,13 @@ def words_of(answer):
     return told(lambda wildcards: answer(wildcards))
 
 
+def asked_of(resources):
+    """What a rule's jobs ask for, each a number or a function of wildcards and attempt."""
+    return {
+        name: told(one) if callable(one) else one for name, one in resources.items()
+    }
+
+
 def as_list(files):
     return [files] if isinstance(files, str) else list(files)
 

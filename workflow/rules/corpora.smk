@@ -14,7 +14,7 @@ rule demo_corpora:
         "../../envs/environment.yaml"
     threads: 2
     resources:
-        **plan.resources.shared("demo_corpora"),
+        **asked_of(plan.resources.shared("demo_corpora")),
     params:
         arguments=ask("demo_arguments"),
         code=ask("demo_code"),
@@ -41,7 +41,7 @@ rule manifest:
     # Files are read in as many threads, which wait for a network's disk more than they compute.
     threads: 4
     resources:
-        **plan.resources.shared("manifest"),
+        **asked_of(plan.resources.shared("manifest")),
     params:
         arguments=ask("discover_arguments"),
         listing=ask("listing") if workflow.is_main_process else "",
@@ -72,7 +72,7 @@ checkpoint complete:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **plan.resources.shared("complete"),
+        **asked_of(plan.resources.shared("complete")),
     params:
         family=ask("check_family"),
         arguments=ask("check_arguments"),

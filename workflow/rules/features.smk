@@ -18,7 +18,7 @@ rule extract:
         "../../envs/environment.yaml"
     threads: plan.config.features.threads
     resources:
-        **plan.resources.extraction(network=True),
+        **asked_of(plan.resources.extraction(network=True)),
     params:
         arguments=ask("feature_arguments"),
         faces=lambda wildcards, input: f"--faces {input.faces}" if input.faces else "",
@@ -39,4 +39,4 @@ use rule extract as extract_on_cpu with:
         feature="|".join(plan.features.cpu_features),
     threads: 1
     resources:
-        **plan.resources.extraction(network=False),
+        **asked_of(plan.resources.extraction(network=False)),

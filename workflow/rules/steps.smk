@@ -20,7 +20,7 @@ for job in plan.jobs:
             "../../envs/environment.yaml"
         threads: job.threads
         resources:
-            **job.resources,
+            **asked_of(job.resources),
         params:
             command=job.command,
             files=file_words_of(job),

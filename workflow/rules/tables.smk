@@ -26,7 +26,7 @@ rule edition_table:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **plan.resources.shared("edition_table"),
+        **asked_of(plan.resources.shared("edition_table")),
     params:
         arguments=ask("table_arguments"),
         code=ask("table_code"),
@@ -62,7 +62,7 @@ rule table:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **plan.resources.shared("table"),
+        **asked_of(plan.resources.shared("table")),
     shell:
         "affectssm place {input.markdown} {input.provenance} {input.faults} {input.figure} {input.csv} "
         "--out results/tables > {log} 2>&1"
