@@ -13,8 +13,10 @@ import pytest
 
 from affectssm.cli import _parser
 from affectssm.plan.plan import Plan
+from affectssm.runs.cancel import cancel_jobs
 from affectssm.runs.folder import RunFolder
-from affectssm.runs.processes import LOOKING, end, is_stage, process, stages_at_work
+from affectssm.runs.guard import BusyError
+from affectssm.runs.processes import LOOKING, controllers_of, end, is_stage, process, stages_at_work
 from tests.runs.stray import orphan, program
 
 RULES = Path(__file__).resolve().parents[2] / "workflow" / "rules"
@@ -57,6 +59,27 @@ def test_a_stray_stage_of_this_folder_alone_is_found_and_ended(run, tmp_path):
         for pid in [*others, child.pid]:
             os.kill(pid, signal.SIGKILL)
         child.wait()
+
+
+def test_what_a_living_snakemake_without_a_note_waits_for_is_not_ended(run, tmp_path):
+    stage = program(tmp_path / "bin")
+    snakemake = tmp_path / "bin" / "snakemake"
+    snakemake.write_text(f"#!/bin/sh\n{sys.executable} {stage} extract clip\nexit 0\n")
+    snakemake.chmod(0o755)
+    above = orphan(run, snakemake, "--cores", "2")
+    try:
+        for _ in range(200):
+            if found := stages_at_work(RunFolder(run / "results")):
+                break
+            time.sleep(0.02)
+        assert [one.pid for one in controllers_of(found)] == [above]
+        with pytest.raises(BusyError, match=f"snakemake, process {above}") as caught:
+            cancel_jobs(run / "results")
+        assert f"kill -INT {above}" in caught.value.remedy
+        assert all(one.lives for one in found)
+    finally:
+        os.kill(above, signal.SIGKILL)
+        end(found)
 
 
 def test_a_stage_is_known_however_it_is_called():

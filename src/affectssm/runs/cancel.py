@@ -23,7 +23,7 @@ def cancel_jobs(results: Path) -> None:
     notes = controllers(folder)
     used_slurm = any(one.executor == "slurm" for one in notes) or may_have_slurm_jobs(folder)
     found = at_work(folder, notes, time.time(), there_is_slurm() and used_slurm)
-    if found.controllers:
+    if found.controllers or found.unnoted:
         raise busy(found)
     if found.unknown is not None:
         raise found.unknown

@@ -16,7 +16,7 @@ from pathlib import Path
 from affectssm.errors import AffectError
 from affectssm.runs.controllers import Controller, State, controllers, keep, register
 from affectssm.runs.folder import RunFolder
-from affectssm.runs.processes import Process, slurm_job_of, stages_at_work
+from affectssm.runs.processes import Process, controllers_of, slurm_job_of, stages_at_work
 from affectssm.runs.slurm import NoAnswerError, SlurmJob, jobs_of, there_is_slurm
 
 NAMED = 12  # jobs of a message
@@ -38,6 +38,7 @@ class AtWork:
         silent: those of other machines of which nobody knows it.
         jobs: of SLURM.
         processes: stages on this machine.
+        unnoted: Snakemakes that started these and live, of whom there is no note: those of an earlier version.
         unknown: why nobody knows which jobs SLURM runs; None where it said so.
     """
 
@@ -45,6 +46,7 @@ class AtWork:
     silent: Sequence[Controller] = ()
     jobs: Sequence[SlurmJob] = ()
     processes: Sequence[Process] = ()
+    unnoted: Sequence[Process] = ()
     unknown: NoAnswerError | None = None
 
     def __bool__(self) -> bool:
@@ -55,7 +57,11 @@ class AtWork:
         """What is at work, a line each; where a controller lives, jobs are its own."""
         if self.controllers:
             return [f"snakemake on {one}" for one in self.controllers]
-        return [*map(str, self.jobs), *(f"process {one.pid}: {one.command[:100]}" for one in self.processes)]
+        return [
+            *map(str, self.jobs),
+            *(f"snakemake, process {one.pid}" for one in self.unnoted),
+            *(f"process {one.pid}: {one.command[:100]}" for one in self.processes),
+        ]
 
 
 def at_work(
@@ -80,13 +86,9 @@ def at_work(
         except NoAnswerError as error:
             unknown = error
     numbers = {job.number for job in jobs}
-    return AtWork(
-        by["alive"],
-        by["silent"],
-        jobs,
-        [one for one in stages_at_work(folder) if slurm_job_of(one) not in numbers],
-        unknown,
-    )
+    stages = [one for one in stages_at_work(folder) if slurm_job_of(one) not in numbers]
+    unnoted = [] if by["alive"] else controllers_of(stages)
+    return AtWork(by["alive"], by["silent"], jobs, stages, unnoted, unknown)
 
 
 def _by_state(notes: Sequence[Controller], now: float) -> dict[State, list[Controller]]:
@@ -199,6 +201,11 @@ def _what_to_do(found: AtWork) -> str:
         return (
             "wait for its end (affectssm status), or end it with its jobs: Ctrl-C where it runs, or"
             f" kill -INT {one.pid} on {one.host}; kill {one.pid} lets the jobs that run come to their end"
+        )
+    if found.unnoted:
+        return (
+            "wait for its end, or end it with its jobs: Ctrl-C where it runs, or"
+            f" kill -INT {found.unnoted[0].pid} on this machine"
         )
     if found:
         numbers, processes = [job.number for job in found.jobs], [str(one.pid) for one in found.processes]

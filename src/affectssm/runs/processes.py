@@ -112,6 +112,19 @@ def slurm_job_of(one: Process) -> str | None:
     return None
 
 
+def controllers_of(some: Iterable[Process]) -> list[Process]:
+    """Return the Snakemakes of this machine that some stages were started by, but for those inside SLURM's jobs."""
+    everyone = {one.pid: one for one in all_processes()}
+    lines = [_line(everyone, one.parent) for one in some if slurm_job_of(one) is None]
+    found = {above.pid: above for line in lines for above in line if is_controller(above.words)}
+    return sorted(found.values(), key=lambda one: (one.born, one.pid))
+
+
+def is_controller(words: Sequence[str]) -> bool:
+    """Whether a command line is that of a Snakemake that submits jobs, and is not itself one."""
+    return any(Path(word).name == "snakemake" for word in words[:3]) and "--target-jobs" not in words
+
+
 def is_stage(words: Sequence[str]) -> bool:
     """Whether a command line is that of a stage."""
     place = _place_of_command(words)

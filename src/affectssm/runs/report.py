@@ -65,6 +65,9 @@ def _strays(state: RunState) -> Iterator[str]:
     if state.found.controllers or not (state.found.jobs or state.found.processes):
         return
     yield from _named([f"process {one.pid}: {one.command[:100]}" for one in state.found.processes], "")
+    if state.found.unnoted:
+        yield f"snakemake, process {state.found.unnoted[0].pid}, waits for these; it left no note here."
+        return
     yield "No controller waits for these any more: affectssm cancel ends them, and what they have finished is kept."
 
 
