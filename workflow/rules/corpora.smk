@@ -38,8 +38,8 @@ rule manifest:
     priority: 1
     conda:
         "../../envs/environment.yaml"
-    # Files are read in as many threads, which wait for a network's disk more than they compute.
-    threads: 4
+    # Files are read in as many threads, which wait for a network's disk more than they compute; a demo has few.
+    threads: 4 if plan.config.scale == "paper" else 1
     resources:
         **asked_of(plan.resources.shared("manifest")),
     params:
