@@ -27,7 +27,7 @@ class Run:
     def __init__(self, place: Workplace, cluster: Slurm, *arguments: str) -> None:
         self.place, self.cluster = place, cluster
         self._said = Path(tempfile.mkstemp(dir=place.folder, prefix="said-")[1])
-        self._before = len(cluster.jobs())
+        self._before = max((job.id for job in cluster.jobs()), default=0)
         with self._said.open("ab") as said:
             self._process = subprocess.Popen(
                 [
@@ -57,7 +57,7 @@ class Run:
         found: list[int] = []
 
         def seen() -> bool:
-            jobs = self.cluster.jobs()[self._before :]
+            jobs = [job for job in self.cluster.jobs() if job.id > self._before]
             found[:] = [job.id for job in jobs if job.state == "RUNNING" and job.of(rule)]
             return bool(found) or self._process.poll() is not None
 
