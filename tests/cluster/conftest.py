@@ -36,7 +36,7 @@ def accounted() -> Iterator[Slurm]:
     yield from cluster_or_skip(accounting=True)
 
 
-@pytest.fixture(params=["cluster", "accounted"])
+@pytest.fixture(params=["cluster", pytest.param("accounted", marks=pytest.mark.long)])
 def either(request: pytest.FixtureRequest) -> Slurm:
     """The cluster without accounting, then the one with it."""
     return request.getfixturevalue(request.param)

@@ -73,6 +73,7 @@ def test_the_jobs_of_a_killed_controller_are_noticed_and_cancelled(either, tmp_p
     assert status == 0 and run.table == WHOLE, said
 
 
+@pytest.mark.long
 def test_the_jobs_of_a_killed_controller_may_come_to_their_end(cluster, tmp_path):
     run = small_run(tmp_path / "run", cluster)
     before = submitted(cluster)
