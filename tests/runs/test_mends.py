@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from affectssm.errors import ConfigError
 from affectssm.runs import mends
 
 
@@ -184,3 +185,12 @@ def test_outputs_made_before_the_job_count_for_nothing(tmp_path: Path):
     assert mends.made_since([str(new)], 100)
     assert not mends.made_since([str(new), str(old)], 100)
     assert not mends.made_since([str(tmp_path / "none")], 100)
+
+
+def test_another_plugin_is_named_and_nothing_is_put_into_it():
+    other = ModuleType("another")
+    other.Executor = type("Executor", (), {})  # type: ignore[attr-defined]
+    before = dict(vars(other))
+    with pytest.raises(ConfigError, match=r"no get_min_job_age in it"):
+        mends.mend(other)
+    assert vars(other) == before

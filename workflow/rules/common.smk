@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from affectssm.plan.last_words import said_last, say_last
 from affectssm.plan.plan import Plan
 from affectssm.plan.tables import said_of_times
-from affectssm.plan.text import one_of
+from affectssm.plan.text import USUAL, one_of
 from affectssm.runs.job_words import words_of_job
 from affectssm.runs.snakemake_log import read_log
 from affectssm.vocabulary.corpora import DEMOS
@@ -29,16 +29,13 @@ with said_last(WorkflowError):
 
 
 wildcard_constraints:
+    **USUAL,
     corpus_edition=one_of(plan.places.corpus_editions),
     edition=one_of(DEMOS),
-    shard="s[0-9]+",
-    part="[A-Za-z0-9_]+",
     check=one_of(plan.checks),
     table=one_of(plan.tables.owners),
     mistyped=rf"(?!(?:{one_of(plan.tables.owners)})\.)[^/]+",
     joint=one_of({family.edition for family in plan.families.values()}),
-    seed="[0-9]+",
-    seeds="[0-9]+(-[0-9]+)*",
 
 
 passed = set()

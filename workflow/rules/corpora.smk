@@ -12,7 +12,7 @@ rule demo_corpora:
     priority: 2
     conda:
         "../../envs/environment.yaml"
-    threads: 2
+    threads: plan.resources.threads("demo_corpora")
     resources:
         **asked_of(plan.resources.shared("demo_corpora")),
     params:
@@ -38,8 +38,7 @@ rule manifest:
     priority: 1
     conda:
         "../../envs/environment.yaml"
-    # Files are read in as many threads, which wait for a network's disk more than they compute; a demo has few.
-    threads: 4 if plan.config.scale == "paper" else 1
+    threads: plan.resources.threads("manifest")
     resources:
         **asked_of(plan.resources.shared("manifest")),
     params:

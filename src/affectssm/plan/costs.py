@@ -109,7 +109,9 @@ class Costs:
     def _cores(self, job: Planned) -> int:
         if job.step is not None:
             return job.step.threads
-        return self._plan.config.features.threads if job.network else 1
+        if job.feature:
+            return self._plan.config.features.threads if job.network else 1
+        return self._asked.threads(job.rule)
 
 
 def measured(path: Path) -> dict[str, float]:

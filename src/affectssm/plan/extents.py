@@ -6,9 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from affectssm.store import layout
 from affectssm.vocabulary.needs import Described, Per
 
 LEARNT = ("train", "all")  # splits whose recordings are learnt from
@@ -84,32 +82,20 @@ def of_manifest(folder: Path, pixels: int | None) -> Extent:
         pixels: of a picture.
     """
     from affectssm.corpora.manifest import read_manifest
+    from affectssm.corpora.sharding import media_seconds, seconds_by_shard
 
-    seconds: Mapping[str, Any] = layout.shard_index(folder).get("seconds", {})
-
+    rows = read_manifest(folder / "manifest.parquet")
     found: dict[str, set[str]] = defaultdict(set)
-    media: dict[tuple[str, str], float] = defaultdict(float)
-    others: dict[tuple[str, str], float] = defaultdict(float)
-    splits, rates = {}, set()
-    for row in read_manifest(folder / "manifest.parquet"):
-        key = row.shard, row.recording
+    for row in rows:
         found[row.shard].add(row.recording)
-        splits[key] = row.split
-        if row.kind == "video":
-            media[key] += row.duration_s
-            rates.add(row.rate)
-        else:
-            others[key] = max(others[key], row.duration_s)
-    lasts = others | media
-    counted: dict[str, float] = defaultdict(float)
-    for (shard, _), length in lasts.items():
-        counted[shard] += length
-    learnt = sum(length for key, length in lasts.items() if splits[key] in LEARNT)
+    splits = {row.recording: row.split for row in rows}
+    lasts = media_seconds(rows)
+    learnt = sum(length for recording, length in lasts.items() if splits[recording] in LEARNT)
     return Extent(
-        {shard: float(length) for shard, length in (seconds or counted).items()},
+        seconds_by_shard(rows),
         {shard: len(names) for shard, names in found.items()},
         learnt / (sum(lasts.values()) or 1.0),
-        max(rates, default=25.0),
+        max((row.rate for row in rows if row.kind == "video"), default=25.0),
         pixels,
         "manifest",
     )

@@ -76,6 +76,10 @@ class Resources:
         need = SHARED[rule][self.scale]
         return self.asked(lambda wildcards: int(need.mem_mb), lambda wildcards: need.minutes)
 
+    def threads(self, rule: str) -> int:
+        """Return the CPUs of a rule of :data:`SHARED`; those of a discovery mostly wait for a network's disk."""
+        return {"demo_corpora": 2, "manifest": 4 if self.scale == "paper" else 1}.get(rule, 1)
+
     def extraction(self, network: bool) -> dict[str, Asked]:
         """Return what the rule of the features asks for that a network computes, or of the others."""
         asked = self.asked(lambda wildcards: int(self._feature(wildcards).mem_mb), self._extraction_minutes)

@@ -7,6 +7,9 @@ import re
 import shlex
 from collections.abc import Iterable
 
+USUAL = {"shard": "s[0-9]+", "part": "[A-Za-z0-9_]+", "seed": "[0-9]+", "seeds": "[0-9]+(?:-[0-9]+)*"}
+"""Wildcard of rules -> what it can be, where a rule does not say."""
+
 
 def short_hash(parts: Iterable[str]) -> str:
     """Return 16 hex digits over some texts."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from affectssm.plan.jobs import Job
 from affectssm.plan.plan import Plan
 from affectssm.plan.resources import SHARED
+from affectssm.plan.text import USUAL
 from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.needs import Need
 
 _WILDCARD = re.compile(r"{(\w+)}")
-_USUAL = {"shard": "s[0-9]+", "part": "[A-Za-z0-9_]+", "seed": "[0-9]+", "seeds": "[0-9]+(?:-[0-9]+)*"}
 _FEATURE = re.compile(r"results/features/(?P<corpus_edition>[^/]+)/(?P<feature>[^/]+)/(?P<shard>s[0-9]+)\.h5")
 _MANIFEST = re.compile(r"results/corpora/(?P<corpus_edition>[^/]+)/manifest\.parquet")
 
@@ -166,7 +166,7 @@ def _pattern(text: str, job: Job) -> re.Pattern[str]:
     for found in _WILDCARD.finditer(text):
         name = found[1]
         made += re.escape(text[at : found.start()])
-        allowed = job.constraints.get(name) or _USUAL.get(name, "[^/]+")
+        allowed = job.constraints.get(name) or USUAL.get(name, "[^/]+")
         made += f"(?P={name})" if name in seen else f"(?P<{name}>{allowed})"
         seen.add(name)
         at = found.end()

@@ -30,6 +30,8 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, Protocol
 
+from affectssm.errors import ConfigError
+
 LIMIT_S = 60.0  # for one answer
 AGAIN_S = 600.0  # between two words about an outage
 NEVER_S = 10**9  # the plugin asks sacct instead of squeue where jobs are forgotten sooner than that
@@ -174,7 +176,11 @@ class Mends:
 
 
 def mend(plugin: ModuleType) -> None:
-    """Put the mends into the plugin's module and its ``Executor``. AttributeError: it is another plugin than 2.8."""
+    """Put the mends into the plugin's module and its ``Executor``.
+
+    Raises:
+        ConfigError: when it is another plugin than 2.8 and lacks what is mended.
+    """
     mends, executor = Mends(), plugin.Executor
     mended: list[tuple[Any, str, Callable[[Any], Any]]] = [
         (plugin, "get_min_job_age", lambda _: lambda: NEVER_S),
@@ -185,6 +191,11 @@ def mend(plugin: ModuleType) -> None:
         (executor, "check_active_jobs", mends.check_active_jobs),
         (executor, "cancel_jobs", mends.cancel_jobs),
     ]
+    if lacking := [name for owner, name, _ in mended if not hasattr(owner, name)]:
+        raise ConfigError(
+            "Snakemake's plugin for SLURM", f"no {lacking[0]} in it", "version 2.8, as in envs/requirements.lock",
+            "make environment",
+        )  # fmt: skip
     for owner, name, of in mended:
         setattr(owner, name, of(getattr(owner, name)))
 

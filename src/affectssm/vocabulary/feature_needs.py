@@ -16,7 +16,6 @@ from affectssm.vocabulary.kinds import (
     CSD_KINDS,
     SENTIMENT,
     SIGNAL_KINDS,
-    STREAM_KINDS,
     UNALIGNED_KINDS,
 )
 from affectssm.vocabulary.needs import Need, Needs, by_scale, everywhere
@@ -137,4 +136,3 @@ BY_NAME: dict[str, Needs] = {
     "engagement_test": _copied(0.3),
 }
 """Feature -> what a job that extracts it takes."""
-assert set(_STREAM_KB) == set(STREAM_KINDS)

@@ -82,7 +82,7 @@ _SPECS = (
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation", held_out=True),
 )
 FEATURES: dict[str, Spec] = {
-    spec.name: replace(spec, needs=feature_needs.BY_NAME.get(spec.name, LIGHT)) for spec in _SPECS
+    spec.name: replace(spec, needs=feature_needs.BY_NAME.get(spec.name, spec.needs)) for spec in _SPECS
 }
 
 
