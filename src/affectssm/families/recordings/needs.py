@@ -1,0 +1,29 @@
+"""What the jobs of one's own recordings take. Paper: the models of dialogues and of video at their full size."""
+
+from affectssm.vocabulary.needs import Described, Need, by_scale
+
+_PAGE = "benchmarks/results/step.md"
+WINDOWS = by_scale(
+    Need(1000, 10, cpu_s=1, kb=50, source="tiny run, scaled"),
+    Need(1000, 10, cpu_s=0.5, kb=20, source="tiny run"),
+)
+TRAIN = by_scale(
+    Need(12000, 1440, cpu_s="training_seconds", kb=400_000, gpu=True, source=f"{_PAGE}, scaled to its batch"),
+    Need(2500, 30, cpu_s=15, kb=500, source="demo run"),
+    Need(2000, 30, cpu_s=4, kb=100, source="tiny run"),
+)
+PREDICT = by_scale(
+    Need(8000, 240, cpu_s="prediction_seconds", kb=1000, gpu=True, source=f"{_PAGE}, scaled to its windows"),
+    Need(2500, 30, cpu_s=4, kb=100, source="demo run"),
+    Need(2000, 30, cpu_s=2.5, kb=50, source="tiny run"),
+)
+EVALUATE = by_scale(
+    Need(4000, 60, cpu_s=20, kb=200, source="tiny run, scaled to a hundred times the frames"),
+    Need(1000, 20, cpu_s=1, kb=50, source="tiny run"),
+)
+
+STEP_S = {"da_mamba": 27.9 / 64, "dat": 24.6 / 64, "mamba_va": 96 * 14.2 / (16 * 300)}
+ANSWER_S = {"da_mamba": 9.33 / 64, "dat": 9.92 / 64, "mamba_va": 96 * 134.6 / 47000 / 2}
+"""CPU seconds a window of 96 frames of a training step and of an answer, at the paper's scale."""
+
+CORPORA = {"folder": Described(learnt=1.0, source="assumed: all of your recordings have labels")}

@@ -1,0 +1,118 @@
+"""Scores of labels per frame from the six sums of each recording: CCC, Pearson's correlation and RMSE.
+
+All are of the valid label frames of all recordings together, each reported once, by whichever model had not seen it;
+``ccc_participant`` is the mean of the participants' own CCCs. Where there are several labels, ``average`` is their mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectssm.evaluation.frame_reading import Part, Run
+from affectssm.evaluation.frame_rows import seed_rows
+from affectssm.evaluation.frame_scores import Cell
+from affectssm.evaluation.intervals import NO_SCORE, jackknife_interval, summarise
+from affectssm.training.agreement import ROUNDING
+
+Array = NDArray[np.float64]
+CCC, BY_PARTICIPANT, PEARSON, RMSE = "ccc", "ccc_participant", "pearson", "rmse"
+METRICS = (CCC, BY_PARTICIPANT, PEARSON, RMSE)
+BOUNDS = {CCC: (-1.0, 1.0), BY_PARTICIPANT: (-1.0, 1.0), PEARSON: (-1.0, 1.0), RMSE: (0.0, np.inf)}
+AVERAGE = "average"
+NAN = float("nan")
+
+
+def pearson_of(sums: Array) -> Array:
+    """Pearson's correlation of added-up moments (..., 6) -> (...); NaN where one side does not vary."""
+    n, sx, sy, sxx, syy, sxy = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of_x, of_y = sxx / n - (sx / n) ** 2, syy / n - (sy / n) ** 2
+        floor = [ROUNDING * np.maximum(1.0, square / n) for square in (sxx, syy)]
+        told = (n > 1) & (of_x > floor[0]) & (of_y > floor[1])
+        found = (sxy / n - sx * sy / n**2) / np.sqrt(of_x * of_y)
+        return np.where(told, np.clip(found, -1.0, 1.0), np.nan)
+
+
+def rmse_of(sums: Array) -> Array:
+    """Root of the mean squared difference of added-up moments (..., 6) -> (...); NaN without a frame."""
+    n, _, _, sxx, syy, sxy = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt(np.maximum(sxx + syy - 2.0 * sxy, 0.0) / n)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A metric of a label: of each seed, (seeds,); and its mean over seeds without each recording, (units,)."""
+
+    values: list[float]
+    without: Array
+
+
+def scored(cell: Cell) -> dict[str, Scored]:
+    """Return the metrics of a cell that has numbers."""
+    left = cell.sums.sum(axis=1, keepdims=True) - cell.sums
+    found = {name: Scored(cell.values(name), cell.without[name]) for name in (CCC, BY_PARTICIPANT)}
+    for name, of in ((PEARSON, pearson_of), (RMSE, rmse_of)):
+        found[name] = Scored([float(v) for v in of(cell.sums.sum(axis=1))], of(left).mean(axis=0))
+    return found
+
+
+def rows_of(
+    experiment: str, part: Part, cells: Mapping[str, Cell], runs: Sequence[Run]
+) -> list[dict[str, Any]]:
+    """Return the rows of the labels' cells and, of several, of their mean, ``{label}_{metric}``; a row a seed first.
+
+    Args:
+        experiment: its name.
+        part: what is reported; the cell of the rows is its split.
+        cells: by label.
+        runs: one a seed.
+    """
+    first = next(iter(cells.values()))
+    reason = next((cell.reason for cell in cells.values() if cell.reason), "")
+    own = {} if reason else {name: scored(cell) for name, cell in cells.items()}
+    if len(own) > 1:
+        own[AVERAGE] = {metric: _mean([of[metric] for of in own.values()]) for metric in METRICS}
+    names = [*cells, *([AVERAGE] if len(cells) > 1 else [])]
+    rows = []
+    for name in names:
+        for metric in METRICS:
+            values, score = [NAN] * len(runs), NO_SCORE
+            if not reason:
+                one = own[name][metric]
+                interval = jackknife_interval(float(np.mean(one.values)), [one.without], BOUNDS[metric])
+                values, score = one.values, summarise(one.values, interval)
+            shared = {
+                "experiment": experiment,
+                "cell": part[1],
+                "corpus": part[0],
+                "split": part[1],
+                "metric": f"{name}_{metric}",
+                "n_used": min(cell.n_whole for cell in cells.values()),
+                "n_expected": first.n_expected,
+                "missing": [str(gap) for gap in first.missing],
+                "reason": reason or ("" if np.isfinite(values).all() else WHY[metric]),
+            }
+            rows += seed_rows(shared, values, score, runs)
+    return rows
+
+
+WHY = {
+    CCC: "no CCC: fewer than two frames, or labels and answers that are all the same",
+    BY_PARTICIPANT: "no CCC of any participant alone",
+    PEARSON: "no correlation: labels, or answers, that are all alike",
+    RMSE: "no frame",
+}
+"""Why a metric is undefined where it is."""
+
+
+def _mean(found: Sequence[Scored]) -> Scored:
+    return Scored(
+        [float(v) for v in np.mean([one.values for one in found], axis=0)],
+        np.mean([one.without for one in found], axis=0),
+    )
