@@ -61,7 +61,8 @@ class CorpusPlan:
         if self.is_demo(corpus):
             return settings.edition_made(CORPORA[corpus].demos)
         # the test labels may arrive later: they change what is scored, not what was extracted and trained
-        identity = settings.model_dump(exclude={"ground_truth", "edition", "lacks"}) | {
+        without = {"ground_truth", "edition", "lacks", *(() if settings.exclude else ("exclude",))}
+        identity = settings.model_dump(exclude=without) | {
             "root": str(Path(settings.root).expanduser().resolve())
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
@@ -198,6 +199,7 @@ class CorpusPlan:
         """Return what a discovery is told, as JSON: what does not decide is left out, and runs nothing again."""
         settings = self.settings_of(corpus)
         without = {"edition"} if getattr(settings, "lacks", ()) else {"edition", "lacks"}
+        without |= set() if settings.exclude else {"exclude"}
         if settings.edition is not None:
             without |= {"root", "ground_truth"}
         return slice_json(settings, without)
