@@ -54,11 +54,12 @@ class TablePlan:
         return standing.edition_text(self.edition(table), corpora, demo)
 
     def require_corpus(self, table: str) -> None:
-        """Refuse a table none of whose corpora is held.
+        """Refuse a table none of whose corpora is held, or that its family refuses.
 
         Raises:
             ConfigError: naming them.
         """
+        self.owners[table].require(table)
         needed = self.owners[table].needed_by(table)
         if needed and not self.places.held(needed):
             roots = " or ".join(f"corpora.{corpus}.root" for corpus in needed)
