@@ -54,7 +54,9 @@ class RecordingsSettings(Strict):
         description="frames a second that models see, about: a whole number of them a label; labels that are faster are "
         "the clock",
     )
-    context: int = Field(32, ge=0, description="frames on either side of a window's centre, seen and not predicted")
+    context: int = Field(
+        32, ge=0, description="frames on either side of a window's centre, seen and not predicted"
+    )
     centre: int = Field(32, ge=1, description="frames of a window that are predicted")
     da_mamba: DAMambaSettings = Field(description="DA-Mamba")
     dat: DATSettings = Field(description="DAT; positions is at least context + centre + context")

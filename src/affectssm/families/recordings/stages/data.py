@@ -16,6 +16,7 @@ import numpy as np
 
 from affectssm.corpora.manifest import is_test_split
 from affectssm.errors import DataError
+from affectssm.families.recordings.stages.frames import placed
 from affectssm.families.recordings.stages.people import Kinds
 from affectssm.timeline.index import WindowIndex
 from affectssm.timeline.loader import CACHE_BYTES, Shards, WindowDataset, _dim, _seat_table
@@ -48,7 +49,9 @@ class OwnWindows(WindowDataset):
         self._keys = sorted({(t.corpus, t.recording, seat) for t in index.targets for seat in t.seats})
         self._track, self._seats = _seat_table(index, self._keys)
         self._clock_frames = np.array([target.clock_frames for target in index.targets], np.int64)
-        files = {name: TrackFiles(name, shards, self._keys, complete=False) for name, shards in features.items()}
+        files = {
+            name: TrackFiles(name, shards, self._keys, complete=False) for name, shards in features.items()
+        }
         self.files = {name: own for name, own in files.items() if dims is not None or own.dim is not None}
         if not self.files:
             raise DataError(
@@ -59,6 +62,21 @@ class OwnWindows(WindowDataset):
         self.dims = {name: _dim(name, own, dims) for name, own in self.files.items()}
         self.cached, self._sources = self._open(CACHE_BYTES, ())
         self._label, self._label_valid, self._label0 = self._read_labels(labels)
+
+    def _read_labels(self, shards: Shards | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Labels of all targets one after the other: value (N, C), valid (N,), and where each target begins."""
+        columns = len(self.index.frames.columns)
+        length = np.array([target.label_frames for target in self.index.targets], np.int64)
+        begin = np.cumsum(length) - length
+        value, valid = np.zeros((length.sum(), columns), np.float32), np.zeros(length.sum(), bool)
+        keys = [(target.corpus, target.recording, target.participant) for target in self.index.targets]
+        files = TrackFiles("label", shards or {}, keys, complete=False)
+        for key, target, first, count in zip(keys, self.index.targets, begin, length, strict=True):
+            if key in files.info:
+                own = slice(first, first + count)
+                value[own], valid[own] = placed(files.track(key), target.label_hz, int(count))
+        files.close()
+        return value, valid, begin
 
 
 def open_own(
@@ -85,7 +103,13 @@ def open_own(
     read = {name: files_by_corpus(folders, name, having(index, name, held)) for name in features}
     opened = index.select(lambda target: labels and not is_test_split(target.split))
     truth = files_by_corpus(folders, index.frames.label, opened)
-    gone = [str(path) for one in (*read.values(), truth) for own in one.values() for path in own if not path.is_file()]
+    gone = [
+        str(path)
+        for one in (*read.values(), truth)
+        for own in one.values()
+        for path in own
+        if not path.is_file()
+    ]
     if gone:
         raise DataError(
             gone[0], f"{len(gone)} feature files are not there", "all that the windows were cut from",

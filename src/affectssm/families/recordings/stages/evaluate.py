@@ -5,32 +5,33 @@ The parts of a division report different recordings, which are scored together: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectssm.corpora.manifest import read_manifest
+from affectssm.corpora.manifest import is_test_split, read_manifest
 from affectssm.errors import DataError
 from affectssm.evaluation.frame_reading import (
     Expected,
+    Labels,
     Part,
     Run,
     Seat,
     files_of_labels,
     read_expected,
-    read_labels,
     read_run,
 )
 from affectssm.evaluation.frame_rows import ordered, write_metrics
 from affectssm.evaluation.frame_scores import score_cell
 from affectssm.families.recordings.run_settings import EvaluationSettings
-from affectssm.families.recordings.stages.frames import CORPUS, LABELS
+from affectssm.families.recordings.stages.frames import CORPUS, LABELS, length, placed
 from affectssm.families.recordings.stages.people import read_division
 from affectssm.families.recordings.stages.scores import rows_of
 from affectssm.families.recordings.stages.traces import write_traces
 from affectssm.store.card import make_card, read_card
+from affectssm.store.shards import ShardReader
 
 TAIL = 0  # label frames by which predictions may end early: windows are as long as the labels
 REPORTED = "reported"
@@ -62,16 +63,21 @@ def evaluate(
         DataError: when a part or a seed is missing, doubled or unknown, or a participant was predicted twice.
     """
     division = read_division(windows)
-    expected = labelled_alone(manifests, missing, {name for part in division.values() for name in part.report})
+    expected = labelled_alone(
+        manifests, missing, {name for part in division.values() for name in part.report}
+    )
     part = next(iter(expected.seats))
-    labels = files_of_labels(features, LABELS, expected.shards)
+    labels = label_files(features, manifests)
+    tracks = _read_labels(labels, _frames(manifests))
     runs, truth = {}, {}
     for number, name in enumerate(settings.columns):
         column = name if len(settings.columns) > 1 else ""
-        truth[name] = read_labels(labels, number).get(CORPUS, {})
+        truth[name] = _column(tracks, number)
         found = [read_run(path, column) for path in predictions]
         _require_parts(found, list(division), settings.seeds, out)
-        runs[name] = ordered([_joined(found, seed, part, out) for seed in settings.seeds], settings.seeds, out)
+        runs[name] = ordered(
+            [_joined(found, seed, part, out) for seed in settings.seeds], settings.seeds, out
+        )
     cells = {
         name: score_cell(part, expected, truth[name], own, "by_frame", TAIL) for name, own in runs.items()
     }
@@ -84,8 +90,19 @@ def evaluate(
         runs=[read_card(path) for path in predictions],
     )
     first = {name: own[0].parts[part] for name, own in runs.items()}
-    write_traces(traces, min(settings.seeds), truth, first, _rates(manifests), card)
+    rates = {seat: rate for seat, (_, rate) in _frames(manifests).items()}
+    write_traces(traces, min(settings.seeds), truth, first, rates, card)
     write_metrics(out, rows, card)
+
+
+def label_files(features: Sequence[Path], manifests: Sequence[Path]) -> list[Path]:
+    """Return the label files of the shards that have labels of test parts, or of others."""
+    rows = [row for path in manifests for row in read_manifest(path) if row.kind == "annotation"]
+    found = []
+    for feature, tests in zip(LABELS, (False, True), strict=True):
+        shards = {row.shard for row in rows if is_test_split(row.split) is tests}
+        found += files_of_labels(features, (feature,), {CORPUS: shards})
+    return found
 
 
 def labelled_alone(manifests: Sequence[Path], missing: Path, reported: set[str]) -> Expected:
@@ -135,6 +152,31 @@ def _joined(runs: Sequence[Run], seed: int, part: Part, out: Path) -> Run:
     return Run("+".join(sorted({run.fold for run in runs})), seed, {part: tracks})
 
 
-def _rates(manifests: Sequence[Path]) -> dict[Seat, float]:
-    rows = (row for path in manifests for row in read_manifest(path))
-    return {(row.recording, row.participant): row.rate for row in rows if row.kind == "annotation"}
+def _frames(manifests: Sequence[Path]) -> dict[Seat, tuple[int, float]]:
+    """Of everybody with labels: how many label frames there are, and how many make a second."""
+    rows = [row for path in manifests for row in read_manifest(path) if row.kind == "annotation"]
+    return {(row.recording, row.participant): length([row]) for row in rows}
+
+
+def _read_labels(
+    files: Sequence[Path], frames: Mapping[Seat, tuple[int, float]]
+) -> dict[Seat, tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Labels by frame, (T, C) and valid (T,), of those who have a valid one."""
+    found = {}
+    for path in files:
+        with ShardReader(path) as reader:
+            for seat in reader.keys():  # noqa: SIM118 - not a mapping
+                if seat in frames:
+                    count, rate = frames[seat]
+                    value, valid = placed(reader.track(*seat), rate, count)
+                    if valid.any():
+                        found[seat] = value, valid
+    return found
+
+
+def _column(
+    tracks: Mapping[Seat, tuple[NDArray[np.float32], NDArray[np.bool_]]], number: int
+) -> dict[Seat, Labels]:
+    return {
+        seat: Labels(value[:, number].astype(np.float64), valid) for seat, (value, valid) in tracks.items()
+    }

@@ -23,7 +23,12 @@ from affectssm.store.parquet import read_parquet, write_parquet
 Seat = tuple[str, str]  # recording, participant
 Kinds = Mapping[Seat, frozenset[str]]
 SCHEMA = pa.schema(
-    [("recording", pa.string()), ("participant", pa.string()), ("group", pa.string()), ("kinds", pa.list_(pa.string()))]
+    [
+        ("recording", pa.string()),
+        ("participant", pa.string()),
+        ("group", pa.string()),
+        ("kinds", pa.list_(pa.string())),
+    ]
 )
 
 
@@ -75,9 +80,14 @@ def read_division(folder: Path) -> dict[str, Part]:
     path = folder / DIVISION
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["parts"]
-        return {name: Part(*(tuple(own[key]) for key in ("learn", "select", "report"))) for name, own in found.items()}
+        return {
+            name: Part(*(tuple(own[key]) for key in ("learn", "select", "report")))
+            for name, own in found.items()
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(path, f"not readable: {error}", "the division of a task", "make the windows again") from error
+        raise DataError(
+            path, f"not readable: {error}", "the division of a task", "make the windows again"
+        ) from error
 
 
 def read_part(folder: Path, name: str) -> Part:
@@ -89,6 +99,9 @@ def read_part(folder: Path, name: str) -> Part:
     parts = read_division(folder)
     if name not in parts:
         raise DataError(
-            folder / DIVISION, f"no part {name}", f"one of {', '.join(parts)}", "run snakemake again, which looks anew"
+            folder / DIVISION,
+            f"no part {name}",
+            f"one of {', '.join(parts)}",
+            "run snakemake again, which looks anew",
         )
     return parts[name]

@@ -64,7 +64,8 @@ class Labels(Dialogues):
     def score(self, answers: Sequence[Sequence[Tensor]]) -> float:
         """Mean over the labels of the CCC of all frames; centres tile the recordings, so every frame counts once."""
         predicted, target = (
-            torch.cat(parts).double().reshape(-1, len(self.columns)).numpy() for parts in zip(*answers, strict=True)
+            torch.cat(parts).double().reshape(-1, len(self.columns)).numpy()
+            for parts in zip(*answers, strict=True)
         )
         own = [ccc_of_frames(predicted[:, at], target[:, at]) for at in range(len(self.columns))]
         return sum(own) / len(own)

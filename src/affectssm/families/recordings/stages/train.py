@@ -130,7 +130,8 @@ def opened(
     ranges = ranges_of(settings, learnt)
     told = settings.told() | {
         "model": LABELLED_MODELS[settings.model],
-        "model_settings": settings.model_settings.model_dump(mode="json") | {"ranges": [list(own) for own in ranges]},
+        "model_settings": settings.model_settings.model_dump(mode="json")
+        | {"ranges": [list(own) for own in ranges]},
         "groups": groups_there(settings.groups, learnt.dims),
         "columns": list(learn.frames.columns),
         "windows": learn.frames.told(learn.per_label),

@@ -125,5 +125,3 @@ def _traces(measured: Sequence[Scores]) -> Any:
             raise DataError(path, "no such file", "the traces of these metrics", "run evaluate again")
         return read_parquet(path)
     return SCHEMA.empty_table()
-
-
