@@ -19,7 +19,7 @@ from affectssm.families.dialogue.stages.models.dat import DAT
 from affectssm.families.dialogue.stages.models.output import FrameOutput
 from affectssm.families.video.stages.models.mamba_va import MambaVA
 from affectssm.models.feature_groups import Stacks
-from affectssm.settings.own_recordings import Ranges, RangedDAMamba, RangedDAT, RangedMambaVA
+from affectssm.settings.own_recordings import RangedDAMamba, RangedDAT, RangedMambaVA, Ranges
 from affectssm.timeline.frame_batch import FrameBatch
 
 
