@@ -83,6 +83,11 @@ def recording_prediction_modules(model: str) -> tuple[str, ...]:
     return f"{_RECORDINGS}.predict", named(FRAME_MODELS, named(LABELLED_MODELS, model, "model"), "model")
 
 
+def item_training_modules(model: str) -> tuple[str, ...]:
+    """Of what a run on one's own recordings as a whole learns and answers."""
+    return f"{_RECORDINGS}.items_train", named(CLIP_MODELS, model, "model")
+
+
 def encoding_modules(feature: str) -> tuple[str, ...]:
     """Of features of an encoder that was tuned for a fold."""
     return f"{_VIDEO}.encode", *feature_modules(feature)

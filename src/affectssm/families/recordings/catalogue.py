@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from affectssm.families.recordings.experiments import FRAMES_TABLE, Experiment, labels_of
+from affectssm.families.recordings.experiments import FRAMES_TABLE, ITEMS_TABLE, Experiment, labels_of
 from affectssm.families.recordings.settings import own
 from affectssm.settings.config import Config
 from affectssm.settings.groups import features_of
@@ -16,7 +16,7 @@ from affectssm.vocabulary.models import TITLES
 from affectssm.vocabulary.targets import named
 
 CORPUS = "folder"
-PER = {FRAMES_TABLE: "frame"}
+PER = {FRAMES_TABLE: "frame", ITEMS_TABLE: "item"}
 """Table -> what its labels are of."""
 TABLES = tuple(PER)
 SIX_LINES = (
@@ -42,7 +42,7 @@ def experiments_of(table: str, config: Config) -> list[Experiment]:
         ConfigError: for an unknown table.
     """
     per = named(PER, table, "table")
-    asked = own(config)
+    asked = own(config) if per == "frame" else own(config).items
     if not held(config) or labels_of(config).per != per:
         return []
     return [Experiment(model, source) for model in asked.models for source in asked.sources]
@@ -57,10 +57,12 @@ def table_settings(config: Config, table: str) -> dict[str, Any]:
         "scale": config.scale,
         "experiments": [one.name for one in experiments],
         "described": {one.name: described(one, config) for one in experiments},
-        "titles": {model: TITLES[model] for model in asked.models},
+        "titles": {one.model: TITLES[one.model] for one in experiments},
         "weights": config.features.weights,
         "columns": list(labels.columns),
+        "task": asked.items.task if PER[table] == "item" else "regression",
         "range": list(labels.range) if labels.range is not None else None,
+        "bounded": PER[table] == "frame",
         "demo": [],
         "seeds": list(asked.seeds),
         "allow_incomplete": config.tables.allow_incomplete,
@@ -72,5 +74,15 @@ def described(experiment: Experiment, config: Config) -> dict[str, Any]:
     return {
         "model": experiment.model,
         "source": experiment.source,
-        "features": features_of(own(config).groups[experiment.source]),
+        "features": features_of(groups_of(config, experiment)),
+        "notes": [UNSEEN] if experiment.model == "mamba_va" else [],
     }
+
+
+UNSEEN = "the model does not see partners"
+
+
+def groups_of(config: Config, experiment: Experiment) -> dict[str, tuple[str, ...]]:
+    """The groups of features of an experiment's source."""
+    asked = own(config)
+    return (asked.groups if experiment.per == "frame" else asked.items.groups)[experiment.source]

@@ -14,13 +14,17 @@ from affectssm.families.recordings.experiments import Experiment
 from affectssm.families.recordings.settings import PRESETS, RecordingsSettings, own
 from affectssm.families.recordings.steps import STEPS
 from affectssm.plan.text import short_hash
+from affectssm.settings.config import Config
 from affectssm.settings.groups import features_of
 from affectssm.vocabulary import stages
 from affectssm.vocabulary.corpora import CORPORA
-from affectssm.vocabulary.features import kinds_of
+from affectssm.vocabulary.features import in_shard, kinds_of
 from affectssm.vocabulary.tables import PAGES
 
 LABELS, TEST_LABELS = "folder_labels", "folder_labels_test"
+ITEM_LABELS, TEST_ITEM_LABELS = "folder_item", "folder_item_test"
+KINDS = {"frame": "annotation", "item": "item_label"}
+"""What labels are of -> the kind of their rows."""
 CORPUS = catalogue.CORPUS
 
 
@@ -37,6 +41,28 @@ class Recordings(Family[Experiment]):
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.recordings.stages.foreseen:missing"
     word = name
+
+    @staticmethod
+    def check(config: Config) -> None:
+        """Classes are those of one label, named by the corpus; DAT has positions enough for the windows.
+
+        Raises:
+            ValueError: where they are not.
+        """
+        asked, labels = own(config), experiments.labels_of(config)
+        classes = asked.items.task == "classification" and catalogue.held(config)
+        if classes and (len(set(labels.values.values())) < 2 or len(labels.columns) > 1):
+            raise ValueError(
+                f"corpora.{CORPUS}.labels.values with two classes at least, of one label, for classification; "
+                f"{len(labels.values)} values of {len(labels.columns)} labels; give them, e.g. values: {{no: 0, "
+                "yes: 1}, or set recordings.items.task: regression"
+            )
+        length = 2 * asked.context + asked.centre
+        if "dat" in asked.models and asked.dat.positions < length:
+            raise ValueError(
+                f"recordings.dat.positions of {length} at least, the frames of a window; {asked.dat.positions}; raise "
+                "it, or shorten recordings.context and centre"
+            )
 
     @property
     def own(self) -> RecordingsSettings:
@@ -61,7 +87,7 @@ class Recordings(Family[Experiment]):
                 "the folder of your recordings",
                 catalogue.SIX_LINES,
             )
-        per, wanted = experiments.labels_of(self.config).per, catalogue.PER[table]
+        per, wanted = self.per, catalogue.PER[table]
         if per != wanted:
             other = next(name for name, one in catalogue.PER.items() if one == per)
             raise ConfigError(
@@ -83,13 +109,18 @@ class Recordings(Family[Experiment]):
     def _full(self, experiment: Experiment) -> str:
         return f"{experiment.name}-{self.edition}"
 
+    @property
+    def per(self) -> str:
+        """What the labels are of: frame or item."""
+        return experiments.labels_of(self.config).per
+
     def expected(self) -> dict[str, Any]:
         """Return what the tables expect of the corpus."""
-        return {
-            "per": experiments.labels_of(self.config).per,
-            "kinds": {source: self._kinds(source) for source in sorted(self.own.sources)},
-            "folds": self.own.folds,
+        asked = self.own if self.per == "frame" else self.own.items
+        kinds = {
+            source: list(kinds_of(features_of(asked.groups[source]))) for source in sorted(asked.sources)
         }
+        return {"labels": KINDS[self.per], "kinds": kinds, "folds": self.own.folds}
 
     # -- windows -----------------------------------------------------------------------------------------------
 
@@ -103,15 +134,13 @@ class Recordings(Family[Experiment]):
     @property
     def tasks(self) -> tuple[str, ...]:
         """All tasks."""
-        return tuple(map(self._task, self.own.sources))
-
-    def _kinds(self, source: str) -> list[str]:
-        return list(kinds_of(features_of(self.own.groups[source])))
+        return (*map(self._task, self.own.sources), *self.own.items.sources)
 
     def window_settings(self, task: str) -> dict[str, Any]:
         """Return what the windows of a task are told."""
         source = next(one for one in self.own.sources if self._task(one) == task)
-        return experiments.window_settings(self.config, source, self._kinds(source))
+        kinds = kinds_of(features_of(self.own.groups[source]))
+        return experiments.window_settings(self.config, source, kinds)
 
     def manifest(self) -> list[str]:
         """Return the manifest of the corpus."""
@@ -168,13 +197,13 @@ class Recordings(Family[Experiment]):
         from affectssm.corpora.manifest import read_manifest
         from affectssm.families.recordings.stages.folds import groups_of, parts_of
 
-        return parts_of(groups_of(read_manifest(path), "annotation"), self.own.folds)
+        return parts_of(groups_of(read_manifest(path), KINDS[self.per]), self.own.folds)
 
     # -- runs --------------------------------------------------------------------------------------------------
 
     def features_of(self, experiment: str) -> list[str]:
         """Return the features a run reads."""
-        return features_of(self.own.groups[self.experiment(experiment).source])
+        return features_of(catalogue.groups_of(self.config, self.experiment(experiment)))
 
     def labelled_tracks(self, experiment: str) -> list[str]:
         """Return the feature files a run reads, labels that it may learn from included."""
@@ -240,6 +269,65 @@ class Recordings(Family[Experiment]):
         """Return what an evaluation over some seeds is told."""
         return experiments.evaluation_settings(self.config, self.experiment(experiment), seeds)
 
+    # -- recordings as a whole ---------------------------------------------------------------------------------
+
+    def item_tracks(self, shard: str, task: str) -> list[str]:
+        """Return the feature files of a shard's recordings: those of a source that there are."""
+        self.wait(self.held)
+        kinds = self.places.shard_index(CORPUS)["shards"].get(shard, {})
+        (folder,) = self.features.folders(self.held)
+        read = [name for name in features_of(self.own.items.groups[task]) if in_shard(name, kinds)]
+        return [f"{folder}/{feature}/{shard}.h5" for feature in read]
+
+    def cut_settings(self, task: str) -> dict[str, Any]:
+        """Return how recordings as a whole are cut for a source of features."""
+        return experiments.cut_settings(self.config, task)
+
+    def cut_content(self, shard: str) -> str:
+        """Return a word that changes with the streams of a shard."""
+        return self.places.shard_content(CORPUS, shard)
+
+    def segments_of(self, experiment: str) -> list[str]:
+        """Return the segments of all shards of an experiment's source."""
+        self.wait(self.held)
+        folder = f"{self.results}/segments/{self.places.name(CORPUS)}/{self.experiment(experiment).source}"
+        return [f"{folder}/{shard}.h5" for shard in self.places.shards(CORPUS)]
+
+    def item_labels(self) -> list[str]:
+        """Return the files of the labels of recordings as a whole that may be learnt from."""
+        return self._tracks([ITEM_LABELS])
+
+    def all_item_labels(self) -> list[str]:
+        """Return the files of the labels of recordings as a whole, those of test parts included."""
+        return self._tracks([ITEM_LABELS, TEST_ITEM_LABELS])
+
+    def item_run_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
+        """Return what the runs of some seeds on recordings as a whole are told."""
+        return experiments.item_run_settings(self.config, self.experiment(experiment), seeds)
+
+    def item_threads(self) -> int:
+        """Return the CPU threads of a run on recordings as a whole."""
+        return self.own.items.training.threads
+
+    def item_seconds(self, experiment: str, seeds: Sequence[int]) -> float:
+        """Return the CPU seconds of the runs of some seeds over all parts."""
+        passes = self.own.items.training.epochs * self.places.extent(CORPUS).recordings
+        each = needs.ITEM_MS[self.experiment(experiment).model] / 1000
+        return len(seeds) * len(self.parts) * passes * each
+
+    def item_training_code(self, experiment: str) -> str:
+        """Return the hash of the code that trains on recordings as a whole."""
+        return self.code(*stages.item_training_modules(self.experiment(experiment).model))
+
+    def item_predictions_of(self, experiment: str, seeds: Sequence[int]) -> list[str]:
+        """Return the answers of an experiment over some seeds."""
+        folder = f"{self.results}/runs/{experiment}/seeds-{'-'.join(map(str, seeds))}"
+        return [f"{folder}/predictions.parquet"]
+
+    def item_evaluation_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
+        """Return what an evaluation of recordings as a whole is told."""
+        return experiments.item_evaluation_settings(self.config, self.experiment(experiment), seeds)
+
     # -- tables ------------------------------------------------------------------------------------------------
 
     def experiments_of(self, table: str) -> list[str]:
@@ -253,7 +341,9 @@ class Recordings(Family[Experiment]):
     def features_behind(self, table: str) -> list[str]:
         """Return every feature that is computed for a table, face track and labels included."""
         read = {feature for name in self.experiments_of(table) for feature in self.features_of(name)}
-        return sorted({*read, *self._faces(read), LABELS, TEST_LABELS})
+        items = catalogue.PER[table] == "item"
+        labels = (ITEM_LABELS, TEST_ITEM_LABELS) if items else (LABELS, TEST_LABELS)
+        return sorted({*read, *self._faces(read), *labels})
 
     def table_settings(self, table: str) -> dict[str, Any]:
         """Return what a table is told."""

@@ -21,7 +21,25 @@ EVALUATE = by_scale(
     Need(4000, 60, cpu_s=20, kb=200, source="tiny run, scaled to a hundred times the frames"),
     Need(1000, 20, cpu_s=1, kb=50, source="tiny run"),
 )
+CUT = by_scale(
+    Need(4000, 120, "recording", cpu_s=0.05, kb=175, source="clips, benchmarks/results/clips_full_size.md"),
+    Need(1000, 20, cpu_s=1, kb=500, source="tiny run"),
+)
+ITEMS = by_scale(
+    Need(
+        8000,
+        1440,
+        cpu_s="item_seconds",
+        kb=7000,
+        gpu=True,
+        source="clips, benchmarks/results/clips_full_size.md",
+    ),
+    Need(2000, 60, cpu_s=15, kb=200, source="demo run"),
+    Need(2000, 30, cpu_s=4, kb=200, source="tiny run"),
+)
 
+ITEM_MS = {"coupled_mamba": 32, "attention_fusion": 31}
+"""CPU milliseconds a recording of a step at the paper's scale (clips_full_size.md)."""
 STEP_S = {"da_mamba": 27.9 / 64, "dat": 24.6 / 64, "mamba_va": 96 * 14.2 / (16 * 300)}
 ANSWER_S = {"da_mamba": 9.33 / 64, "dat": 9.92 / 64, "mamba_va": 96 * 134.6 / 47000 / 2}
 """CPU seconds a window of 96 frames of a training step and of an answer, at the paper's scale."""

@@ -7,11 +7,12 @@ from typing import Any
 
 from pydantic import SerializeAsAny, ValidationInfo, field_validator
 
-from affectssm.families.recordings.settings import RecordingsSettings
+from affectssm.families.recordings.settings import ItemSettings, RecordingsSettings
 from affectssm.settings.base import JobSettings, Strict, settings_of_model
+from affectssm.settings.clips import ClipTraining, Task
 from affectssm.settings.dialogues import TrainingSettings
 from affectssm.settings.groups import features_of
-from affectssm.vocabulary.models import LABELLED_MODELS
+from affectssm.vocabulary.models import CLIP_MODELS, LABELLED_MODELS
 
 
 class WindowSettings(JobSettings):
@@ -58,6 +59,47 @@ class RunSettings(JobSettings):
         """Return them with how the run is computed: processes that read batches."""
         training = self.training.model_copy(update={"workers": computing.get("workers", 0)})
         return self.model_copy(update={"training": training})
+
+
+class ItemLabels(JobSettings):
+    """Labels of recordings as a whole: their names, what is learnt of them, and the numbers of the classes, rising."""
+
+    task: Task
+    columns: tuple[str, ...]
+    classes: tuple[float, ...]
+
+    @property
+    def outputs(self) -> int:
+        """Columns of a model's answer: a label each, or the classes."""
+        return len(self.classes) if self.task == "classification" else len(self.columns)
+
+
+class ItemRunSettings(ItemLabels):
+    """The runs of an experiment on recordings as a whole, over all parts and some seeds."""
+
+    experiment: str
+    model: str
+    source: str
+    modalities: tuple[str, ...]
+    seeds: tuple[int, ...]
+    folds: int
+    range: tuple[float, float] | None
+    model_settings: SerializeAsAny[Strict]
+    batch: int
+    training: ClipTraining
+
+    @field_validator("model_settings", mode="before")
+    @classmethod
+    def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:
+        return settings_of_model(ItemSettings, CLIP_MODELS, info, given)
+
+
+class ItemEvaluationSettings(ItemLabels):
+    """An evaluation of recordings as a whole over some seeds."""
+
+    experiment: str
+    seeds: tuple[int, ...]
+    folds: int
 
 
 class EvaluationSettings(JobSettings):

@@ -8,6 +8,9 @@ _SETTINGS = "affectssm.families.recordings.run_settings"
 _RUN = "results/runs/{experiment}/{part}/{seed}"
 _FEATURES = "results/features/{corpus}-{edition} of the corpus"
 _WINDOWS = "results/windows/{task}"
+_CUT = "results/segments/{corpus_edition}/{task}/{shard}"
+_SEGMENTS = "results/segments/{corpus}-{edition}/{source}/{shard}.h5 of all shards"
+_ITEMS = "results/runs/{experiment}/seeds-{seeds}"
 _LIGHTER = lighter_training("recordings.training", "recordings.training.batch")
 
 STEPS = (
@@ -91,6 +94,63 @@ STEPS = (
         settings="evaluation_settings",
         model=f"{_SETTINGS}:EvaluationSettings",
         content="scored_content",
+        needs=needs.EVALUATE,
+    ),
+    Step(
+        "cut",
+        "bring a shard's recordings with a label as a whole to a common length, with their index",
+        run=f"{_STAGES}.items_cut:cut_shard",
+        reads={
+            "manifest": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+            "features": Input("item_tracks", "results/features/{corpus}-{edition}", one=True, above=2),
+        },
+        writes={"out": f"{_CUT}.h5", "index": f"{_CUT}.parquet", "faults": f"{_CUT}.faults.parquet"},
+        settings="cut_settings",
+        model="affectssm.families.clips.run_settings:CutSettings",
+        words=("shard",),
+        content="cut_content",
+        needs=needs.CUT,
+    ),
+    Step(
+        "train_items",
+        "train an experiment on recordings as a whole over all parts and some seeds; a killed job goes on",
+        run=f"{_STAGES}.items_train:train",
+        reads={
+            "segments": Input("segments_of", _SEGMENTS),
+            "features": Input("item_labels", _FEATURES, above=2),
+            "manifest": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+        },
+        writes={
+            "checkpoint": f"{_ITEMS}/checkpoint.safetensors",
+            "config": f"{_ITEMS}/config.yaml",
+            "history": f"{_ITEMS}/history.csv",
+            "predictions": f"{_ITEMS}/predictions.parquet",
+        },
+        out=_ITEMS,
+        settings="item_run_settings",
+        model=f"{_SETTINGS}:ItemRunSettings",
+        code="item_training_code",
+        content="all_content",
+        threads="item_threads",
+        gpu=True,
+        lighter=lighter_training("recordings.items.training", "recordings.items.batch"),
+        needs=needs.ITEMS,
+        resumes=True,
+    ),
+    Step(
+        "evaluate_items",
+        "score the answers to recordings as a whole; opens the test labels",
+        run=f"{_STAGES}.items_evaluate:evaluate",
+        reads={
+            "predictions": Input("item_predictions_of", "predictions.parquet of all seeds"),
+            "features": Input("all_item_labels", _FEATURES, above=2),
+            "manifest": Input("manifest", "manifest.parquet of the corpus", one=True, by_content=True),
+        },
+        writes={"out": "results/metrics/{experiment}/items-{seeds}.parquet"},
+        settings="item_evaluation_settings",
+        model=f"{_SETTINGS}:ItemEvaluationSettings",
+        content="scored_content",
+        tables=("recordings_items",),
         needs=needs.EVALUATE,
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """The data of a run: windows of people who may lack some of the media.
 
-The features of a kind of stream that a participant does not have are masked; a feature that nobody has whom a run learns
-from is left out of its model.
+The features of a kind of stream that a participant does not have are masked; a feature that nobody has whom a run
+learns from is left out of its model.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Which recordings a part learns from, which select its epoch, and which it reports.
 
 Where the corpus says what is for training and what is not, there is one part, ``main``: it learns from ``train`` and
-reports ``test`` or, where there is none, ``val``; ``val`` selects unless it is reported. Elsewhere recordings are dealt to
-folds, ``fold1`` and so on, each of which is reported once by a model of the others. A *group* (the recordings of one
-person, or of one family) is never divided. What selects, where the corpus does not say it, is about a fifth of the groups
-to learn from. The division follows from the names of the labelled recordings alone, and so is that of every source of features.
+reports ``test`` or, where there is none, ``val``; ``val`` selects unless it is reported. Elsewhere recordings are dealt
+to folds, ``fold1`` and so on, each of which is reported once by a model of the others. A *group* (the recordings of one
+person, or of one family) is never divided. What selects, where the corpus does not say it, is about a fifth of the
+groups to learn from. The division follows from the names of the labelled recordings and their groups alone, so that it
+is the same for every source of features.
 """
 
 from __future__ import annotations

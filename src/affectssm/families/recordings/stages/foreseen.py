@@ -12,14 +12,14 @@ from typing import Any
 from affectssm.corpora.manifest import read_manifest
 from affectssm.errors import DataError
 from affectssm.families.recordings.stages.folds import divide, groups_of
-from affectssm.families.recordings.stages.windows import labelled_targets
+from affectssm.families.recordings.stages.people import kinds_by_seat
 
 
 def missing(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Iterator[str]:
     """Yield what each feature source lacks, person by person.
 
     Args:
-        settings: ``per`` (what labels are of), ``kinds`` by source, and ``folds`` at most.
+        settings: ``labels`` (the kind of their rows), ``kinds`` by source, and ``folds`` at most.
         manifests: of the corpus.
 
     Raises:
@@ -27,10 +27,11 @@ def missing(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Iterator[
     """
     rows = [row for path in manifests for row in read_manifest(path)]
     where = ", ".join(str(path) for path in manifests)
-    parts = divide(groups_of(rows, "annotation"), settings["folds"], where)
+    parts = divide(groups_of(rows, settings["labels"]), settings["folds"], where)
+    labelled = {(row.recording, row.participant) for row in rows if row.kind == settings["labels"]}
     for source, kinds in settings["kinds"].items():
-        targets, left_out = labelled_targets(rows, kinds, 1)
-        there = {target.recording for target in targets}
+        held = labelled & set(kinds_by_seat(rows, kinds))
+        there = {recording for recording, _ in held}
         for name, part in parts.items():
             for what, own in (("learn from", part.learn), ("select the epoch on", part.select)):
                 if there.isdisjoint(own):
@@ -39,8 +40,8 @@ def missing(settings: Mapping[str, Any], manifests: Sequence[Path]) -> Iterator[
                         f"{name} of {source}: none of the recordings to {what} ({', '.join(own)}) has "
                         f"{' or '.join(kinds)}",
                         "one at least",
-                        "mend the media (faults.parquet beside the manifest says what is wrong), or set "
-                        "recordings.sources",
+                        "mend the media (faults.parquet beside the manifest says what is wrong), or choose other "
+                        "sources of features",
                     )
-        for one in left_out:
-            yield f"{source}: {one.recording}/{one.participant} ({one.reason})"
+        for recording, who in sorted(labelled - held):
+            yield f"{source}: {recording}/{who} (no {', no '.join(kinds)})"

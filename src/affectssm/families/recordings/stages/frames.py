@@ -1,7 +1,8 @@
 """The labels of one's own recordings, and the windows of frames that models see.
 
 A clock frame is a label frame, or a whole part of one where labels are slower than the clock that is asked for. Windows
-are a centre, which is predicted, between context on both sides, as those of dialogues; recordings have rates of their own.
+are a centre, which is predicted, between context on both sides, as those of dialogues; recordings have rates of their
+own.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def frames_of(columns: Sequence[str], context: int, centre: int, per_label: int)
 
 
 def length(streams: Collection[StreamRow]) -> tuple[int, float]:
-    """Return the label frames of a participant up to the last label, and how many make a second; none without labels."""
+    """Return the label frames of a participant up to the last label, and how many make a second; 0 without labels."""
     found = [row for row in streams if row.kind == "annotation"]
     if not found:
         return 0, 0.0

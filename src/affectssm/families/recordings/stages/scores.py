@@ -1,7 +1,8 @@
 """Scores of labels per frame from the six sums of each recording: CCC, Pearson's correlation and RMSE.
 
 All are of the valid label frames of all recordings together, each reported once, by whichever model had not seen it;
-``ccc_participant`` is the mean of the participants' own CCCs. Where there are several labels, ``average`` is their mean.
+``ccc_participant`` is the mean of the participants' own CCCs, ``spread`` the labels' deviation from their mean, which
+is the RMSE of the best constant answer. Where there are several labels, ``average`` is their mean.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from affectssm.training.agreement import ROUNDING
 
 Array = NDArray[np.float64]
 CCC, BY_PARTICIPANT, PEARSON, RMSE = "ccc", "ccc_participant", "pearson", "rmse"
-METRICS = (CCC, BY_PARTICIPANT, PEARSON, RMSE)
-BOUNDS = {CCC: (-1.0, 1.0), BY_PARTICIPANT: (-1.0, 1.0), PEARSON: (-1.0, 1.0), RMSE: (0.0, np.inf)}
+SPREAD = "spread"  # deviation of the labels from their mean: the RMSE of the best constant answer
+METRICS = (CCC, BY_PARTICIPANT, PEARSON, RMSE, SPREAD)
+BOUNDS = dict.fromkeys((CCC, BY_PARTICIPANT, PEARSON), (-1.0, 1.0)) | dict.fromkeys(
+    (RMSE, SPREAD), (0.0, np.inf)
+)
 AVERAGE = "average"
 NAN = float("nan")
 
@@ -45,6 +49,13 @@ def rmse_of(sums: Array) -> Array:
         return np.sqrt(np.maximum(sxx + syy - 2.0 * sxy, 0.0) / n)
 
 
+def spread_of(sums: Array) -> Array:
+    """Deviation of the labels from their mean, of added-up moments (..., 6) -> (...); NaN without a frame."""
+    n, _, sy, _, syy, _ = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt(np.maximum(syy / n - (sy / n) ** 2, 0.0))
+
+
 @dataclass(frozen=True)
 class Scored:
     """A metric of a label: of each seed, (seeds,); and its mean over seeds without each recording, (units,)."""
@@ -57,7 +68,7 @@ def scored(cell: Cell) -> dict[str, Scored]:
     """Return the metrics of a cell that has numbers."""
     left = cell.sums.sum(axis=1, keepdims=True) - cell.sums
     found = {name: Scored(cell.values(name), cell.without[name]) for name in (CCC, BY_PARTICIPANT)}
-    for name, of in ((PEARSON, pearson_of), (RMSE, rmse_of)):
+    for name, of in ((PEARSON, pearson_of), (RMSE, rmse_of), (SPREAD, spread_of)):
         found[name] = Scored([float(v) for v in of(cell.sums.sum(axis=1))], of(left).mean(axis=0))
     return found
 
@@ -78,37 +89,54 @@ def rows_of(
     own = {} if reason else {name: scored(cell) for name, cell in cells.items()}
     if len(own) > 1:
         own[AVERAGE] = {metric: _mean([of[metric] for of in own.values()]) for metric in METRICS}
-    names = [*cells, *([AVERAGE] if len(cells) > 1 else [])]
+    shared = {
+        "experiment": experiment,
+        "cell": part[1],
+        "corpus": part[0],
+        "split": part[1],
+        "n_used": min(cell.n_whole for cell in cells.values()),
+        "n_expected": first.n_expected,
+        "missing": [str(gap) for gap in first.missing],
+    }
     rows = []
-    for name in names:
+    for name in [*cells, *([AVERAGE] if len(cells) > 1 else [])]:
         for metric in METRICS:
-            values, score = [NAN] * len(runs), NO_SCORE
-            if not reason:
-                one = own[name][metric]
-                interval = jackknife_interval(float(np.mean(one.values)), [one.without], BOUNDS[metric])
-                values, score = one.values, summarise(one.values, interval)
-            shared = {
-                "experiment": experiment,
-                "cell": part[1],
-                "corpus": part[0],
-                "split": part[1],
-                "metric": f"{name}_{metric}",
-                "n_used": min(cell.n_whole for cell in cells.values()),
-                "n_expected": first.n_expected,
-                "missing": [str(gap) for gap in first.missing],
-                "reason": reason or ("" if np.isfinite(values).all() else WHY[metric]),
-            }
-            rows += seed_rows(shared, values, score, runs)
+            one = own[name][metric] if own else NOTHING
+            told = {**shared, "metric": f"{name}_{metric}"}
+            rows += metric_rows(told, one, runs, BOUNDS[metric], reason)
     return rows
 
 
-WHY = {
-    CCC: "no CCC: fewer than two frames, or labels and answers that are all the same",
-    BY_PARTICIPANT: "no CCC of any participant alone",
-    PEARSON: "no correlation: labels, or answers, that are all alike",
-    RMSE: "no frame",
-}
-"""Why a metric is undefined where it is."""
+def metric_rows(
+    shared: Mapping[str, Any], one: Scored, runs: Sequence[Run], bounds: tuple[float, float], reason: str
+) -> list[dict[str, Any]]:
+    """Return the rows of a metric: one a seed and their summary, with the interval over recordings.
+
+    Args:
+        shared: what all of them say, the metric's name among it, which ends in what is measured.
+        one: the metric; :data:`NOTHING` for none.
+        runs: one a seed.
+        bounds: of the metric.
+        reason: why there is none, or why seeds lack one; "" for what the metric itself asks.
+    """
+    values, score = [NAN] * len(runs), NO_SCORE
+    if one.values:
+        interval = jackknife_interval(float(np.mean(one.values)), [one.without], bounds)
+        values, score = one.values, summarise(one.values, interval)
+    own = "" if np.isfinite(values).all() else reason or why_none(shared["metric"])
+    return seed_rows({**shared, "reason": own}, values, score, runs)
+
+
+def why_none(metric: str) -> str:
+    """Return why a metric is undefined where it is."""
+    if metric.endswith((CCC, BY_PARTICIPANT)):
+        return "no CCC: fewer than two labels, or labels and answers that are all the same"
+    if metric.endswith(PEARSON):
+        return "no correlation: labels, or answers, that are all alike"
+    return "nothing to score"
+
+
+NOTHING = Scored([], np.zeros(0))
 
 
 def _mean(found: Sequence[Scored]) -> Scored:

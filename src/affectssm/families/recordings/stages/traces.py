@@ -1,7 +1,7 @@
 """Prediction beside label over time, of the best, the median and the worst participant, for the figure.
 
-``traces-{seeds}.parquet`` beside the metrics: a row a frame and label, of the first seed, in the form of those of video.
-Whoever is ranked is ranked by the mean of the labels' CCCs, each of that person alone.
+``traces-{seeds}.parquet`` beside the metrics: a row a frame and label, of the first seed, in the form of those of
+video. Whoever is ranked is ranked by the mean of the labels' CCCs, each of that person alone.
 """
 
 from __future__ import annotations
