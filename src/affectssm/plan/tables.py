@@ -70,6 +70,18 @@ class TablePlan:
                 "give a folder, or ask for another table",
             )
 
+    @property
+    def there(self) -> list[str]:
+        """The tables that this configuration can have."""
+        return [table for table in self.owners if self._refusal(table) is None]
+
+    def _refusal(self, table: str) -> ConfigError | None:
+        try:
+            self.require_corpus(table)
+        except ConfigError as error:
+            return error
+        return None
+
     def require_no_lab_table(self, table: str) -> None:
         """Refuse to put a demo's table over one of somebody's own corpora.
 

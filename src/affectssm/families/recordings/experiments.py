@@ -90,7 +90,7 @@ def item_run_settings(config: Config, experiment: Experiment, seeds: Sequence[in
         "experiment": experiment.name,
         "model": experiment.model,
         "source": experiment.source,
-        "modalities": list(asked.groups[experiment.source]),
+        "groups": asked.groups[experiment.source],
         "seeds": list(seeds),
         "folds": own(config).folds,
         "model_settings": getattr(asked, experiment.model).model_dump(mode="json"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SerializeAsAny, ValidationInfo, field_validator
 
+from affectssm.families.clips.stages.modalities import MODALITIES
 from affectssm.families.recordings.settings import ItemSettings, RecordingsSettings
 from affectssm.settings.base import JobSettings, Strict, settings_of_model
 from affectssm.settings.clips import ClipTraining, Task
@@ -80,7 +81,7 @@ class ItemRunSettings(ItemLabels):
     experiment: str
     model: str
     source: str
-    modalities: tuple[str, ...]
+    groups: dict[str, tuple[str, ...]]
     seeds: tuple[int, ...]
     folds: int
     range: tuple[float, float] | None
@@ -88,10 +89,21 @@ class ItemRunSettings(ItemLabels):
     batch: int
     training: ClipTraining
 
+    @field_validator("range")
+    @classmethod
+    def _each_once(cls, value: Any) -> Any:
+        """Its ends differ by what the section of the corpus asks."""
+        return value
+
     @field_validator("model_settings", mode="before")
     @classmethod
     def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:
         return settings_of_model(ItemSettings, CLIP_MODELS, info, given)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities of the source, in the order in which models see them."""
+        return tuple(name for name in MODALITIES if name in self.groups)
 
 
 class ItemEvaluationSettings(ItemLabels):

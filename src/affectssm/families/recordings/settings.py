@@ -152,6 +152,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             },
             "items": {
                 "steps": 50, "batch": 32, "training": {"epochs": 150, "learning_rate": 5e-4, "scan_backend": "auto"},
+                "coupled_mamba": {"d_model": 128, "layers": 3, "d_state": 64, "dt_rank": 16, "hidden": 64},
+                "attention_fusion": {"d_model": 128, "layers": 3, "hidden": 64},
             },
         },
     },

@@ -27,6 +27,7 @@ from affectssm.families.recordings.stages.items import KIND, labelled, read_labe
 from affectssm.families.recordings.stages.items_train import outputs_of
 from affectssm.families.recordings.stages.scores import (
     AVERAGE,
+    AVERAGED,
     BOUNDS,
     CCC,
     NOTHING,
@@ -183,7 +184,7 @@ def scores_of(
                 values, others = (of[metric](own[..., take]) for own in left.values())
             found[f"{name}_{metric}"] = Scored([float(v) for v in values], others.mean(axis=0))
     if len(settings.columns) > 1:
-        for metric in REGRESSION:
+        for metric in (name for name in REGRESSION if name in AVERAGED):
             every = [found[f"{name}_{metric}"] for name in settings.columns]
             mean = [float(v) for v in np.mean([one.values for one in every], axis=0)]
             found[f"{AVERAGE}_{metric}"] = Scored(mean, np.mean([one.without for one in every], axis=0))
@@ -224,10 +225,7 @@ def constants_of(settings: ItemEvaluationSettings, label: Array) -> Mapping[str,
     if settings.task == "classification":
         share = max(np.mean(label[:, 0] == value) for value in settings.classes)
         return {f"{settings.columns[0]}_{CONSTANT[ACCURACY]}": float(share)}
-    own = {
+    return {
         f"{name}_{CONSTANT[MAE]}": float(np.abs(label[:, at] - np.median(label[:, at])).mean())
         for at, name in enumerate(settings.columns)
     }
-    if len(own) > 1:
-        own[f"{AVERAGE}_{CONSTANT[MAE]}"] = float(np.mean(list(own.values())))
-    return own

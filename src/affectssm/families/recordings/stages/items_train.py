@@ -100,7 +100,9 @@ def train(
     items = _items(settings, segments, read_labels(features, rows, tests=False))
     card = make_card(
         "recordings/train-items", item_training_modules(settings.model), settings.told(), inputs=segments,
-        content=content_hash(rows),
+        content=content_hash(rows), features=[
+            name for modality in items.modalities for name in settings.groups[modality]
+        ],
     )  # fmt: skip
     kept = FinishedFolds(out, {"id": card["id"]}, TrainedFiles(), SECTION)
     runs = [(name, seed) for name in parts for seed in settings.seeds]

@@ -28,6 +28,7 @@ BOUNDS = dict.fromkeys((CCC, BY_PARTICIPANT, PEARSON), (-1.0, 1.0)) | dict.fromk
     (RMSE, SPREAD), (0.0, np.inf)
 )
 AVERAGE = "average"
+AVERAGED = (CCC, BY_PARTICIPANT, PEARSON)  # what has no unit
 NAN = float("nan")
 
 
@@ -88,7 +89,7 @@ def rows_of(
     reason = next((cell.reason for cell in cells.values() if cell.reason), "")
     own = {} if reason else {name: scored(cell) for name, cell in cells.items()}
     if len(own) > 1:
-        own[AVERAGE] = {metric: _mean([of[metric] for of in own.values()]) for metric in METRICS}
+        own[AVERAGE] = {metric: _mean([of[metric] for of in own.values()]) for metric in AVERAGED}
     shared = {
         "experiment": experiment,
         "cell": part[1],
@@ -99,12 +100,20 @@ def rows_of(
         "missing": [str(gap) for gap in first.missing],
     }
     rows = []
-    for name in [*cells, *([AVERAGE] if len(cells) > 1 else [])]:
-        for metric in METRICS:
-            one = own[name][metric] if own else NOTHING
-            told = {**shared, "metric": f"{name}_{metric}"}
-            rows += metric_rows(told, one, runs, BOUNDS[metric], reason)
+    for metric in metrics_of(list(cells), METRICS):
+        name, _, what = metric.rpartition("/")
+        one = own[name][what] if own else NOTHING
+        rows += metric_rows({**shared, "metric": f"{name}_{what}"}, one, runs, BOUNDS[what], reason)
     return rows
+
+
+def metrics_of(labels: Sequence[str], metrics: Sequence[str]) -> list[str]:
+    """Return ``{label}/{metric}`` of every label and, of several, of the mean over them.
+
+    Labels may have units of their own, so that only what has none is averaged.
+    """
+    found = [f"{name}/{metric}" for name in labels for metric in metrics]
+    return found + [f"{AVERAGE}/{metric}" for metric in metrics if metric in AVERAGED and len(labels) > 1]
 
 
 def metric_rows(

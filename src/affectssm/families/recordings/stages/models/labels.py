@@ -55,7 +55,7 @@ def widen(layers: nn.Sequential, outputs: int) -> None:
 class LabelledDAMamba(DAMamba):
     """DA-Mamba: (B, L), of several labels (B, L, C)."""
 
-    Settings = RangedDAMamba
+    Settings = RangedDAMamba  # type: ignore[assignment]  # needs more than its base does
 
     def build(self, settings: Any, stacks: Stacks) -> None:
         super().build(settings, stacks)
@@ -72,7 +72,7 @@ class LabelledDAMamba(DAMamba):
 class LabelledDAT(DAT):
     """DAT: (B, L), of several labels (B, L, C)."""
 
-    Settings = RangedDAT
+    Settings = RangedDAT  # type: ignore[assignment]  # needs more than its base does
 
     def build(self, settings: Any, stacks: Stacks) -> None:
         super().build(settings, stacks)
@@ -88,7 +88,7 @@ class LabelledDAT(DAT):
 class LabelledMambaVA(MambaVA):
     """Mamba-VA, which sees the target alone: (B, L, C)."""
 
-    Settings = RangedMambaVA
+    Settings = RangedMambaVA  # type: ignore[assignment]  # needs more than its base does
 
     def build(self, settings: Any, stacks: Stacks) -> None:
         super().build(settings, stacks)

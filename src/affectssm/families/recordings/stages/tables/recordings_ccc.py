@@ -8,7 +8,15 @@ from functools import partial
 import pyarrow as pa
 
 from affectssm.errors import DataError
-from affectssm.families.recordings.stages.scores import AVERAGE, CCC, METRICS, PEARSON, RMSE, SPREAD
+from affectssm.families.recordings.stages.scores import (
+    AVERAGE,
+    CCC,
+    METRICS,
+    PEARSON,
+    RMSE,
+    SPREAD,
+    metrics_of,
+)
 from affectssm.families.recordings.stages.tables.figure import draw
 from affectssm.families.recordings.stages.tables.rows import KEYS, label_of, measured_row, read_experiments
 from affectssm.families.video.stages.traces import SCHEMA, traces_beside
@@ -33,7 +41,7 @@ def page(inputs: Inputs) -> Page:
     measured = read_experiments(inputs)
     names = list(inputs.settings["columns"])
     shown = [*names, AVERAGE] if len(names) > 1 else names
-    columns = [f"{name}_{metric}" for name in shown for metric in METRICS]
+    columns = [metric.replace("/", "_") for metric in metrics_of(names, METRICS)]
     main = [f"{name}_{CCC}" for name in shown]
     rows = [measured_row(one, inputs, columns, main) for one in measured]
     labels = [label_of(row) for row in rows]
@@ -42,7 +50,7 @@ def page(inputs: Inputs) -> Page:
         intro=INTRO,
         columns=score_columns(columns),
         keys=KEYS,
-        numbers=[f"{name}_{metric}" for name in shown for metric in (CCC, PEARSON, RMSE, SPREAD)],
+        numbers=[metric.replace("/", "_") for metric in metrics_of(names, (CCC, PEARSON, RMSE, SPREAD))],
         rows=rows,
         origins=origins(measured),
         draw=partial(draw, TITLE, rows, labels, dict(zip(main, shown, strict=True)), _traces(measured)),

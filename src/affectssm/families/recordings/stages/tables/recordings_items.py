@@ -14,7 +14,7 @@ from affectssm.families.recordings.stages.items_evaluate import (
     MAE,
     REGRESSION,
 )
-from affectssm.families.recordings.stages.scores import AVERAGE, CCC
+from affectssm.families.recordings.stages.scores import AVERAGE, CCC, PEARSON, RMSE, metrics_of
 from affectssm.families.recordings.stages.tables.rows import KEYS, label_of, measured_row, read_experiments
 from affectssm.tables.figure import MEASURED, Words, finish, mark, measured_label, new_figure, panels, size_of
 from affectssm.tables.page import Inputs, Page, Row, score_columns
@@ -27,8 +27,8 @@ _SHARED = (
     "model that has not seen it. Epochs are selected on other recordings. "
 )
 _REGRESSION = (
-    "`{label}_ccc`, `_pearson`, `_mae` and `_rmse` are over all items that are reported; `_mae_constant` is the error of "
-    "the best answer that is the same for all, the median of their labels."
+    "`{label}_ccc`, `_pearson`, `_mae` and `_rmse` are over all items that are reported (some in the CSV alone); "
+    "`_mae_constant` is the error of the best answer that is the same for all, the median of their labels."
 )
 _CLASSIFICATION = (
     "`{label}_accuracy` and `_f1` (weighted by the classes' sizes) are shares of all items that are reported; "
@@ -45,7 +45,8 @@ def page(inputs: Inputs) -> Page:
     metrics = CLASSIFICATION if classes else REGRESSION
     main, constant = (ACCURACY, CONSTANT[ACCURACY]) if classes else (CCC, CONSTANT[MAE])
     shown = [*names, AVERAGE] if len(names) > 1 else names
-    columns = [f"{name}_{metric}" for name in shown for metric in (*metrics, constant)]
+    columns = [metric.replace("/", "_") for metric in metrics_of(names, (*metrics, constant))]
+    told = columns if classes else [name for name in columns if not name.endswith((PEARSON, RMSE))]
     asked = [f"{name}_{main}" for name in shown]
     rows = [measured_row(one, inputs, columns, asked) for one in measured]
     words = Words("accuracy" if classes else "CCC")
@@ -54,7 +55,7 @@ def page(inputs: Inputs) -> Page:
         intro=INTRO[task],
         columns=score_columns(columns),
         keys=KEYS,
-        numbers=columns,
+        numbers=told,
         rows=rows,
         origins=origins(measured, of_run),
         draw=partial(_draw, rows, dict(zip(asked, shown, strict=True)), words),

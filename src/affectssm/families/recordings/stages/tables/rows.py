@@ -41,12 +41,13 @@ def measured_row(
         main: those of which a note says why there is no number or interval.
     """
     told, first = scores.described, first_of(scores)
+    used = [name for name in told["features"] if name in read_by(scores)]
     row = {
         "method": inputs.settings["titles"][told["model"]],
         "source": "measured",
         "data": "demo" if inputs.settings["demo"] else "real",
-        "weights": weights_of(told, inputs.settings),
-        "features": f"{told['source']}: " + "+".join(told["features"]),
+        "weights": weights_of(used, inputs.settings),
+        "features": f"{told['source']}: " + "+".join(used),
         "split": split_of(scores),
     }
     own = {name: summary_of(scores, name) for name in metrics}
@@ -62,6 +63,8 @@ def measured_row(
             "answers lie between the least and the largest label that is learnt from, since no range is given "
             "(corpora.folder.labels.range)"
         )
+    if unused := [name for name in told["features"] if name not in used]:
+        notes.append(f"without {', '.join(unused)}: nobody who is learnt from has what it is made of")
     notes += [*told["notes"], *method_notes("recording", asked), *gap_notes(first["missing"], inputs.faults)]
     return row | counts_of([first]) | {"note": "; ".join(notes)}
 
@@ -74,6 +77,12 @@ def _scale(settings: Mapping[str, Any], weights: str) -> str:
     return (
         f"{text}: says nothing about what models of the papers' size and features can do" if small else text
     )
+
+
+def read_by(scores: Scores) -> set[str]:
+    """Return the features that some run of an experiment has read."""
+    runs = (run["extra"] for run in scores.card["extra"]["runs"])
+    return {name for run in runs for name in run.get("run", {}).get("extra", run).get("features", ())}
 
 
 def first_of(scores: Scores) -> Mapping[str, Any]:
@@ -99,9 +108,9 @@ def split_of(scores: Scores) -> str:
     return "as given" if parts == ["main"] else f"{len(parts)} folds"
 
 
-def weights_of(told: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return whose weights computed the features: pretrained, random, or none where no network did."""
-    return settings["weights"] if any(spec(name).network for name in told["features"]) else "none"
+def weights_of(features: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """Return whose weights computed some features: pretrained, random, or none where no network did."""
+    return settings["weights"] if any(spec(name).network for name in features) else "none"
 
 
 def label_of(row: Mapping[str, str]) -> str:
