@@ -45,7 +45,7 @@ PEOPLE = (
     One("mute", lacks=("audio",), at=0.5),
     One("sit", seconds=7.0, group="p1"),
     One("stand", seconds=5.5, group="p1"),
-    One("deaf", lacks=("audio", "video")),
+    One("blank", lacks=("audio", "video")),
 )
 
 

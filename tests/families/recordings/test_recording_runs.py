@@ -25,7 +25,7 @@ from tests.families.recordings.small_recordings import (
     write_world,
 )
 
-LEARNING = {"steps": 60, "steps_per_epoch": 20, "warmup_steps": 5, "learning_rate": 2e-2, "lambda_align": 0.0}
+LEARNING = {"steps": 30, "steps_per_epoch": 10, "warmup_steps": 3, "batch": 8, "learning_rate": 2e-2, "lambda_align": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_each_part_predicts_what_it_has_not_seen_and_the_scores_are_of_all_toget
     found = scores(own, files, tmp_path / "seeds-1.parquet")
     table = {path.parts[-3]: read_parquet(path).to_pandas() for path in files}
     for part, own_part in read_division(own.windows).items():
-        assert set(table[part]["recording"]) == set(own_part.report) - {"deaf"}
+        assert set(table[part]["recording"]) == set(own_part.report) - {"blank"}
     answered, wanted = [], []
-    for one in (one for one in PEOPLE if one.who != "ben" and one.recording != "deaf"):
+    for one in (one for one in PEOPLE if one.who != "ben" and one.recording != "blank"):
         (rows,) = [t[t.recording == one.recording] for t in table.values() if (t.recording == one.recording).any()]
         first = round(one.starts * 10)
         kept = np.ones(len(rows), bool)
@@ -69,13 +69,13 @@ def test_each_part_predicts_what_it_has_not_seen_and_the_scores_are_of_all_toget
         assert found[f"{name}_pearson"]["value"] == pytest.approx(np.corrcoef(x[:, at], y[:, at])[0, 1], abs=1e-6)
         assert found[f"{name}_rmse"]["value"] == pytest.approx(np.sqrt(np.mean((x - y)[:, at] ** 2)), rel=1e-5)
         assert found[f"{name}_spread"]["value"] == pytest.approx(y[:, at].std(), rel=1e-5)
-        assert found[f"{name}_ccc"]["value"] > 0.6  # the features hold it
+        assert found[f"{name}_ccc"]["value"] > 0.5  # the features hold it
     assert found["average_ccc"]["value"] == pytest.approx(
         np.mean([found[f"{name}_ccc"]["value"] for name in COLUMNS])
     )
     assert "average_rmse" not in found  # labels have units of their own
     row = found["valence_ccc"]
-    assert (row["n_used"], row["n_expected"], row["missing"]) == (5, 6, ["deaf (no audio, no video)"])
+    assert (row["n_used"], row["n_expected"], row["missing"]) == (5, 6, ["blank/one (no audio, no video)"])
     assert np.isnan(row["low"])  # five recordings are too few
 
 

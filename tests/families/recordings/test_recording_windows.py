@@ -24,7 +24,7 @@ def test_whoever_has_labels_and_any_medium_is_predicted_beside_all_who_are_there
     assert targets["talk"].partners == ("ben",) and targets["mute"].partners == ()
     assert targets["walk"].label_frames == 60 and targets["walk"].clock_frames == 120  # 20 Hz of labels at 10
     (row,) = read_parquet(own.windows / "missing.parquet").to_pylist()
-    assert (row["recording"], row["reason"]) == ("deaf", "no audio, no video")
+    assert (row["recording"], row["reason"]) == ("blank", "no audio, no video")
     assert read_people(own.windows)["mute", "one"] == {"video"}
     parts = read_division(own.windows)
     for part in parts.values():
@@ -79,7 +79,7 @@ def test_the_clock_is_a_whole_number_of_frames_a_label():
 
 
 def test_what_will_be_missing_is_said_before_anything_runs(own):
-    assert list(missing(KINDS, own.manifests)) == ["both: deaf/one (no audio, no video)"]
+    assert list(missing(KINDS, own.manifests)) == ["both: blank/one (no audio, no video)"]
 
 
 def test_too_few_recordings_and_a_part_without_media_stop_before_anything_runs(tmp_path):
