@@ -17,9 +17,9 @@ LABELLED_MODELS: dict[str, str] = {
 }
 """A model of dialogues or video -> that with any number of labels, each in a range of its own."""
 RECORDING_MODELS: dict[str, str] = {
-    "labelled_da_mamba": f"{_RECORDINGS}.labels:LabelledDAMamba",
-    "labelled_mamba_va": f"{_RECORDINGS}.labels:LabelledMambaVA",
-    "labelled_dat": f"{_RECORDINGS}.labels:LabelledDAT",
+    "labelled_da_mamba": f"{_RECORDINGS}.da_mamba:LabelledDAMamba",
+    "labelled_mamba_va": f"{_RECORDINGS}.mamba_va:LabelledMambaVA",
+    "labelled_dat": f"{_RECORDINGS}.dat:LabelledDAT",
 }
 FRAME_MODELS: dict[str, str] = DIALOGUE_MODELS | VIDEO_MODELS | RECORDING_MODELS
 """Those with an answer per frame."""

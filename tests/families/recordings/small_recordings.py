@@ -143,7 +143,9 @@ def _write(folder: Path, feature: str, people: Sequence[One], track_of) -> None:
 def run_settings(part: str = "fold1", seed: int = 1, model: str = "da_mamba", **changes) -> RunSettings:
     """Settings of a run."""
     told = experiments.run_settings(config(), experiments.Experiment(model, "both"), part, seed)
-    recipe = told["training"] | {name: changes.pop(name) for name in list(changes) if name in told["training"]}
+    recipe = told["training"] | {
+        name: changes.pop(name) for name in list(changes) if name in told["training"]
+    }
     return RunSettings.model_validate(told | {"training": recipe} | changes)
 
 

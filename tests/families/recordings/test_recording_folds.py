@@ -73,7 +73,10 @@ def test_the_corpus_may_say_what_is_reported():
     ("people", "said"),
     [
         ([One("x", split="test"), One("t", split="train")], "one group to learn from and one that selects"),
-        ([One("x", split="test"), One("v", split="val")], "0 groups of recordings with labels in the split train"),
+        (
+            [One("x", split="test"), One("v", split="val")],
+            "0 groups of recordings with labels in the split train",
+        ),
         (
             [One("a", split="train", group="p"), One("b", split="train"), One("c", split="test", group="p")],
             "1 groups on both sides of the split: p",

@@ -15,9 +15,10 @@ from affectssm.families.configuration import load_config
 from affectssm.families.recordings import experiments
 from affectssm.families.recordings.run_settings import ItemEvaluationSettings, ItemRunSettings
 from affectssm.families.recordings.stages.folds import divide, groups_of
+from affectssm.families.recordings.stages.items import prediction_schema
 from affectssm.families.recordings.stages.items_cut import cut_shard
 from affectssm.families.recordings.stages.items_evaluate import evaluate, scores_of
-from affectssm.families.recordings.stages.items_train import prediction_schema, train
+from affectssm.families.recordings.stages.items_train import train
 from affectssm.store.card import make_card
 from affectssm.store.parquet import read_parquet, write_parquet
 from affectssm.store.shards import ResumableShard, Track

@@ -25,7 +25,14 @@ from tests.families.recordings.small_recordings import (
     write_world,
 )
 
-LEARNING = {"steps": 30, "steps_per_epoch": 10, "warmup_steps": 3, "batch": 8, "learning_rate": 2e-2, "lambda_align": 0.0}
+LEARNING = {
+    "steps": 30,
+    "steps_per_epoch": 10,
+    "warmup_steps": 3,
+    "batch": 8,
+    "learning_rate": 2e-2,
+    "lambda_align": 0.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,9 @@ def test_each_part_predicts_what_it_has_not_seen_and_the_scores_are_of_all_toget
         assert set(table[part]["recording"]) == set(own_part.report) - {"blank"}
     answered, wanted = [], []
     for one in (one for one in PEOPLE if one.who != "ben" and one.recording != "blank"):
-        (rows,) = [t[t.recording == one.recording] for t in table.values() if (t.recording == one.recording).any()]
+        (rows,) = [
+            t[t.recording == one.recording] for t in table.values() if (t.recording == one.recording).any()
+        ]
         first = round(one.starts * 10)
         kept = np.ones(len(rows), bool)
         kept[:first] = kept[first + 20 : first + 22] = False
@@ -66,8 +75,12 @@ def test_each_part_predicts_what_it_has_not_seen_and_the_scores_are_of_all_toget
     x, y = np.concatenate(answered).astype(float), np.concatenate(wanted).astype(np.float32).astype(float)
     for at, name in enumerate(COLUMNS):
         assert found[f"{name}_ccc"]["value"] == pytest.approx(agreement(x[:, at], y[:, at]), abs=1e-6)
-        assert found[f"{name}_pearson"]["value"] == pytest.approx(np.corrcoef(x[:, at], y[:, at])[0, 1], abs=1e-6)
-        assert found[f"{name}_rmse"]["value"] == pytest.approx(np.sqrt(np.mean((x - y)[:, at] ** 2)), rel=1e-5)
+        assert found[f"{name}_pearson"]["value"] == pytest.approx(
+            np.corrcoef(x[:, at], y[:, at])[0, 1], abs=1e-6
+        )
+        assert found[f"{name}_rmse"]["value"] == pytest.approx(
+            np.sqrt(np.mean((x - y)[:, at] ** 2)), rel=1e-5
+        )
         assert found[f"{name}_spread"]["value"] == pytest.approx(y[:, at].std(), rel=1e-5)
         assert found[f"{name}_ccc"]["value"] > 0.5  # the features hold it
     assert found["average_ccc"]["value"] == pytest.approx(
@@ -90,7 +103,14 @@ def test_a_run_keeps_what_is_needed_to_answer_elsewhere(own, runs):
         ((t.recording, seat) for t in index.targets for seat in t.seats), frozenset(("audio", "video"))
     )
     # somebody without labels, such as a new recording
-    found = answers(runs / "fold1/1", index.select(lambda t: t.recording == "talk"), own.features, everybody, 4, labels=False)
+    found = answers(
+        runs / "fold1/1",
+        index.select(lambda t: t.recording == "talk"),
+        own.features,
+        everybody,
+        4,
+        labels=False,
+    )
     assert len(found) == 80 and not np.isnan(found["prediction.effort"].to_numpy()).any()
     assert np.isnan(found["target.effort"].to_numpy()).all()
 
@@ -101,7 +121,7 @@ def test_every_model_answers_one_label_in_its_range_alone_and_beside_others(mode
     world = write_world(tmp_path, people)
     settings = run_settings("fold1", model=model, range=(-1.0, 100.0))
     train(settings, world.windows, world.features, tmp_path / "1", {})
-    trained, _, config = load_model(tmp_path / "1")
+    _, _, config = load_model(tmp_path / "1")
     assert config["model_settings"]["ranges"] == [[-1.0, 100.0]] * 2
     out = tmp_path / "predictions.parquet"
     predict(settings, tmp_path / "1", world.windows, world.features, out, {})
@@ -156,5 +176,3 @@ def test_labels_that_never_change_are_refused_by_name(own, tmp_path, monkeypatch
     world = write_world(tmp_path)
     with pytest.raises(DataError, match="valence, effort without two different values"):
         train(run_settings("fold1"), world.windows, world.features, tmp_path / "1", {})
-
-

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from affectssm.corpora.manifest import StreamRow, is_test_split
 from affectssm.families.clips.stages.modalities import MODALITIES
+from affectssm.families.recordings.run_settings import ItemLabels
 from affectssm.families.recordings.stages.frames import CORPUS
 from affectssm.store import layout
 from affectssm.store.shards import ShardReader
@@ -59,3 +61,16 @@ def read_labels(folders: Sequence[Path], rows: Iterable[StreamRow], tests: bool)
                         if len(track.valid) and track.valid[0]:
                             found[name_of(*key)] = track.value[0].astype(np.float64)
     return found
+
+
+def prediction_schema(outputs: Sequence[str]) -> pa.Schema:
+    """Columns of predictions: a row an item, part and seed; NaN where a run diverged."""
+    words = [(name, pa.string()) for name in ("part", "split", "recording", "item", "group", "reason")]
+    return pa.schema([*words, ("seed", pa.int32()), *((name, pa.float64()) for name in outputs)])
+
+
+def outputs_of(settings: ItemLabels) -> list[str]:
+    """Return the columns of answers: ``prediction.{label}``, or ``probability.{class}``."""
+    if settings.task == "classification":
+        return [f"probability.{value:g}" for value in settings.classes]
+    return [f"prediction.{name}" for name in settings.columns]

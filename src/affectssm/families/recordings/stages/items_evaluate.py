@@ -23,15 +23,20 @@ from affectssm.families.clips.stages.metrics import _accuracy, _confusion, _weig
 from affectssm.families.recordings.run_settings import ItemEvaluationSettings
 from affectssm.families.recordings.stages.folds import divide, groups_of
 from affectssm.families.recordings.stages.frames import CORPUS
-from affectssm.families.recordings.stages.items import KIND, labelled, read_labels
-from affectssm.families.recordings.stages.items_train import outputs_of
+from affectssm.families.recordings.stages.items import KIND, labelled, outputs_of, read_labels
 from affectssm.families.recordings.stages.scores import (
+    ACCURACY,
     AVERAGE,
     AVERAGED,
     BOUNDS,
     CCC,
+    CLASSIFICATION,
+    CONSTANT,
+    F1,
+    MAE,
     NOTHING,
     PEARSON,
+    REGRESSION,
     RMSE,
     Scored,
     metric_rows,
@@ -43,10 +48,6 @@ from affectssm.store.parquet import read_parquet
 from affectssm.training.agreement import ccc_of_moments
 
 Array = NDArray[np.float64]
-MAE, ACCURACY, F1 = "mae", "accuracy", "f1"
-REGRESSION, CLASSIFICATION = (CCC, PEARSON, MAE, RMSE), (ACCURACY, F1)
-CONSTANT = {MAE: "mae_constant", ACCURACY: "accuracy_constant"}
-"""Metric -> what the best constant answer scores of it, in a column of its own."""
 REPORTED = "reported"
 
 
@@ -101,9 +102,7 @@ def evaluate(
         scores = {f"{name}_{metric}": NOTHING for name in settings.columns for metric in _metrics(settings)}
         constants = {}
     for metric, one in scores.items():
-        found += metric_rows(
-            {**shared, "metric": metric}, one, runs, BOUNDS_OF[metric.rpartition("_")[2]], why
-        )
+        found += metric_rows({**shared, "metric": metric}, one, runs, BOUNDS[metric.rpartition("_")[2]], why)
     for metric, constant in constants.items():
         one = Scored([constant] * len(runs), np.zeros(0))
         found += metric_rows({**shared, "metric": metric}, one, runs, (0.0, np.inf), "")
@@ -115,9 +114,6 @@ def evaluate(
         runs=[read_card(path) for path in predictions],
     )
     write_metrics(out, found, card)
-
-
-BOUNDS_OF = {**BOUNDS, MAE: (0.0, np.inf), ACCURACY: (0.0, 1.0), F1: (0.0, 1.0)}
 
 
 def _metrics(settings: ItemEvaluationSettings) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
@@ -26,7 +25,7 @@ from affectssm.families.clips.stages.task import recipe_of
 from affectssm.families.clips.stages.train import AT_ONCE, DIVERGED
 from affectssm.families.recordings.run_settings import ItemRunSettings
 from affectssm.families.recordings.stages.folds import Part, divide, groups_of
-from affectssm.families.recordings.stages.items import ITEMS, KIND, read_labels
+from affectssm.families.recordings.stages.items import ITEMS, KIND, outputs_of, prediction_schema, read_labels
 from affectssm.families.recordings.stages.items_task import Units, Whole, targets_of
 from affectssm.models.build import clip_model, parameter_count
 from affectssm.ssm.overflow import ScanOverflowError
@@ -191,19 +190,6 @@ def _answers(
         found = [task.answer(data[chosen].to(device))[0] for chosen in in_order(len(rows), AT_ONCE)]
     answers = torch.cat(found).numpy()
     return answers.astype(np.float64) if task.classes else units.answers(answers, settings.range)
-
-
-def prediction_schema(outputs: Sequence[str]) -> pa.Schema:
-    """Columns of predictions: a row an item, part and seed; NaN where a run diverged."""
-    words = [(name, pa.string()) for name in ("part", "split", "recording", "item", "group", "reason")]
-    return pa.schema([*words, ("seed", pa.int32()), *((name, pa.float64()) for name in outputs)])
-
-
-def outputs_of(settings: Any) -> list[str]:
-    """Return the columns of answers: ``prediction.{label}``, or ``probability.{class}``."""
-    if settings.task == "classification":
-        return [f"probability.{value:g}" for value in settings.classes]
-    return [f"prediction.{name}" for name in settings.columns]
 
 
 def _write(

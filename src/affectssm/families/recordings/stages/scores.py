@@ -24,8 +24,15 @@ Array = NDArray[np.float64]
 CCC, BY_PARTICIPANT, PEARSON, RMSE = "ccc", "ccc_participant", "pearson", "rmse"
 SPREAD = "spread"  # deviation of the labels from their mean: the RMSE of the best constant answer
 METRICS = (CCC, BY_PARTICIPANT, PEARSON, RMSE, SPREAD)
-BOUNDS = dict.fromkeys((CCC, BY_PARTICIPANT, PEARSON), (-1.0, 1.0)) | dict.fromkeys(
-    (RMSE, SPREAD), (0.0, np.inf)
+MAE, ACCURACY, F1 = "mae", "accuracy", "f1"
+REGRESSION, CLASSIFICATION = (CCC, PEARSON, MAE, RMSE), (ACCURACY, F1)
+"""Metrics of recordings as a whole."""
+CONSTANT = {MAE: "mae_constant", ACCURACY: "accuracy_constant"}
+"""Metric -> what the best constant answer scores of it, in a column of its own."""
+BOUNDS = (
+    dict.fromkeys((CCC, BY_PARTICIPANT, PEARSON), (-1.0, 1.0))
+    | dict.fromkeys((RMSE, SPREAD, MAE), (0.0, np.inf))
+    | dict.fromkeys((ACCURACY, F1), (0.0, 1.0))
 )
 AVERAGE = "average"
 AVERAGED = (CCC, BY_PARTICIPANT, PEARSON)  # what has no unit

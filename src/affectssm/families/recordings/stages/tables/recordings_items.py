@@ -7,14 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from affectssm.families.recordings.stages.items_evaluate import (
+from affectssm.families.recordings.stages.scores import (
     ACCURACY,
+    AVERAGE,
+    CCC,
     CLASSIFICATION,
     CONSTANT,
     MAE,
+    PEARSON,
     REGRESSION,
+    RMSE,
+    metrics_of,
 )
-from affectssm.families.recordings.stages.scores import AVERAGE, CCC, PEARSON, RMSE, metrics_of
 from affectssm.families.recordings.stages.tables.rows import KEYS, label_of, measured_row, read_experiments
 from affectssm.tables.figure import MEASURED, Words, finish, mark, measured_label, new_figure, panels, size_of
 from affectssm.tables.page import Inputs, Page, Row, score_columns
