@@ -17,6 +17,7 @@ from affectssm.vocabulary.models import (
     DIALOGUE_MODELS,
     FRAME_MODELS,
     LABELLED_MODELS,
+    RECORDING_MODELS,
     SEGMENT_MODELS,
 )
 from affectssm.vocabulary.tables import PAGES
@@ -75,12 +76,12 @@ def video_prediction_modules(model: str) -> tuple[str, ...]:
 
 def recording_training_modules(model: str) -> tuple[str, ...]:
     """Of what a run on one's own recordings learns, by a model's name in their section of the configuration."""
-    return f"{_RECORDINGS}.train", named(FRAME_MODELS, named(LABELLED_MODELS, model, "model"), "model")
+    return f"{_RECORDINGS}.train", named(RECORDING_MODELS, named(LABELLED_MODELS, model, "model"), "model")
 
 
 def recording_prediction_modules(model: str) -> tuple[str, ...]:
     """Of what a trained run on one's own recordings predicts."""
-    return f"{_RECORDINGS}.predict", named(FRAME_MODELS, named(LABELLED_MODELS, model, "model"), "model")
+    return f"{_RECORDINGS}.predict", named(RECORDING_MODELS, named(LABELLED_MODELS, model, "model"), "model")
 
 
 def item_training_modules(model: str) -> tuple[str, ...]:

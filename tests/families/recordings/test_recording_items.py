@@ -38,7 +38,7 @@ def labels_of(task: str) -> np.ndarray:
 def config(task: str):
     labels = {"per": "item", "names": ["effort", "valence"] if task == "regression" else ["effort"]}
     labels |= {"values": WORDS} if task == "classification" else {"range": [-1, 100]}
-    training = {"epochs": 30, "learning_rate": 0.02}
+    training = {"epochs": 15, "learning_rate": 0.03}
     return load_config(
         {
             "scale": "tiny",
