@@ -151,8 +151,7 @@ def _people(
     watched = {}
     if people != "one":
         videos = [Videos(one.name, [one.row(at, "video") for at in range(one.files)]) for one in recordings]
-        videos = [one for one in videos if any(one.rows)]
-        watched = watch(videos, people, faces or _paper_faces(), ROOT, work, progress) if videos else {}
+        watched = watch(videos, people, faces or _paper_faces(), ROOT, work, progress)
     lines: list[dict[str, Any]] = []
     for one in recordings:
         if one.name in watched:

@@ -134,7 +134,7 @@ def _extract(name: str, manifest: Path, settings: Mapping[str, Any], out: Path) 
 def _take_up(track: Path) -> None:
     """Make a finished file a part of an unfinished one, whose recordings count as far as they are still the same.
 
-    So a second call computes what is new; the extractor itself decides, by its card and by the content of each recording.
+    So a second call computes what is new: what is done says the card, and the content of each recording.
     """
     if not track.is_file():
         return
