@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ def _usable(marks: Marks) -> tuple[list[int], list[tuple[str, str]]]:
     if marks.stops:
         kept.sort(key=lambda at: marks.starts[at] or 0.0)
         over = [
-            at for before, at in zip(kept, kept[1:], strict=False)
+            at for before, at in pairwise(kept)
             if (marks.starts[at] or 0.0) < (marks.stops[before] or 0.0) - 1e-6
         ]  # fmt: skip
         if over:

@@ -87,7 +87,8 @@ def _by_name(path: Path, head: Sequence[str], settings: LabelSettings) -> _Colum
     time = settings.time.lower()
     if time and time not in head:
         raise DataError(
-            path, f"no column {time!r}; there are {', '.join(head)}", "the column that corpora.folder.labels.time names",
+            path, f"no column {time!r}; there are {', '.join(head)}",
+            "the column that corpora.folder.labels.time names",
             "mend the settings or the file",
         )  # fmt: skip
     bare = [_UNIT.fullmatch(name) for name in head]

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from affectssm.corpora.folder_labels import LABEL_ACTIONS, expected_of, placement, read_series
 from affectssm.corpora.folder_marks import read_marks
 from affectssm.corpora.folder_people import Claim
@@ -61,13 +63,16 @@ def look_at_labels(path: Path, told: str, rate: float, tests: bool) -> Look:
     settings = LabelSettings.model_validate(json.loads(told))
     if tests:
         found = placement(read_marks(path, settings), settings, rate)
-        problems, there = [], found.index >= 0
-    else:
-        series = read_series(path, settings, rate)
-        found, problems, there = series, series.problems, series.valid
-    time = found.time
-    start, end = (float(time[0]), float(time[-1]) + 1 / found.rate) if len(time) else (0.0, 0.0)
-    return Look(len(time), found.rate, start, end, bool(there.any()), problems)
+        return Look(
+            len(found.time), found.rate, *_span(found.time, found.rate), bool((found.index >= 0).any()), []
+        )
+    series = read_series(path, settings, rate)
+    span = _span(series.time, series.rate)
+    return Look(len(series.time), series.rate, *span, bool(series.valid.any()), series.problems)
+
+
+def _span(time: np.ndarray, rate: float) -> tuple[float, float]:
+    return (float(time[0]), float(time[-1]) + 1 / rate) if len(time) else (0.0, 0.0)
 
 
 class Measurer:
@@ -102,7 +107,7 @@ class Measurer:
             yield from self._rows(claim, media, rate)
 
     def _media(self, claim: Claim) -> dict[str, Measured]:
-        sources = {}
+        sources: dict[str, Source] = {}
         for kind in ("video", "audio"):
             if kind not in claim.files:
                 continue

@@ -70,7 +70,8 @@ def read_recordings(path: Path) -> Table:
     """
     if path.suffix.lower() == ".parquet":
         head, rows = _parquet(path)
-        found, problems = list(enumerate(rows, 1)), []
+        found = list(enumerate(rows, 1))
+        problems: list[tuple[str, str]] = []
     else:
         head, found, problems = read_csv(path, COLUMNS)
     columns = [_column(name) for name in head]
