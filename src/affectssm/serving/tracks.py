@@ -166,10 +166,6 @@ def faults_of(work: Path, names: Sequence[str]) -> list[Fault]:
     return list(dict.fromkeys(found))
 
 
-def covered(manifest: Path, names: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Return feature -> (recording, participant) of whom there is something that it can be made of."""
-    rows = read_manifest(manifest)
-    return {
-        name: sorted({(row.recording, row.participant) for row in rows if row.kind == spec(name).kind})
-        for name in names
-    }
+def source_kinds(name: str) -> tuple[str, ...]:
+    """Return the kinds of manifest rows that a feature of given media is made of."""
+    return (spec(_READ_FROM_FILES.get(name, name)).kind,)
