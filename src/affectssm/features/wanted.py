@@ -6,7 +6,7 @@ module, and so it does not belong to their code: a model that is added here make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -87,8 +87,8 @@ def wanted_by(feature: str, settings: Mapping[str, Any]) -> tuple[Wanted, ...]:
 
     Args:
         feature: its name, also as a fold has it.
-        settings: as :func:`affectssm.settings.features.settings_of` gives them. Of ``bert``, those of the languages that
-            stand in them are wanted.
+        settings: as :func:`affectssm.settings.features.settings_of` gives them. Of ``bert``, every language in them is
+            wanted (:func:`in_languages`).
 
     Raises:
         ConfigError: for a name that is no feature.
@@ -97,6 +97,13 @@ def wanted_by(feature: str, settings: Mapping[str, Any]) -> tuple[Wanted, ...]:
     if not found.wants or settings.get("weights") != "pretrained":
         return ()
     return tuple(load(found.wants)(found.name, settings))
+
+
+def in_languages(settings: Mapping[str, Any], languages: Collection[str]) -> dict[str, Any]:
+    """Return settings without the models of other languages than these."""
+    return {
+        name: value for name, value in settings.items() if not isinstance(value, Mapping) or name in languages
+    }
 
 
 def speech(feature: str, settings: Mapping[str, Any]) -> tuple[Wanted, ...]:
