@@ -163,7 +163,7 @@ def require_weights(
     states = [(one, who, state_of(folder, one, hashes)) for one, who in found.items()]
     hashes.write()
     if bad := [each for each in states if not each[2].usable]:
-        raise _refusal(folder, bad, " ".join(files) or "lab.yaml")
+        raise _refusal(folder, bad, " ".join(map(_short, files)) or "lab.yaml")
 
 
 def _add_job(found: Found, plan: Plan, rule: str, wildcards: Mapping[str, str]) -> None:
@@ -210,6 +210,10 @@ def _refusal(folder: str, bad: list[tuple[Wanted, list[str], WeightsState]], fil
         f"affectssm weights fetch {files}, on a machine with network; affectssm weights list {files} says what to copy "
         "by hand (only to try everything: scale: demo)",
     )
+
+
+def _short(file: str) -> str:
+    return str(Path(file).relative_to(Path.cwd())) if Path(file).is_relative_to(Path.cwd()) else file
 
 
 def _some(who: list[str]) -> str:
