@@ -156,11 +156,15 @@ def write(out: Path, members: Mapping[str, bytes | Path]) -> None:
     )
     every = {form.INDEX: _json(index.model_dump(mode="json"))} | dict(members)
     with (
-        staged(out, lambda path: verified(path)) as temporary,
+        staged(out, _check) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
     ):
         for name, one in every.items():
             _add(archive, name, one)
+
+
+def _check(path: Path) -> None:
+    verified(path)
 
 
 def _add(archive: zipfile.ZipFile, name: str, one: bytes | Path) -> None:

@@ -34,8 +34,8 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
     try:
         told = form.Description.model_validate(found)
     except ValidationError as error:
-        one = error.errors(include_url=False)[0]
-        raise _error(where, form.MODEL, f"{'.'.join(map(str, one['loc']))}: {one['msg']}") from error
+        first = error.errors(include_url=False)[0]
+        raise _error(where, form.MODEL, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     family = families().get(told.family)
     if family is None or family.answering is None:
         able = [name for name, one in families().items() if one.answering is not None]
@@ -52,14 +52,11 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
             "valid",
         ):
             raise _error(where, form.MODEL, f"an answer called {name!a}", "a column's name")
-    for name, one in {
-        **told.features,
-        **{n: form.Wanted(settings=s) for n, s in told.tracks.items()},
-    }.items():
+    for name, settings in {**{n: one.settings for n, one in told.features.items()}, **told.tracks}.items():
         try:
-            check_settings(name, one.settings)
-        except AffectError as error:
-            raise _error(where, form.MODEL, f"{error.where}: {error.found}", error.expected) from error
+            check_settings(name, settings)
+        except AffectError as unfit:
+            raise _error(where, form.MODEL, f"{unfit.where}: {unfit.found}", unfit.expected) from unfit
     if family.answering.beside_model:
         _of_model(load(family.answering.beside_model), told.beside, where, "beside")
     elif told.beside:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import ValidationError
 
@@ -25,6 +25,9 @@ from affectssm.errors import DataError
 from affectssm.serving import pack_format as form
 from affectssm.serving.pack_checks import checked_config, checked_description
 from affectssm.store.files import open_regular
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _BLOCK = 1 << 20
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".npy", ".npz", ".dill")
@@ -55,6 +58,66 @@ class Packed:
     description: form.Description
     config: Mapping[str, Any]
     card: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A packed model that was checked; a new one is made by :func:`load_model`.
+
+    Attributes:
+        packed: what its file says.
+    """
+
+    packed: Packed
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """The card of the checkpoint: code, settings and features that it was made of."""
+        return self.packed.card
+
+    @property
+    def features(self) -> dict[str, dict[str, Any]]:
+        """Feature -> its settings in training."""
+        return {name: dict(one.settings) for name, one in self.packed.description.features.items()}
+
+    @property
+    def scores(self) -> list[dict[str, Any]]:
+        """Scores on held-out data: cell, corpus, split, metric, value, n units of those that there are, seed."""
+        return [dict(one) for one in self.packed.description.scores]
+
+    @property
+    def quantities(self) -> dict[str, tuple[float, float]]:
+        """What it answers -> its range."""
+        return dict(self.packed.description.quantities)
+
+    @property
+    def notes(self) -> str:
+        """The page for people that is packed with it."""
+        from affectssm.serving.pack_readme import readme
+
+        return readme(self.packed.description)
+
+    def predict(self, media: Any, **options: Any) -> pd.DataFrame:
+        """Answer for media; arguments, return and errors as of :func:`affectssm.serving.predict.predict`."""
+        from affectssm.serving.predict import predict
+
+        return predict(self.packed.path, media, **options)
+
+    def __repr__(self) -> str:
+        told = self.packed.description
+        return f"<{told.title} of {told.experiment}, {told.edition}: {', '.join(told.quantities)}>"
+
+
+def load_model(path: Path | str) -> Model:
+    """Return a packed model, every byte of which was checked.
+
+    Args:
+        path: a file that ``affectssm pack`` wrote.
+
+    Raises:
+        PackError: as :func:`verified`.
+    """
+    return Model(verified(path))
 
 
 def verified(path: Path | str) -> Packed:
@@ -118,7 +181,7 @@ class _Reader:
         config = checked_config(self._json(texts, form.CONFIG), description, self.path)
         card = self._json(texts, form.CARD)
         self.file.seek(0)
-        whole = hashlib.file_digest(self.file, "sha256").hexdigest()
+        whole = hashlib.file_digest(self.file, "sha256").hexdigest()  # type: ignore[arg-type]
         return Packed(self.path, whole, index.affectssm, description, config, card)
 
     def _members(self) -> dict[str, zipfile.ZipInfo]:

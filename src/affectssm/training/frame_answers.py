@@ -165,7 +165,7 @@ def valid_frames(index: WindowIndex, files: Mapping[str, TrackFiles]) -> list[np
             if key in own.info:
                 time, there = own.times(key)
                 valid |= gather(time, there, times, 1 / own.info[key].rate)[2]
-        found.append(valid.reshape(-1, index.per_label).any(1))
+        found.append(valid.reshape(-1, index.per_label).max(1))
     for own in files.values():
         own.close()
     return found
