@@ -14,6 +14,7 @@ from affectssm.families.configuration import load_config
 from affectssm.families.dialogue import experiments as dialogues
 from affectssm.families.video import experiments as videos
 from affectssm.families.video.stages.frames import frames_of
+from affectssm.features.weights import seed_of
 from affectssm.settings.features import decisive, settings_of
 from affectssm.store.card import make_card
 from affectssm.store.parquet import write_parquet
@@ -60,12 +61,8 @@ def _write(run: Path, told: dict, stage: str, config, sets: tuple[str, ...] = ()
     made = {}
     for name in names:
         settings = json.loads(json.dumps(decisive(settings_of(name, config.features))))
-        encoder = {"encoder": {"random_seed": 1}} if "weights" in settings else {}
+        encoder = {"encoder": {"random_seed": seed_of(settings["model"])}} if "weights" in settings else {}
         made[name] = {"code": "0" * 16, "settings": settings, "extra": encoder}
-    if "wav2vec2" in made:
-        from affectssm.features.weights import seed_of
-
-        made["wav2vec2"]["extra"]["encoder"]["random_seed"] = seed_of("facebook/wav2vec2-base-960h")
     card = make_card(stage, ["affectssm.timeline.clock"], told, seed=told["seed"], features=made)
     torch.manual_seed(told["seed"])
     weights = {}

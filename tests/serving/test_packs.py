@@ -1,4 +1,4 @@
-"""Packed models: what they hold, that the same run gives the same bytes, and what is refused in one of unknown origin."""
+"""Packed models: what they hold, that the same run gives the same bytes, and what is refused in a stranger's."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_an_ambiguous_experiment_names_its_runs(run, place):
     results = place / "two"
     video_run(results, seed=1)
     video_run(results, seed=2)
-    with pytest.raises(ConfigError, match="2 runs.*fold0/1.*fold0/2"):
+    with pytest.raises(ConfigError, match=r"2 runs.*fold0/1.*fold0/2"):
         find_run("mamba_va-mae", results)
     assert find_run("mamba_va-mae", results, seed=2).name == "2"
     with pytest.raises(ConfigError, match="mamba_va-mae"):
@@ -198,7 +198,7 @@ def test_a_pickle_in_place_of_weights_is_refused_and_never_run(model, tmp_path):
             with pytest.raises(DataError, match=said):
                 verified(bad)
     bad = changed(model, tmp_path / "bad.zip", "config.json", lambda _: pickle.dumps(Payload(ran)))
-    with pytest.raises(DataError, match="config.json"):
+    with pytest.raises(DataError, match=r"config\.json"):
         verified(bad)
     assert not ran.exists()
 
