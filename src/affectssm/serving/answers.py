@@ -22,6 +22,7 @@ from affectssm.store.atomic import staged
 
 FIRST, LAST = ("recording", "participant", "start_s", "stop_s", "time_s"), "valid"
 _ROWS = 1 << 13  # written at a time
+_ROUNDING_S = 1e-6
 Span = tuple[float, float]
 
 
@@ -49,7 +50,9 @@ def checked(table: pa.Table, quantities: Iterable[str], where: str) -> pa.Table:
     """
     names = [*FIRST, *quantities, LAST]
     if absent := [name for name in names if name not in table.column_names]:
-        raise DataError(where, f"answers without {', '.join(absent)}", ", ".join(names), "mend the family's answer")
+        raise DataError(
+            where, f"answers without {', '.join(absent)}", ", ".join(names), "mend the family's answer"
+        )
     valid = table[LAST].to_numpy(zero_copy_only=False).astype(bool)
     for name in quantities:
         values = np.array(table[name].to_numpy(zero_copy_only=False), np.float64)
@@ -69,16 +72,19 @@ def within(table: pa.Table, spans: Mapping[tuple[str, str], Span]) -> pa.Table:
     A grid of frames begins at zero and is a whole number of frames long, which a video need not be.
     """
     keys = list(zip(table["recording"].to_pylist(), table["participant"].to_pylist(), strict=True))
-    start, stop, centre = (table[name].to_numpy().astype(np.float64) for name in ("start_s", "stop_s", "time_s"))
+    start, stop, centre = (
+        table[name].to_numpy().astype(np.float64) for name in ("start_s", "stop_s", "time_s")
+    )
     kept = []
     for rows in _runs(keys):
         begin, end = spans.get(keys[rows.start], (0.0, math.inf))
         own = np.arange(rows.start, rows.stop)
         own = own[(centre[own] >= begin) & (centre[own] <= end)]
         if len(own):
-            start[own[0]] = begin if start[own[0]] < begin else start[own[0]]
-            reach = stop[own[-1]] - start[own[-1]]
-            stop[own[-1]] = min(end, stop[own[-1]] + reach / 2) if math.isfinite(end) else stop[own[-1]]
+            half = (stop[own[-1]] - start[own[-1]]) / 2
+            start[own[0]] = max(start[own[0]], begin)
+            if end <= stop[own[-1]] + half + _ROUNDING_S:  # else what lasts longer was not answered for
+                stop[own[-1]] = end
         kept.append(own)
     chosen = np.concatenate([np.zeros(0, np.int64), *kept])
     for name, values in (("start_s", start), ("stop_s", stop)):
