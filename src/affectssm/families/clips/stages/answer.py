@@ -124,7 +124,8 @@ class _Cuts:
         for modality in self.told.read:
             found = [self._modality(modality, key) for key in keys]
             valid = np.stack([one[1] for one in found])
-            scaled = self.scaler.apply(modality, np.stack([one[0] for one in found]), valid.any(axis=1))
+            there = np.asarray(valid.any(axis=1))
+            scaled = self.scaler.apply(modality, np.stack([one[0] for one in found]), there)
             values[modality] = torch.from_numpy(np.where(valid[:, None], scaled, 0).transpose(0, 2, 1).copy())
             masks[modality] = torch.from_numpy(valid)
         return ClipBatch(values, masks, torch.zeros(len(keys)))
