@@ -77,7 +77,8 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
     """Return what ``model.json`` says of a run."""
     answering = answering_of(facts)
     _check_set(facts, answering, weights_set)
-    names = list(load(answering.features)(facts.config))
+    beside = load(answering.beside)(facts.path, facts.config) if answering.beside else {}
+    names = list(load(answering.features)({**facts.config, **beside}))
     features = wanted_of(facts, names)
     encoders = {name: one.encoder for name, one in features.items()}
     scores = [asdict(score) for score in scores_of(facts)]
@@ -101,7 +102,7 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
         quantities=load(answering.quantities)(facts.config),
         adapts=answering.adapts,
         by_item=answering.by_item,
-        beside=load(answering.beside)(facts.path, facts.config) if answering.beside else {},
+        beside=beside,
         epoch=facts.config.get("best_epoch"),
         validation=dict([facts.validation]) if facts.validation else {},
         scores=scores,

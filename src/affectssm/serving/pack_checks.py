@@ -113,7 +113,7 @@ def _check_agreement(
     answering: Answering, config: Mapping[str, Any], told: form.Description, where: Path
 ) -> None:
     try:
-        wants = list(load(answering.features)(config))
+        wants = list(load(answering.features)({**config, **told.beside}))
         answers = dict(load(answering.quantities)(config))
         sets = tuple(load(answering.sets)(config)) if answering.sets else ()
     except (KeyError, TypeError, AttributeError, ValueError) as error:
