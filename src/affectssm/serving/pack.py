@@ -76,19 +76,20 @@ def pack(
 def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.Description:
     """Return what ``model.json`` says of a run."""
     answering = answering_of(facts)
-    _check_set(facts, answering, weights_set)
+    weights_set = _the_set(facts, answering, weights_set)
     beside = load(answering.beside)(facts.path, facts.config) if answering.beside else {}
     names = list(load(answering.features)({**facts.config, **beside}))
     features = wanted_of(facts, names)
     encoders = {name: one.encoder for name, one in features.items()}
-    scores = [asdict(score) for score in scores_of(facts)]
+    seeds = tuple(seed for seed in facts.seeds if weights_set in ("", f"seed{seed}")) or facts.seeds
+    scores = [asdict(score) for score in scores_of(facts) if score.seed in seeds]
     assert facts.family is not None
     return form.Description(
         family=facts.family.name,
         experiment=facts.config["experiment"],
         edition=facts.edition,
         part=facts.part,
-        seeds=facts.seeds,
+        seeds=seeds,
         set=weights_set,
         model=facts.config["model"],
         title=TITLES.get(facts.config["model"], facts.config["model"]),
@@ -130,7 +131,8 @@ def answering_of(facts: RunFacts) -> Answering:
     return answering
 
 
-def _check_set(facts: RunFacts, answering: Answering, given: str) -> None:
+def _the_set(facts: RunFacts, answering: Answering, given: str) -> str:
+    """The set of weights that is packed to answer: the one that is named, or the only one."""
     sets = tuple(load(answering.sets)(facts.config)) if answering.sets else ()
     if given and given not in sets:
         raise ConfigError(
@@ -142,6 +144,7 @@ def _check_set(facts: RunFacts, answering: Answering, given: str) -> None:
             str(facts.path), f"{len(sets)} sets of weights: {', '.join(sets)}", "the one that is to answer",
             "say --set NAME (of an adapted run or of folds each set has not seen what it is called after)",
         )  # fmt: skip
+    return given or "".join(sets)
 
 
 def write(out: Path, members: Mapping[str, bytes | Path]) -> None:

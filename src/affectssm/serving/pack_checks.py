@@ -127,7 +127,7 @@ def _check_agreement(
         )
     if list(answers) != list(told.quantities):
         raise _error(where, form.MODEL, f"answers {', '.join(told.quantities)}", ", ".join(answers))
-    if (told.set or len(sets) > 1) and told.set not in sets:
+    if told.set not in (sets or ("",)):
         raise _error(where, form.MODEL, f"the set of weights {told.set!a}", f"one of {', '.join(sets)}")
 
 
