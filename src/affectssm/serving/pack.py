@@ -75,7 +75,7 @@ def pack(
 
 def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.Description:
     """Return what ``model.json`` says of a run."""
-    answering = answering_of(facts)
+    answering = able(facts)
     weights_set = _the_set(facts, answering, weights_set)
     beside = load(answering.beside)(facts.path, facts.config) if answering.beside else {}
     names = list(load(answering.features)({**facts.config, **beside}))
@@ -86,6 +86,7 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
     assert facts.family is not None
     return form.Description(
         family=facts.family.name,
+        stage=facts.card["stage"],
         experiment=facts.config["experiment"],
         edition=facts.edition,
         part=facts.part,
@@ -112,20 +113,20 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
     )
 
 
-def answering_of(facts: RunFacts) -> Answering:
+def able(facts: RunFacts) -> Answering:
     """Return how the family of a run answers for new media.
 
     Raises:
         ConfigError: where it does not.
     """
-    answering = facts.family.answering if facts.family is not None else None
+    answering = facts.answering
     if answering is None:
-        able = [name for name, family in families().items() if family.answering is not None]
+        known = [name for name, family in families().items() if family.answering]
         whose = (
             facts.family.name if facts.family is not None else f"an unknown family ({facts.card['stage']})"
         )
         raise ConfigError(
-            str(facts.path), f"a run of {whose}", f"one of {', '.join(able)}, whose runs answer for new media",
+            str(facts.path), f"a run of {whose}", f"one of {', '.join(known)}, whose runs answer for new media",
             "pack another run; affectssm models lists them",
         )  # fmt: skip
     return answering

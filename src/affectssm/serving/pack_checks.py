@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from affectssm.errors import AffectError, DataError
 from affectssm.families.answering import Answering
 from affectssm.serving import pack_format as form
-from affectssm.serving.run_facts import families
+from affectssm.serving.run_facts import answering_of, families
 from affectssm.settings.features import completed
 from affectssm.settings.load import validate
 from affectssm.store.ids import is_id
@@ -36,10 +36,16 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise _error(where, form.MODEL, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    family = families().get(told.family)
-    if family is None or family.answering is None:
-        able = [name for name, one in families().items() if one.answering is not None]
-        raise _error(where, form.MODEL, f"a model of the family {told.family!a}", f"one of {', '.join(able)}")
+    answering = answering_of(families().get(told.family), told.stage)
+    if answering is None:
+        known = [
+            f"{name} ({stage})"
+            for name, one in families().items()
+            for a in one.answering
+            for stage in a.stages
+        ]
+        found = f"a model of the family {told.family!a} ({told.stage!a})"
+        raise _error(where, form.MODEL, found, f"one of {', '.join(known)}")
     if told.model not in _MODELS:
         raise _error(where, form.MODEL, f"a model called {told.model!a}", f"one of {', '.join(_MODELS)}")
     for name in told.quantities:
@@ -57,8 +63,8 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
             check_settings(name, settings)
         except AffectError as unfit:
             raise _error(where, form.MODEL, f"{unfit.where}: {unfit.found}", unfit.expected) from unfit
-    if family.answering.beside_model:
-        _of_model(load(family.answering.beside_model), told.beside, where, "beside")
+    if answering.beside_model:
+        _of_model(load(answering.beside_model), told.beside, where, "beside")
     elif told.beside:
         raise _error(where, form.MODEL, "beside, which this family does not have")
     return told
@@ -89,7 +95,7 @@ def checked_config(found: Mapping[str, Any], told: form.Description, where: Path
     Raises:
         DataError: naming the key.
     """
-    answering = families()[told.family].answering
+    answering = answering_of(families()[told.family], told.stage)
     assert answering is not None
     if why := _not_plain(found):
         raise _error(where, form.CONFIG, why)

@@ -24,7 +24,7 @@ from affectssm.serving.asked_features import FACES, Asked, asked_of, check_encod
 from affectssm.serving.given import GIVEN, ROOT, given
 from affectssm.serving.notes import notes_of, provenance_of
 from affectssm.serving.packed import Packed, unpacked
-from affectssm.serving.run_facts import families
+from affectssm.serving.run_facts import answering_of, families
 from affectssm.serving.tracks import extract, faults_of, source_kinds
 from affectssm.store.faults import Fault
 from affectssm.vocabulary.targets import load
@@ -160,7 +160,7 @@ class _Serving:
     def __init__(self, packed: Packed, run: Path, work: Path, options: Options, progress: Progress) -> None:
         self.packed, self.told, self.run, self.work = packed, packed.description, run, work
         self.options, self.progress = options, progress
-        found = families()[self.told.family].answering
+        found = answering_of(families()[self.told.family], self.told.stage)
         assert found is not None
         self.answering = found
 

@@ -39,7 +39,7 @@ class Biosignals(Family[TrialExperiment]):
     steps = STEPS
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.biosignals.stages.foreseen:missing"
-    answering = served.ANSWERING
+    answering = (served.ANSWERING,)
     word = name
 
     @property

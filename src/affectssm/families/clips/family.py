@@ -36,7 +36,7 @@ class Clips(Family[Experiment]):
     steps = STEPS
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.clips.stages.foreseen:missing"
-    answering = served.ANSWERING
+    answering = (served.ANSWERING,)
     word = name
 
     @property
