@@ -44,8 +44,8 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
             for a in one.answering
             for stage in a.stages
         ]
-        found = f"a model of the family {told.family!a} ({told.stage!a})"
-        raise _error(where, form.MODEL, found, f"one of {', '.join(known)}")
+        whose = f"a model of the family {told.family!a} ({told.stage!a})"
+        raise _error(where, form.MODEL, whose, f"one of {', '.join(known)}")
     if told.model not in _MODELS:
         raise _error(where, form.MODEL, f"a model called {told.model!a}", f"one of {', '.join(_MODELS)}")
     for name in told.quantities:
