@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.folder_marks import Marks, read_marks
+from affectssm.corpora.folder_marks import read_marks
+from affectssm.corpora.folder_tiers import Marks
 from affectssm.media.text import number, quoted
 from affectssm.settings.folder import LabelSettings
 from affectssm.store.faults import Action
@@ -98,8 +99,8 @@ class Placed:
 
 def placement(marks: Marks, settings: LabelSettings, rate: float = 0.0) -> Placed:
     """Return where marks lie, without a look at their values."""
-    hz = settings.hz or rate or HZ
-    if not marks.starts:
+    hz = marks.rate or settings.hz or rate or HZ
+    if not marks.starts and not marks.stops:
         count = len(marks.values)
         return Placed(np.arange(count), (np.arange(count) + 0.5) / hz, hz, [])
     hz = settings.hz or HZ

@@ -11,6 +11,7 @@ import numpy as np
 
 from affectssm.corpora.folder_labels import LABEL_ACTIONS, expected_of, placement, read_series
 from affectssm.corpora.folder_marks import read_marks
+from affectssm.corpora.folder_nova import header_of
 from affectssm.corpora.folder_people import Claim
 from affectssm.corpora.manifest import StreamRow, is_test_split
 from affectssm.corpora.measure_media import MediaMeasurer, probing
@@ -87,8 +88,7 @@ class Measurer:
 
     def __init__(self, root: Path, labels: LabelSettings, table: tuple[str, int], log: FaultLog) -> None:
         self.root, self.labels, self.table, self.log = root, labels, table, log
-        self._told = json.dumps(labels.model_dump(mode="json"), sort_keys=True)
-        self._name = f"folder labels {code_hash('affectssm.corpora.folder_labels')} {self._told}"
+        self._name = f"folder labels {code_hash('affectssm.corpora.folder_labels')}"
 
     def rows(self, claims: Sequence[Claim]) -> Iterator[StreamRow]:
         """Yield the rows of some participants, whose files are read ahead together."""
@@ -132,9 +132,11 @@ class Measurer:
 
     def _labelling(self, claim: Claim, rate: float) -> Reading:
         tests = is_test_split(claim.split)
-        more = self._told, rate, tests
+        told = json.dumps(self.labels.of(claim.participant).model_dump(mode="json"), sort_keys=True)
         path = self.root / claim.files["annotation"].rel
-        return Reading(look_at_labels, path, more, name=f"{self._name} {rate!r} {tests}")
+        files = (path, header_of(path)) if path.name.endswith("~") else (path,)
+        name = f"{self._name} {told} {rate!r} {tests}"
+        return Reading(look_at_labels, path, (told, rate, tests), files, name)
 
     def _rows(self, claim: Claim, media: dict[str, Measured], rate: float) -> Iterator[StreamRow]:
         notes = self.log.about(*claim.key)

@@ -112,7 +112,8 @@ class _Finder:
                     "table_file_missing", KINDS[column], where + self._near(rel), "a file", "quarantined"
                 )
             else:
-                claim.files[KINDS[column]] = self._entries[rel]
+                # of an annotation of NOVA the body counts
+                claim.files[KINDS[column]] = self._entries.get(f"{rel}~", self._entries[rel])
 
     def _below(self, text: str) -> str | None:
         """Return a path as it lies below the root; None where it leads out of it."""

@@ -74,7 +74,7 @@ def read_recordings(path: Path) -> Table:
         problems: list[tuple[str, str]] = []
     else:
         head, found, problems = read_csv(path, COLUMNS)
-    columns = [_column(name) for name in head]
+    columns = [column_name(name) for name in head]
     _check(path, columns)
     lines = []
     for number, row in found:
@@ -134,7 +134,7 @@ def _records(content: str, delimiter: str, skipped: int) -> Iterator[tuple[int, 
 
 def _fitting(first: str, mark: str, known: Sequence[str]) -> tuple[int, int]:
     fields = next(csv.reader([first], delimiter=mark), [])
-    return sum(_column(name) in known for name in fields), len(fields)
+    return sum(column_name(name) in known for name in fields), len(fields)
 
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -160,7 +160,8 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _column(name: str) -> str:
+def column_name(name: str) -> str:
+    """Return a column's name in small letters, spaces as ``_``."""
     return "_".join(name.strip().lower().split())
 
 
@@ -188,7 +189,7 @@ def check_columns(path: Path, table: Table, labels: Iterable[str]) -> None:
     Raises:
         DataError: naming the column, and what it may have been meant for.
     """
-    named = [_column(name) for name in labels]
+    named = [column_name(name) for name in labels]
     known = [*COLUMNS, *named]
     absent = [name for name in named if name not in table.columns]
     unknown = [name for name in table.columns if name not in known]
@@ -211,7 +212,7 @@ def check_columns(path: Path, table: Table, labels: Iterable[str]) -> None:
 
 def label_texts(line: Line, labels: Iterable[str]) -> list[str]:
     """Return what a line says of each label."""
-    return [line[_column(name)] for name in labels]
+    return [line[column_name(name)] for name in labels]
 
 
 def _meant(name: str, known: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ class Labels(_Told):
 
     def extract(self, source: Source) -> Iterator[Track]:
         row = source.row
-        found = read_series(source.path, self.told, row.rate)
+        found = read_series(source.path, self.told.of(row.participant), row.rate)
         at = slice(row.frames)  # what lies behind the media's end was cut off
         yield Track(found.value[at], found.time[at], found.valid[at], found.rate)
         for code, text in found.problems if self.tests else ():
