@@ -211,14 +211,14 @@ def _own(split: str, items: bool = False) -> dict[str, Any]:
 
     def whole(root: Path, units: int) -> None:
         label, text = "0.5" if items else "{at}.csv", "" if items or split == "test" else "{at}.txt"
-        lines = [f"recording,participant,video,audio,{'calm' if items else 'labels'},transcript,split\n"]
+        lines = [f"recording,participant,video,audio,{'label' if items else 'labels'},transcript,split\n"]
         for folder in (f"{number:03d}" for number in range(1, units + 1)):
             for who, media in (("left", f"{folder}/left.mp4,"), ("right", f",{folder}/right.wav")):
                 own = f"{label},{text}".format(at=f"{folder}/{who}")
                 lines.append(f"{folder},{who},{media},{own},{split}\n")
         (root / "all.csv").write_text("".join(lines))
 
-    labels = {"per": "item", "names": ("calm",)} if items else {}
+    labels = {"per": "item"} if items else {}
     return {
         "unit": unit, "whole": whole, "damaged": lambda path: path.name.startswith("left"),
         "settings": {"table": "all.csv", "labels": labels},

@@ -22,7 +22,7 @@ from affectssm.store.faults import Action
 
 HZ = 25.0
 DAY_S = 86400.0
-REGULAR = 0.05  # share of a step that times may be off a regular clock
+REGULAR = 0.2  # share of a step that times may be off a regular clock: they may be written with few digits
 LABEL_ACTIONS: dict[str, Action] = {
     "label_not_a_number": "masked",
     "label_out_of_range": "masked",
@@ -110,18 +110,29 @@ def placement(marks: Marks, settings: LabelSettings, rate: float = 0.0) -> Place
         stops = np.array([marks.stops[at] for at in kept], float)
         return _sampled(np.array(kept, int), starts, stops, hz, problems)
     step = float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0
-    if step > 0 and settings.hz is None:
-        slots = np.round((starts - starts[0]) / step).astype(int) if len(starts) else np.zeros(0, int)
-        off = np.abs(starts - starts[0] - slots * step).max(initial=0.0)
-        if off <= REGULAR * step and len(np.unique(slots)) == len(slots) and slots[-1] < 2 * len(slots):
-            index = np.full(slots[-1] + 1, -1)
-            index[slots] = kept
-            # the clock of many steps, not of one that was written with few digits
-            step = (starts[-1] - starts[0]) / slots[-1]
-            return Placed(index, starts[0] + np.arange(len(index)) * step, 1 / step, problems)
+    regular = _regular(starts, step) if step and settings.hz is None else None
+    if regular is not None:
+        slots, step = regular
+        index = np.full(slots[-1] + 1, -1)
+        index[slots] = kept
+        return Placed(index, starts[0] + np.arange(len(index)) * step, 1 / step, problems)
     hold = settings.hold_s or 3 * (step or 1 / hz)
     stops = np.minimum(np.append(starts[1:], np.inf), starts + hold)
     return _sampled(np.array(kept, int), starts, stops, hz, problems)
+
+
+def _regular(starts: np.ndarray, usual: float) -> tuple[np.ndarray, float] | None:
+    """Return the slots of times on a regular clock and its step, or None where they are on none.
+
+    The mean step fits times without a hole, whatever their digits; the usual one those with holes, fewer than half.
+    """
+    span = starts[-1] - starts[0]
+    for step in (span / (len(starts) - 1), usual):
+        slots = np.round((starts - starts[0]) / step).astype(int)
+        off = np.abs(starts - starts[0] - slots * step).max()
+        if off <= REGULAR * step and (np.diff(slots) > 0).all() and slots[-1] < 2 * len(slots):
+            return slots, float(span / slots[-1])
+    return None
 
 
 def _usable(marks: Marks) -> tuple[list[int], list[tuple[str, str]]]:

@@ -82,12 +82,11 @@ class Measurer:
     Args:
         root: the corpus's.
         labels: how labels are written down.
-        table: the file of the table, where labels of recordings as a whole lie, with its size; "" without one.
         log: where the faults go.
     """
 
-    def __init__(self, root: Path, labels: LabelSettings, table: tuple[str, int], log: FaultLog) -> None:
-        self.root, self.labels, self.table, self.log = root, labels, table, log
+    def __init__(self, root: Path, labels: LabelSettings, log: FaultLog) -> None:
+        self.root, self.labels, self.log = root, labels, log
         self._name = f"folder labels {code_hash('affectssm.corpora.folder_labels')}"
 
     def rows(self, claims: Sequence[Claim]) -> Iterator[StreamRow]:
@@ -153,8 +152,9 @@ class Measurer:
             found["annotation"] = label
         for kind, one in found.items():
             yield self._row(claim, kind, one)
-        if claim.labelled:
-            yield self._item(claim)
+        if claim.item is not None:
+            source = Source(self.root / claim.item.rel, claim.item, "root")
+            yield self._row(claim, ITEM_LABEL, Measured(source, 1.0, 1, len(self.labels.columns), 1.0))
 
     def _label(self, claim: Claim, seconds: float, rate: float) -> Measured | None:
         notes, expected = self.log.about(*claim.key), expected_of(self.labels)
@@ -208,13 +208,6 @@ class Measurer:
         return StreamRow(
             self.log.corpus, claim.split, *claim.key, kind, entry.rel, "root", one.rate, one.frames, one.dim,
             one.duration_s, entry.size, "", claim.group or claim.recording, claim.language, "", one.start_s,
-        )  # fmt: skip
-
-    def _item(self, claim: Claim) -> StreamRow:
-        path, size = self.table
-        return StreamRow(
-            self.log.corpus, claim.split, *claim.key, ITEM_LABEL, path, "root", 1.0, 1, len(self.labels.columns),
-            1.0, size, "", claim.group or claim.recording, claim.language, "",
         )  # fmt: skip
 
 

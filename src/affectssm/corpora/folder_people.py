@@ -34,7 +34,7 @@ class Claim:
     Attributes:
         where: what names it: lines of the table or files.
         files: kind -> file.
-        labelled: whether the table has labels of the recording as a whole.
+        item: the file with the labels of the recording as a whole.
     """
 
     recording: str
@@ -45,7 +45,7 @@ class Claim:
     partner: str = ""
     where: str = ""
     files: dict[str, Entry] = field(default_factory=dict)
-    labelled: bool = False
+    item: Entry | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
+import numpy as np
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
@@ -126,12 +127,15 @@ def _joined(tiers: Sequence[Sequence[Span]]) -> Marks:
     ]
     times = sorted({time for tier in whole for start, stop, _ in tier for time in (start, stop)})
     at = {time: place for place, time in enumerate(times)}
-    values = [[""] * len(tiers) for _ in times]
+    held = np.full((len(times), len(tiers)), -1)
     for column, tier in enumerate(whole):
-        for start, stop, text in tier:
-            for place in range(at[start], at[stop]):
-                values[place][column] = text
-    kept = [place for place, texts in enumerate(values[:-1]) if any(texts)]
+        for number, (start, stop, _) in enumerate(tier):
+            held[at[start] : at[stop], column] = number
+    kept = np.flatnonzero((held >= 0).any(axis=1)).tolist()
+    values = {
+        place: [whole[column][one][2] if one >= 0 else "" for column, one in enumerate(held[place])]
+        for place in kept
+    }
     return Marks(
         [values[place] for place in kept],
         [times[place] for place in kept],

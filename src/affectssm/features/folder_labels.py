@@ -81,15 +81,13 @@ class TestItems(Items):
 def _texts(source: Source, told: LabelSettings) -> list[str]:
     row, path = source.row, source.path
     stat = path.stat()
-    for line in _table(path, (stat.st_size, stat.st_mtime_ns)).lines:
-        if (line.recording, line.participant) == (row.recording, row.participant):
-            return label_texts(line, told.columns)
-    raise MediaError(
-        path,
-        f"no line of {row.recording}, {row.participant}",
-        "what the manifest names",
-        "make the manifest again",
+    found = label_texts(
+        _table(path, (stat.st_size, stat.st_mtime_ns)), row.recording, row.participant, told.columns
     )
+    if found is None:
+        who = f"{row.recording}, {row.participant}"
+        raise MediaError(path, f"no line of {who}", "what the manifest names", "make the manifest again")
+    return found
 
 
 @lru_cache(maxsize=4)
