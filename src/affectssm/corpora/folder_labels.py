@@ -124,15 +124,15 @@ def placement(marks: Marks, settings: LabelSettings, rate: float = 0.0) -> Place
 def _regular(starts: np.ndarray, usual: float) -> tuple[np.ndarray, float] | None:
     """Return the slots of times on a regular clock and its step, or None where they are on none.
 
-    The mean step fits times without a hole, whatever their digits; the usual one those with holes, fewer than half.
+    The step is the mean of those between times without a hole; holes make up fewer than half of the slots.
     """
-    span = starts[-1] - starts[0]
-    for step in (span / (len(starts) - 1), usual):
-        slots = np.round((starts - starts[0]) / step).astype(int)
-        off = np.abs(starts - starts[0] - slots * step).max()
-        if off <= REGULAR * step and (np.diff(slots) > 0).all() and slots[-1] < 2 * len(slots):
-            return slots, float(span / slots[-1])
-    return None
+    steps = np.diff(starts)
+    slots = np.append(0, np.cumsum(np.round(steps / steps[steps < 1.5 * usual].mean()))).astype(int)
+    if (np.diff(slots) < 1).any() or slots[-1] >= 2 * len(slots):
+        return None
+    step = float((starts[-1] - starts[0]) / slots[-1])
+    off = np.abs(starts - starts[0] - slots * step).max()
+    return (slots, step) if off <= REGULAR * step else None
 
 
 def _usable(marks: Marks) -> tuple[list[int], list[tuple[str, str]]]:
