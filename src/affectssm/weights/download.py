@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -133,7 +134,7 @@ class _Reading:
 
     def _there(self) -> int:
         self._file.flush()
-        return self._file.tell()
+        return os.fstat(self._file.fileno()).st_size
 
     def _brought(self) -> bool:
         return self._there() > self._before + PROGRESS
@@ -148,9 +149,11 @@ class _Reading:
             self._go_on()
 
     def _go_on(self) -> None:
+        if self.remote.size is not None and self._there() > self.remote.size:
+            self._file.truncate(0)
         self._before = self._there()
         self._arrived(self._before)
-        if self.remote.size is not None and self._before >= self.remote.size:
+        if self._before == self.remote.size:
             return
         listing = self._listing
         with self._hub.stream(listing.repository, listing.commit, self.remote.name, self._before) as response:

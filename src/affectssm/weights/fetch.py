@@ -185,7 +185,8 @@ def _require_lock(folder: Path, hashes: dict[str, str]) -> None:
     for name, found in hashes.items():
         if known.get(name) != found:
             raise DataError(
-                folder / name, f"sha256 {found}, of the hub", f"sha256 {known.get(name, 'of no such file')}, as {lock} has",
+                folder / name, f"sha256 {found}, of the hub",
+                f"sha256 {known.get(name, 'of no such file')}, as {lock} has",
                 f"set the revision that the lock was made of, or delete {lock} to take the new weights on purpose",
             )  # fmt: skip
 
