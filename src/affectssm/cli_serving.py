@@ -116,7 +116,8 @@ def pack(given: Namespace) -> None:
 
 
 def predict(given: Namespace) -> None:
-    from affectssm.serving.predict import Options, predict_files
+    from affectssm.serving.predict import Options
+    from affectssm.serving.written import predict_files
 
     options = Options(
         given.people,

@@ -27,7 +27,7 @@ TINY = {"scale": "tiny", "families": ["dialogue", "video"]}
 DIM = 4
 
 
-def video_run(results: Path, source: str = "mae", seed: int = 1, **over) -> Path:
+def video_run(results: Path, source: str = "mae", seed: int = 1, tuned: dict | None = None, **over) -> Path:
     """A run of Mamba-VA on fold 0 with its window index and metrics; ``over`` changes its configuration."""
     config = load_config(TINY)
     told = videos.run_settings(config, videos.Experiment("", source, (0,)), 0, seed) | over
@@ -40,7 +40,7 @@ def video_run(results: Path, source: str = "mae", seed: int = 1, **over) -> Path
         frames,
         card,
     )
-    run = _write(results / "runs" / name / "fold0" / str(seed), told, "video/train", config)
+    run = _write(results / "runs" / name / "fold0" / str(seed), told, "video/train", config, tuned=tuned)
     _metrics(results / "metrics" / name / f"seeds-{seed}.parquet", "fold0", seed, ("valence", "arousal"))
     return run
 
@@ -55,14 +55,15 @@ def dialogue_run(results: Path, groups: dict, seed: int = 1, sessions: tuple[str
     return _write(folder, told, "training/adapt" if sessions else "training/fit", config, sessions)
 
 
-def _write(run: Path, told: dict, stage: str, config, sets: tuple[str, ...] = ()) -> Path:
+def _write(run: Path, told: dict, stage: str, config, sets: tuple[str, ...] = (), tuned=None) -> Path:
     names = [name for group in told["groups"].values() for name in group]
     dims = dict.fromkeys(names, 64 if names[0] == "wav2vec2" else DIM)
     made = {}
     for name in names:
         settings = json.loads(json.dumps(decisive(settings_of(name, config.features))))
         encoder = {"encoder": {"random_seed": seed_of(settings["model"])}} if "weights" in settings else {}
-        made[name] = {"code": "0" * 16, "settings": settings, "extra": encoder}
+        extra = encoder | ({"tuned": tuned} if tuned else {})
+        made[name] = {"code": "0" * 16, "settings": settings, "extra": extra}
     card = make_card(stage, ["affectssm.timeline.clock"], told, seed=told["seed"], features=made)
     torch.manual_seed(told["seed"])
     weights = {}

@@ -166,7 +166,9 @@ def test_answers_begin_and_end_where_each_video_does(tmp_path):
     }
     assert [rows["p1"][0][name] for name in ("start_s", "time_s")] == [0.23, 0.25]
     assert rows["p1"][-1]["stop_s"] == 0.94 and len(rows["p1"]) == 7
-    late = within(table(), {("r", "p1"): (0.36, 1.0)}).to_pylist()[0]  # the frame before is seen for too short
+    late = within(table(), {("r", "p1"): (0.36, 1.0)}).to_pylist()[
+        0
+    ]  # the frame before is seen for too short
     assert (late["start_s"], late["time_s"]) == (0.36, 0.45)
     assert rows["p2"][0]["start_s"] == 0 and rows["p2"][-1]["stop_s"] == 1.04  # less than half a frame more
     assert rows["p3"][-1]["stop_s"] == 1.0

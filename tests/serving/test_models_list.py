@@ -10,7 +10,7 @@ import pytest
 from affectssm import cli
 from affectssm.runs.processes import is_stage
 from affectssm.serving import models as listing
-from affectssm.serving import run_facts
+from affectssm.serving import scores
 from tests.serving.small_models import dialogue_run, video_run
 
 
@@ -70,7 +70,7 @@ def test_metrics_of_an_experiment_are_read_once_for_all_its_runs(results, tmp_pa
             tmp_path / f"results/runs/mamba_va-mae-affwild2-tiny/fold0/{seed}",
         )
     read = []
-    monkeypatch.setattr(listing, "metrics_of", lambda *a: read.append(a) or run_facts.metrics_of(*a))
+    monkeypatch.setattr(listing, "metrics_of", lambda *a: read.append(a) or scores.metrics_of(*a))
     assert sum(1 for _ in listing.listed(tmp_path / "results")) == 35
     assert len(read) == 2  # experiments
 

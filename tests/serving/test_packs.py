@@ -11,11 +11,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save
 
 from affectssm.errors import ConfigError, DataError
+from affectssm.serving.asked_features import asked_of
 from affectssm.serving.pack import pack
 from affectssm.serving.packed import load_model, unpacked, verified
 from affectssm.serving.which import find_run
+from affectssm.store.card import sha256
+from affectssm.training.run_files import write_tensors
 from tests.serving.small_models import changed, dialogue_run, video_run
 
 AUDIO = {"audio": ["wav2vec2"]}
@@ -99,6 +104,32 @@ def test_an_ambiguous_experiment_names_its_runs(run, place):
         pack(find_run(str(place), results), place / "x.zip")
 
 
+def test_an_encoder_that_was_tuned_for_the_fold_is_packed_with_the_model(tmp_path):
+    def encoder(path: Path, fold: int) -> str:
+        card = {
+            "id": f"{fold}",
+            "stage": "encoder_tuning",
+            "extra": {"base": {"random_seed": 1}, "fold": fold, "recordings": ["v"]},
+        }
+        write_tensors(path, {"encoder.a": torch.full((2,), float(fold))}, card)
+        return sha256(path)
+
+    encoder(tmp_path / "results/encoders/other/fold0.safetensors", 5)
+    own = encoder(tmp_path / "results/encoders/valence_arousal-mae_tuned-official/fold0.safetensors", 0)
+    run = video_run(tmp_path / "results", "mae_tuned", tuned={"sha256": own, "fold": 0, "recordings": ["v"]})
+    model = pack(run, tmp_path / "m.zip")
+    with unpacked(model) as (packed, folder):
+        assert sha256(folder / "encoder.safetensors") == own
+        (one,), _ = asked_of(packed.description, folder, tmp_path / "work", Path("w"), True)
+    assert one.made_as == "mae_video" and one.name == "mae_tuned-fold0"
+    assert sha256(one.settings["tuned"]) == own and Path(one.settings["tuned"]).parent == tmp_path / "work"
+    with pytest.raises(DataError, match=r"(?s)encoder.safetensors.*where model.json says so"):
+        verified(changed(model, tmp_path / "bad.zip", "encoder.safetensors", lambda _: None))
+    (tmp_path / "results/encoders/valence_arousal-mae_tuned-official/fold0.safetensors").unlink()
+    with pytest.raises(DataError, match="no tuned encoder of fold0"):
+        pack(run, tmp_path / "n.zip")
+
+
 class Payload:
     """What would run on being unpickled."""
 
@@ -131,6 +162,7 @@ def edited(**values):
     return change
 
 
+CARDED = save({"a": torch.zeros(1)}, {"card": json.dumps({"id": "x", "stage": "s", "extra": {}})})
 HOSTILE = {
     "newer": ("index.json", edited(format=99, affectssm="9.9"), "packed by affectssm 9.9, in format 99"),
     "index of something else": ("index.json", lambda _: b"[]", "index.json.*no JSON object"),
@@ -142,6 +174,10 @@ HOSTILE = {
     "a drive": ("C:evil", lambda _: b"x", "a path outside of the file"),
     "a pickle by name": ("weights.pkl", lambda _: b"x", "weights.pkl.*a pickle or a file of torch"),
     "a file of torch by name": ("model.PT", lambda _: b"x", "model.PT.*a pickle or a file of torch"),
+    "weights without a card": (
+        "checkpoint.safetensors", lambda _: save({"a": torch.zeros(1)}), "no safetensors file with a card",
+    ),
+    "an encoder that nobody reads": ("encoder.safetensors", lambda _: CARDED, "an encoder where model.json says so"),
     "no safetensors": ("checkpoint.safetensors", lambda _: b"\xff" * 64, "checkpoint.*no safetensors file"),
     "a family that is none": ("model.json", edited(family="os"), "a model of the family 'os'"),
     "a model that is none": ("model.json", edited(model="os:system"), "a model called 'os:system'"),

@@ -114,7 +114,19 @@ def _another(told: Description) -> str:
 
 
 def _kept(encoder: Path, work: Path) -> Path:
-    """The packed encoder under a name of its content, where it stays."""
+    """The packed encoder under a name of its content, where it stays.
+
+    Raises:
+        DataError: if its card does not say what the card of a tuned encoder does.
+    """
+    told = (read_card(encoder) or {}).get("extra", {})
+    if absent := [name for name in ("base", "fold", "recordings") if name not in told]:
+        raise DataError(
+            ENCODER,
+            f"a card without {', '.join(absent)}",
+            "the card of a tuned encoder",
+            "pack the run again",
+        )
     kept = work / f"encoder-{sha256(encoder)[:16]}.safetensors"
     if not kept.is_file():
         with staged(kept) as temporary:

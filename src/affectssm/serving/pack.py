@@ -21,7 +21,8 @@ from affectssm.serving import pack_format as form
 from affectssm.serving.licences import licences_of
 from affectssm.serving.pack_readme import readme
 from affectssm.serving.packed import verified
-from affectssm.serving.run_facts import RunFacts, families, read_run, scores_of
+from affectssm.serving.run_facts import RunFacts, families, read_run
+from affectssm.serving.scores import scores_of
 from affectssm.serving.training_features import encoder_of, face_settings, wanted_of
 from affectssm.store.atomic import staged
 from affectssm.store.card import sha256

@@ -23,12 +23,12 @@ from pydantic import ValidationError
 from affectssm.errors import DataError
 from affectssm.serving import pack_format as form
 from affectssm.serving.pack_checks import checked_config, checked_description
+from affectssm.serving.pack_tensors import trouble_with
 from affectssm.store.files import open_regular
 
 _BLOCK = 1 << 20
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".npy", ".npz", ".dill")
 _REMEDY = "get the file again from whoever packed it"
-_LONGEST_HEADER = 64 << 20
 
 
 class PackError(DataError):
@@ -96,6 +96,11 @@ class _Reader:
             if name in infos:
                 self._tensors(infos[name], index, into)
         description = checked_description(self._json(texts, form.MODEL), self.path)
+        tuned = any(one.tuned is not None for one in description.features.values())
+        if tuned != (form.ENCODER in infos):
+            raise self._error(
+                form.ENCODER, "none" if tuned else "one", f"an encoder where {form.MODEL} says so"
+            )
         config = checked_config(self._json(texts, form.CONFIG), description, self.path)
         card = self._json(texts, form.CARD)
         self.file.seek(0)
@@ -182,15 +187,14 @@ class _Reader:
     def _tensors(self, info: zipfile.ZipInfo, index: form.Index, into: Path | None) -> None:
         """Check a file of tensors, and write it into a folder where one is given."""
         self._check_size(info)
+        with self._opened(info) as source:
+            if why := trouble_with(source, info.file_size):
+                raise self._error(info.filename, why, "safetensors")
         digest = hashlib.sha256()
         target = (into / info.filename).open("xb") if into is not None else None
         try:
             with self._opened(info) as source:
-                first = True
                 while block := source.read(_BLOCK):
-                    if first and (why := _no_safetensors(block, info.file_size)):
-                        raise self._error(info.filename, why, "safetensors")
-                    first = False
                     digest.update(block)
                     if target is not None:
                         target.write(block)
@@ -235,18 +239,6 @@ def _unsafe(info: zipfile.ZipInfo) -> str:
         return "encrypted"
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
         return "compressed, so that its size is not what it claims"
-    return ""
-
-
-def _no_safetensors(begin: bytes, size: int) -> str:
-    """Why a file that begins so is no safetensors file; "" where it may be one."""
-    if begin[:4] == b"PK\x03\x04":
-        return "a file of torch (a ZIP with a pickle in it), which could run anything"
-    if begin[:1] == b"\x80" and begin[1:2] <= b"\x05":
-        return "a pickle, which could run anything"
-    length = int.from_bytes(begin[:8], "little")
-    if len(begin) < 9 or length > min(_LONGEST_HEADER, size - 8) or begin[8:9] != b"{":
-        return "no safetensors file"
     return ""
 
 

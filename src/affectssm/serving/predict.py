@@ -239,30 +239,3 @@ def _check_kinds(manifest: Path, names: Sequence[str], title: str) -> None:
             "media", f"{' and '.join(sorted(held))} alone", f"{' or '.join(sorted(wanted))}, which {title} reads",
             "give media that have it",
         )  # fmt: skip
-
-
-def predict_files(
-    model: Path,
-    media: Sequence[Path],
-    out: Path,
-    options: Options,
-    *,
-    plot: bool = False,
-    work: Path | None = None,
-) -> None:
-    """Write what :func:`predict` answers: ``out``, and beside it faults, provenance, people and a plot.
-
-    Args:
-        model, media, options, work: as of :func:`predict`.
-        out: the CSV.
-        plot: draw it, too.
-
-    Raises:
-        ConfigError: also for an ``out`` that is one of the media.
-        DataError: also where it cannot be written.
-    """
-    from affectssm.serving.written import write_answers
-
-    if out.resolve() in {path.resolve() for path in (*media, model)}:
-        raise ConfigError(str(out), "a file that is read", "a file of its own", "name another one")
-    write_answers(answers_of(model, media, options, work), out, plot)

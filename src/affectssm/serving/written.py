@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from affectssm.errors import ConfigError
 from affectssm.serving.answers import write_csv
-from affectssm.serving.predict import Answers
+from affectssm.serving.predict import Answers, Options, answers_of
 from affectssm.store.atomic import write_json, write_text
 from affectssm.store.faults import COLUMNS
 from affectssm.tables.render import as_csv
 
 _LOG = logging.getLogger(__name__)
+
+
+def predict_files(
+    model: Path,
+    media: Sequence[Path],
+    out: Path,
+    options: Options,
+    *,
+    plot: bool = False,
+    work: Path | None = None,
+) -> None:
+    """Write what a model answers for media: ``out``, and beside it faults, provenance, people and a plot.
+
+    Args:
+        model, media, options, work: as of :func:`affectssm.serving.predict.answers_of`.
+        out: the CSV.
+        plot: draw it, too.
+
+    Raises:
+        ConfigError: also for an ``out`` that is one of the media.
+        DataError: also where it cannot be written.
+    """
+    if out.resolve() in {path.resolve() for path in (*media, model)}:
+        raise ConfigError(str(out), "a file that is read", "a file of its own", "name another one")
+    write_answers(answers_of(model, media, options, work), out, plot)
 
 
 def write_answers(found: Answers, out: Path, plot: bool) -> None:
