@@ -41,7 +41,7 @@ class BertText(Bert):
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
-        self._table = lru_cache(maxsize=1)(said)  # type: ignore[assignment]
+        self._table = lru_cache(maxsize=1)(said)  # type: ignore[arg-type]
 
     def files(self, language: str) -> BertFiles:
         return super().files(language.lower() or USUAL)

@@ -61,10 +61,11 @@ class CorpusPlan:
         if self.is_demo(corpus):
             return settings.edition_made(CORPORA[corpus].demos)
         # the test labels may arrive later: they change what is scored, not what was extracted and trained
-        without = {"ground_truth", "edition", "lacks", *(() if settings.exclude else ("exclude",))}
-        identity = settings.model_dump(exclude=without) | {
+        identity = settings.model_dump(exclude={"ground_truth", "edition", "lacks", "exclude"}) | {
             "root": str(Path(settings.root).expanduser().resolve())
         }
+        if settings.exclude:  # why something is left out decides nothing
+            identity["exclude"] = [one.model_dump(exclude={"reason"}) for one in settings.exclude]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
     def edition_folder(self, corpus: str) -> Path | None:

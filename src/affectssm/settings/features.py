@@ -181,7 +181,7 @@ SCALES: dict[str, dict[str, Any]] = {
 
 
 def settings_of(feature: str, features: Features) -> dict[str, Any]:
-    """Return the slice of the configuration that an extractor is given; of a corpus's labels, the defaults of theirs."""
+    """Return the slice of the configuration that an extractor is given, of a corpus's labels their defaults."""
     if corpus := spec(feature).of_corpus:
         return settings_class(corpus).model_validate({"root": NO_CORPUS}).told_of_labels
     section = getattr(features, spec(feature).section or feature, None)

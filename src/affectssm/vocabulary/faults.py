@@ -123,6 +123,10 @@ CODES: dict[str, str] = {
     "label_overlap": "intervals of a label that overlap, of which the one that begins later counts",
     "label_word_unknown": "words of a label that have no number in the settings",
     "excluded": "a recording or participant that the settings leave out",
+    # media that somebody hands over
+    "recording_renamed": "a file whose name was taken, or can be no id; its recording was given another name",
+    "shared_sound": "the sound of a video of several people, which counts as each one's",
+    "brief_face": "a face that was seen too briefly to be a participant's",
     # structure
     "empty_seat": "a seat of a group that nobody occupies",
     "visual_without_audio": "a participant with visual streams but no audio",
