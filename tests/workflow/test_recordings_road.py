@@ -45,7 +45,12 @@ def test_six_lines_lead_from_clips_and_labels_to_a_table(tmp_path):
     (place.folder / "lab.yaml").write_text(LAB.format(root=tmp_path / "mine"))
     place.snakemake(TABLE, config="lab.yaml")
     (row,) = csv.DictReader(place.read(TABLE).splitlines())
-    assert (row["method"], row["data"], row["weights"], row["split"]) == ("DA-Mamba", "real", "random", "as given")
+    assert (row["method"], row["data"], row["weights"], row["split"]) == (
+        "DA-Mamba",
+        "real",
+        "random",
+        "as given",
+    )
     assert -1 <= float(row["label_ccc"]) <= 1 and float(row["label_rmse"]) > 0
     assert (row["n_units"], row["n_expected"], row["label_ccc_low"]) == ("1", "1", "")
     assert "over 1 recording only, no interval below 6" in row["note"]

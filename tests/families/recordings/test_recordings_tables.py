@@ -41,7 +41,9 @@ def metrics_file(path, experiment, metrics, units=4, missing=(), parts="fold1+fo
     for metric in metrics:
         told = {**shared, "metric": metric.replace("/", "_")}
         rows += metric_rows(told, Scored([0.3, 0.5], without), runs, (-1.0, 1.0), "")
-    run = {"extra": {"fold": "fold1", "seed": 1, "run": {"extra": {"features": {name: {} for name in features}}}}}
+    run = {
+        "extra": {"fold": "fold1", "seed": 1, "run": {"extra": {"features": {name: {} for name in features}}}}
+    }
     write_metrics(
         path, rows, make_card("recordings/evaluate", MODULE, {}, runs=[run | {"settings": {"seeds": [1, 2]}}])
     )
