@@ -2,6 +2,7 @@
 from snakemake.exceptions import WorkflowError
 
 from affectssm.plan.last_words import said_last, say_last
+from affectssm.plan.weights import require_weights
 from affectssm.runs.guard import Guard
 
 guard = Guard("results")
@@ -18,4 +19,18 @@ def keep_others_out(log):
             workflow.executor_plugin.name,
             next(iter(log), ""),
             knowing=not workflow.execution_settings.lock,
+        )
+
+
+def want_weights():
+    """To be called when a run starts: one whose jobs would not find their weights does not begin."""
+    if workflow.touch:
+        return
+    jobs = [
+        (job.rule.name, dict(job.wildcards.items()))
+        for job in workflow.dag.needrun_jobs()
+    ]
+    with said_last(WorkflowError):
+        require_weights(
+            plan, jobs, lambda: Plan(config), map(str, workflow.overwrite_configfiles)
         )

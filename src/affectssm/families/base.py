@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from affectssm.errors import ConfigError, listed
+from affectssm.families.answering import Answering
 from affectssm.families.step import Step
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
@@ -53,6 +54,7 @@ class Family(ABC, Generic[E]):
         described: what an estimate takes a corpus to hold, as long as nobody says otherwise.
         extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
             writes the demo, and code of a fault -> what it is.
+        answering: how its runs answer for media that are handed over, an entry a kind of run; () where they do not.
 
     Args:
         config: the whole configuration.
@@ -73,6 +75,7 @@ class Family(ABC, Generic[E]):
     extractors: ClassVar[tuple[Spec, ...]] = ()
     demos: ClassVar[Mapping[str, str]] = {}
     faults: ClassVar[Mapping[str, str]] = {}
+    answering: ClassVar[tuple[Answering, ...]] = ()
 
     def __init__(self, config: Config, places: CorpusPlan, features: FeaturePlan) -> None:
         self.config, self.places, self.features = config, places, features
@@ -177,6 +180,13 @@ class Family(ABC, Generic[E]):
     def needed_by(self, table: str) -> tuple[str, ...]:
         """Return the corpora of which a table needs one at least; none where it needs none."""
         return tuple(self.corpora)
+
+    def require(self, table: str) -> None:
+        """Refuse a table that this configuration cannot have.
+
+        Raises:
+            ConfigError: with what to write.
+        """
 
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside a table."""

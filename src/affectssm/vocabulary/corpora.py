@@ -28,6 +28,7 @@ class Corpus:
             :class:`affectssm.corpora.annotations.Marks`.
         pictures: a regular expression of the names of folders whose folders each hold the pictures of one video; empty
             where there are none. A listing tells such a folder and does not enter it: there may be millions of them.
+        language: that its transcripts are in; empty where the rows of its manifest say.
     """
 
     title: str
@@ -38,11 +39,17 @@ class Corpus:
     folder: str = ""
     labels: str = ""
     pictures: str = ""
+    language: str = ""
 
 
+SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".aif", ".aiff")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
 _SETTINGS = "affectssm.settings.corpora"
 _DIALOGUES = (".stream", ".stream~", ".annotation.csv", ".wav", *VIDEOS)
+_OWN = (
+    *VIDEOS, ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts", ".mts", *SOUNDS,
+    ".csv", ".tsv", ".txt", ".parquet", ".eaf", ".anvil", ".annotation", ".annotation~",
+)  # fmt: skip
 _VALUE_A_LINE = "affectssm.corpora.annotations:value_a_line"
 _SIGNALS = (".dat", ".bdf", "session.xml", "participant_ratings.csv", *VIDEOS)
 
@@ -52,9 +59,10 @@ def _dialogues(title: str, reader: str, folder: str = "") -> Corpus:
     return Corpus(title, reader, f"{_SETTINGS}:CorpusSettings", _DIALOGUES, demos, folder, _VALUE_A_LINE)
 
 
-def _clips(title: str, reader: str, *files: str) -> Corpus:
+def _clips(title: str, reader: str, language: str, *files: str) -> Corpus:
     ends = (".pkl", ".csv", *files, *VIDEOS)
-    return Corpus(title, reader, f"{_SETTINGS}:ClipCorpusSettings", ends, SENTIMENT_EDITIONS)
+    settings = f"{_SETTINGS}:ClipCorpusSettings"
+    return Corpus(title, reader, settings, ends, SENTIMENT_EDITIONS, language=language)
 
 
 CORPORA: dict[str, Corpus] = {
@@ -77,9 +85,17 @@ CORPORA: dict[str, Corpus] = {
         AFFWILD2_EDITIONS,
         pictures="cropped.*",
     ),
-    "mosei": _clips("CMU-MOSEI", "affectssm.corpora.mosei", ".csd"),
-    "sims": _clips("CH-SIMS", "affectssm.corpora.sims"),
-    "simsv2": _clips("CH-SIMS v2", "affectssm.corpora.simsv2"),
+    "mosei": _clips("CMU-MOSEI", "affectssm.corpora.mosei", "english", ".csd"),
+    "sims": _clips("CH-SIMS", "affectssm.corpora.sims", "chinese"),
+    "simsv2": _clips("CH-SIMS v2", "affectssm.corpora.simsv2", "chinese"),
+    "folder": Corpus(
+        "own recordings",
+        "affectssm.corpora.folder",
+        "affectssm.settings.folder:FolderCorpusSettings",
+        _OWN,
+        {},
+        labels="affectssm.corpora.annotations:time_and_value",
+    ),
 }
 
 DEMOS: dict[str, str] = {

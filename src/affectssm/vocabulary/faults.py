@@ -110,6 +110,23 @@ CODES: dict[str, str] = {
     "supplied_shape": "a file of supplied arrays whose parts or shapes are not those of the corpus",
     "csd_interval": "clips whose label lies at a time that a file of features does not hold",
     "counts_differ": "another number of clips in a split, or of a class in it, than the owner's",
+    # own recordings
+    "table_line": "a line of a table of recordings that cannot be used, or one of its fields",
+    "table_file_missing": "a file that a table of recordings names and that is not there",
+    "table_path_outside": "a path of a table of recordings that leads out of the root",
+    "duplicate_line": "lines of a table of recordings for the same participant of the same recording",
+    "still_picture": "a still picture under the name of a video",
+    "unmatched_files": "media below the root that no line of the table names, or that the pattern does not match",
+    "partner_unknown": "a partner that no line of the same recording names",
+    "group_in_splits": "a group whose recordings lie in several splits",
+    "label_times_differ": "a label at other times than those of its media",
+    "label_overlap": "intervals of a label that overlap, of which the one that begins later counts",
+    "label_word_unknown": "words of a label that have no number in the settings",
+    "excluded": "a recording or participant that the settings leave out",
+    # media that somebody hands over
+    "recording_renamed": "a file whose name was taken, or can be no id; its recording was given another name",
+    "shared_sound": "the sound of a video of several people, which counts as each one's",
+    "brief_face": "a face that was seen too briefly to be a participant's",
     # structure
     "empty_seat": "a seat of a group that nobody occupies",
     "visual_without_audio": "a participant with visual streams but no audio",

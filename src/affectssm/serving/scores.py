@@ -1,0 +1,72 @@
+"""Scores of runs on data that they did not learn from, as the evaluation of their experiments wrote them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from affectssm.errors import DataError
+from affectssm.serving.run_facts import RunFacts
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A score on data that a run did not learn from.
+
+    Attributes:
+        cell: of a table; "" where it has none.
+        corpus, split: of what.
+        metric: which.
+        value: the score.
+        n, of: units that were scored, of how many.
+        seed: of the run.
+    """
+
+    cell: str
+    corpus: str
+    split: str
+    metric: str
+    value: float
+    n: int
+    of: int
+    seed: int
+
+
+def scores_of(run: RunFacts, metrics: Mapping[str, list[dict[str, Any]]] | None = None) -> list[HeldOut]:
+    """Return a run's scores on held-out data, as the evaluation of its experiment wrote them; empty where none did.
+
+    Args:
+        run: the run.
+        metrics: rows by the experiment's folder, as :func:`metrics_of` returns them, where they were read before.
+    """
+    results = run.path.parents[2 if not run.part else 3]
+    rows = (metrics or {}).get(run.name)
+    found = []
+    for row in metrics_of(results, run.name) if rows is None else rows:
+        own_part = row.get("fold") in (None, "", run.part)
+        value = row.get("value")
+        if row.get("seed") in run.seeds and own_part and value is not None and math.isfinite(value):
+            cell, corpus, split, metric = (
+                str(row.get(name) or "") for name in ("cell", "corpus", "split", "metric")
+            )
+            n, of = (int(row.get(name) or 0) for name in ("n_used", "n_expected"))
+            found.append(HeldOut(cell, corpus, split, metric, float(value), n, of, int(row["seed"])))
+    return list(dict.fromkeys(found))
+
+
+def metrics_of(results: Path, name: str) -> list[dict[str, Any]]:
+    """Return the rows of the seeds of an experiment, of all of its evaluations."""
+    from affectssm.store.parquet import read_parquet
+
+    rows: list[dict[str, Any]] = []
+    for path in sorted((results / "metrics" / name).glob("seeds-*.parquet")):
+        try:
+            table = read_parquet(path)
+        except DataError:
+            continue  # an evaluation that is being written; its runs are listed without it
+        if "level" in table.column_names:
+            rows += [row for row in table.to_pylist() if row["level"] == "run"]
+    return rows
