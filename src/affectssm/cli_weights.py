@@ -67,8 +67,11 @@ def _list(folder: Path, models: list[Any], found: dict[Any, list[str]], remote: 
     }
     sizes = {}
     if remote:
+        import logging
+
         from affectssm.weights.hub import Hub, address
 
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
         hub, endpoint = Hub(), address()
         for one in models:
             files = hub.listing(one.repository, one.revision).files
@@ -88,10 +91,21 @@ def _endpoint() -> str:
 
 
 def _fetch(folder: Path, models: list[Any]) -> None:
+    import logging
+
     from affectssm.weights.fetch import fetch
     from affectssm.weights.hub import Hub
 
-    fetch(folder, models, Hub(), print)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request
+    try:
+        fetch(folder, models, Hub(), print)
+    except KeyboardInterrupt:
+        raise DataError(
+            folder,
+            "fetching was stopped",
+            "all files",
+            "run the same command again: it goes on where it stopped",
+        ) from None
     print(
         f"all there; copy {folder} whole, with its .lock.json files, and run affectssm weights verify over there"
     )
