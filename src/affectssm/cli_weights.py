@@ -65,21 +65,15 @@ def _list(folder: Path, models: list[Any], found: dict[Any, list[str]], remote: 
         one: [name for wanted, names in found.items() if wanted.model == one.model for name in names]
         for one in models
     }
-    sizes = {}
+    asked = {}
     if remote:
         import logging
 
-        from affectssm.weights.hub import Hub, address
+        from affectssm.weights.hub import Hub
 
         logging.getLogger("httpx2").setLevel(logging.WARNING)
-        hub, endpoint = Hub(), address()
-        for one in models:
-            files = hub.listing(one.repository, one.revision).files
-            taken = (next((name for name in names.split("|") if name in files), None) for names in one.files)
-            sizes[one.model] = {name: files[name].size for name in taken if name is not None}
-    else:
-        endpoint = _endpoint()
-    for line in listed(folder, who, endpoint, sizes):
+        asked = {one.model: Hub().listing(one.repository, one.revision) for one in models}
+    for line in listed(folder, who, _endpoint(), asked):
         print(line)
 
 
