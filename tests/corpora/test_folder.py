@@ -358,6 +358,7 @@ def test_a_pattern_is_no_regular_expression() -> None:
         {"labels": {"per": "item"}},
         {"labels": {"range": [1, 0]}},
         {"labels": {"tier": "a", "names": ["b", "c"]}},
+        {"labels": {"values": {True: 1, False: 0}}},
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(given: dict[str, Any]) -> None:
