@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from affectssm.errors import ConfigError
 from affectssm.families.base import Family
-from affectssm.families.recordings import catalogue, experiments, needs
+from affectssm.families.recordings import catalogue, experiments, needs, served
 from affectssm.families.recordings.experiments import Experiment
 from affectssm.families.recordings.settings import PRESETS, RecordingsSettings, own
 from affectssm.families.recordings.steps import STEPS
@@ -41,6 +41,7 @@ class Recordings(Family[Experiment]):
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.recordings.stages.foreseen:missing"
     word = name
+    answering = served.ANSWERING
 
     @staticmethod
     def check(config: Config) -> None:
