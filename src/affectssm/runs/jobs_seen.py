@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 WAIT_S = 0.5  # for a scheduler that is busy: it is asked again the next time
@@ -89,20 +89,16 @@ class Looker:
         jobs = [job for job in dict.fromkeys((*needed, *finished)) if not job.rule.norun]
         self._known = {job: self._known.get(job) or _seen(job) for job in jobs}
         fates = _fates(jobs, finished, set(_single(running)), set(_single(failed)), waits)
-        return Seen(
-            tuple(
-                SeenJob(
-                    known.rule,
-                    known.wildcards,
-                    known.place,
-                    fates[job],
-                    tuple(self._known[one].place for one in waits.get(job, ()) if fates.get(one, "finished") != "finished"),
-                )
-                for job, known in self._known.items()
-            ),
-            _limits(scheduler.global_resources),
-            more,
-        )  # fmt: skip
+        still = {job for job, fate in fates.items() if fate != "finished"}
+        found = tuple(
+            replace(
+                known,
+                fate=fates[job],
+                behind=tuple(self._known[one].place for one in waits.get(job, ()) if one in still),
+            )
+            for job, known in self._known.items()
+        )
+        return Seen(found, _limits(scheduler.global_resources), more)
 
 
 def _single(jobs: Iterable[Any]) -> Iterator[Any]:

@@ -95,12 +95,12 @@ class Progress:
     @property
     def time_left(self) -> str:
         """What is known of the time that is left, in words."""
-        words = ["time left not known"] if self.left_s is None else [self._bound, lasting(self.left_s), "left"]
-        return " ".join(words) + (", more jobs become known after discovery" if self.more else "")
-
-    @property
-    def _bound(self) -> str:
-        return "about" if self.sure and not self.more else "at least"
+        more = ", more jobs become known after discovery" if self.more else ""
+        if self.left_s is None:
+            return f"time left not known{more}"
+        bound = "about" if self.sure and not self.more else "at least"
+        soon = self.left_s < MINUTE and bound == "about"
+        return f"{'less than 1 min' if soon else f'{bound} {lasting(self.left_s)}'} left{more}"
 
     def same(self, other: Progress | None) -> bool:
         """Whether as much is done as in another."""
@@ -108,12 +108,11 @@ class Progress:
 
 
 def lasting(seconds: float) -> str:
-    """Return a time in words, as ``6 min``, ``2 h 10 min``, ``3 d 4 h``."""
-    if seconds < MINUTE:
-        return "1 min"
-    if seconds < HOUR:
-        return f"{round(seconds / MINUTE)} min"
-    large, small, names = (DAY, HOUR, ("d", "h")) if seconds >= DAY else (HOUR, MINUTE, ("h", "min"))
+    """Return a time in words, as ``6 min``, ``2 h 10 min``, ``3 d 4 h``; no less than a minute."""
+    if seconds < HOUR - MINUTE / 2:
+        return f"{max(1, round(seconds / MINUTE))} min"
+    days = seconds >= DAY - MINUTE / 2
+    large, small, names = (DAY, HOUR, ("d", "h")) if days else (HOUR, MINUTE, ("h", "min"))
     first, rest = divmod(round(seconds / small), round(large / small))
     return f"{first} {names[0]}" + (f" {rest} {names[1]}" if rest else "")
 
@@ -134,7 +133,7 @@ def write(note: Path, progress: Progress) -> None:
 
 def read(note: Path) -> Progress | None:
     """Return how far the run of a note was last; None where it did not say so, or in another version's words."""
-    with suppress(OSError, ValueError, TypeError, AttributeError):
+    with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
         said: dict[str, Any] = json.loads(beside(note).read_text(encoding="utf-8"))
         stages = {stage: Count(**count) for stage, count in dict(said.pop("stages")).items()}
         found = Progress(stages=stages, **said)

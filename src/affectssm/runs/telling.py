@@ -87,7 +87,8 @@ class Telling:
             own = progress.Count(1, job.fate == "finished", job.fate == "running", job.fate == "failed")
             counts[job.stage] = counts.get(job.stage, progress.Count()) + own
         now = Progress(time.time(), dict(sorted(counts.items())), left_s, sure, seen.more, self._fault)
-        if last or not now.same(self._written) or now.at - self._written.at >= ANEW_S:
+        before = self._written
+        if last or before is None or not now.same(before) or now.at - before.at >= ANEW_S:
             self._written = now
             progress.write(self._note, now)
         if not last and self._is_to_be_said(now):

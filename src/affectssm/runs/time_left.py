@@ -1,4 +1,4 @@
-"""How long the rest of a run takes at least, from what is expected of its jobs and what those took that are finished."""
+"""How long the rest of a run takes at least, by what is expected of its jobs and what finished ones took."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ class TimeLeft:
             now: any clock that goes on evenly.
         """
         self._watch(seen.jobs, now)
-        expected = {job.place: self._expected(job) for job in seen.jobs if job.fate not in ("failed", "blocked")}
+        expected = {
+            job.place: self._expected(job) for job in seen.jobs if job.fate not in ("failed", "blocked")
+        }
         factors = _Factors(
             (expected[job.place], took)
             for job in seen.jobs
