@@ -30,6 +30,7 @@ class Expecting:
 
         Raises:
             KeyError: while the corpora that it is about are not discovered.
+            DataError: while what it asks of them is not.
         """
         key = rule, tuple(wildcards.values())
         if key not in self._known:

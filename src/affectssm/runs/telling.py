@@ -10,6 +10,7 @@ import csv
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -81,17 +82,22 @@ class Telling:
         seen = self._looker.look()
         if seen is None:
             return
-        left_s, sure = self._time.left(seen, time.monotonic())
+        self._time.watch(seen.jobs, time.monotonic())
         counts: dict[str, progress.Count] = {}
         for job in seen.jobs:
             own = progress.Count(1, job.fate == "finished", job.fate == "running", job.fate == "failed")
             counts[job.stage] = counts.get(job.stage, progress.Count()) + own
-        now = Progress(time.time(), dict(sorted(counts.items())), left_s, sure, seen.more, self._fault)
+        now = Progress(time.time(), dict(sorted(counts.items())), more=seen.more, fault=self._fault)
         before = self._written
-        if last or before is None or not now.same(before) or now.at - before.at >= ANEW_S:
+        is_new = last or before is None or not now.same(before) or now.at - before.at >= ANEW_S
+        is_said = not last and self._is_to_be_said(now)
+        if is_new or is_said:
+            left_s, sure = self._time.left(seen, time.monotonic())
+            now = replace(now, left_s=left_s, sure=sure)
+        if is_new:
             self._written = now
             progress.write(self._note, now)
-        if not last and self._is_to_be_said(now):
+        if is_said:
             self._said, self._said_at = now, time.monotonic()
             print(f"affectssm: {now.line}", file=self._terminal, flush=True)
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from affectssm.errors import AffectError
 from affectssm.runs.jobs_seen import Seen, SeenJob
 
 
@@ -40,7 +41,7 @@ class TimeLeft:
     """The time left of a run, by all looks at it so far.
 
     Args:
-        expecting: tells what is expected of a job; raises KeyError while that is not known.
+        expecting: tells what is expected of a job; raises KeyError or an error of ours while that is not known.
         taking: tells what a finished job took.
     """
 
@@ -56,7 +57,7 @@ class TimeLeft:
             seen: the jobs of the run.
             now: any clock that goes on evenly.
         """
-        self._watch(seen.jobs, now)
+        self.watch(seen.jobs, now)
         expected = {
             job.place: self._expected(job) for job in seen.jobs if job.fate not in ("failed", "blocked")
         }
@@ -76,8 +77,13 @@ class TimeLeft:
             return None if unknown else 0.0, not unknown
         return max(_shares(rest, expected, seen.limits), _longest(open_jobs, rest)), not unknown
 
-    def _watch(self, jobs: Iterable[SeenJob], now: float) -> None:
-        """Remember since when jobs run, and what those took that have ended."""
+    def watch(self, jobs: Iterable[SeenJob], now: float) -> None:
+        """Remember since when jobs run, and what those took that have ended.
+
+        Args:
+            jobs: all of the run.
+            now: any clock that goes on evenly.
+        """
         since: dict[str, float] = {}
         for job in jobs:
             if job.fate == "running":
@@ -89,7 +95,7 @@ class TimeLeft:
     def _expected(self, job: SeenJob) -> Expected:
         try:
             return self._expecting(job.rule, job.wildcards)
-        except KeyError:  # of a corpus that is not discovered yet
+        except (KeyError, AffectError):  # of a corpus that is not discovered yet
             return Expected(job.rule)
 
 
@@ -137,10 +143,10 @@ def _longest(jobs: Iterable[SeenJob], rest: Mapping[str, float]) -> float:
     todo = list(behind)
     while todo:
         place = todo[-1]
-        first = [one for one in behind[place] if one not in ends]
-        if place in ends or not first:
-            ends.setdefault(place, rest[place] + max((ends[one] for one in behind[place]), default=0.0))
+        if place in ends:
             todo.pop()
-        else:
+        elif first := [one for one in behind[place] if one not in ends]:
             todo += first
+        else:
+            ends[place] = rest[place] + max((ends[one] for one in behind[place]), default=0.0)
     return max(ends.values(), default=0.0)
