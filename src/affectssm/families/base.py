@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from affectssm.errors import ConfigError, listed
+from affectssm.families.answering import Answering
 from affectssm.families.step import Step
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
@@ -53,6 +54,7 @@ class Family(ABC, Generic[E]):
         described: what an estimate takes a corpus to hold, as long as nobody says otherwise.
         extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
             writes the demo, and code of a fault -> what it is.
+        answering: how its runs answer for media that are handed over; None where they do not.
 
     Args:
         config: the whole configuration.
@@ -73,6 +75,7 @@ class Family(ABC, Generic[E]):
     extractors: ClassVar[tuple[Spec, ...]] = ()
     demos: ClassVar[Mapping[str, str]] = {}
     faults: ClassVar[Mapping[str, str]] = {}
+    answering: ClassVar[Answering | None] = None
 
     def __init__(self, config: Config, places: CorpusPlan, features: FeaturePlan) -> None:
         self.config, self.places, self.features = config, places, features

@@ -110,6 +110,11 @@ CODES: dict[str, str] = {
     "supplied_shape": "a file of supplied arrays whose parts or shapes are not those of the corpus",
     "csd_interval": "clips whose label lies at a time that a file of features does not hold",
     "counts_differ": "another number of clips in a split, or of a class in it, than the owner's",
+    # media that somebody hands over
+    "still_picture": "a still picture given as a video",
+    "recording_renamed": "a file whose name was taken, or can be no id; its recording was given another name",
+    "shared_sound": "the sound of a video of several people, which counts as each one's",
+    "brief_face": "a face that was seen too briefly to be a participant's",
     # structure
     "empty_seat": "a seat of a group that nobody occupies",
     "visual_without_audio": "a participant with visual streams but no audio",

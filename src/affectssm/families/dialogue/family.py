@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from affectssm.families.base import Family
-from affectssm.families.dialogue import catalogue, experiments, needs
+from affectssm.families.dialogue import catalogue, experiments, needs, served
 from affectssm.families.dialogue.experiments import Experiment
 from affectssm.families.dialogue.settings import PRESETS, DialogueSettings, own
 from affectssm.families.dialogue.steps import STEPS
@@ -36,6 +36,7 @@ class Dialogue(Family[Experiment]):
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.dialogue.stages.foreseen:missing"
     word = name
+    answering = served.ANSWERING
 
     @staticmethod
     def check(config: Config) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-from affectssm.families.video import catalogue, experiments, needs
+from affectssm.families.video import catalogue, experiments, needs, served
 from affectssm.families.video.experiments import MODEL, OFFICIAL, Experiment
 from affectssm.families.video.run_settings import SubmissionSettings
 from affectssm.families.video.settings import PRESETS, VideoSettings, own
@@ -37,6 +37,7 @@ class Video(TunedEncoders):
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.video.stages.foreseen:missing"
     word = name
+    answering = served.ANSWERING
 
     @staticmethod
     def check(config: Config) -> None:

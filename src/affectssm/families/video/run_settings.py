@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from affectssm.settings.base import JobSettings, Strict
 from affectssm.settings.groups import features_of
@@ -125,6 +125,25 @@ class EvaluationSettings(JobSettings):
     folds: tuple[int, ...]
     cross_folds: int
     seeds: tuple[int, ...]
+
+
+class PredictedWindows(Strict):
+    """The windows that predict: frames, and frames from one to the next."""
+
+    length: int = Field(ge=1, le=100_000)
+    stride: int = Field(ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _windows_touch(self) -> PredictedWindows:
+        if self.stride > self.length:
+            raise ValueError(f"stride up to length ({self.length}); {self.stride}")
+        return self
+
+
+class Beside(Strict):
+    """What answers for new videos need beside a run's own settings."""
+
+    windows: PredictedWindows
 
 
 class SubmissionSettings(JobSettings):

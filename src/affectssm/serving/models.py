@@ -1,0 +1,133 @@
+"""The finished runs of a results folder with their scores, one experiment after the other.
+
+Of thousands of runs one experiment's are held at a time. A folder that is no finished run is a line that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from affectssm.errors import DataError
+from affectssm.serving.run_facts import HeldOut, RunFacts, as_json, metrics_of, read_run, run_folders, scores_of
+from affectssm.vocabulary.models import TITLES
+
+NAMED = 6  # scores of a run that a line for people names
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run of the list.
+
+    Attributes:
+        path: its folder.
+        run: what is known of it; None where it is broken.
+        scores: on held-out data.
+        trouble: what is wrong with it; "" for nothing.
+    """
+
+    path: Path
+    run: RunFacts | None
+    scores: tuple[HeldOut, ...] = ()
+    trouble: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        if self.run is None:
+            return {"path": str(self.path), "trouble": self.trouble}
+        run = self.run
+        return {
+            "path": str(self.path),
+            "experiment": run.config["experiment"],
+            "edition": run.edition,
+            "part": run.part,
+            "seeds": list(run.seeds),
+            "family": run.family.name if run.family is not None else "",
+            "model": run.config.get("model", ""),
+            "corpora": list(run.corpora),
+            "data": run.data,
+            "features": sorted(run.made),
+            "weights": run.weights,
+            "epoch": run.config.get("best_epoch"),
+            "validation": dict([run.validation]) if run.validation else {},
+            "scores": [asdict(score) for score in self.scores],
+            "packs": run.family is not None and run.family.answering is not None,
+        }
+
+    @property
+    def text(self) -> str:
+        """What filters look at."""
+        return as_json(self.told()).lower()
+
+
+def listed(results: Path, words: Sequence[str] = ()) -> Iterator[Listed]:
+    """Yield the runs of a results folder that have all of some words in what is told of them, whatever the case."""
+    wanted = [word.lower() for word in words]
+    for experiment, folders in groupby(run_folders(results), lambda path: path.relative_to(results).parts[1]):
+        metrics: dict[str, list[dict[str, Any]]] = {}
+        for folder in folders:
+            one = _look(folder, experiment, results, metrics)
+            if all(word in one.text for word in wanted):
+                yield one
+
+
+def _look(folder: Path, experiment: str, results: Path, metrics: dict[str, list[dict[str, Any]]]) -> Listed:
+    try:
+        run = read_run(folder)
+        if experiment not in metrics:
+            metrics[experiment] = metrics_of(results, experiment)
+        return Listed(folder, run, tuple(scores_of(run, metrics)))
+    except DataError as error:
+        where = "" if error.where == str(folder) else f"{Path(error.where).name}: "
+        return Listed(folder, None, trouble=f"{where}{error.found}")
+
+
+def lines(found: Iterator[Listed]) -> Iterator[str]:
+    """Yield the list for people: a head an experiment, and below it a line a run."""
+    head = ""
+    count = broken = 0
+    for one in found:
+        count += 1
+        if one.run is None:
+            broken += 1
+            yield f"  broken: {one.path}: {one.trouble}"
+            continue
+        if (own := _head(one.run)) != head:
+            head = own
+            yield head
+        yield f"  {_line(one)}"
+    runs = f"{count} run{'s' * (count != 1)}"
+    yield f"{runs}{f', {broken} of them broken' if broken else ''}" if count else "no runs"
+
+
+def _head(run: RunFacts) -> str:
+    title = TITLES.get(run.config.get("model", ""), run.config.get("model", ""))
+    told = [title, "+".join(run.corpora) or "?", f"{run.data or 'unknown'} data"]
+    if run.weights:
+        told.append(f"{run.weights} weights")
+    features = ", ".join(sorted(run.made))
+    return f"{run.name}: {', '.join(told)}{f'; features {features}' if features else ''}"
+
+
+def _line(one: Listed) -> str:
+    run = one.run
+    assert run is not None
+    told = [str(one.path)]
+    if run.config.get("best_epoch") is not None:
+        told.append(f"epoch {run.config['best_epoch']}")
+    if run.validation:
+        told.append(f"{run.validation[0]} {run.validation[1]:.3f}")
+    told += [score_text(score) for score in one.scores[:NAMED]]
+    if len(one.scores) > NAMED:
+        told.append(f"and {len(one.scores) - NAMED} more scores")
+    return "  ".join(told if one.scores else [*told, "no held-out score"])
+
+
+def score_text(score: HeldOut | Mapping[str, Any]) -> str:
+    """Return a score with what it is of and of how many units."""
+    own = score if isinstance(score, HeldOut) else HeldOut(**score)
+    where = own.cell or " ".join(part for part in (own.corpus, own.split) if part)
+    return f"{where} {own.metric} {own.value:.3f} (n {own.n} of {own.of})".strip()
