@@ -21,6 +21,7 @@ from typing import Any
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.cli_serving import add_serving_commands
+from affectssm.cli_features import add_features_command
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
@@ -108,6 +109,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
     _add_data_commands(command)
     _add_table_commands(command)
+    add_features_command(command)
     command(
         "device", commands.on_device, "say what a job computes on here, or why not on the GPU it was given"
     )

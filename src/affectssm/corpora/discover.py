@@ -67,12 +67,13 @@ def discover_corpus(
         threads: files that are read at a time.
 
     Raises:
-        ConfigError: no such corpus.
+        ConfigError: no such corpus, or something to be left out that there is not.
         DataError: a root that holds no session of the corpus or only a part of it, another corpus than the named
             edition was made of, or a folder that cannot be written.
     """
     from affectssm.corpora import named, sharding
     from affectssm.corpora.complete import check_complete
+    from affectssm.corpora.excluded import without
     from affectssm.corpora.memory import Memory, remembering
     from affectssm.store.layout import other_editions
 
@@ -83,6 +84,7 @@ def discover_corpus(
         found = discover(root, ground_truth, settings)
         if edition is not None:
             named.check_held(edition, corpus, found.rows)
+        found = without(found, corpus, settings.exclude)
     rows, dealt = sharding.with_shards(found.rows, settings.shards, sharding.dealt_before(out_dir))
     sharding.write_dealt(out_dir, dealt)
     manifest = replace(found, rows=rows)

@@ -61,9 +61,11 @@ class CorpusPlan:
         if self.is_demo(corpus):
             return settings.edition_made(CORPORA[corpus].demos)
         # the test labels may arrive later: they change what is scored, not what was extracted and trained
-        identity = settings.model_dump(exclude={"ground_truth", "edition", "lacks"}) | {
+        identity = settings.model_dump(exclude={"ground_truth", "edition", "lacks", "exclude"}) | {
             "root": str(Path(settings.root).expanduser().resolve())
         }
+        if settings.exclude:  # why something is left out decides nothing
+            identity["exclude"] = [one.model_dump(exclude={"reason"}) for one in settings.exclude]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
     def edition_folder(self, corpus: str) -> Path | None:
@@ -198,6 +200,7 @@ class CorpusPlan:
         """Return what a discovery is told, as JSON: what does not decide is left out, and runs nothing again."""
         settings = self.settings_of(corpus)
         without = {"edition"} if getattr(settings, "lacks", ()) else {"edition", "lacks"}
+        without |= set() if settings.exclude else {"exclude"}
         if settings.edition is not None:
             without |= {"root", "ground_truth"}
         return slice_json(settings, without)

@@ -39,6 +39,9 @@ class FeaturePlan:
     def feature_settings(self, feature: str) -> str:
         """Return what decides an extractor's values, as JSON."""
         settings = settings_of(feature, self.config.features)
+        corpus = spec(feature).of_corpus
+        if corpus in type(self.config.corpora).model_fields:
+            settings = self.places.settings_of(corpus).told_of_labels
         return json.dumps(decisive(settings), sort_keys=True)
 
     def write_computing(self, beside: Mapping[str, Any]) -> None:

@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from affectssm.errors import ConfigError, DataError
+from affectssm.errors import ConfigError
 from affectssm.media.probe import MediaError, MediaInfo, opened, probe
+from affectssm.media.text import read_text
 from affectssm.store.files import check_regular
 from affectssm.store.ids import LONGEST, is_id
 
 SIGNALS = (".bdf", ".edf")
 _STILL = ("image2", "_pipe")  # FFmpeg's names of what reads single pictures
+MOST_TEXT = 1 << 20  # bytes of a transcript
 _HASH = 8
 
-Kind = Literal["video", "audio", "signals"]
+Kind = Literal["video", "audio", "signals", "text"]
 
 
 class StillError(MediaError):
@@ -38,7 +40,7 @@ class GivenFile:
 
     Attributes:
         path: absolute, links followed.
-        kind: video (with or without sound), audio, or signals.
+        kind: video (with or without sound), audio, signals, or text.
     """
 
     path: Path
@@ -154,8 +156,28 @@ def _hashed(name: str, path: Path) -> str:
     return found
 
 
-def as_data_error(path: Path, error: Exception) -> DataError:
-    """Return an error of a file in the house's form."""
-    if isinstance(error, DataError):
-        return error
-    return MediaError(path, str(error), "a media file", "copy the file again from its source")
+def look_at_sound(path: Path) -> GivenFile:
+    """Say what a file is that is given for its sound, which may be a video's.
+
+    Raises:
+        MediaError: if it has none.
+    """
+    whole = _regular(Path(os.path.realpath(path)))
+    if not probe(whole).audio:
+        raise MediaError(path, "no sound", "a file with an audio stream", "give the sound file")
+    return GivenFile(whole, "audio")
+
+
+def look_at_text(path: Path) -> GivenFile:
+    """Say that a file is a text.
+
+    Raises:
+        MediaError: if it cannot be read as one.
+    """
+    whole = _regular(Path(os.path.realpath(path)))
+    text = read_text(whole, MediaError, limit=MOST_TEXT)
+    if "\0" in text.content:
+        raise MediaError(
+            path, "bytes that are no text", "a text file in UTF-8", "give the file with what is said"
+        )
+    return GivenFile(whole, "text")

@@ -1,49 +1,43 @@
 """Media files that somebody hands over, as a manifest: what each holds, who is in it, and what is wrong with it.
 
-``given`` writes into its folder ``manifest.parquet`` (rows as of a corpus, of the one shard ``s00``; paths are absolute,
-below :data:`ROOT`), ``faults.parquet``, ``people.csv`` and ``given.json``, which says how people were told apart.
+``given`` writes into its folder ``manifest.parquet`` (rows as of a corpus, all of the shard ``s00``; paths are below
+:data:`ROOT`), ``faults.parquet`` and ``people.csv``.
 
-A recording is a file of ``paths``, and its participants are ``p1``, ``p2``, ...: the people of the file, then those of
-the partners' files. The sound of a file is each of its people's.
+A recording is a file of ``paths``; its participants are ``p1``, ``p2``, ...: the people of that file, then those of the
+partners' files. The sound of a file is each of its people's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from affectssm.corpora.checksums import with_checksums
-from affectssm.corpora.listing import Entry
-from affectssm.corpora.manifest import StreamRow, write_manifest
-from affectssm.corpora.measure_media import MediaMeasurer
-from affectssm.corpora.people import Measured, Person, Source
+from affectssm.corpora.manifest import write_manifest
 from affectssm.errors import ConfigError, DataError
-from affectssm.serving.files import GivenFile, check_once, look_at, names_of
-from affectssm.store.boundary import boundary
+from affectssm.serving.files import check_once, names_of
+from affectssm.serving.recording import ROOT, SHARD, Recording
 from affectssm.store.card import make_card
 from affectssm.store.faults import FaultLog
 
-ROOT = Path("/")
-SHARD, SPLIT, GIVEN = "s00", "all", "given"
+__all__ = ["GIVEN", "PEOPLE", "ROOT", "SHARD", "People", "given"]
+
+GIVEN = "given"
 People = Literal["one", "largest", "all"]
 PEOPLE: tuple[People, ...] = ("one", "largest", "all")
 _MODULES = ("affectssm.corpora.measure_media", "affectssm.corpora.manifest", "affectssm.corpora.checksums")
 
 
-@dataclass
-class Found:
-    """A file of a recording: what it is, and who is seen in it.
+@dataclass(frozen=True)
+class _Asked:
+    """The files of one recording, its own and those of partners; sounds and texts in the order of these."""
 
-    Attributes:
-        file: None where it cannot be used.
-        people: names of its participants.
-    """
-
-    given: Path
-    file: GivenFile | None
-    people: list[str] = field(default_factory=list)
+    name: str
+    media: list[Path]
+    audio: list[Path] = field(default_factory=list)
+    transcripts: list[Path] = field(default_factory=list)
 
 
 def given(
@@ -57,21 +51,23 @@ def given(
     language: str = "english",
     corpus: str = GIVEN,
     faces: Mapping[str, Any] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Path:
     """Check media files and write what they hold.
 
     Args:
         paths: videos, sound files, or BDF and EDF files: a recording each.
         partners: of other people in the one recording of ``paths``.
-        people: who of those in a video is meant: ``one``, the person whom a face track follows (who is seen first, unless
-            another is seen three times as long); ``largest``, whose face covers most of the pictures in all; ``all``,
-            everybody, by name p1, p2, ... in the order in which they appear.
+        people: who of those in a video is meant: ``one``, whom a face track follows (who is seen first, unless another
+            is seen three times as long); ``largest``, whose face covers most of all pictures together; ``all``,
+            everybody who is seen for a second at least, in the order in which they appear.
         work: the folder for the manifest and what is computed; that of an earlier call goes on.
         audio: sound files in place of the videos' own sound, in the order of ``paths``, then ``partners``.
         transcripts: text files of what is said, in the same order.
-        language: of the transcripts, english or chinese.
+        language: of the transcripts, ``english`` or ``chinese``.
         corpus: the name that rows bear; of signals it decides which channels are wanted.
-        faces: settings of the feature ``face_track``; those of the paper's scale where None.
+        faces: settings of the feature ``face_track``, where several people are told apart; the paper's where None.
+        progress: told before each recording whose people are told apart.
 
     Returns:
         ``manifest.parquet``.
@@ -80,24 +76,35 @@ def given(
         ConfigError: for files that do not belong together, or are given twice.
         DataError: if no file can be used.
     """
-    _check(paths, partners, people, audio, transcripts)
+    asked = _asked(paths, partners, people, audio, transcripts)
     log = FaultLog(corpus)
-    names = names_of(paths)
-    _report_names(paths, names, log)
-    rows: list[StreamRow] = []
-    for at, (path, name) in enumerate(zip(paths, names, strict=True)):
-        files = [path, *(partners if at == 0 else ())]
-        recording = _Recording(name, corpus, log)
-        recording.open(files)
-        recording.count(people)
-        rows += recording.rows(list(audio) if len(paths) == 1 else list(audio[at : at + 1]))
-    rows = with_checksums(rows, {"root": ROOT}, "sha256", log)
-    return _write(work, rows, log, people)
+    recordings = [Recording(one.name, corpus, language, log) for one in asked]
+    for one, recording in zip(asked, recordings, strict=True):
+        if one.name != one.media[0].stem:
+            recording.rename(one.media[0])
+        recording.measure(one.media, one.audio, one.transcripts)
+    _checksums(recordings, log)
+    if not any(recording.rows for recording in recordings):
+        raise _nothing(log, asked[0].media[0])
+    lines = _people(recordings, people, work, faces, progress)
+    rows = [row for recording in recordings for row in recording.of_people()]
+    card = make_card("given", _MODULES, {"people": people}, files=[row.checksum for row in rows])
+    from affectssm.serving.people_tracks import write_people
+
+    write_people(work / "people.csv", lines)
+    log.write(work / "faults.parquet", card)
+    write_manifest(work / "manifest.parquet", rows, card)
+    return work / "manifest.parquet"
 
 
-def _check(
+def _asked(
     paths: Sequence[Path], partners: Sequence[Path], people: str, audio: Sequence[Path], texts: Sequence[Path]
-) -> None:
+) -> list[_Asked]:
+    """Return the files by recording.
+
+    Raises:
+        ConfigError: where they do not belong together.
+    """
     if people not in PEOPLE:
         raise ConfigError("people", repr(people), f"one of {', '.join(PEOPLE)}", "name one of these")
     if not paths:
@@ -110,102 +117,71 @@ def _check(
     most = len(paths) + len(partners)
     for what, files in (("sound files", audio), ("transcripts", texts)):
         if len(files) > most:
-            raise ConfigError(
-                str(files[most]), f"{len(files)} {what} for {most} media files", "one for each at most", "leave some out"
-            )  # fmt: skip
+            found = f"{len(files)} {what} for {most} media files"
+            raise ConfigError(str(files[most]), found, "one for each at most", "leave some out")
     check_once([*paths, *partners])
+    if len(paths) == 1:
+        return [_Asked(names_of(paths)[0], [*paths, *partners], list(audio), list(texts))]
+    return [
+        _Asked(name, [path], list(audio[at : at + 1]), list(texts[at : at + 1]))
+        for at, (path, name) in enumerate(zip(paths, names_of(paths), strict=True))
+    ]
 
 
-def _report_names(paths: Sequence[Path], names: Sequence[str], log: FaultLog) -> None:
-    for path, name in zip(paths, names, strict=True):
-        if name != path.stem:
-            found = f"the file {path.name!a}"
-            log.add(
-                "recording_renamed",
-                recording=name,
-                found=found,
-                expected="a name of its own",
-                action="decided",
-            )
+def _checksums(recordings: Sequence[Recording], log: FaultLog) -> None:
+    """Give the rows of all recordings their checksums; those of files that cannot be read are left out."""
+    for recording in recordings:
+        recording.rows = [
+            (at, made)
+            for at, row in recording.rows
+            for made in with_checksums([row], {"root": ROOT}, "sha256", log)
+        ]
 
 
-class _Recording:
-    """A recording: its files, their people, and rows of the manifest."""
+def _people(
+    recordings: Sequence[Recording],
+    people: People,
+    work: Path,
+    faces: Mapping[str, Any] | None,
+    progress: Callable[[str, int, int], None] | None,
+) -> list[dict[str, Any]]:
+    """Name the people of every file; return the lines of people.csv."""
+    from affectssm.serving.people_tracks import COLUMNS, Videos, watch
 
-    def __init__(self, name: str, corpus: str, log: FaultLog) -> None:
-        self.name, self.corpus, self.log = name, corpus, log
-        self.files: list[Found] = []
-
-    def open(self, paths: Sequence[Path]) -> None:
-        """Look at the files; what cannot be used becomes a fault."""
-        for path in paths:
-            try:
-                with boundary(path):
-                    file = look_at(path)
-            except DataError as error:
-                notes = self.log.about(self.name)
-                code = error.code or "unreadable_media"
-                notes.add(code, "", f"{path.name}: {error.found}", error.expected, "quarantined")
-                file = None
-            self.files.append(Found(path, file))
-
-    def count(self, people: People) -> None:
-        """Name the people of each file."""
-        number = 0
-        for found in self.files:
-            number += 1
-            found.people = [f"p{number}"]
-
-    def rows(self, audio: Sequence[Path]) -> list[StreamRow]:
-        """Return the rows of all participants."""
-        made: list[StreamRow] = []
-        for at, found in enumerate(self.files):
-            sound = audio[at] if at < len(audio) else None
-            made += self._media(found, sound)
-        return made
-
-    def _media(self, found: Found, sound: Path | None) -> list[StreamRow]:
-        sources: dict[str, Source] = {}
-        if found.file is not None:
-            sources[found.file.kind] = source_of(found.file.path)
-        if sound is not None:
-            sources["audio"] = source_of(look_at(sound).path)
-        if not sources:
-            return []
-        first = Person(SPLIT, self.name, found.people[0], sources)
-        own = FaultLog(self.corpus)
-        measured = MediaMeasurer(first, own).media()
-        # videos are where sound is expected here
-        self.log.rows += [fault for fault in own.rows if fault.code != "audio_from_video"]
-        return [self._row(name, kind, held) for name in found.people for kind, held in measured.items()]
-
-    def _row(self, participant: str, kind: str, held: Measured) -> StreamRow:
-        return StreamRow(
-            self.corpus, SPLIT, self.name, participant, kind, held.source.entry.rel, "root", held.rate, held.frames,
-            held.dim, held.duration_s, held.source.entry.size, "", self.name, "", SHARD,
-        )  # fmt: skip
+    watched = {}
+    if people != "one":
+        videos = [Videos(one.name, [one.row(at, "video") for at in range(one.files)]) for one in recordings]
+        watched = watch(videos, people, faces or _paper_faces(), ROOT, work, progress)
+    lines: list[dict[str, Any]] = []
+    for one in recordings:
+        if one.name in watched:
+            one.people = [
+                [line["participant"] for line in own if line["participant"]] for own in watched[one.name]
+            ]
+            lines += [line for own in watched[one.name] for line in own]
+            continue
+        blank = dict.fromkeys(COLUMNS, "") | {"recording": one.name}
+        for at, names in enumerate(one.people):
+            video = one.row(at, "video")
+            lines += [
+                {**blank, "participant": name, "video": f"/{video.path}" if video else ""} for name in names
+            ]
+    return lines
 
 
-def source_of(path: Path) -> Source:
-    """Return an absolute path as a source below :data:`ROOT`."""
-    stat = path.stat()
-    return Source(path, Entry(path.parts[1:], stat.st_size, stat.st_mtime_ns), "root")
+def _paper_faces() -> dict[str, Any]:
+    from affectssm.settings.base import at_scale
+    from affectssm.settings.features import SCALES, Features, settings_of
+
+    return settings_of("face_track", at_scale(Features, SCALES["paper"]))
 
 
-def _write(work: Path, rows: list[StreamRow], log: FaultLog, people: str) -> Path:
-    if not rows:
-        raise nothing_usable(log)
-    card = make_card("given", _MODULES, {"people": people})
-    log.write(work / "faults.parquet", card)
-    out = work / "manifest.parquet"
-    write_manifest(out, rows, card)
-    return out
-
-
-def nothing_usable(log: FaultLog) -> DataError:
-    """Return the error of files of which none can be used: the first fault that says why."""
-    bad = [fault for fault in log.rows if fault.action == "quarantined"] or log.rows
-    found = bad[0].found if bad else "nothing"
-    expected = bad[0].expected if bad else "media files"
-    where = bad[0].recording if bad else "media"
-    return DataError(where, found, expected, "give a whole media file that FFmpeg can open")
+def _nothing(log: FaultLog, path: Path) -> DataError:
+    """Return the error of files of which none can be used: what is wrong with the first."""
+    bad = [fault for fault in log.rows if fault.action == "quarantined"]
+    if not bad:
+        return DataError(path, "nothing that can be used", "a media file", "give a video or a sound file")
+    more = "" if len(bad) == 1 else f"; and {len(bad) - 1} more faults"
+    return DataError(
+        path, bad[0].found + more, bad[0].expected, "give a whole media file that FFmpeg can open"
+    )

@@ -6,17 +6,27 @@ the next recording, and what is wrong with a recording becomes fault rows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from affectssm.corpora.manifest import read_manifest
 from affectssm.errors import ConfigError
 from affectssm.serving.given import ROOT, SHARD
+from affectssm.serving.people_tracks import line_of_track, write_people
+from affectssm.store import card as cards
 from affectssm.store.faults import Fault, read_faults
+from affectssm.store.parquet import read_parquet_card
+from affectssm.store.shards import ShardReader
 from affectssm.vocabulary.features import spec
 
 FACES = "face_track"
+_READ_FROM_FILES = {"bert": "bert_text"}
+"""Features of a corpus's table of clips -> those of a text file a recording, which have the same values."""
+_BEFORE = f"{0:020d}-before.h5"  # sorts before all parts
 Progress = Callable[[str, int, int], None]
 """Is told a feature's name, its number among those computed (from 1) and how many there are."""
 
@@ -63,11 +73,35 @@ def extract(
     """
     out = work / "features"
     wanted = needed(names)
+    told_apart = people_of(manifest) != "one"
     for number, name in enumerate(wanted, 1):
         if progress is not None:
             progress(name, number, len(wanted))
-        _extract(name, manifest, settings[name], out)
+        if name != FACES:
+            _extract(name, manifest, settings[name], out)
+        elif not told_apart:
+            _extract(name, manifest, settings[name], out)
+            _tell_people(manifest, out, work)
+        # else those who told people apart have written the track of each
     return out
+
+
+def people_of(manifest: Path) -> str:
+    """Return whom the maker of a manifest meant: one, largest or all."""
+    card = read_parquet_card(manifest) or {}
+    return str(card.get("settings", {}).get("people", "one"))
+
+
+def _tell_people(manifest: Path, out: Path, work: Path) -> None:
+    """Write into people.csv when everybody's face was seen."""
+    rows = read_manifest(manifest)
+    videos = {(row.recording, row.participant): row.path for row in rows if row.kind == "video"}
+    with ShardReader(feature_file(out, FACES)) as reader:
+        keys = dict.fromkeys((row.recording, row.participant) for row in rows)
+        lines = [
+            line_of_track(reader, *key, f"/{videos[key]}" if key in videos else "") for key in sorted(keys)
+        ]
+    write_people(work / "people.csv", lines)
 
 
 def _extract(name: str, manifest: Path, settings: Mapping[str, Any], out: Path) -> None:
@@ -75,26 +109,44 @@ def _extract(name: str, manifest: Path, settings: Mapping[str, Any], out: Path) 
     from affectssm.features.extract import Shard, extract_shard
     from affectssm.gpu_memory import halving, out_of_memory
 
+    found = spec(_READ_FROM_FILES.get(name, name))
     shard = Shard(manifest, SHARD, ROOT, named=True)
     track, faults = feature_file(out, name), faults_file(out, name)
-    faces = feature_file(out, FACES)
+    faces = feature_file(out, FACES) if found.needs_faces else None
+    _take_up(track)
 
     def run(**changed: int) -> None:
-        extract_shard(name, shard, {**settings, **changed}, track, faults, faces if faces.is_file() else None)
+        extract_shard(found.name, shard, {**settings, **changed}, track, faults, faces)
 
-    found = spec(name)
     if not found.network:
         run()
         return
     what = f"extract {name}"
     device.begin(what, threads=settings.get("threads", 1))
     if "batch" in settings:
-        halving(
-            what, f"features.{found.section or name}.batch", settings["batch"], lambda batch: run(batch=batch)
-        )
+        option = f"features.{found.section or name}.batch"
+        halving(what, option, settings["batch"], lambda batch: run(batch=batch))
     else:
         with out_of_memory(what):
             run()
+
+
+def _take_up(track: Path) -> None:
+    """Make a finished file a part of an unfinished one, whose recordings count as far as they are still the same.
+
+    So a second call computes what is new: what is done says the card, and the content of each recording.
+    """
+    if not track.is_file():
+        return
+    try:
+        with h5py.File(track, "r+", locking=False) as file:
+            card = cards.without_contents(json.loads(file.attrs["card"]))
+            file.attrs["card"] = cards.dumps(card | {"id": cards.card_id(card)})
+    except (OSError, KeyError, ValueError):
+        return  # torn, or of another format: made again
+    parts = track.with_name(f"{track.name}.parts")
+    parts.mkdir(exist_ok=True)
+    track.replace(parts / _BEFORE)
 
 
 def feature_file(features: Path, name: str) -> Path:
@@ -114,10 +166,6 @@ def faults_of(work: Path, names: Sequence[str]) -> list[Fault]:
     return list(dict.fromkeys(found))
 
 
-def covered(manifest: Path, names: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Return feature -> (recording, participant) of whom there is something that it can be made of."""
-    rows = read_manifest(manifest)
-    return {
-        name: sorted({(row.recording, row.participant) for row in rows if row.kind == spec(name).kind})
-        for name in names
-    }
+def source_kinds(name: str) -> tuple[str, ...]:
+    """Return the kinds of manifest rows that a feature of given media is made of."""
+    return (spec(_READ_FROM_FILES.get(name, name)).kind,)

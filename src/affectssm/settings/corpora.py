@@ -33,6 +33,26 @@ _RESERVED = re.compile(r"(demo|physio|affwild2|sentiment|none).*|[0-9a-f]{8}", r
 """What other editions are called: the demos, and fingerprints of eight digits."""
 
 
+class Exclusion(Strict):
+    """What is left out of a corpus: recordings, participants of any recording, or those of some recordings."""
+
+    recordings: tuple[str, ...] = Field(
+        (), description="names of recordings; none: all that have the participants"
+    )
+    participants: tuple[str, ...] = Field(
+        (), description="names of participants; none: all of the recordings"
+    )
+    reason: str = Field(min_length=1, description="why, for the table of faults")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Exclusion:
+        if not self.recordings and not self.participants:
+            raise ValueError(
+                "recordings or participants that are left out; neither is named; name them, or delete it"
+            )
+        return self
+
+
 class PlaceSettings(Strict):
     """Where a corpus lies: what the settings of all corpora have in common."""
 
@@ -53,6 +73,12 @@ class PlaceSettings(Strict):
         "sha256", description="fingerprint files by content (sha256) or by size and modification time (mtime)"
     )
 
+    exclude: tuple[Exclusion, ...] = Field(
+        (),
+        description="what is left out, each with recordings, participants or both, and a reason, e.g. "
+        "[{recordings: [s07], reason: no consent}]",
+    )
+
     @field_validator("edition")
     @classmethod
     def _not_reserved(cls, name: str | None) -> str | None:
@@ -67,6 +93,12 @@ class PlaceSettings(Strict):
     def ground_truth_folder(self) -> str | None:
         """The folder with withheld test labels, where there is one."""
         return getattr(self, "ground_truth", None)
+
+    @property
+    def told_of_labels(self) -> dict[str, Any]:
+        """What extractors of its labels are told; nothing where the corpus has no settings of labels."""
+        labels = getattr(self, "labels", None)
+        return labels.model_dump(mode="json") if isinstance(labels, Strict) else {}
 
     def edition_made(self, demos: Mapping[str, str]) -> str:
         """Return the edition that is made here.

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from affectssm.errors import ConfigError
 from affectssm.settings.base import Strict, at_scale, with_defaults
+from affectssm.settings.corpora import settings_class
+from affectssm.vocabulary.corpora import NO_CORPUS
 from affectssm.vocabulary.features import spec
 
 Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
@@ -179,7 +181,9 @@ SCALES: dict[str, dict[str, Any]] = {
 
 
 def settings_of(feature: str, features: Features) -> dict[str, Any]:
-    """Return the slice of the configuration that an extractor is given."""
+    """Return the slice of the configuration that an extractor is given, of a corpus's labels their defaults."""
+    if corpus := spec(feature).of_corpus:
+        return settings_class(corpus).model_validate({"root": NO_CORPUS}).told_of_labels
     section = getattr(features, spec(feature).section or feature, None)
     own = section.model_dump(mode="json") if section is not None else {}
     if not spec(feature).network:

@@ -40,9 +40,14 @@ class Corpus:
     pictures: str = ""
 
 
+SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".aif", ".aiff")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
 _SETTINGS = "affectssm.settings.corpora"
 _DIALOGUES = (".stream", ".stream~", ".annotation.csv", ".wav", *VIDEOS)
+_OWN = (
+    *VIDEOS, ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts", ".mts", *SOUNDS,
+    ".csv", ".tsv", ".txt", ".parquet", ".eaf", ".anvil", ".annotation", ".annotation~",
+)  # fmt: skip
 _VALUE_A_LINE = "affectssm.corpora.annotations:value_a_line"
 _SIGNALS = (".dat", ".bdf", "session.xml", "participant_ratings.csv", *VIDEOS)
 
@@ -80,6 +85,14 @@ CORPORA: dict[str, Corpus] = {
     "mosei": _clips("CMU-MOSEI", "affectssm.corpora.mosei", ".csd"),
     "sims": _clips("CH-SIMS", "affectssm.corpora.sims"),
     "simsv2": _clips("CH-SIMS v2", "affectssm.corpora.simsv2"),
+    "folder": Corpus(
+        "own recordings",
+        "affectssm.corpora.folder",
+        "affectssm.settings.folder:FolderCorpusSettings",
+        _OWN,
+        {},
+        labels="affectssm.corpora.annotations:time_and_value",
+    ),
 }
 
 DEMOS: dict[str, str] = {

@@ -134,5 +134,10 @@ BY_NAME: dict[str, Needs] = {
     "valence_arousal": _copied(0.4),
     "engagement": _copied(0.3),
     "engagement_test": _copied(0.3),
+    "folder_labels": _copied(0.4),
+    "folder_labels_test": _copied(0.4),
+    "folder_item": _copied(0.1),
+    "folder_item_test": _copied(0.1),
+    "bert_text": _texts(1 / 15.6, 75, "benchmarks/results/text_encoder.md"),
 }
 """Feature -> what a job that extracts it takes."""

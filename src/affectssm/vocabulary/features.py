@@ -10,12 +10,14 @@ from affectssm.errors import ConfigError
 from affectssm.vocabulary import feature_needs
 from affectssm.vocabulary.kinds import (
     CSD_KINDS,
+    ITEM_LABEL,
     LABEL_KINDS,
     SENTIMENT,
     SIGNAL_KINDS,
     STREAM_KINDS,
     SUPPLIED_KINDS,
     TEST_LABELS,
+    TEXT,
     TRANSCRIPT,
 )
 from affectssm.vocabulary.needs import LIGHT, Needs
@@ -36,6 +38,7 @@ class Spec:
         by_fold: whether every fold has one of its own, ``{name}-fold{k}``, which its family makes with a step of its
             own; no fold reads that of another.
         section: of the settings of features; the one of its name where empty.
+        of_corpus: the corpus whose settings of its ``labels`` it is told in place of a section of features.
         needs: the memory, time and room that a job takes which extracts it from a shard; those of this package stand
             in :mod:`affectssm.vocabulary.feature_needs`.
     """
@@ -49,6 +52,7 @@ class Spec:
     trained_on: tuple[str, ...] = ()
     by_fold: bool = False
     section: str = ""
+    of_corpus: str = ""
     needs: Needs = field(default_factory=lambda: LIGHT, hash=False)
 
     @property
@@ -80,6 +84,17 @@ _SPECS = (
     Spec("valence_arousal", f"{_HERE}.valence_arousal:Labels", "annotation"),
     Spec("engagement", f"{_HERE}.engagement:Labels", "annotation"),
     Spec("engagement_test", f"{_HERE}.engagement:TestLabels", "annotation", held_out=True),
+    Spec("folder_labels", f"{_HERE}.folder_labels:Labels", "annotation", of_corpus="folder"),
+    Spec(
+        "folder_labels_test",
+        f"{_HERE}.folder_labels:TestLabels",
+        "annotation",
+        held_out=True,
+        of_corpus="folder",
+    ),
+    Spec("folder_item", f"{_HERE}.folder_labels:Items", ITEM_LABEL, of_corpus="folder"),
+    Spec("folder_item_test", f"{_HERE}.folder_labels:TestItems", ITEM_LABEL, of_corpus="folder"),
+    Spec("bert_text", f"{_HERE}.bert_text:BertText", TEXT, network=True, section="bert"),
 )
 FEATURES: dict[str, Spec] = {
     spec.name: replace(spec, needs=feature_needs.BY_NAME.get(spec.name, spec.needs)) for spec in _SPECS

@@ -8,9 +8,11 @@ SUPPLIED_KINDS = (*ALIGNED_KINDS, *UNALIGNED_KINDS, "tokens")  # arrays of all c
 CSD_KINDS = ("csd_glove", "csd_covarep", "csd_facet", "csd_openface2")  # of whole videos in HDF5
 TRANSCRIPT = "transcript"  # what is said in a clip: a line of the table of labels
 SENTIMENT = "sentiment"  # the label of a clip
-LABEL_KINDS = ("annotation", "ratings", SENTIMENT)
+ITEM_LABEL = "item_label"  # the labels of a recording as a whole, in a table
+TEXT = "text"  # what is said in a recording: a text file
+LABEL_KINDS = ("annotation", "ratings", SENTIMENT, ITEM_LABEL)
 TEST_LABELS = "annotation of test parts"  # a kind in shards.json alone
 CROPS = "crops"  # of folders of pictures
 FRAME_LIST = "frame_list"  # of frames that the owner wants an answer for
 KINDS = ("video", "audio", CROPS, FRAME_LIST, "annotation", *STREAM_KINDS, *SIGNAL_KINDS, "ratings",
-         TRANSCRIPT, *SUPPLIED_KINDS, *CSD_KINDS, SENTIMENT)  # fmt: skip
+         TRANSCRIPT, *SUPPLIED_KINDS, *CSD_KINDS, SENTIMENT, TEXT, ITEM_LABEL)  # fmt: skip
