@@ -16,7 +16,12 @@ Command = Callable[[str, Handler, str], Callable[..., Any]]
 def add_serving_commands(command: Command, words: Sequence[str]) -> None:
     """Add the subcommands; ``predict`` only where the words are not those of the job of a family."""
     add = command("models", models, "list finished runs with what they were trained on and their scores")
-    add("words", nargs="*", metavar="WORD", help="list the runs that have all of these words in what is told of them")
+    add(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help="list the runs that have all of these words in what is told of them",
+    )
     _results(add)
     add("--json", action="store_true", help="a JSON object a run, a line each")
 
@@ -27,8 +32,8 @@ def add_serving_commands(command: Command, words: Sequence[str]) -> None:
     add("--seed", type=int, help="of the run, where an experiment has several")
     add("--part", help="of the run (main, fold0), where an experiment has several")
     add("--set", default="", metavar="NAME", help="which set of weights, of a run that holds several")
-    add("--config", type=Path, nargs="*", default=[], metavar="FILE", help="the configuration the run was trained with, "
-        "where the tracks its features rest on are gone")  # fmt: skip
+    add("--config", type=Path, nargs="*", default=[], metavar="FILE", help="the configuration the run was trained "
+        "with, where the tracks its features rest on are gone")  # fmt: skip
     add("--force", action="store_true", help="replace a file that is there")
 
     if is_serving(words):
@@ -47,7 +52,13 @@ def _add_predict(command: Command) -> None:
     add("model", type=Path, metavar="MODEL", help="a file that `affectssm pack` wrote (model.zip)")
     add("media", type=Path, nargs="+", metavar="FILE", help="a video, and those of the others in the conversation; "
         "where a model looks at nobody else, each is a recording of its own")  # fmt: skip
-    add("--out", type=Path, required=True, metavar="FILE", help="the CSV to write; faults and provenance lie beside it")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the CSV to write; faults and provenance lie beside it",
+    )
     add("--plot", action="store_true", help="draw it, as PNG beside it")
     add("--people", choices=("one", "largest", "all"), default="one", help="who of those in a video: the person a face "
         "track follows, the one whose face is largest, or everybody")  # fmt: skip
@@ -55,10 +66,26 @@ def _add_predict(command: Command) -> None:
         "order of the videos")  # fmt: skip
     add("--transcripts", type=Path, nargs="+", default=[], metavar="FILE", help="text files of what is said")
     add("--language", choices=("english", "chinese"), default="english", help="of the transcripts")
-    add("--adapt", default="", metavar="METHOD", help="adapt to the recording while answering, where the model can")
-    add("--work", type=Path, metavar="FOLDER", help="keep what is computed here, and go on with it after a kill")
-    add("--weights-dir", type=Path, default=Path("weights"), help="folder with pretrained weights of encoders")
-    add("--accept-other-crops", action="store_true", help="let the tracked face stand in for a corpus's own crops")
+    add(
+        "--adapt",
+        default="",
+        metavar="METHOD",
+        help="adapt to the recording while answering, where the model can",
+    )
+    add(
+        "--work",
+        type=Path,
+        metavar="FOLDER",
+        help="keep what is computed here, and go on with it after a kill",
+    )
+    add(
+        "--weights-dir", type=Path, default=Path("weights"), help="folder with pretrained weights of encoders"
+    )
+    add(
+        "--accept-other-crops",
+        action="store_true",
+        help="let the tracked face stand in for a corpus's own crops",
+    )
 
 
 def _results(add: Callable[..., Any]) -> None:
@@ -102,4 +129,3 @@ def predict(given: Namespace) -> None:
         accept_other_crops=given.accept_other_crops,
         **options,
     )
-

@@ -25,10 +25,10 @@ class Answering:
         answer: ``(run: Path, settings, manifest: Path, features: Path, work: Path, adapt: str) -> pyarrow.Table``, the
             table of answers. ``settings`` is the configuration of the run, with ``set``, the name of the set of weights
             ("" where there is one), and what ``beside`` found; ``manifest`` has rows of the participants
-            (:mod:`affectssm.corpora.manifest`), ``features`` is a folder with ``{name}/{shard}.h5`` of each feature, and
-            ``work`` one for what may be kept. The table has the columns ``recording``, ``participant``, ``start_s``,
-            ``stop_s`` (the span that a row speaks for), ``time_s`` (its centre), a float column of each quantity, and
-            ``valid`` (bool).
+            (:mod:`affectssm.corpora.manifest`), ``features`` is a folder with ``{name}/{shard}.h5`` of each feature,
+            and ``work`` one for what may be kept. The table has the columns ``recording``, ``participant``,
+            ``start_s``, ``stop_s`` (the span that a row speaks for), ``time_s`` (its centre), a float column of each
+            quantity, and ``valid`` (bool).
         quantities: ``(configuration) -> {name: (lowest, highest)}``, the columns it answers, with their range.
         corpora: ``(configuration) -> keys`` of the corpora whose labels a run was trained on.
         sets: ``(configuration) -> names`` of the sets of weights that a checkpoint holds (folds, seeds); none or one

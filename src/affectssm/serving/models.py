@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.errors import DataError
-from affectssm.serving.run_facts import HeldOut, RunFacts, as_json, metrics_of, read_run, run_folders, scores_of
+from affectssm.serving.run_facts import (
+    HeldOut,
+    RunFacts,
+    as_json,
+    metrics_of,
+    read_run,
+    run_folders,
+    scores_of,
+)
 from affectssm.vocabulary.models import TITLES
 
 NAMED = 6  # scores of a run that a line for people names

@@ -147,7 +147,7 @@ def read_run(path: Path) -> RunFacts:
     card = _card(path / CHECKPOINT)
     config = _config(path / CONFIG)
     experiment = str(config.get("experiment", ""))
-    direct = path.parent.name.startswith(experiment) and "runs" == path.parent.parent.name
+    direct = path.parent.name.startswith(experiment) and path.parent.parent.name == "runs"
     name = path.parent.name if direct else path.parent.parent.name
     if not experiment or not name.startswith(experiment):
         raise DataError(
@@ -170,9 +170,11 @@ def _card(path: Path) -> Mapping[str, Any]:
 
 def _config(path: Path) -> Mapping[str, Any]:
     try:
-        found = yaml.load(read_whole(path, LARGEST), _YAML)  # noqa: S506 - a safe loader
+        found = yaml.load(read_whole(path, LARGEST), _YAML)  # a safe loader
     except (OSError, yaml.YAMLError, ValueError) as error:
-        raise DataError(path, f"not readable: {error}", "config.yaml of a finished run", "train again") from error
+        raise DataError(
+            path, f"not readable: {error}", "config.yaml of a finished run", "train again"
+        ) from error
     if not isinstance(found, dict):
         raise DataError(path, "no mapping", "config.yaml of a finished run", "train again")
     return found
@@ -240,8 +242,11 @@ def scores_of(run: RunFacts, metrics: Mapping[str, list[dict[str, Any]]] | None 
             found.append(
                 HeldOut(
                     *(str(row.get(name) or "") for name in ("cell", "corpus", "split", "metric")),
-                    float(value), int(row.get("n_used") or 0), int(row.get("n_expected") or 0), int(row["seed"]),
-                )  # fmt: skip
+                    float(value),
+                    int(row.get("n_used") or 0),
+                    int(row.get("n_expected") or 0),
+                    int(row["seed"]),
+                )
             )
     return list(dict.fromkeys(found))
 

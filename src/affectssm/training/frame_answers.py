@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from torch import nn
 
 from affectssm.corpora.manifest import StreamRow, read_manifest
 from affectssm.errors import DataError
@@ -23,10 +24,12 @@ from affectssm.timeline.clock import clock_times
 from affectssm.timeline.frames import Frames
 from affectssm.timeline.index import Target, WindowIndex
 from affectssm.timeline.loader import WindowDataset
+from affectssm.timeline.scaler import Scaler
 from affectssm.timeline.stitch import Blend
 from affectssm.timeline.tracks import TrackFiles
 from affectssm.training.frame_models import load_model
 from affectssm.training.frames import predict_windows
+from affectssm.training.run_files import CHECKPOINT
 from affectssm.training.scans import scans_of
 
 MEDIA = ("video", "audio")
@@ -72,13 +75,25 @@ def answer_frames(
             manifest, "nobody to answer for", "a video or a sound of one person at least", "give another file"
         )
     index = index_of(targets, frames, per_label)
-    model, scaler, config = load_model(run, prefix)
+    model, scaler, config = _loaded(run, prefix)
     names = [name for group in config["groups"].values() for name in group]
     files = files_of(features, names, targets)
     windows = WindowDataset(index, files, None, config["feature_dims"], CACHE_BYTES, held)
     with scans_of({"scan_backend": "auto"}, section):
         predicted = predict_windows(model, scaler, windows, BATCH, 0, blend)
     return table_of(predicted, targets, frames, valid_frames(index, windows.files))
+
+
+def _loaded(run: Path, prefix: str) -> tuple[nn.Module, Scaler, dict[str, Any]]:
+    try:
+        return load_model(run, prefix)
+    except (RuntimeError, KeyError) as error:  # as torch words weights of other names or shapes
+        raise DataError(
+            run / CHECKPOINT,
+            f"weights that do not fit the model: {str(error).splitlines()[0]}",
+            "those of the model that the configuration describes",
+            "pack the run again",
+        ) from error
 
 
 def targets_of(

@@ -62,7 +62,7 @@ def beside(run: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     told = card.get("settings", {}).get("frames")
     if told is None:
         raise DataError(
-            index, "no window index" if not index.is_file() else "no card of one", "the windows that the run predicts in",
+            index, "no card of one" if index.is_file() else "no window index", "windows that the run predicts in",
             f"make it again: snakemake --cores 1 {index}",
         )  # fmt: skip
     return {"windows": {"length": told["centre"], "stride": told["stride"] or told["centre"]}}

@@ -1,0 +1,42 @@
+"""Answers as files: the time series, and beside it its faults, its provenance, who is who, and a plot."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+from affectssm.serving.answers import write_csv
+from affectssm.serving.predict import Answers
+from affectssm.store.atomic import write_json, write_text
+from affectssm.store.faults import COLUMNS
+from affectssm.tables.render import as_csv
+
+_LOG = logging.getLogger(__name__)
+
+
+def write_answers(found: Answers, out: Path, plot: bool) -> None:
+    """Write ``out``, ``{name}.faults.csv``, ``{name}.provenance.json``, where people were told apart
+    ``{name}.people.csv``, and where asked for ``{name}.png``.
+
+    Raises:
+        DataError: where one cannot be written.
+    """
+    write_text(beside(out, ".faults.csv"), as_csv([asdict(fault) for fault in found.faults], COLUMNS))
+    write_json(beside(out, ".provenance.json"), {**found.provenance, "notes": found.notes})
+    if found.people:
+        write_text(beside(out, ".people.csv"), found.people)
+    if plot:
+        from affectssm.serving.plot import draw
+
+        draw(found.table, found.packed.description, found.notes, beside(out, ".png"))
+    write_csv(out, found.table)
+    for note in found.notes:
+        _LOG.warning("note: %s", note)
+    valid = int(sum(found.table["valid"].to_pylist()))
+    _LOG.info("%s: %d rows, %d of them valid, %d faults", out, found.table.num_rows, valid, len(found.faults))
+
+
+def beside(out: Path, ending: str) -> Path:
+    """Return the path of what lies beside the CSV."""
+    return out.with_name((out.stem if out.suffix.lower() == ".csv" else out.name) + ending)
