@@ -44,10 +44,14 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "features":  # the room of this name; to import it makes it an attribute that can be called, see below
+    if (
+        name == "features"
+    ):  # the room of this name; to import it makes it an attribute that can be called, see below
         return import_module("affectssm.features")
     if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; public are {', '.join(__all__)}")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}; public are {', '.join(__all__)}"
+        )
     found = getattr(import_module(_MODULES[name]), name)
     globals()[name] = found
     return found
@@ -69,8 +73,8 @@ class _Features(ModuleType):
 
         return inspect.signature(_public_features())
 
-    @property  # type: ignore[override]
-    def __doc__(self) -> str | None:
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
         return _public_features().__doc__
 
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
-from affectssm.cli_serving import add_serving_commands
 from affectssm.cli_features import add_features_command
+from affectssm.cli_serving import add_serving_commands
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.corpora import CORPORA, DEMOS

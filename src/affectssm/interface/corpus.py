@@ -51,7 +51,7 @@ class Corpus:
         return self.work / "manifest.parquet"
 
     @cached_property
-    def rows(self) -> list[StreamRow]:
+    def _rows(self) -> list[StreamRow]:
         """The streams as the rooms have them."""
         from affectssm.corpora.manifest import read_manifest
 
@@ -65,7 +65,9 @@ class Corpus:
 
         from affectssm.corpora.manifest import StreamRow
 
-        return pd.DataFrame([asdict(row) for row in self.rows], columns=[one.name for one in fields(StreamRow)])
+        return pd.DataFrame(
+            [asdict(row) for row in self._rows], columns=[one.name for one in fields(StreamRow)]
+        )
 
     @cached_property
     def participants(self) -> pd.DataFrame:
@@ -75,7 +77,7 @@ class Corpus:
         import pandas as pd
 
         found: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for row in self.rows:
+        for row in self._rows:
             one = found.setdefault(
                 (row.split, row.recording, row.participant),
                 {
@@ -170,11 +172,11 @@ def open_corpus(
         >>> import affectssm
         >>> corpus = affectssm.open_corpus("noxi", "results/demo/demo-tiny/noxi")
         >>> list(corpus.splits.index)
-        ['test-additional', 'test-base', 'train', 'val']
+        ['test-base', 'train', 'val']
         >>> corpus.participants.query("split == 'train'").participant.unique().tolist()
         ['expert', 'novice']
-        >>> bool((corpus.recordings.seconds > 10).all())
-        True
+        >>> corpus.recordings[["recording", "split", "participants", "seconds"]].values.tolist()[0]
+        ['010', 'test-base', 2, 3.2]
         >>> list(corpus.faults.columns)
         ['corpus', 'recording', 'participant', 'stream', 'code', 'found', 'expected', 'action']
     """

@@ -49,7 +49,9 @@ def checked(table: pa.Table, quantities: Iterable[str], where: str) -> pa.Table:
     """
     names = [*FIRST, *quantities, LAST]
     if absent := [name for name in names if name not in table.column_names]:
-        raise DataError(where, f"answers without {', '.join(absent)}", ", ".join(names), "mend the family's answer")
+        raise DataError(
+            where, f"answers without {', '.join(absent)}", ", ".join(names), "mend the family's answer"
+        )
     valid = table[LAST].to_numpy(zero_copy_only=False).astype(bool)
     for name in quantities:
         values = np.array(table[name].to_numpy(zero_copy_only=False), np.float64)
@@ -69,7 +71,9 @@ def within(table: pa.Table, spans: Mapping[tuple[str, str], Span]) -> pa.Table:
     A grid of frames begins at zero and is a whole number of frames long, which a video need not be.
     """
     keys = list(zip(table["recording"].to_pylist(), table["participant"].to_pylist(), strict=True))
-    start, stop, centre = (table[name].to_numpy().astype(np.float64) for name in ("start_s", "stop_s", "time_s"))
+    start, stop, centre = (
+        table[name].to_numpy().astype(np.float64) for name in ("start_s", "stop_s", "time_s")
+    )
     kept = []
     for rows in _runs(keys):
         begin, end = spans.get(keys[rows.start], (0.0, math.inf))

@@ -149,7 +149,11 @@ def check_encoders(asked: Sequence[Asked], features: Path) -> None:
 
 
 def _identity(encoder: Mapping[str, Any]) -> Any:
-    return sorted(encoder["sha256"].values()) if isinstance(encoder.get("sha256"), dict) else encoder.get("random_seed")
+    return (
+        sorted(encoder["sha256"].values())
+        if isinstance(encoder.get("sha256"), dict)
+        else encoder.get("random_seed")
+    )
 
 
 def _worded(encoder: Mapping[str, Any]) -> str:

@@ -128,7 +128,11 @@ def _paths(given_: Paths) -> tuple[Path, ...]:
 
 
 def answers_of(
-    model: Path, media: Sequence[Path], options: Options, work: Path | None = None, progress: Progress | None = None
+    model: Path,
+    media: Sequence[Path],
+    options: Options,
+    work: Path | None = None,
+    progress: Progress | None = None,
 ) -> Answers:
     """Answer for media; arguments and errors as of :func:`predict`."""
     with unpacked(model) as (packed, run), _folder(work) as folder:
@@ -226,8 +230,12 @@ class _Serving:
         if "audio" in told.reads and len(people) > len(media):
             found.append("several people of one file share its sound, which counts as that of each")
         for name, there in covered(manifest, [one.made_as for one in asked]).items():
-            if without := [f"{recording}/{one}" for recording, one in people if (recording, one) not in there]:
-                found.append(f"nothing that {name} could be made of: {', '.join(without[:5])}{' ...' * (len(without) > 5)}")
+            if without := [
+                f"{recording}/{one}" for recording, one in people if (recording, one) not in there
+            ]:
+                found.append(
+                    f"nothing that {name} could be made of: {', '.join(without[:5])}{' ...' * (len(without) > 5)}"
+                )
         if told.non_commercial:
             found.append("non-commercial use only, by the licences that the model inherits")
         return found
@@ -264,7 +272,13 @@ class _Serving:
 
 
 def predict_files(
-    model: Path, media: Sequence[Path], out: Path, *, plot: bool = False, work: Path | None = None, **options: Any
+    model: Path,
+    media: Sequence[Path],
+    out: Path,
+    *,
+    plot: bool = False,
+    work: Path | None = None,
+    **options: Any,
 ) -> None:
     """Write what :func:`predict` answers: ``out``, and beside it faults, provenance, people and a plot.
 
