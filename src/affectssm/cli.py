@@ -22,6 +22,7 @@ from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
 from affectssm.cli_features import add_features_command
 from affectssm.cli_serving import add_serving_commands
+from affectssm.cli_weights import add_weights_commands
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
@@ -125,6 +126,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     _add_estimate(command)
     _add_run_commands(command)
+    add_weights_commands(command)
     add_serving_commands(command, argv)
     if not argv or argv[0] not in subparsers.choices:
         add_step_commands(subparsers, argv, _json, _json_file)

@@ -4,6 +4,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from affectssm.plan.last_words import said_last, say_last
+from affectssm.plan.weights import require_weights
 from affectssm.runs.guard import Guard
 from affectssm.runs.jobs_seen import Looker
 from affectssm.runs.telling import Telling
@@ -26,3 +27,17 @@ def keep_others_out(log, expecting=nothing_expected):
         )
     if not workflow.touch:
         Telling(Path("results"), noted.file, Looker(workflow), expecting).start()
+
+
+def want_weights():
+    """To be called when a run starts: one whose jobs would not find their weights does not begin."""
+    if workflow.touch:
+        return
+    jobs = [
+        (job.rule.name, dict(job.wildcards.items()))
+        for job in workflow.dag.needrun_jobs()
+    ]
+    with said_last(WorkflowError):
+        require_weights(
+            plan, jobs, lambda: Plan(config), map(str, workflow.overwrite_configfiles)
+        )

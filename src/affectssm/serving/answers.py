@@ -22,6 +22,7 @@ from affectssm.store.atomic import staged
 
 FIRST, LAST = ("recording", "participant", "start_s", "stop_s", "time_s"), "valid"
 _ROWS = 1 << 13  # written at a time
+_ROUNDING_S = 1e-6
 Span = tuple[float, float]
 
 
@@ -80,9 +81,10 @@ def within(table: pa.Table, spans: Mapping[tuple[str, str], Span]) -> pa.Table:
         own = np.arange(rows.start, rows.stop)
         own = own[(centre[own] >= begin) & (centre[own] <= end)]
         if len(own):
-            start[own[0]] = begin if start[own[0]] < begin else start[own[0]]
-            reach = stop[own[-1]] - start[own[-1]]
-            stop[own[-1]] = min(end, stop[own[-1]] + reach / 2) if math.isfinite(end) else stop[own[-1]]
+            half = (stop[own[-1]] - start[own[-1]]) / 2
+            start[own[0]] = max(start[own[0]], begin)
+            if end <= stop[own[-1]] + half + _ROUNDING_S:  # else what lasts longer was not answered for
+                stop[own[-1]] = end
         kept.append(own)
     chosen = np.concatenate([np.zeros(0, np.int64), *kept])
     for name, values in (("start_s", start), ("stop_s", stop)):
