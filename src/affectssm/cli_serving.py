@@ -116,16 +116,15 @@ def pack(given: Namespace) -> None:
 
 
 def predict(given: Namespace) -> None:
-    from affectssm.serving.predict import predict_files
+    from affectssm.serving.predict import Options, predict_files
 
-    options = {name: getattr(given, name) for name in ("people", "audio", "transcripts", "language", "adapt")}
-    predict_files(
-        given.model,
-        given.media,
-        given.out,
-        plot=given.plot,
-        work=given.work,
-        weights_dir=given.weights_dir,
-        accept_other_crops=given.accept_other_crops,
-        **options,
+    options = Options(
+        given.people,
+        tuple(given.audio),
+        tuple(given.transcripts),
+        given.language,
+        given.adapt,
+        given.weights_dir,
+        given.accept_other_crops,
     )
+    predict_files(given.model, given.media, given.out, options, plot=given.plot, work=given.work)

@@ -14,7 +14,10 @@ from affectssm.runs.folder import RunFolder
 
 PROC = Path("/proc")
 # Subcommands that no rule calls: they look, or write elsewhere.
-LOOKING = frozenset({"cancel", "config", "device", "estimate", "export", "features", "status", "weights"})
+LOOKING = frozenset(
+    {"cancel", "config", "device", "estimate", "export", "features", "models", "pack", "status", "weights"}
+)
+PACKED = ".zip"  # of a packed model, which `affectssm predict` names in place of a family
 PATIENCE_S = 10  # between asking a process to end and ending it
 
 
@@ -128,7 +131,9 @@ def is_controller(words: Sequence[str]) -> bool:
 def is_stage(words: Sequence[str]) -> bool:
     """Whether a command line is that of a stage."""
     place = _place_of_command(words)
-    return 0 < place < len(words) and not words[place].startswith("-") and words[place] not in LOOKING
+    if not 0 < place < len(words) or words[place].startswith("-") or words[place] in LOOKING:
+        return False
+    return words[place] != "predict" or not any(word.endswith(PACKED) for word in words[place + 1 :])
 
 
 def _place_of_command(words: Sequence[str]) -> int:

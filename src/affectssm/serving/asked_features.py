@@ -1,10 +1,11 @@
 """Which features a packed model wants of media that are handed over, and whether they can be had there.
 
-A feature is made of a lone media file with the very settings of training. What only a corpus's owner distributes cannot.
+A feature is made of a media file with the very settings of training. What only a corpus's owner distributes cannot be.
+
 Crops are a case of their own: ``mae`` reads the crops that Aff-Wild2's owners cut, aligned by landmarks of their own
 detector and cut tightly around the face. Of a new video the tracked face stands in for them, a square around the face
 that is not aligned; its features are others than those the model learnt from, and it is unknown by how much answers
-suffer. So that is done only for who asks for it, and the answers say so; a model trained on ``mae_video`` has no such gap.
+suffer. So that is done only for who asks for it, and the answers say so; a model of ``mae_video`` has no such gap.
 """
 
 from __future__ import annotations

@@ -37,8 +37,9 @@ def _use(told: Description) -> list[str]:
     return [
         "    affectssm predict model.zip video.mp4" + more + " --out predictions.csv --plot",
         "",
-        "Answers are estimates of how raters of the corpus would rate, and carry that corpus's bias in age, origin, language "
-        "and situation. They do not measure what somebody feels, and are no ground for decisions about people.",
+        "Answers are estimates of how raters of the corpus would rate, and carry that corpus's bias in age, origin, "
+        "language and situation. They do not measure what somebody feels, and no decision about people may rest on "
+        "them.",
         "",
     ]
 

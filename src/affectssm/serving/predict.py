@@ -1,12 +1,13 @@
 """From media files to answers of a packed model: features as in training, windows over the whole, one table.
 
-Nothing is held whole but the answers: features go through files, windows through the model some at a time. With a folder
-``work`` a killed call goes on where it was.
+Nothing is held whole but the answers: features go through files, windows through the model some at a time. With a
+folder ``work`` a killed call goes on where it was.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,16 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from affectssm import __version__
 from affectssm.corpora.manifest import read_manifest
 from affectssm.errors import ConfigError
 from affectssm.serving.answers import checked, spans_of, within
-from affectssm.serving.asked_features import FACES, OTHER_CROPS, Asked, asked_of, check_encoders, take_names
+from affectssm.serving.asked_features import FACES, Asked, asked_of, check_encoders, take_names
 from affectssm.serving.given import GIVEN, ROOT, given
+from affectssm.serving.notes import notes_of, provenance_of
 from affectssm.serving.packed import Packed, unpacked
 from affectssm.serving.run_facts import families
-from affectssm.serving.tracks import covered, extract, faults_of
-from affectssm.store.card import make_card
+from affectssm.serving.tracks import extract, faults_of
 from affectssm.store.faults import Fault
 from affectssm.vocabulary.targets import load
 
@@ -103,8 +103,8 @@ def predict(
         work: folder for what is computed, with which a later call goes on; a temporary one where None.
 
     Returns:
-        a row a frame (or item) of every participant: ``recording, participant, start_s, stop_s, time_s``, a column of each
-        quantity (NaN where not valid), ``valid``. Its ``attrs`` have ``notes``, ``faults`` and ``provenance``.
+        a row a frame (or item) of every participant: ``recording, participant, start_s, stop_s, time_s``, a column of
+        each quantity (NaN where not valid), ``valid``. Its ``attrs`` have ``notes``, ``faults`` and ``provenance``.
 
     Raises:
         ConfigError: for features that media cannot give, weights that are not there, or an unknown option.
@@ -135,6 +135,7 @@ def answers_of(
     progress: Progress | None = None,
 ) -> Answers:
     """Answer for media; arguments and errors as of :func:`predict`."""
+    os.environ.setdefault("GLOG_minloglevel", "2")  # MediaPipe would say the same of every picture
     with unpacked(model) as (packed, run), _folder(work) as folder:
         return _Serving(packed, run, folder, options, progress or _say).answers(list(media))
 
@@ -170,8 +171,8 @@ class _Serving:
         )
         manifest = self._manifest(media, faces)
         names = list(dict.fromkeys(one.made_as for one in asked))
-        settings = {one.made_as: one.settings for one in asked} | {FACES: faces}
-        features = extract(manifest, names, settings, self.work, self.progress)
+        told = {one.made_as: one.settings for one in asked} | {FACES: faces}
+        features = extract(manifest, names, told, self.work, self.progress)
         check_encoders(asked, features)
         take_names(asked, features)
         _LOG.info("the model answers")
@@ -183,15 +184,21 @@ class _Serving:
         rows = read_manifest(manifest)
         if not self.answering.by_item:
             table = within(table, spans_of(rows, ROOT))
+        seen = sorted({(row.recording, row.participant) for row in rows})
         people = self.work / "people.csv"
         return Answers(
             table,
             self.packed,
             faults_of(self.work, names),
-            self._notes(media, asked, manifest),
+            notes_of(self.packed, asked, features, seen, len(media)),
             self._provenance(media, asked),
             people.read_text(encoding="utf-8") if people.is_file() else "",
         )
+
+    def _provenance(self, media: Sequence[Path], asked: Sequence[Asked]) -> dict[str, Any]:
+        told = {name: getattr(self.options, name) for name in ("people", "adapt", "language")}
+        files = [*media, *self.options.audio, *self.options.transcripts]
+        return provenance_of(self.packed, asked, self.answering.answer, files, told)
 
     def _check_adaptation(self) -> None:
         asked, known = self.options.adapt, self.answering.adapts
@@ -214,79 +221,25 @@ class _Serving:
             language=self.options.language,
             corpus=self.told.corpora[0] if signals and self.told.corpora else GIVEN,
             faces=faces,
+            progress=self.progress,
         )
-
-    def _notes(self, media: Sequence[Path], asked: Sequence[Asked], manifest: Path) -> list[str]:
-        told, found = self.told, []
-        if told.demo:
-            why = ["learnt from demo data"] * (told.data == "demo")
-            why += ["reads random encoders"] * (told.weights == "random")
-            found.append(f"a demo model, which {' and '.join(why)}: its answers say nothing about people")
-        if any(one.made_as != one.name for one in asked):
-            found.append(OTHER_CROPS)
-        people = sorted({(row.recording, row.participant) for row in read_manifest(manifest)})
-        if told.partners and len(people) == 1:
-            found.append("a model of conversations, which was given nobody but the person it answers for")
-        if "audio" in told.reads and len(people) > len(media):
-            found.append("several people of one file share its sound, which counts as that of each")
-        for name, there in covered(manifest, [one.made_as for one in asked]).items():
-            if without := [
-                f"{recording}/{one}" for recording, one in people if (recording, one) not in there
-            ]:
-                found.append(
-                    f"nothing that {name} could be made of: {', '.join(without[:5])}{' ...' * (len(without) > 5)}"
-                )
-        if told.non_commercial:
-            found.append("non-commercial use only, by the licences that the model inherits")
-        return found
-
-    def _provenance(self, media: Sequence[Path], asked: Sequence[Asked]) -> dict[str, Any]:
-        told, options = self.told, self.options
-        files = [*media, *options.audio, *options.transcripts]
-        return {
-            "model": {
-                "file": self.packed.path.name,
-                "sha256": self.packed.sha256,
-                "packed_by": self.packed.made_by,
-                "run": told.run,
-                "title": told.title,
-                "experiment": told.experiment,
-                "edition": told.edition,
-                "part": told.part,
-                "seeds": list(told.seeds),
-                "data": told.data,
-                "weights": told.weights,
-                "licences": [one.model_dump() for one in told.licences],
-            },
-            "affectssm": __version__,
-            "media": [str(path) for path in files],
-            "features": {one.name: {"made_as": one.made_as, "settings": dict(one.settings)} for one in asked},
-            "options": {"people": options.people, "adapt": options.adapt},
-            "card": make_card(
-                "serving/predict",
-                [self.answering.answer],
-                {"people": options.people, "adapt": options.adapt, "language": options.language},
-                inputs=[*(path for path in files if path.is_file()), self.packed.path],
-            ),
-        }
 
 
 def predict_files(
     model: Path,
     media: Sequence[Path],
     out: Path,
+    options: Options,
     *,
     plot: bool = False,
     work: Path | None = None,
-    **options: Any,
 ) -> None:
     """Write what :func:`predict` answers: ``out``, and beside it faults, provenance, people and a plot.
 
     Args:
-        model, media, work: as of :func:`predict`.
+        model, media, options, work: as of :func:`predict`.
         out: the CSV.
         plot: draw it, too.
-        options: fields of :class:`Options`.
 
     Raises:
         ConfigError: also for an ``out`` that is one of the media.
@@ -296,6 +249,4 @@ def predict_files(
 
     if out.resolve() in {path.resolve() for path in (*media, model)}:
         raise ConfigError(str(out), "a file that is read", "a file of its own", "name another one")
-    kinds = ("audio", "transcripts")
-    whole = Options(**{name: tuple(value) if name in kinds else value for name, value in options.items()})
-    write_answers(answers_of(model, media, whole, work), out, plot)
+    write_answers(answers_of(model, media, options, work), out, plot)

@@ -239,15 +239,11 @@ def scores_of(run: RunFacts, metrics: Mapping[str, list[dict[str, Any]]] | None 
         own_part = row.get("fold") in (None, "", run.part)
         value = row.get("value")
         if row.get("seed") in run.seeds and own_part and value is not None and math.isfinite(value):
-            found.append(
-                HeldOut(
-                    *(str(row.get(name) or "") for name in ("cell", "corpus", "split", "metric")),
-                    float(value),
-                    int(row.get("n_used") or 0),
-                    int(row.get("n_expected") or 0),
-                    int(row["seed"]),
-                )
+            cell, corpus, split, metric = (
+                str(row.get(name) or "") for name in ("cell", "corpus", "split", "metric")
             )
+            n, of = (int(row.get(name) or 0) for name in ("n_used", "n_expected"))
+            found.append(HeldOut(cell, corpus, split, metric, float(value), n, of, int(row["seed"])))
     return list(dict.fromkeys(found))
 
 

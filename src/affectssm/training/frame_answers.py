@@ -156,10 +156,10 @@ def files_of(
 
 def valid_frames(index: WindowIndex, files: Mapping[str, TrackFiles]) -> list[np.ndarray]:
     """Return of each target where any of its own features is valid: (label frames,) bool."""
-    found = []
+    found: list[np.ndarray] = []
     for target in index.targets:
         times = clock_times(0, target.clock_frames, target.label_hz * index.per_label)
-        valid = np.zeros(target.clock_frames, bool)
+        valid: np.ndarray = np.zeros(target.clock_frames, bool)
         for own in files.values():
             key = (target.corpus, target.recording, target.participant)
             if key in own.info:
