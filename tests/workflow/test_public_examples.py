@@ -14,11 +14,17 @@ PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
 
-@pytest.fixture
-def place(road, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def folder(road, tmp_path_factory):
     """A folder with the results of the road, which examples read and do not change."""
-    (tmp_path / "results").symlink_to(road.folder / "results")
-    monkeypatch.chdir(tmp_path)
+    found = tmp_path_factory.mktemp("examples")
+    (found / "results").symlink_to(road.folder / "results")
+    return found
+
+
+@pytest.fixture
+def place(folder, monkeypatch):
+    monkeypatch.chdir(folder)
 
 
 def run(text: str, name: str, said: list[str]) -> int:

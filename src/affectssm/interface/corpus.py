@@ -189,8 +189,11 @@ def open_corpus(
     if "ground_truth" in model.model_fields and ground_truth is not None:
         given["ground_truth"] = str(ground_truth)
     checked = validate(model, given, f"open_corpus({name!r}, ...)")
-    kept = TemporaryDirectory(prefix="affectssm-") if work is None else None
-    folder = Path(work if kept is None else kept.name)
+    kept = None
+    if work is None:
+        kept = TemporaryDirectory(prefix="affectssm-")
+        work = kept.name
+    folder = Path(work)
     truth = None if ground_truth is None else Path(ground_truth)
     found = discover_corpus(name, Path(root), truth, checked, folder, threads=threads)
     return Corpus(name, Path(root), truth, folder, found.seats, kept)

@@ -186,6 +186,7 @@ def predict(
         ...     "da_mamba-extracted",
         ...     [f"{session}/expert.video.mp4", f"{session}/novice.video.mp4"],
         ...     audio=[f"{session}/expert.audio.wav", f"{session}/novice.audio.wav"],
+        ...     work="answers",
         ... )
         >>> list(answers.columns)
         ['recording', 'participant', 'start_s', 'stop_s', 'time_s', 'engagement', 'valid']

@@ -53,7 +53,7 @@ def table(name: str | Path, results: str | Path = "results") -> pd.DataFrame:
             f"make it: snakemake --cores 2 results/tables/{path.stem}.csv",
         )
     try:
-        found = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"), float_precision="round_trip")
+        found = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"))
     except (OSError, ValueError) as error:
         raise DataError(path, f"not readable: {error}", "a finished table", "make it again") from error
     for column in found.columns:
