@@ -19,10 +19,10 @@ class AffectError(Exception):
     Example:
         >>> import affectssm
         >>> try:
-        ...     affectssm.table("nox_ccc")
+        ...     affectssm.table("mistyped")
         ... except affectssm.AffectError as error:
-        ...     print(error.found, "|", error.expected, "|", error.remedy)
-        no such table | one of noxi_ccc | make it: snakemake --cores 2 results/tables/nox_ccc.csv
+        ...     print(error.found, "|", error.remedy)
+        no such table | make it: snakemake --cores 2 results/tables/mistyped.csv
     """
 
     def __init__(self, where: str | Path, found: str, expected: str, remedy: str) -> None:

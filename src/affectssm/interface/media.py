@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from affectssm.interface.corpus import Corpus
 
+MOST_HZ = 1000
+
 
 def features(
     media: Corpus | str | Path | Sequence[str | Path],
@@ -72,15 +74,9 @@ def features(
         >>> len(both), both.time_s.iloc[:3].round(2).tolist(), bool(both.clip_valid.any())
         (32, [0.1, 0.3, 0.5], True)
     """
-    from affectssm.errors import ConfigError
     from affectssm.interface.corpus import Corpus
 
-    wanted = [names] if isinstance(names, str) else list(names)
-    if not wanted or (len(wanted) > 1 and hz is None):
-        raise ConfigError(
-            "names", f"{len(wanted)} features, each at a rate of its own", "one feature, or a clock for all of them",
-            "say how many frames a second: hz=25",
-        )  # fmt: skip
+    wanted = _wanted(names, hz)
     section = _section(scale, settings)
     with _folder(work) as folder:
         if isinstance(media, Corpus):
@@ -89,6 +85,29 @@ def features(
             files = [media] if isinstance(media, str | Path) else list(media)
             manifest = _of_files(files, people, (audio, transcripts, language), section, folder)
         return _extracted(manifest, wanted, hz, section, folder)
+
+
+def _wanted(names: str | Sequence[str], hz: float | None) -> list[str]:
+    """Return the names, each once.
+
+    Raises:
+        ConfigError: for none, a clock that cannot be, or several features without one.
+    """
+    from affectssm.errors import ConfigError
+
+    wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+    if not wanted:
+        raise ConfigError("names", "no feature", "one at least", 'name one: "wav2vec2"')
+    if hz is not None and not 0 < hz <= MOST_HZ:
+        raise ConfigError(
+            "hz", f"{hz:g}", f"above 0, {MOST_HZ} at most", "say how many frames a second: hz=25"
+        )
+    if len(wanted) > 1 and hz is None:
+        raise ConfigError(
+            "names", f"{len(wanted)} features, each at a rate of its own", "one feature, or a clock for all of them",
+            "say how many frames a second: hz=25",
+        )  # fmt: skip
+    return wanted
 
 
 def _section(scale: str, settings: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def windows(
     index: str | Path,
-    names: Sequence[str],
+    names: str | Sequence[str],
     features: Iterable[str | Path] | None = None,
     *,
     cache_bytes: int = 2 << 30,
@@ -56,7 +56,8 @@ def windows(
 
     found = read_windows(index)
     places = _features_beside(Path(index), found) if features is None else features
-    return open_windows(found, places, names, cache_bytes=cache_bytes)
+    wanted = [names] if isinstance(names, str) else names
+    return open_windows(found, places, wanted, cache_bytes=cache_bytes)
 
 
 def _features_beside(path: Path, index: WindowIndex) -> list[Path]:
@@ -68,7 +69,7 @@ def _features_beside(path: Path, index: WindowIndex) -> list[Path]:
     from affectssm.errors import ConfigError
     from affectssm.store.layout import corpus_of
 
-    folder = path.absolute().parents[2] / "features"
+    folder = (path if len(path.parts) > 3 else path.absolute()).parents[2] / "features"
     there = sorted(one for one in folder.glob("*") if one.is_dir())
     found = []
     for corpus in sorted({target.corpus for target in index.targets}):
