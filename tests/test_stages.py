@@ -60,14 +60,18 @@ NEW = {"discovery fresh", "feature fresh", "train_biosignals fresh", "table fres
     f"{step}_biosignals fresh" for step in ("train", "evaluate", "adapt", "evaluate_adaptation")
 }
 
-DIALOGUES = [f"discovery {name}" for name, corpus in CORPORA.items() if corpus.labels]
+DIALOGUES = [f"discovery {name}" for name, corpus in CORPORA.items() if corpus.labels and name != "folder"]
 CLIPS = ("mosei", "sims", "simsv2")
 # module -> the stages that an edit of it runs again
 MADE_BY = {
     "corpora.discover": ["discovery *"],
     "corpora.noxi": ["discovery noxi", "discovery noxi_add"],
     "corpora.specification": DIALOGUES,
-    "corpora.annotations": [*DIALOGUES, "feature engagement*"],
+    "corpora.annotations": [*DIALOGUES, "discovery folder", "feature engagement*"],
+    "corpora.excluded": ["discovery *"],
+    "corpora.folder": ["discovery folder"],
+    "corpora.folder_labels": ["discovery folder", "feature folder_*"],
+    "features.folder_labels": ["feature folder_*"],
     "corpora.deap": ["discovery deap"],
     "corpora.sharding": ["discovery *"],
     "corpora.listing": ["discovery *"],
@@ -149,6 +153,9 @@ MADE_BY = {
     "families.dialogue.stages.tables.noxi_controls": ["table noxi_controls"],
     "families.biosignals.stages.tables.accuracy": ["table bimtta_accuracy", "table bimtta_controls"],
     "families.biosignals.stages.tables.missing": ["table bimtta_missing"],
+    "families.dialogue.stages.answer": [],
+    "families.video.stages.answer": [],
+    "training.frame_answers": [],
     "vocabulary.kinds": [],
     "settings.config": [],
     "store.parquet": [],

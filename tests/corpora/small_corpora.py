@@ -191,6 +191,43 @@ def _labels(root: Path, units: int) -> None:
     )
 
 
+def _own(split: str, items: bool = False) -> dict[str, Any]:
+    """Own recordings of two people, with labels over time or in the table."""
+    held: dict[str, bytes] = {}
+
+    def unit(root: Path, number: int) -> list[Path]:
+        folder = root / f"{number:03d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not held:
+            held["left.mp4"] = _film(folder / "left.mp4").read_bytes()
+            wave = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+            sound = write_media(folder / "right.wav", audio=wave, codec="pcm_s16le")
+            held["right.wav"] = sound.read_bytes()
+        texts = {} if items else {f"{who}.csv": _OVER_TIME for who in ("left", "right")}
+        texts |= {} if items or split == "test" else {"left.txt": b"so it is", "right.txt": b"is it so"}
+        for name, content in (held | texts).items():
+            (folder / name).write_bytes(content)
+        return sorted(folder.iterdir())
+
+    def whole(root: Path, units: int) -> None:
+        label, text = "0.5" if items else "{at}.csv", "" if items or split == "test" else "{at}.txt"
+        lines = [f"recording,participant,video,audio,{'label' if items else 'labels'},transcript,split\n"]
+        for folder in (f"{number:03d}" for number in range(1, units + 1)):
+            for who, media in (("left", f"{folder}/left.mp4,"), ("right", f",{folder}/right.wav")):
+                own = f"{label},{text}".format(at=f"{folder}/{who}")
+                lines.append(f"{folder},{who},{media},{own},{split}\n")
+        (root / "all.csv").write_text("".join(lines))
+
+    labels = {"per": "item"} if items else {}
+    return {
+        "unit": unit, "whole": whole, "damaged": lambda path: path.name.startswith("left"),
+        "settings": {"table": "all.csv", "labels": labels},
+    }  # fmt: skip
+
+
+_OVER_TIME = "".join(["time,engagement\n", *(f"{row / 10},{row / 10}\n" for row in range(10))]).encode()
+
+
 def _first(role: str) -> Callable[[Path], bool]:
     return lambda path: path.name.startswith((f"{role}.", "language"))
 
@@ -232,5 +269,9 @@ CORPORA = {
     "mosei": Small("mosei", _arrays),
     "simsv2": Small("simsv2", _pickled),
     "sims": Small("sims", _clip, _labels),
+    "folder": Small("folder", **_own("train")),
+    "folder-test": Small("folder", **_own("test")),
+    "folder-items": Small("folder", **_own("train", items=True)),
+    "folder-items-test": Small("folder", **_own("test", items=True)),
     "affwild2-test": Small("affwild2", _listed, _template, settings={"lacks": ("train", "val")}),
 }

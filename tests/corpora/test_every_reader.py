@@ -323,6 +323,7 @@ READERS = {
     "mahnob": ("mahnob.read_session_xml", "recorded.SignalFile", "mahnob.checked_kinds"),
     "affwild2": ("affwild2_measure.read_valence_arousal",),
     "simsv2": ("clip_files.read_supplied",),
+    "folder": ("folder_measure.read_series", "folder_measure.check_moving", "probe"),
 }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def test_the_ground_truth_is_told_to_the_test_labels_alone(plan):
     def told(feature):
         return "--ground-truth" in shlex.split(plan.features.feature_arguments("noxi", feature))
 
-    assert [name for name in FEATURES if told(name)] == ["engagement_test"]
+    assert [name for name in FEATURES if told(name)] == ["engagement_test", "folder_labels_test"]
 
 
 def test_features_of_the_face_wait_for_the_face_track(plan):

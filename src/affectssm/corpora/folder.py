@@ -13,19 +13,20 @@ from affectssm.corpora.absent import note_listing
 from affectssm.corpora.complete import Look, Whole
 from affectssm.corpora.fingerprints import with_fingerprints
 from affectssm.corpora.folder_measure import Measurer
-from affectssm.corpora.folder_pattern import of_names
+from affectssm.corpora.folder_pattern import USUAL, of_names
 from affectssm.corpora.folder_people import Claim, of_table, usable
-from affectssm.corpora.folder_table import Table, check_columns, label_texts, read_recordings
-from affectssm.corpora.listing import Listing, check_root, own_text
+from affectssm.corpora.folder_table import Table, check_columns, column_name, label_texts, read_recordings
+from affectssm.corpora.listing import Entry, Listing, check_root, own_text
 from affectssm.corpora.manifest import Manifest, StreamRow
 from affectssm.corpora.memory import current, walk_once
 from affectssm.corpora.progress import Progress
 from affectssm.corpora.readings import Reading
 from affectssm.errors import ConfigError, DataError
 from affectssm.settings.folder import FolderCorpusSettings
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import FaultLog
 from affectssm.vocabulary.corpora import CORPORA, SOUNDS, VIDEOS
-from affectssm.vocabulary.kinds import KINDS
+from affectssm.vocabulary.kinds import ITEM_LABEL, KINDS
 
 CORPUS, TITLE = "folder", "own recordings"
 AHEAD = 64  # participants whose files are read together
@@ -44,12 +45,12 @@ def discover(root: Path, ground_truth: Path | None, settings: FolderCorpusSettin
     check_root(root, TITLE)
     log = FaultLog(CORPUS)
     listing = walk_once(root, CORPORA[CORPUS].files, None, _NO_SESSIONS)
-    named, table = _claims(root, listing, settings, log)
+    named = _claims(root, listing, settings, log)
     note_listing(listing, log)
     claims = usable(named, log)
     _note_shared(claims, log)
     _note_unlabelled(claims, settings, log)
-    measurer = Measurer(root, settings.labels, table, log)
+    measurer = Measurer(root, settings.labels, log)
     rows = _measured(measurer, claims)
     rows = with_fingerprints(rows, {"root": root}, settings.checksum, log)
     if not rows:
@@ -67,25 +68,44 @@ def whole(settings: FolderCorpusSettings) -> Whole:
     return Whole(TITLE, {"media": "files of pictures or sound"}, look, _NO_SESSIONS)
 
 
-def _claims(
-    root: Path, listing: Listing, settings: FolderCorpusSettings, log: FaultLog
-) -> tuple[list[Claim], tuple[str, int]]:
-    """Return who is named, and the path and size of the table."""
+def _claims(root: Path, listing: Listing, settings: FolderCorpusSettings, log: FaultLog) -> list[Claim]:
+    """Return who is named, with files of labels."""
     if settings.table is None:
-        return of_names(listing, settings, log), ("", 0)
+        _refuse_unused_table(listing, settings)
+        return of_names(listing, settings, log)
     entry = next((one for one in listing.files if one.rel == settings.table), None)
     if entry is None:
         raise _no_table(listing, settings.table)
     path = root / entry.rel
     table: Table = current().read(Reading(read_recordings, path))
     labels = settings.labels.columns if settings.labels.per == "item" else ()
-    check_columns(path, table, labels)
+    apart = "labels" in table.columns and not {column_name(name) for name in labels} & set(table.columns)
+    check_columns(path, table, () if apart else labels)
     claims = of_table(root, table, entry.rel, listing, log)
-    by_line = {f"line {line.number}": line for line in table.lines}
     for claim in claims if labels else ():
-        claim.labelled = any(label_texts(by_line[claim.where], labels))
-        claim.files.pop("annotation", None)
-    return claims, (entry.rel, entry.size)
+        held = claim.files.pop("annotation", None)
+        if not apart:
+            texts = label_texts(table, *claim.key, labels)
+            claim.item = entry if texts and any(texts) else None
+        elif held is not None:
+            claim.item = _with_items(root, held, claim, labels, log)
+    return claims
+
+
+def _with_items(root: Path, entry: Entry, claim: Claim, labels: Sequence[str], log: FaultLog) -> Entry | None:
+    """Return a file of labels of recordings as a whole, if it has those of a participant."""
+    path = root / entry.rel
+    notes, expected = log.about(*claim.key), f"a line with {', '.join(labels)}"
+    try:
+        with boundary(path):
+            texts = label_texts(current().read(Reading(read_recordings, path)), *claim.key, labels)
+    except DataError as error:
+        notes.caught(error, ITEM_LABEL)
+        return None
+    if texts is None:
+        found = f"{entry.rel}: not one line of {claim.recording}, {claim.participant}, or not these columns"
+        notes.add("table_line", ITEM_LABEL, found, expected, "quarantined")
+    return entry if texts and any(texts) else None
 
 
 def _measured(measurer: Measurer, claims: Sequence[Claim]) -> list[StreamRow]:
@@ -133,7 +153,7 @@ def _note_unlabelled(claims: Sequence[Claim], settings: FolderCorpusSettings, lo
         by_split[claim.split].append(claim)
     expected = "a label in the table" if by_item else "a file of labels"
     for split, held in sorted(by_split.items()):
-        without = [one for one in held if not (one.labelled if by_item else "annotation" in one.files)]
+        without = [one for one in held if not (one.item if by_item else "annotation" in one.files)]
         if len(without) == len(held):
             code = "labels_withheld" if split == "test" else "missing_annotation"
             log.add(
@@ -143,6 +163,20 @@ def _note_unlabelled(claims: Sequence[Claim], settings: FolderCorpusSettings, lo
             continue
         for claim in without:
             log.about(*claim.key).add("missing_annotation", "annotation", "no label", expected, "ignored")
+
+
+def _refuse_unused_table(listing: Listing, settings: FolderCorpusSettings) -> None:
+    """Refuse a root with a table that the settings do not name.
+
+    Raises:
+        DataError: naming it.
+    """
+    tables = [entry.rel for entry in listing.files if entry.rel in ("recordings.csv", "recordings.parquet")]
+    if tables and settings.pattern is None:
+        raise DataError(
+            listing.root / tables[0], "a table that the settings do not name", "one way to tell recordings",
+            f"set corpora.folder.table: {tables[0]}, or corpora.folder.pattern: '{USUAL}' to go by names of files",
+        )  # fmt: skip
 
 
 def _no_table(listing: Listing, table: str) -> DataError:

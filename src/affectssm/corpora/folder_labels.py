@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from affectssm.corpora.folder_marks import Marks, read_marks
+from affectssm.corpora.folder_marks import read_marks
+from affectssm.corpora.folder_tiers import Marks
 from affectssm.media.text import number, quoted
 from affectssm.settings.folder import LabelSettings
 from affectssm.store.faults import Action
 
 HZ = 25.0
 DAY_S = 86400.0
-REGULAR = 0.05  # share of a step that times may be off a regular clock
+REGULAR = 0.2  # share of a step that times may be off a regular clock: they may be written with few digits
 LABEL_ACTIONS: dict[str, Action] = {
     "label_not_a_number": "masked",
     "label_out_of_range": "masked",
@@ -98,8 +99,8 @@ class Placed:
 
 def placement(marks: Marks, settings: LabelSettings, rate: float = 0.0) -> Placed:
     """Return where marks lie, without a look at their values."""
-    hz = settings.hz or rate or HZ
-    if not marks.starts:
+    hz = marks.rate or settings.hz or rate or HZ
+    if not marks.starts and not marks.stops:
         count = len(marks.values)
         return Placed(np.arange(count), (np.arange(count) + 0.5) / hz, hz, [])
     hz = settings.hz or HZ
@@ -109,18 +110,29 @@ def placement(marks: Marks, settings: LabelSettings, rate: float = 0.0) -> Place
         stops = np.array([marks.stops[at] for at in kept], float)
         return _sampled(np.array(kept, int), starts, stops, hz, problems)
     step = float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0
-    if step > 0 and settings.hz is None:
-        slots = np.round((starts - starts[0]) / step).astype(int) if len(starts) else np.zeros(0, int)
-        off = np.abs(starts - starts[0] - slots * step).max(initial=0.0)
-        if off <= REGULAR * step and len(np.unique(slots)) == len(slots) and slots[-1] < 2 * len(slots):
-            index = np.full(slots[-1] + 1, -1)
-            index[slots] = kept
-            # the clock of many steps, not of one that was written with few digits
-            step = (starts[-1] - starts[0]) / slots[-1]
-            return Placed(index, starts[0] + np.arange(len(index)) * step, 1 / step, problems)
+    regular = _regular(starts, step) if step and settings.hz is None else None
+    if regular is not None:
+        slots, step = regular
+        index = np.full(slots[-1] + 1, -1)
+        index[slots] = kept
+        return Placed(index, starts[0] + np.arange(len(index)) * step, 1 / step, problems)
     hold = settings.hold_s or 3 * (step or 1 / hz)
     stops = np.minimum(np.append(starts[1:], np.inf), starts + hold)
     return _sampled(np.array(kept, int), starts, stops, hz, problems)
+
+
+def _regular(starts: np.ndarray, usual: float) -> tuple[np.ndarray, float] | None:
+    """Return the slots of times on a regular clock and its step, or None where they are on none.
+
+    The step is the mean of those between times without a hole; holes make up fewer than half of the slots.
+    """
+    steps = np.diff(starts)
+    slots = np.append(0, np.cumsum(np.round(steps / steps[steps < 1.5 * usual].mean()))).astype(int)
+    if (np.diff(slots) < 1).any() or slots[-1] >= 2 * len(slots):
+        return None
+    step = float((starts[-1] - starts[0]) / slots[-1])
+    off = np.abs(starts - starts[0] - slots * step).max()
+    return (slots, step) if off <= REGULAR * step else None
 
 
 def _usable(marks: Marks) -> tuple[list[int], list[tuple[str, str]]]:

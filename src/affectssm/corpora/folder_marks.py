@@ -1,46 +1,46 @@
 """Files of labels over time, as marks: when each value holds, and its text. What a number is, others decide.
 
-CSV with a line of names or without: ``time;value``, ``start;stop;value``, or a value a frame.
+CSV with a line of names or without: ``time;value``, ``start;stop;value``, or a value a frame; and the forms of
+annotation programs.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from affectssm.corpora.folder_table import read_csv
+from affectssm.corpora.folder_anvil import read_anvil
+from affectssm.corpora.folder_elan import is_tab_export, read_eaf, tab_export
+from affectssm.corpora.folder_nova import read_nova
+from affectssm.corpora.folder_table import column_name, read_csv
+from affectssm.corpora.folder_tiers import Marks
 from affectssm.errors import DataError
 from affectssm.media.text import number, quoted
 from affectssm.settings.folder import LabelSettings
 
-_TIMES = ("time", "times", "t", "timestamp", "second", "seconds", "sec", "s", "msec", "ms", "milliseconds")
-_STARTS = ("start", "begin", "onset", "from", "start_time", "begin_time", "beginning")
-_STOPS = ("stop", "end", "offset", "to", "stop_time", "end_time", "ending")
+_TIMES = ("time", "times", "t", "timestamp")
+_UNITS = {
+    **dict.fromkeys(("ms", "msec", "msecs", "millis", "milliseconds"), 0.001),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "ss.msec", "hh:mm:ss.ms", "hms"), 1.0),
+}
+_STARTS = (
+    "start",
+    "begin",
+    "onset",
+    "from",
+    "start_time",
+    "begin_time",
+    "beginning",
+    "time_start",
+    "t_start",
+)
+_STOPS = ("stop", "end", "offset", "to", "stop_time", "end_time", "ending", "time_end", "time_stop", "t_end")
 _FRAMES = ("frame", "frames", "frame_number", "frame_index", "index")
-_UNIT = re.compile(r"^(?P<name>.*?)[ _]*[\[(]?(?P<unit>ms|msec|milliseconds|s|sec|secs|seconds)[\])]?$")
+_NO_VALUES = ("tier", "participant", "annotator", "duration", "confidence", "conf")
+_ANY = ("value", "label", "score", "rating", "annotation")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
-_MS = ("ms", "msec", "milliseconds")
-
-
-@dataclass(frozen=True)
-class Marks:
-    """What a file of labels says, in its order.
-
-    Attributes:
-        values: a list of texts a mark, one of each label.
-        starts: seconds from the start of the recording, None where a text is none; empty where mark i is frame i.
-        stops: seconds, where marks are intervals; empty where each holds until the next.
-        problems: (fault code, what was found).
-        quotes: the marks as they are, to be quoted.
-    """
-
-    values: list[list[str]]
-    starts: list[float | None] = field(default_factory=list)
-    stops: list[float | None] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    quotes: list[str] = field(default_factory=list)
 
 
 def read_marks(path: Path, settings: LabelSettings) -> Marks:
@@ -53,98 +53,140 @@ def read_marks(path: Path, settings: LabelSettings) -> Marks:
 
 
 def read_text_marks(path: Path, settings: LabelSettings) -> Marks:
-    """Read CSV."""
-    names = [*_TIMES, *_STARTS, *_STOPS, *_FRAMES, *map(str.lower, settings.names)]
+    """Read CSV, or what ELAN exports as text.
+
+    Raises:
+        DataError: if it cannot be read, or does not have what the settings name.
+    """
+    names = [*_TIMES, *_UNITS, *_STARTS, *_STOPS, *_FRAMES, *map(column_name, settings.names)]
     head, rows, problems = read_csv(path, names)
+    if is_tab_export(head):
+        return tab_export(path, [head, *(row for _, row in rows)], settings)
     headless = all(_moment(text, 1.0) is not None for text in head if text.strip())
-    if headless:
-        rows = [(0, head), *rows]
-        columns = _by_place(path, rows, settings)
-    else:
-        columns = _by_name(path, [name.strip().lower() for name in head], settings)
-    width = max(place for place in (*columns.values, columns.start or 0, columns.stop or 0))
-    rows = [(number, [*row, *[""] * (width + 1 - len(row))]) for number, row in rows]
-    scale = columns.scale
+    lines = [head, *(row for _, row in rows)] if headless else [row for _, row in rows]
+    columns = _by_place(path, lines, settings) if headless else _by_name(path, head, settings)
+    if columns.tier is not None:
+        lines = _of_tier(path, lines, columns.tier, settings)
+    width = 1 + max(place or 0 for place in (*columns.values, columns.start, columns.stop))
+    lines = [[*row, *[""] * (width - len(row))] for row in lines]
     return Marks(
-        [[row[place].strip() for place in columns.values] for _, row in rows],
-        [_moment(row[columns.start], scale) for _, row in rows] if columns.start is not None else [],
-        [_moment(row[columns.stop], scale) for _, row in rows] if columns.stop is not None else [],
+        [[row[place].strip() for place in columns.values] for row in lines],
+        [_moment(row[columns.start], columns.scale) for row in lines] if columns.start is not None else [],
+        [_moment(row[columns.stop], columns.stop_scale) for row in lines] if columns.stop is not None else [],
         problems,
-        [";".join(row) for _, row in rows],
+        [";".join(row) for row in lines],
     )
 
 
 @dataclass(frozen=True)
 class _Columns:
+    """Where times and values stand, how many seconds a number of the times is, and where the name of a tier stands."""
+
     values: list[int]
     start: int | None = None
     stop: int | None = None
     scale: float = 1.0
+    stop_scale: float = 1.0
+    tier: int | None = None
 
 
 def _by_name(path: Path, head: Sequence[str], settings: LabelSettings) -> _Columns:
     """Return where a file with a line of names has times and values."""
-    time = settings.time.lower()
-    if time and time not in head:
-        raise DataError(
-            path, f"no column {time!r}; there are {', '.join(head)}",
-            "the column that corpora.folder.labels.time names",
-            "mend the settings or the file",
-        )  # fmt: skip
-    bare = [_UNIT.fullmatch(name) for name in head]
-    roots = [
-        match["name"] or match["unit"] if match else name for name, match in zip(head, bare, strict=True)
+    names = [column_name(name) for name in head]
+    split = [_root_and_unit(name) for name in names]
+    roots = [root for root, _ in split]
+
+    def place(known: Sequence[str]) -> int | None:
+        found = (at for at, name in enumerate(names) if name in known or roots[at] in known)
+        return next(found, None)
+
+    start = place(_TIMES) if not settings.time else _named(path, names, settings.time)
+    if start is None:  # a bare unit is a time, too
+        start = next((at for at, name in enumerate(names) if name in _UNITS), place(_STARTS))
+    stop = place(_STOPS) if start is not None else None
+    times = {start, stop, place(_FRAMES)}
+    rest = [
+        at
+        for at, root in enumerate(roots)
+        if root and at not in times and root not in (*_NO_VALUES, *_STARTS, *_STOPS)
     ]
+    tier = names.index("tier") if "tier" in names and len(rest) == 1 else None
 
-    def place(*known: str) -> int | None:
-        return next((at for at, name in enumerate(head) if name in known or roots[at] in known), None)
+    def scale(at: int | None) -> float:
+        own = split[at][1] if at is not None else 1.0
+        return {"auto": own, "ms": 0.001}.get(settings.unit, 1.0)
 
-    start = head.index(time) if time else place(*_TIMES)
-    start = place(*_STARTS) if start is None else start
-    stop = place(*_STOPS) if start is not None else None
-    frames = place(*_FRAMES)
-    taken = {start, stop, frames}
-    rest = [at for at, name in enumerate(head) if at not in taken and name]
-    values = _values(path, head, rest, settings)
-    unit = settings.unit
-    if unit == "auto" and start is not None:
-        match = bare[start]
-        unit = "ms" if match and match["unit"] in _MS else "s"
-    return _Columns(values, start, stop, 0.001 if unit == "ms" else 1.0)
+    values = rest if tier is not None else _values(path, names, rest, settings)
+    return _Columns(values, start, stop, scale(start), scale(stop), tier)
 
 
-def _values(path: Path, head: Sequence[str], rest: Sequence[int], settings: LabelSettings) -> list[int]:
-    if not settings.names and len(rest) == 1:
-        return [rest[0]]
-    wanted = [name.lower() for name in settings.names]
-    missing = [name for name in wanted if name not in head]
+def _root_and_unit(name: str) -> tuple[str, float]:
+    """Return a column's name without its unit, and how many seconds the unit is: ``time_ms``, ``time [ms]``."""
+    root, mark, unit = name.rpartition("_")
+    unit = unit.strip("()[]")
+    if unit in _UNITS and (mark or name in _UNITS):
+        return root.rstrip("_-") or unit, _UNITS[unit]
+    return name, 1.0
+
+
+def _named(path: Path, names: Sequence[str], time: str) -> int:
+    if column_name(time) not in names:
+        raise DataError(
+            path, f"no column {time!r}; there are {', '.join(names)}",
+            "the column that corpora.folder.labels.time names", "mend the settings or the file",
+        )  # fmt: skip
+    return names.index(column_name(time))
+
+
+def _values(path: Path, names: Sequence[str], rest: Sequence[int], settings: LabelSettings) -> list[int]:
+    wanted = [column_name(name) for name in ([settings.tier] if settings.tier else settings.names)]
+    missing = [name for name in wanted if name not in names]
     if wanted and not missing:
-        return [head.index(name) for name in wanted]
-    if len(wanted) == len(rest) == 1 and head[rest[0]] in ("value", "label", "score", "rating", "annotation"):
+        return [names.index(name) for name in wanted]
+    if len(rest) == 1 and (not wanted or (len(wanted) == 1 and names[rest[0]] in _ANY)):
         return [rest[0]]
-    there = ", ".join(head[at] for at in rest) or "none but times"
+    there = ", ".join(names[at] for at in rest) or "none but times"
     raise DataError(
         path,
-        f"no column {missing[0]!r}; there are {there}" if missing else f"several columns of values: {there}",
-        "the columns that corpora.folder.labels.names has",
-        "name them there, e.g. labels: {names: [engagement]}",
+        f"no column {missing[0]!r}; there are {there}" if missing else f"columns of values: {there}",
+        "the columns that corpora.folder.labels.names has"
+        if missing
+        else "one, or names of those that are labels",
+        "name them in corpora.folder.labels, e.g. labels: {names: [engagement]}",
     )
 
 
-def _by_place(path: Path, rows: Sequence[tuple[int, list[str]]], settings: LabelSettings) -> _Columns:
+def _of_tier(path: Path, rows: Sequence[list[str]], at: int, settings: LabelSettings) -> list[list[str]]:
+    """Return the lines of the tier that the settings name, or of the only one."""
+    there = list(dict.fromkeys(row[at].strip() for row in rows if len(row) > at))
+    wanted = settings.tier or (settings.names[0] if len(settings.names) == 1 else "")
+    small = wanted.strip().lower()
+    kept = [row for row in rows if len(row) > at and row[at].strip().lower() == small]
+    if kept:
+        return kept
+    if not wanted and len(there) == 1:
+        return list(rows)
+    raise DataError(
+        path, f"no tier {wanted!r}; there are {', '.join(there)}" if wanted else f"tiers {', '.join(there)}",
+        "a tier of the name in corpora.folder.labels.tier", f"set it to one of {', '.join(there)}",
+    )  # fmt: skip
+
+
+def _by_place(path: Path, rows: Sequence[Sequence[str]], settings: LabelSettings) -> _Columns:
     """Return where a file without a line of names has times and values: the last columns are values."""
-    width, wanted = len(rows[0][1]), len(settings.columns)
+    width, wanted = len(rows[0]), len(settings.columns)
     scale = 0.001 if settings.unit == "ms" else 1.0
+    values = list(range(width - wanted, width))
     if width == wanted:
-        return _Columns(list(range(width)))
+        return _Columns(values)
     if width == wanted + 1:
-        return _Columns(list(range(1, width)), 0, scale=scale)
+        return _Columns(values, 0, scale=scale)
     if width == wanted + 2:
-        return _Columns(list(range(2, width)), 0, 1, scale)
+        return _Columns(values, 0, 1, scale, scale)
     raise DataError(
         path,
-        f"{width} columns without names, the first line is {quoted(';'.join(rows[0][1]))}",
-        f"a time and {wanted} values, or a first line of names",
+        f"{width} columns without names, the first line is {quoted(';'.join(rows[0]))}",
+        f"a time and {wanted} value{'s' * (wanted != 1)}, or a first line of names",
         "give the file a first line, e.g. time,engagement",
     )
 
@@ -159,4 +201,9 @@ def _moment(text: str, scale: float) -> float | None:
     return None if value is None else value * scale
 
 
-_FORMS: dict[str, Callable[[Path, LabelSettings], Marks]] = {}
+_FORMS: dict[str, Callable[[Path, LabelSettings], Marks]] = {
+    ".eaf": read_eaf,
+    ".anvil": read_anvil,
+    ".annotation": read_nova,
+    ".annotation~": read_nova,
+}

@@ -11,6 +11,7 @@ import numpy as np
 
 from affectssm.corpora.folder_labels import LABEL_ACTIONS, expected_of, placement, read_series
 from affectssm.corpora.folder_marks import read_marks
+from affectssm.corpora.folder_nova import header_of
 from affectssm.corpora.folder_people import Claim
 from affectssm.corpora.manifest import StreamRow, is_test_split
 from affectssm.corpora.measure_media import MediaMeasurer, probing
@@ -81,14 +82,12 @@ class Measurer:
     Args:
         root: the corpus's.
         labels: how labels are written down.
-        table: the file of the table, where labels of recordings as a whole lie, with its size; "" without one.
         log: where the faults go.
     """
 
-    def __init__(self, root: Path, labels: LabelSettings, table: tuple[str, int], log: FaultLog) -> None:
-        self.root, self.labels, self.table, self.log = root, labels, table, log
-        self._told = json.dumps(labels.model_dump(mode="json"), sort_keys=True)
-        self._name = f"folder labels {code_hash('affectssm.corpora.folder_labels')} {self._told}"
+    def __init__(self, root: Path, labels: LabelSettings, log: FaultLog) -> None:
+        self.root, self.labels, self.log = root, labels, log
+        self._name = f"folder labels {code_hash('affectssm.corpora.folder_labels')}"
 
     def rows(self, claims: Sequence[Claim]) -> Iterator[StreamRow]:
         """Yield the rows of some participants, whose files are read ahead together."""
@@ -132,9 +131,11 @@ class Measurer:
 
     def _labelling(self, claim: Claim, rate: float) -> Reading:
         tests = is_test_split(claim.split)
-        more = self._told, rate, tests
+        told = json.dumps(self.labels.of(claim.participant).model_dump(mode="json"), sort_keys=True)
         path = self.root / claim.files["annotation"].rel
-        return Reading(look_at_labels, path, more, name=f"{self._name} {rate!r} {tests}")
+        files = (path, header_of(path)) if path.name.endswith("~") else (path,)
+        name = f"{self._name} {told} {rate!r} {tests}"
+        return Reading(look_at_labels, path, (told, rate, tests), files, name)
 
     def _rows(self, claim: Claim, media: dict[str, Measured], rate: float) -> Iterator[StreamRow]:
         notes = self.log.about(*claim.key)
@@ -151,8 +152,9 @@ class Measurer:
             found["annotation"] = label
         for kind, one in found.items():
             yield self._row(claim, kind, one)
-        if claim.labelled:
-            yield self._item(claim)
+        if claim.item is not None:
+            source = Source(self.root / claim.item.rel, claim.item, "root")
+            yield self._row(claim, ITEM_LABEL, Measured(source, 1.0, 1, len(self.labels.columns), 1.0))
 
     def _label(self, claim: Claim, seconds: float, rate: float) -> Measured | None:
         notes, expected = self.log.about(*claim.key), expected_of(self.labels)
@@ -206,13 +208,6 @@ class Measurer:
         return StreamRow(
             self.log.corpus, claim.split, *claim.key, kind, entry.rel, "root", one.rate, one.frames, one.dim,
             one.duration_s, entry.size, "", claim.group or claim.recording, claim.language, "", one.start_s,
-        )  # fmt: skip
-
-    def _item(self, claim: Claim) -> StreamRow:
-        path, size = self.table
-        return StreamRow(
-            self.log.corpus, claim.split, *claim.key, ITEM_LABEL, path, "root", 1.0, 1, len(self.labels.columns),
-            1.0, size, "", claim.group or claim.recording, claim.language, "",
         )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ FIELDS = ("recording", "participant", "split", "group", "language")
 USUAL = "**/{recording}.*"
 MOST = 8  # fields and stars of a pattern
 _TOKEN = re.compile(r"\{([^{}]*)\}|(\*+)|([^{}*]+)|(.)", re.DOTALL)
-_LABELS = (".csv", ".tsv", ".eaf", ".anvil", ".annotation")
+_LABELS = (".csv", ".tsv", ".eaf", ".anvil", ".annotation~")
 
 
 def compiled(pattern: str, key: str) -> re.Pattern[str]:
@@ -81,11 +81,12 @@ def of_names(listing: Listing, settings: FolderCorpusSettings, log: FaultLog) ->
     unmatched = []
     for entry in listing.files:
         kind = _kind(entry)
-        match = labels.fullmatch(entry.rel) if labels and kind not in ("video", "audio") else None
+        rel = entry.rel.removesuffix("~")
+        match = labels.fullmatch(rel) if labels and kind not in ("video", "audio") else None
         if match:
             kind = "annotation"
         elif labels is None or kind != "annotation":
-            match = media.fullmatch(entry.rel) if kind else None
+            match = media.fullmatch(rel) if kind else None
         if match:
             groups = match.groupdict()
             held[groups["recording"], groups.get("participant") or "one"][kind].append((entry, match))

@@ -34,7 +34,7 @@ class Claim:
     Attributes:
         where: what names it: lines of the table or files.
         files: kind -> file.
-        labelled: whether the table has labels of the recording as a whole.
+        item: the file with the labels of the recording as a whole.
     """
 
     recording: str
@@ -45,7 +45,7 @@ class Claim:
     partner: str = ""
     where: str = ""
     files: dict[str, Entry] = field(default_factory=dict)
-    labelled: bool = False
+    item: Entry | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -112,7 +112,8 @@ class _Finder:
                     "table_file_missing", KINDS[column], where + self._near(rel), "a file", "quarantined"
                 )
             else:
-                claim.files[KINDS[column]] = self._entries[rel]
+                # of an annotation of NOVA the body counts
+                claim.files[KINDS[column]] = self._entries.get(f"{rel}~", self._entries[rel])
 
     def _below(self, text: str) -> str | None:
         """Return a path as it lies below the root; None where it leads out of it."""

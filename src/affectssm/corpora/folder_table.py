@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from affectssm.errors import DataError
-from affectssm.media.text import quoted, read_text
+from affectssm.media.text import number, quoted, read_text
 from affectssm.store.files import open_regular
 
 FILES = ("video", "audio", "transcript", "labels")  # columns of paths
@@ -66,7 +66,7 @@ def read_recordings(path: Path) -> Table:
     """Read a table of recordings.
 
     Raises:
-        DataError: if it cannot be read, names a column twice, or has no column that is known.
+        DataError: if it cannot be read, or names a column twice.
     """
     if path.suffix.lower() == ".parquet":
         head, rows = _parquet(path)
@@ -74,18 +74,20 @@ def read_recordings(path: Path) -> Table:
         problems: list[tuple[str, str]] = []
     else:
         head, found, problems = read_csv(path, COLUMNS)
-    columns = [_column(name) for name in head]
-    _check(path, columns)
+    columns = [column_name(name) for name in head]
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise DataError(path, f"the column {twice[0]!r} twice", "each column once", "delete or rename one")
     lines = []
-    for number, row in found:
+    for at, row in found:
         if len(row) > len(columns) and any(map(str.strip, row[len(columns) :])):
-            problems.append(("table_line", f"line {number}: {len(row)} fields under {len(columns)} names"))
+            problems.append(("table_line", f"line {at}: {len(row)} fields under {len(columns)} names"))
             continue
         fields = {
             name: text.strip() for name, text in zip(columns, row, strict=False) if name and text.strip()
         }
         if fields:
-            lines.append(Line(number, fields))
+            lines.append(Line(at, fields))
     return Table([name for name in columns if name], lines, problems)
 
 
@@ -132,9 +134,11 @@ def _records(content: str, delimiter: str, skipped: int) -> Iterator[tuple[int, 
         before = skipped + reader.line_num
 
 
-def _fitting(first: str, mark: str, known: Sequence[str]) -> tuple[int, int]:
+def _fitting(first: str, mark: str, known: Sequence[str]) -> tuple[int, bool, int]:
+    """Return how well a delimiter fits: names that are known, else numbers alone (``0,5;0,7``), else many fields."""
     fields = next(csv.reader([first], delimiter=mark), [])
-    return sum(_column(name) in known for name in fields), len(fields)
+    numbers = all(number(field) is not None for field in fields)
+    return sum(column_name(name) in known for name in fields), numbers, len(fields)
 
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -160,21 +164,9 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _column(name: str) -> str:
+def column_name(name: str) -> str:
+    """Return a column's name in small letters, spaces as ``_``."""
     return "_".join(name.strip().lower().split())
-
-
-def _check(path: Path, columns: Sequence[str]) -> None:
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
-    if twice:
-        raise DataError(path, f"the column {twice[0]!r} twice", "each column once", "delete or rename one")
-    if not {"recording", "video", "audio", "transcript"} & set(columns):
-        raise DataError(
-            path,
-            f"a first line {quoted(','.join(columns))}",
-            f"a first line of names: some of {', '.join(COLUMNS)}",
-            "give at least recording, video or audio",
-        )
 
 
 def check_columns(path: Path, table: Table, labels: Iterable[str]) -> None:
@@ -188,7 +180,14 @@ def check_columns(path: Path, table: Table, labels: Iterable[str]) -> None:
     Raises:
         DataError: naming the column, and what it may have been meant for.
     """
-    named = [_column(name) for name in labels]
+    named = [column_name(name) for name in labels]
+    if not {"recording", "video", "audio", "transcript"} & set(table.columns):
+        raise DataError(
+            path,
+            f"a first line {quoted(', '.join(table.columns))}",
+            f"a first line of names: some of {', '.join(COLUMNS)}",
+            "give at least recording, video or audio",
+        )
     known = [*COLUMNS, *named]
     absent = [name for name in named if name not in table.columns]
     unknown = [name for name in table.columns if name not in known]
@@ -209,9 +208,21 @@ def check_columns(path: Path, table: Table, labels: Iterable[str]) -> None:
         )
 
 
-def label_texts(line: Line, labels: Iterable[str]) -> list[str]:
-    """Return what a line says of each label."""
-    return [line[_column(name)] for name in labels]
+def label_texts(table: Table, recording: str, participant: str, labels: Sequence[str]) -> list[str] | None:
+    """Return what a table says of each label of a participant; a table without names of recordings has one line.
+
+    Returns:
+        The texts, or None where no line, or more than one, is of the participant, or a column is not there.
+    """
+    lines = table.lines
+    if {"recording", "video", "audio"} & set(table.columns):
+        lines = [line for line in lines if line.recording == recording]
+    if "participant" in table.columns:
+        lines = [line for line in lines if line.participant == participant]
+    named = [column_name(name) for name in labels]
+    if len(lines) != 1 or not set(named) <= set(table.columns):
+        return None
+    return [lines[0][name] for name in named]
 
 
 def _meant(name: str, known: Sequence[str]) -> str:

@@ -21,7 +21,8 @@ class Answering:
         reads: kinds of media it takes (``video``, ``audio``, ``transcript``, ``signals``).
         model: ``module:Class`` of the pydantic model of what a run is told; keys of ``config.yaml`` that the model has
             are checked by it before anything is built. Other keys are numbers, names, and lists and mappings of them.
-        features: ``(configuration) -> names`` of the features it wants, without the tracks that those rest on.
+        features: ``(configuration) -> names`` of the features it wants, without the tracks that those rest on; the
+            configuration has what ``beside`` found, too.
         answer: ``(run: Path, settings, manifest: Path, features: Path, work: Path, adapt: str) -> pyarrow.Table``, the
             table of answers. ``settings`` is the configuration of the run, with ``set``, the name of the set of weights
             ("" where there is one), and what ``beside`` found; ``manifest`` has rows of the participants

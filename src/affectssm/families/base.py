@@ -54,7 +54,7 @@ class Family(ABC, Generic[E]):
         described: what an estimate takes a corpus to hold, as long as nobody says otherwise.
         extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
             writes the demo, and code of a fault -> what it is.
-        answering: how its runs answer for media that are handed over; None where they do not.
+        answering: how its runs answer for media that are handed over, an entry a kind of run; () where they do not.
 
     Args:
         config: the whole configuration.
@@ -75,7 +75,7 @@ class Family(ABC, Generic[E]):
     extractors: ClassVar[tuple[Spec, ...]] = ()
     demos: ClassVar[Mapping[str, str]] = {}
     faults: ClassVar[Mapping[str, str]] = {}
-    answering: ClassVar[Answering | None] = None
+    answering: ClassVar[tuple[Answering, ...]] = ()
 
     def __init__(self, config: Config, places: CorpusPlan, features: FeaturePlan) -> None:
         self.config, self.places, self.features = config, places, features

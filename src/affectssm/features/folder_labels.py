@@ -45,7 +45,7 @@ class Labels(_Told):
 
     def extract(self, source: Source) -> Iterator[Track]:
         row = source.row
-        found = read_series(source.path, self.told, row.rate)
+        found = read_series(source.path, self.told.of(row.participant), row.rate)
         at = slice(row.frames)  # what lies behind the media's end was cut off
         yield Track(found.value[at], found.time[at], found.valid[at], found.rate)
         for code, text in found.problems if self.tests else ():
@@ -81,15 +81,13 @@ class TestItems(Items):
 def _texts(source: Source, told: LabelSettings) -> list[str]:
     row, path = source.row, source.path
     stat = path.stat()
-    for line in _table(path, (stat.st_size, stat.st_mtime_ns)).lines:
-        if (line.recording, line.participant) == (row.recording, row.participant):
-            return label_texts(line, told.columns)
-    raise MediaError(
-        path,
-        f"no line of {row.recording}, {row.participant}",
-        "what the manifest names",
-        "make the manifest again",
+    found = label_texts(
+        _table(path, (stat.st_size, stat.st_mtime_ns)), row.recording, row.participant, told.columns
     )
+    if found is None:
+        who = f"{row.recording}, {row.participant}"
+        raise MediaError(path, f"no line of {who}", "what the manifest names", "make the manifest again")
+    return found
 
 
 @lru_cache(maxsize=4)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from affectssm.errors import ConfigError
 from affectssm.features.wanted import WeightsState, in_languages, state_of, wanted_by
 from affectssm.features.weights import Wanted
+from affectssm.plan.hashes import RememberedHashes
 from affectssm.plan.jobs import Job
 from affectssm.plan.plan import Plan
 from affectssm.plan.walk import Walk
 from affectssm.settings.features import settings_of
-from affectssm.store.atomic import write_json
-from affectssm.store.card import sha256
 from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.features import spec
 
@@ -159,7 +156,7 @@ def require_weights(
         tables = {wildcards["table"] for rule, wildcards in known if rule in _TABLES}
         _add_unmade(found, anew(), sorted(tables))
     folder = plan.config.features.weights_dir
-    hashes = Remembered(Path(plan.results, "weights.json"))
+    hashes = RememberedHashes(Path(plan.results, "weights.json"))
     states = [(one, who, state_of(folder, one, hashes)) for one, who in found.items()]
     hashes.write()
     if bad := [each for each in states if not each[2].usable]:
@@ -218,38 +215,3 @@ def _short(file: str) -> str:
 
 def _some(who: list[str]) -> str:
     return ", ".join(who[:3]) + (f" and {len(who) - 3} more" if len(who) > 3 else "")
-
-
-class Remembered:
-    """SHA-256 of files, remembered as long as their size and time are the same: to read them all takes a minute.
-
-    Args:
-        memory: the file in which they stand; where it cannot be written, nothing is remembered.
-    """
-
-    def __init__(self, memory: Path) -> None:
-        self._memory = memory
-        self._known = _read(memory)
-        self._new = False
-
-    def __call__(self, path: Path) -> str:
-        stat = path.stat()
-        name, state = str(path.absolute()), [stat.st_size, stat.st_mtime_ns]
-        known = self._known.get(name)
-        if not (isinstance(known, list) and known[:2] == state and len(known) == 3):
-            self._known[name] = known = [*state, sha256(path)]
-            self._new = True
-        return str(known[2])
-
-    def write(self) -> None:
-        """Keep what is new."""
-        if self._new:
-            self._new = False
-            write_json(self._memory, self._known)
-
-
-def _read(memory: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(memory.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}

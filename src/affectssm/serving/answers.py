@@ -82,7 +82,8 @@ def within(table: pa.Table, spans: Mapping[tuple[str, str], Span]) -> pa.Table:
         own = own[(centre[own] >= begin) & (centre[own] <= end)]
         if len(own):
             half = (stop[own[-1]] - start[own[-1]]) / 2
-            start[own[0]] = max(start[own[0]], begin)
+            if begin >= start[own[0]] - half - _ROUNDING_S:
+                start[own[0]] = begin
             if end <= stop[own[-1]] + half + _ROUNDING_S:  # else what lasts longer was not answered for
                 stop[own[-1]] = end
         kept.append(own)

@@ -62,7 +62,7 @@ class Listed:
             "epoch": run.config.get("best_epoch"),
             "validation": dict([run.validation]) if run.validation else {},
             "scores": [asdict(score) for score in self.scores],
-            "packs": run.family is not None and run.family.answering is not None,
+            "packs": run.answering is not None,
         }
 
     @property

@@ -75,19 +75,22 @@ def pack(
 
 def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.Description:
     """Return what ``model.json`` says of a run."""
-    answering = answering_of(facts)
-    _check_set(facts, answering, weights_set)
-    names = list(load(answering.features)(facts.config))
+    answering = able(facts)
+    weights_set = _the_set(facts, answering, weights_set)
+    beside = load(answering.beside)(facts.path, facts.config) if answering.beside else {}
+    names = list(load(answering.features)({**facts.config, **beside}))
     features = wanted_of(facts, names)
     encoders = {name: one.encoder for name, one in features.items()}
-    scores = [asdict(score) for score in scores_of(facts)]
+    seeds = tuple(seed for seed in facts.seeds if weights_set in ("", f"seed{seed}")) or facts.seeds
+    scores = [asdict(score) for score in scores_of(facts) if score.seed in seeds]
     assert facts.family is not None
     return form.Description(
         family=facts.family.name,
+        stage=facts.card["stage"],
         experiment=facts.config["experiment"],
         edition=facts.edition,
         part=facts.part,
-        seeds=facts.seeds,
+        seeds=seeds,
         set=weights_set,
         model=facts.config["model"],
         title=TITLES.get(facts.config["model"], facts.config["model"]),
@@ -101,7 +104,7 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
         quantities=load(answering.quantities)(facts.config),
         adapts=answering.adapts,
         by_item=answering.by_item,
-        beside=load(answering.beside)(facts.path, facts.config) if answering.beside else {},
+        beside=beside,
         epoch=facts.config.get("best_epoch"),
         validation=dict([facts.validation]) if facts.validation else {},
         scores=scores,
@@ -110,26 +113,27 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
     )
 
 
-def answering_of(facts: RunFacts) -> Answering:
+def able(facts: RunFacts) -> Answering:
     """Return how the family of a run answers for new media.
 
     Raises:
         ConfigError: where it does not.
     """
-    answering = facts.family.answering if facts.family is not None else None
+    answering = facts.answering
     if answering is None:
-        able = [name for name, family in families().items() if family.answering is not None]
+        known = [name for name, family in families().items() if family.answering]
         whose = (
             facts.family.name if facts.family is not None else f"an unknown family ({facts.card['stage']})"
         )
         raise ConfigError(
-            str(facts.path), f"a run of {whose}", f"one of {', '.join(able)}, whose runs answer for new media",
+            str(facts.path), f"a run of {whose}", f"one of {', '.join(known)}, whose runs answer for new media",
             "pack another run; affectssm models lists them",
         )  # fmt: skip
     return answering
 
 
-def _check_set(facts: RunFacts, answering: Answering, given: str) -> None:
+def _the_set(facts: RunFacts, answering: Answering, given: str) -> str:
+    """The set of weights that is packed to answer: the one that is named, or the only one."""
     sets = tuple(load(answering.sets)(facts.config)) if answering.sets else ()
     if given and given not in sets:
         raise ConfigError(
@@ -141,6 +145,7 @@ def _check_set(facts: RunFacts, answering: Answering, given: str) -> None:
             str(facts.path), f"{len(sets)} sets of weights: {', '.join(sets)}", "the one that is to answer",
             "say --set NAME (of an adapted run or of folds each set has not seen what it is called after)",
         )  # fmt: skip
+    return given or "".join(sets)
 
 
 def write(out: Path, members: Mapping[str, bytes | Path]) -> None:
@@ -156,11 +161,15 @@ def write(out: Path, members: Mapping[str, bytes | Path]) -> None:
     )
     every = {form.INDEX: _json(index.model_dump(mode="json"))} | dict(members)
     with (
-        staged(out, lambda path: verified(path)) as temporary,
+        staged(out, _check) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
     ):
         for name, one in every.items():
             _add(archive, name, one)
+
+
+def _check(path: Path) -> None:
+    verified(path)
 
 
 def _add(archive: zipfile.ZipFile, name: str, one: bytes | Path) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from affectssm.errors import AffectError, DataError
 from affectssm.families.answering import Answering
 from affectssm.serving import pack_format as form
-from affectssm.serving.run_facts import families
+from affectssm.serving.run_facts import answering_of, families
 from affectssm.settings.features import completed
 from affectssm.settings.load import validate
 from affectssm.store.ids import is_id
@@ -34,12 +34,18 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
     try:
         told = form.Description.model_validate(found)
     except ValidationError as error:
-        one = error.errors(include_url=False)[0]
-        raise _error(where, form.MODEL, f"{'.'.join(map(str, one['loc']))}: {one['msg']}") from error
-    family = families().get(told.family)
-    if family is None or family.answering is None:
-        able = [name for name, one in families().items() if one.answering is not None]
-        raise _error(where, form.MODEL, f"a model of the family {told.family!a}", f"one of {', '.join(able)}")
+        first = error.errors(include_url=False)[0]
+        raise _error(where, form.MODEL, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    answering = answering_of(families().get(told.family), told.stage)
+    if answering is None:
+        known = [
+            f"{name} ({stage})"
+            for name, one in families().items()
+            for a in one.answering
+            for stage in a.stages
+        ]
+        whose = f"a model of the family {told.family!a} ({told.stage!a})"
+        raise _error(where, form.MODEL, whose, f"one of {', '.join(known)}")
     if told.model not in _MODELS:
         raise _error(where, form.MODEL, f"a model called {told.model!a}", f"one of {', '.join(_MODELS)}")
     for name in told.quantities:
@@ -52,16 +58,13 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
             "valid",
         ):
             raise _error(where, form.MODEL, f"an answer called {name!a}", "a column's name")
-    for name, one in {
-        **told.features,
-        **{n: form.Wanted(settings=s) for n, s in told.tracks.items()},
-    }.items():
+    for name, settings in {**{n: one.settings for n, one in told.features.items()}, **told.tracks}.items():
         try:
-            check_settings(name, one.settings)
-        except AffectError as error:
-            raise _error(where, form.MODEL, f"{error.where}: {error.found}", error.expected) from error
-    if family.answering.beside_model:
-        _of_model(load(family.answering.beside_model), told.beside, where, "beside")
+            check_settings(name, settings)
+        except AffectError as unfit:
+            raise _error(where, form.MODEL, f"{unfit.where}: {unfit.found}", unfit.expected) from unfit
+    if answering.beside_model:
+        _of_model(load(answering.beside_model), told.beside, where, "beside")
     elif told.beside:
         raise _error(where, form.MODEL, "beside, which this family does not have")
     return told
@@ -92,7 +95,7 @@ def checked_config(found: Mapping[str, Any], told: form.Description, where: Path
     Raises:
         DataError: naming the key.
     """
-    answering = families()[told.family].answering
+    answering = answering_of(families()[told.family], told.stage)
     assert answering is not None
     if why := _not_plain(found):
         raise _error(where, form.CONFIG, why)
@@ -116,7 +119,7 @@ def _check_agreement(
     answering: Answering, config: Mapping[str, Any], told: form.Description, where: Path
 ) -> None:
     try:
-        wants = list(load(answering.features)(config))
+        wants = list(load(answering.features)({**config, **told.beside}))
         answers = dict(load(answering.quantities)(config))
         sets = tuple(load(answering.sets)(config)) if answering.sets else ()
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -130,7 +133,7 @@ def _check_agreement(
         )
     if list(answers) != list(told.quantities):
         raise _error(where, form.MODEL, f"answers {', '.join(told.quantities)}", ", ".join(answers))
-    if (told.set or len(sets) > 1) and told.set not in sets:
+    if told.set not in (sets or ("",)):
         raise _error(where, form.MODEL, f"the set of weights {told.set!a}", f"one of {', '.join(sets)}")
 
 

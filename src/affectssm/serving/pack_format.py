@@ -79,6 +79,7 @@ class Description(Strict):
     """``model.json``: whose model it is, what it was trained on, what it reads and answers, and how it scores."""
 
     family: str
+    stage: str
     experiment: str
     edition: str
     part: str

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from affectssm.corpora.manifest import read_manifest
-from affectssm.errors import ConfigError
+from affectssm.errors import ConfigError, DataError
 from affectssm.serving.answers import checked, spans_of, within
 from affectssm.serving.asked_features import FACES, Asked, asked_of, check_encoders, take_names
 from affectssm.serving.given import GIVEN, ROOT, given
 from affectssm.serving.notes import notes_of, provenance_of
 from affectssm.serving.packed import Packed, unpacked
-from affectssm.serving.run_facts import families
-from affectssm.serving.tracks import extract, faults_of
+from affectssm.serving.run_facts import answering_of, families
+from affectssm.serving.tracks import extract, faults_of, source_kinds
 from affectssm.store.faults import Fault
 from affectssm.vocabulary.targets import load
 
@@ -160,7 +160,7 @@ class _Serving:
     def __init__(self, packed: Packed, run: Path, work: Path, options: Options, progress: Progress) -> None:
         self.packed, self.told, self.run, self.work = packed, packed.description, run, work
         self.options, self.progress = options, progress
-        found = families()[self.told.family].answering
+        found = answering_of(families()[self.told.family], self.told.stage)
         assert found is not None
         self.answering = found
 
@@ -171,6 +171,7 @@ class _Serving:
         )
         manifest = self._manifest(media, faces)
         names = list(dict.fromkeys(one.made_as for one in asked))
+        _check_kinds(manifest, names, self.told.title)
         told = {one.made_as: one.settings for one in asked} | {FACES: faces}
         features = extract(manifest, names, told, self.work, self.progress)
         check_encoders(asked, features)
@@ -223,6 +224,21 @@ class _Serving:
             faces=faces,
             progress=self.progress,
         )
+
+
+def _check_kinds(manifest: Path, names: Sequence[str], title: str) -> None:
+    """Refuse media of which not one feature can be made, before any is.
+
+    Raises:
+        DataError: saying what they hold, and what the model reads.
+    """
+    held = {row.kind for row in read_manifest(manifest)}
+    wanted = {kind for name in names for kind in source_kinds(name)}
+    if not held & wanted:
+        raise DataError(
+            "media", f"{' and '.join(sorted(held))} alone", f"{' or '.join(sorted(wanted))}, which {title} reads",
+            "give media that have it",
+        )  # fmt: skip
 
 
 def predict_files(

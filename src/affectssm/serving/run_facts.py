@@ -18,6 +18,7 @@ import yaml
 
 from affectssm.errors import DataError
 from affectssm.families import OWN
+from affectssm.families.answering import Answering
 from affectssm.families.base import Family
 from affectssm.families.registry import find_all, installed
 from affectssm.store.card import read_card
@@ -64,11 +65,15 @@ class RunFacts:
         return tuple(int(seed) for seed in found)
 
     @property
+    def answering(self) -> Answering | None:
+        """How runs of its kind answer for new media; None where they do not."""
+        return answering_of(self.family, self.card["stage"])
+
+    @property
     def corpora(self) -> tuple[str, ...]:
         """Keys of the corpora whose labels it learnt from, as far as its family tells."""
-        answering = self.family.answering if self.family is not None else None
-        if answering is not None:
-            return tuple(load(answering.corpora)(self.config))
+        if self.answering is not None:
+            return tuple(load(self.answering.corpora)(self.config))
         return (self.config["corpus"],) if "corpus" in self.config else ()
 
     @property
@@ -117,9 +122,15 @@ def family_of(stage: str) -> type[Family] | None:
     """Return the family whose checkpoints a stage writes."""
     owners = {"training/trials": "biosignals", "clips/train": "clips"}
     for family in families().values():
-        if family.answering is not None and stage in family.answering.stages:
+        if answering_of(family, stage) is not None:
             return family
     return families().get(owners.get(stage, ""))
+
+
+def answering_of(family: type[Family] | None, stage: str) -> Answering | None:
+    """Return how runs of a family answer whose checkpoints a stage wrote."""
+    kinds = family.answering if family is not None else ()
+    return next((one for one in kinds if stage in one.stages), None)
 
 
 def run_folders(results: Path) -> Iterator[Path]:

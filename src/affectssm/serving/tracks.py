@@ -169,3 +169,12 @@ def faults_of(work: Path, names: Sequence[str]) -> list[Fault]:
 def source_kinds(name: str) -> tuple[str, ...]:
     """Return the kinds of manifest rows that a feature of given media is made of."""
     return (spec(_READ_FROM_FILES.get(name, name)).kind,)
+
+
+def covered(manifest: Path, names: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return feature -> (recording, participant) of whom there is something that it can be made of."""
+    rows = read_manifest(manifest)
+    return {
+        name: sorted({(row.recording, row.participant) for row in rows if row.kind in source_kinds(name)})
+        for name in names
+    }

@@ -134,6 +134,8 @@ def field_at(section: type[Strict], key: Key) -> Any:
     """Return the field at a key (of an item: its list's), or the settings class where it is a section."""
     place: Any = section
     for part in key:
+        if isinstance(part, int) and isinstance(place, FieldInfo):
+            place = next(filter(is_section, get_args(place.annotation)), place)
         if is_section(place) and part in place.model_fields:
             field = place.model_fields[part]
             place = field.annotation if is_section(field.annotation) else field
@@ -163,6 +165,8 @@ def _type_words(annotation: Any) -> str:
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "null"}
     if annotation in words:
         return words[annotation]
+    if is_section(annotation):
+        return f"sections of {', '.join(annotation.model_fields)}"
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return f"one of {', '.join(map(str, inside))}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from affectssm.settings.base import Strict
 from affectssm.vocabulary.corpora import (
@@ -33,13 +33,22 @@ _RESERVED = re.compile(r"(demo|physio|affwild2|sentiment|none).*|[0-9a-f]{8}", r
 """What other editions are called: the demos, and fingerprints of eight digits."""
 
 
+def _text(name: Any) -> Any:
+    if isinstance(name, int) and not isinstance(name, bool):  # YAML reads 007 as the number 7
+        raise ValueError(f"a name in quotes; {name!r}, a number; write '{name}' as the recording is called")
+    return name
+
+
+Name = Annotated[str, BeforeValidator(_text)]
+
+
 class Exclusion(Strict):
     """What is left out of a corpus: recordings, participants of any recording, or those of some recordings."""
 
-    recordings: tuple[str, ...] = Field(
+    recordings: tuple[Name, ...] = Field(
         (), description="names of recordings; none: all that have the participants"
     )
-    participants: tuple[str, ...] = Field(
+    participants: tuple[Name, ...] = Field(
         (), description="names of participants; none: all of the recordings"
     )
     reason: str = Field(min_length=1, description="why, for the table of faults")

@@ -45,7 +45,11 @@ class LabelSettings(Strict):
         "auto",
         description="unit of times; auto: as the column's name says (time_ms), 0:01:02.5 by its colons, else s",
     )
-    tier: str = Field("", description="tier (ELAN), track or track/attribute (ANVIL) that holds the values")
+    tier: str = Field(
+        "",
+        description="tier (ELAN), track or track/attribute (ANVIL), or column that holds the values, where it is not "
+        "called as names says; {participant} in it stands for the participant's name",
+    )
     hz: float | None = Field(
         None, gt=0, le=1000,
         description="labels a second of what has no regular times of its own; null: 25, and the video's rate for lists "
@@ -62,6 +66,18 @@ class LabelSettings(Strict):
         if value is not None and value[0] >= value[1]:
             raise ValueError(f"the least and the largest value; {list(value)}; exchange them")
         return value
+
+    @model_validator(mode="after")
+    def _one_tier(self) -> LabelSettings:
+        if self.tier and len(self.names) > 1:
+            raise ValueError(
+                "one name beside a tier; several; leave tier out, and the tiers are those of the names"
+            )
+        return self
+
+    def of(self, participant: str) -> LabelSettings:
+        """Return the settings as they are for a participant."""
+        return self.model_copy(update={"tier": self.tier.replace("{participant}", participant)})
 
     @property
     def columns(self) -> tuple[str, ...]:

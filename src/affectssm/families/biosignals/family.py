@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from affectssm.families.base import Family
-from affectssm.families.biosignals import catalogue, experiments, needs
+from affectssm.families.biosignals import catalogue, experiments, needs, served
 from affectssm.families.biosignals.catalogue import ADAPTED_MODEL
 from affectssm.families.biosignals.experiments import TrialExperiment
 from affectssm.families.biosignals.run_settings import (
@@ -39,6 +39,7 @@ class Biosignals(Family[TrialExperiment]):
     steps = STEPS
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.biosignals.stages.foreseen:missing"
+    answering = (served.ANSWERING,)
     word = name
 
     @property

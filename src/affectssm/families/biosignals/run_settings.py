@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SerializeAsAny, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from affectssm.families.biosignals.settings import BiosignalsSettings
 from affectssm.settings.adaptation import AdaptationSettings
 from affectssm.settings.base import Strict, settings_of_model
-from affectssm.settings.biosignals import ChoiceSettings, ProtocolSettings, TrialTrainingSettings
+from affectssm.settings.biosignals import (
+    ChoiceSettings,
+    EpochSettings,
+    ProtocolSettings,
+    TrialTrainingSettings,
+)
 from affectssm.settings.load import validate
 from affectssm.settings.segments import MissingSettings
 from affectssm.vocabulary.models import SEGMENT_MODELS
@@ -80,6 +85,20 @@ class ChoosingSettings(AdaptedSettings):
 
 class AdaptationRunSettings(AdaptedSettings, RunSettings):
     """What adapting a run is told: the run's own settings and those of adaptation."""
+
+
+class Beside(Strict):
+    """What answers for new recordings need beside a run's own settings.
+
+    Attributes:
+        epochs: how its trials were cut.
+        adaptation: constants of the methods of adaptation.
+        chosen: method -> constants that development subjects chose in place of these.
+    """
+
+    epochs: EpochSettings
+    adaptation: AdaptationSettings
+    chosen: dict[str, dict[str, float | None]] = Field(default_factory=dict)
 
 
 class EvaluationSettings(Strict):

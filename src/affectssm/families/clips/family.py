@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from affectssm.families.base import Family
-from affectssm.families.clips import catalogue, experiments, needs
+from affectssm.families.clips import catalogue, experiments, needs, served
 from affectssm.families.clips.experiments import CORPORA as NAMES
 from affectssm.families.clips.experiments import TOKEN_FEATURES, Experiment
 from affectssm.families.clips.measured_settings import measure_settings
@@ -36,6 +36,7 @@ class Clips(Family[Experiment]):
     steps = STEPS
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.clips.stages.foreseen:missing"
+    answering = (served.ANSWERING,)
     word = name
 
     @property

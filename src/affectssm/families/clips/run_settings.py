@@ -33,6 +33,12 @@ class CutSettings(JobSettings):
     words: bool
 
 
+class Beside(Strict):
+    """What answers for new clips need beside a run's own settings: how its clips were cut."""
+
+    cut: CutSettings
+
+
 class TunedText(Strict):
     """A text encoder that is tuned: which one (settings of the feature ``bert``), and how."""
 

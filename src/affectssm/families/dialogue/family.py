@@ -36,7 +36,7 @@ class Dialogue(Family[Experiment]):
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.dialogue.stages.foreseen:missing"
     word = name
-    answering = served.ANSWERING
+    answering = (served.ANSWERING,)
 
     @staticmethod
     def check(config: Config) -> None:

@@ -37,7 +37,7 @@ class Video(TunedEncoders):
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.video.stages.foreseen:missing"
     word = name
-    answering = served.ANSWERING
+    answering = (served.ANSWERING,)
 
     @staticmethod
     def check(config: Config) -> None:
