@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from affectssm.errors import ConfigError, listed
+from affectssm.families.cells import Cell, Manifests
 from affectssm.families.step import Step
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
@@ -181,6 +182,25 @@ class Family(ABC, Generic[E]):
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside a table."""
         return []
+
+    def cells_of(self, table: str, manifests: Manifests) -> list[Cell]:
+        """Return the cells of a table that are measured here; asked before anything runs.
+
+        What a family that does not answer this is taken to have: a cell an experiment, with a number where there is a
+        manifest of each corpus behind it.
+
+        Args:
+            table: one that is made of experiments; of others there are no cells.
+            manifests: of the corpora of this family.
+        """
+        corpus_of = getattr(self, "corpus_of", None)
+        cells = []
+        for name in self.experiments_of(table):
+            wanted = self.corpora_behind(table) if corpus_of is None else (corpus_of(name),)
+            lacking = [corpus for corpus in wanted if corpus not in manifests]
+            empty = f"nothing of {', '.join(lacking)} can be read" if lacking else ""
+            cells.append(Cell(name.removesuffix(f"-{self.edition}"), ", ".join(wanted), empty))
+        return cells
 
     # -- files of a run ----------------------------------------------------------------------------------------
 
