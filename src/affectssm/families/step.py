@@ -59,6 +59,7 @@ class Step:
         gpu: whether a GPU makes it faster.
         lighter: what a person may set so that it takes less memory on a GPU, by the names of the configuration.
         halves: entry of ``computing`` whose ``batch`` is halved where a GPU runs out of memory; of a feature's section.
+        weights: question: the pretrained weights that it loads itself (:class:`affectssm.features.weights.Wanted`).
         resumes: whether a job that was ended goes on from what it has finished.
     """
 
@@ -81,6 +82,7 @@ class Step:
     gpu: bool = False
     lighter: tuple[str, ...] = ()
     halves: str = ""
+    weights: str = ""
     resumes: bool = False
 
     @property

@@ -28,6 +28,7 @@ class Corpus:
             :class:`affectssm.corpora.annotations.Marks`.
         pictures: a regular expression of the names of folders whose folders each hold the pictures of one video; empty
             where there are none. A listing tells such a folder and does not enter it: there may be millions of them.
+        language: that its transcripts are in; empty where the rows of its manifest say.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Corpus:
     folder: str = ""
     labels: str = ""
     pictures: str = ""
+    language: str = ""
 
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")  # as owners ship them, then what recorders and labs write
@@ -52,9 +54,10 @@ def _dialogues(title: str, reader: str, folder: str = "") -> Corpus:
     return Corpus(title, reader, f"{_SETTINGS}:CorpusSettings", _DIALOGUES, demos, folder, _VALUE_A_LINE)
 
 
-def _clips(title: str, reader: str, *files: str) -> Corpus:
+def _clips(title: str, reader: str, language: str, *files: str) -> Corpus:
     ends = (".pkl", ".csv", *files, *VIDEOS)
-    return Corpus(title, reader, f"{_SETTINGS}:ClipCorpusSettings", ends, SENTIMENT_EDITIONS)
+    settings = f"{_SETTINGS}:ClipCorpusSettings"
+    return Corpus(title, reader, settings, ends, SENTIMENT_EDITIONS, language=language)
 
 
 CORPORA: dict[str, Corpus] = {
@@ -77,9 +80,9 @@ CORPORA: dict[str, Corpus] = {
         AFFWILD2_EDITIONS,
         pictures="cropped.*",
     ),
-    "mosei": _clips("CMU-MOSEI", "affectssm.corpora.mosei", ".csd"),
-    "sims": _clips("CH-SIMS", "affectssm.corpora.sims"),
-    "simsv2": _clips("CH-SIMS v2", "affectssm.corpora.simsv2"),
+    "mosei": _clips("CMU-MOSEI", "affectssm.corpora.mosei", "english", ".csd"),
+    "sims": _clips("CH-SIMS", "affectssm.corpora.sims", "chinese"),
+    "simsv2": _clips("CH-SIMS v2", "affectssm.corpora.simsv2", "chinese"),
 }
 
 DEMOS: dict[str, str] = {

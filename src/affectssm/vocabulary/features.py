@@ -36,6 +36,8 @@ class Spec:
         by_fold: whether every fold has one of its own, ``{name}-fold{k}``, which its family makes with a step of its
             own; no fold reads that of another.
         section: of the settings of features; the one of its name where empty.
+        wants: ``module:function`` that names the pretrained weights it is computed with, told of its name and settings
+            (:mod:`affectssm.features.wanted`); empty where it has none.
         needs: the memory, time and room that a job takes which extracts it from a shard; those of this package stand
             in :mod:`affectssm.vocabulary.feature_needs`.
     """
@@ -49,6 +51,7 @@ class Spec:
     trained_on: tuple[str, ...] = ()
     by_fold: bool = False
     section: str = ""
+    wants: str = ""
     needs: Needs = field(default_factory=lambda: LIGHT, hash=False)
 
     @property
@@ -58,18 +61,26 @@ class Spec:
 
 
 _HERE = "affectssm.features"
+_SPEECH, _BERT, _MAE, _CLIP = (f"{_HERE}.wanted:{kind}" for kind in ("speech", "bert", "mae", "clip"))
 _SPECS = (
     Spec("face_track", f"{_HERE}.faces:FaceTrack", "video"),
-    Spec("wav2vec2", f"{_HERE}.wav2vec2:Wav2Vec2", "audio", network=True),
-    Spec("speech_emotion", f"{_HERE}.speech_emotion:SpeechEmotion", "audio", network=True),
-    Spec("clip_face", f"{_HERE}.clip_face:ClipFace", "video", network=True, needs_faces=True),
+    Spec("wav2vec2", f"{_HERE}.wav2vec2:Wav2Vec2", "audio", network=True, wants=_SPEECH),
+    Spec("speech_emotion", f"{_HERE}.speech_emotion:SpeechEmotion", "audio", network=True, wants=_SPEECH),
+    Spec("clip_face", f"{_HERE}.clip_face:ClipFace", "video", network=True, needs_faces=True, wants=_CLIP),
     Spec("optical_flow", f"{_HERE}.optical_flow:OpticalFlow", "video", needs_faces=True),
     Spec("landmark_flow", f"{_HERE}.landmark_flow:LandmarkFlow", "video", needs_faces=True),
-    Spec("mae", f"{_HERE}.mae:Mae", "crops", network=True),
-    Spec("mae_video", f"{_HERE}.mae:MaeVideo", "video", network=True, needs_faces=True),
-    Spec("mae_tuned", f"{_HERE}.mae:Mae", "crops", network=True, by_fold=True, section="mae"),
-    Spec("bert", f"{_HERE}.bert:Bert", TRANSCRIPT, network=True),
-    Spec("bert_tokens", f"{_HERE}.transcripts:BertTokens", TRANSCRIPT, network=True, section="bert"),
+    Spec("mae", f"{_HERE}.mae:Mae", "crops", network=True, wants=_MAE),
+    Spec("mae_video", f"{_HERE}.mae:MaeVideo", "video", network=True, needs_faces=True, wants=_MAE),
+    Spec("mae_tuned", f"{_HERE}.mae:Mae", "crops", network=True, by_fold=True, section="mae", wants=_MAE),
+    Spec("bert", f"{_HERE}.bert:Bert", TRANSCRIPT, network=True, wants=_BERT),
+    Spec(
+        "bert_tokens",
+        f"{_HERE}.transcripts:BertTokens",
+        TRANSCRIPT,
+        network=True,
+        section="bert",
+        wants=_BERT,
+    ),
     *(Spec(kind, f"{_HERE}.multimediate:Stream", kind) for kind in STREAM_KINDS),
     *(Spec(kind, f"{_HERE}.biosignals:Signals", kind) for kind in SIGNAL_KINDS),
     Spec("ratings", f"{_HERE}.biosignals:Ratings", "ratings"),

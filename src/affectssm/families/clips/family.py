@@ -15,6 +15,9 @@ from affectssm.families.clips.measured_settings import measure_settings
 from affectssm.families.clips.settings import PRESETS, ClipsSettings, own
 from affectssm.families.clips.stages.modalities import LABEL, TOKENS
 from affectssm.families.clips.steps import STEPS
+from affectssm.features.wanted import in_languages, wanted_by
+from affectssm.features.weights import Wanted
+from affectssm.settings.features import settings_of
 from affectssm.settings.groups import features_of
 from affectssm.vocabulary import stages
 from affectssm.vocabulary.corpora import CORPORA
@@ -120,6 +123,14 @@ class Clips(Family[Experiment]):
     def run_settings(self, experiment: str, seeds: Sequence[int]) -> dict[str, Any]:
         """Return what the runs of some seeds are told."""
         return experiments.run_settings(self.config, self.experiment(experiment), list(seeds))
+
+    def text_encoder_of(self, experiment: str) -> tuple[Wanted, ...]:
+        """Return the pretrained weights of the text encoder that is tuned in the runs of an experiment."""
+        one = self.experiment(experiment)
+        if one.variant != experiments.TUNED:
+            return ()
+        settings = settings_of("bert", self.config.features)
+        return wanted_by("bert", in_languages(settings, [experiments.LANGUAGES[one.corpus]]))
 
     def threads(self) -> int:
         """Return the CPU threads of a run."""

@@ -45,6 +45,7 @@ STEPS = (
         threads="threads",
         gpu=True,
         lighter=lighter_training("clips.training", _BATCH),
+        weights="text_encoder_of",
         needs=needs.TRAIN,
         resumes=True,
     ),

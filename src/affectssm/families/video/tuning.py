@@ -14,7 +14,10 @@ from affectssm.families.video import needs
 from affectssm.families.video.catalogue import CORPUS
 from affectssm.families.video.experiments import TUNED, Experiment
 from affectssm.families.video.settings import VideoSettings, own
+from affectssm.features.wanted import wanted_by
+from affectssm.features.weights import Wanted
 from affectssm.plan.text import short_hash
+from affectssm.settings.features import settings_of
 from affectssm.settings.groups import features_of
 from affectssm.vocabulary.stages import encoding_modules
 
@@ -59,6 +62,10 @@ class TunedEncoders(Family[Experiment]):
 
     def _encoder(self) -> dict[str, Any]:
         return json.loads(self.features.feature_settings(TUNED)) | {"tuned": None}
+
+    def encoder_wanted(self) -> tuple[Wanted, ...]:
+        """Return the pretrained weights that a tuning begins with, and an extraction with a tuned encoder."""
+        return wanted_by(TUNED, settings_of(TUNED, self.config.features))
 
     def tuned_encoder(self, part: str) -> str:
         """Return the file of the encoder of a fold."""
