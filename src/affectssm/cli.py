@@ -20,6 +20,7 @@ from typing import Any
 
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
+from affectssm.cli_check import add_check_command
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
@@ -121,6 +122,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         "--check", action="store_true", help="show how those files differ from the model, and fail if they do"
     )
     _add_estimate(command)
+    add_check_command(command)
     _add_run_commands(command)
     if not argv or argv[0] not in subparsers.choices:
         add_step_commands(subparsers, argv, _json, _json_file)

@@ -34,6 +34,20 @@ def plan_of(files: Sequence[Path], given: Mapping[str, Any], results: str = "res
     return Plan(overlay(read_all(list(files))[0], given), results, elsewhere=True)
 
 
+def parted(words: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """Return the YAML files and the tables among words; a table also by the name of its file."""
+    given = list(words)
+    files = [word for word in given if word.endswith((".yaml", ".yml"))]
+    tables = [word.removesuffix(".csv").rpartition("/")[2] for word in given if word not in files]
+    return [Path(word) for word in files], tables
+
+
+def as_snakemake(files: Iterable[Path]) -> list[Path]:
+    """Return the files of a configuration as Snakemake reads them: ``config.yaml`` of this folder comes first."""
+    given, first = list(files), Path("config.yaml")
+    return given if first in given or not first.is_file() else [first, *given]
+
+
 def by_corpus(texts: Iterable[str], option: str) -> dict[str, str]:
     """Return corpus -> value of ``corpus=150``, and :data:`ALL` -> value of ``150``."""
     found = {}
@@ -61,7 +75,9 @@ def number(text: str, option: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise ConfigError(option, repr(text), "a number above 0", "mend it")
+        raise ConfigError(
+            option, repr(text), "a number above 0", f"say {option} 150, or {option} noxi=150 of one corpus"
+        )
     return value
 
 

@@ -14,7 +14,7 @@ from affectssm.runs.folder import RunFolder
 
 PROC = Path("/proc")
 # Subcommands that no rule calls: they look, or write elsewhere.
-LOOKING = frozenset({"cancel", "config", "device", "estimate", "export", "status"})
+LOOKING = frozenset({"cancel", "check", "config", "device", "estimate", "export", "status"})
 PATIENCE_S = 10  # between asking a process to end and ending it
 
 
