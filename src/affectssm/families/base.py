@@ -51,7 +51,8 @@ class Family(ABC, Generic[E]):
         word: how the configuration and command lines name it: its name or, of one from outside, its module.
         settings: the section of the configuration of its name, if it has one.
         presets: scale -> what the scale decides, of the whole configuration.
-        described: what an estimate takes a corpus to hold, as long as nobody says otherwise.
+        described: what an estimate takes a corpus to hold, as long as nobody says otherwise; of a demo by
+            ``{corpus}-{edition}``.
         extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
             writes the demo, and code of a fault -> what it is.
 

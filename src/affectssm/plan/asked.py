@@ -115,12 +115,13 @@ def describe(
         if _of(recordings, corpus) is None and (folder / "manifest.parquet").is_file():
             plan.places.extents[corpus] = extents.of_manifest(folder, pixels)
             continue
-        told = _told(plan.owners[corpus].described.get(corpus, Described()), corpus, given)
+        known, is_known = _known(plan, corpus)
+        told = _told(known, corpus, given)
         if corpus in behind and told.recordings is None:
             notes.append(
                 f"{corpus}: nobody has said how much there is; it is left out (--recordings {corpus}=N)"
             )
-        elif corpus in behind and plan.places.is_demo(corpus) and _of(recordings, corpus) is None:
+        elif corpus in behind and not is_known and _of(recordings, corpus) is None:
             notes.append(f"{corpus}: counted as its owner's; a demo that is made here holds far less")
         extent = extents.described(
             replace(told, hz=hz) if hz else told, plan.places.settings_of(corpus).shards, pixels
@@ -129,6 +130,15 @@ def describe(
         kinds = {spec.kind: "described" for spec in FEATURES.values()}
         plan.places.imagined[corpus] = {"shards": dict.fromkeys(extent.counts, kinds), "splits": {}}
     return notes
+
+
+def _known(plan: Plan, corpus: str) -> tuple[Described, bool]:
+    """What its family takes a corpus to hold, and whether that is of this edition and not of the owner's for a demo."""
+    described = plan.owners[corpus].described
+    if not plan.places.is_demo(corpus):
+        return described.get(corpus, Described()), True
+    of_demo = described.get(plan.places.name(corpus).removesuffix("-withheld"))
+    return (described.get(corpus, Described()), False) if of_demo is None else (of_demo, True)
 
 
 def _told(known: Described, corpus: str, given: Mapping[str, Mapping[str, str]]) -> Described:

@@ -145,8 +145,10 @@ def _corpora(plan: Plan, tables: Sequence[str]) -> list[str]:
     found: dict[str, None] = {}
     for table in tables:
         owner = plan.tables.owners[table]
-        if owner.needed_by(table):
+        if owner.corpora_behind(table):
             found |= dict.fromkeys((*owner.held, *owner.needed_by(table)))
+        elif not plan.places.held(owner.needed_by(table)):
+            found |= dict.fromkeys(owner.needed_by(table))
     return list(found)
 
 

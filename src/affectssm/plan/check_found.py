@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from affectssm.store.faults import Fault, read_faults
 from affectssm.vocabulary.faults import CODES
-from affectssm.vocabulary.kinds import LABEL_KINDS
+from affectssm.vocabulary.kinds import FRAME_LIST, LABEL_KINDS
 from affectssm.vocabulary.releases import RELEASES, Release
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ ANYTHING = "anything"
 """Stands for every kind: of who belongs to a recording and of whom no file can be used."""
 GRAVITY = ("quarantined", "truncated", "masked", "decided", "ignored")
 """What was done about a fault, the worst first: what is lost as a whole, what in part, what nothing is lost by."""
+_COUNTS = "counts_differ"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 Person = tuple[str, str]
 
@@ -31,20 +32,25 @@ class Lack:
 
     Attributes:
         split: of the corpus.
-        kind: of the rows that they lack, or :data:`ANYTHING`.
+        kinds: of the rows that they lack, or :data:`ANYTHING` alone.
         people: who lacks it, ``recording/participant``.
         of: how many people there are in the split.
     """
 
     split: str
-    kind: str
+    kinds: tuple[str, ...]
     people: tuple[str, ...]
     of: int
 
     @property
     def withheld(self) -> bool:
         """Whether it is the labels of a whole test part, which owners do not give away."""
-        return self.kind in LABEL_KINDS and self.split.startswith("test") and len(self.people) == self.of
+        return self.nobody and self.split.startswith("test") and set(self.kinds) <= set(LABEL_KINDS)
+
+    @property
+    def nobody(self) -> bool:
+        """Whether nobody of the split has it."""
+        return len(self.people) == self.of
 
 
 @dataclass(frozen=True)
@@ -108,13 +114,14 @@ def found_in(corpus: str, folder: Path, kinds: Sequence[str], compare: bool) -> 
     seats = (read_card(path) or {}).get("extra", {}).get("seats", {})
     people = _people(rows, seats)
     faults = read_faults(folder / "faults.parquet")
-    told = [f"{one.found}; the release: {one.expected}" for one in faults if one.code == "counts_differ"]
-    if compare:
+    told = []
+    if compare:  # readers of clips compare their counts themselves
+        told = [f"found {one.found}, the release has {one.expected}" for one in faults if one.code == _COUNTS]
         told += [text for release in RELEASES.get(corpus, ()) for text in _compared(release, rows, people)]
     return Found(
         {split: len({recording for recording, _ in own}) for split, own in people.items()},
         tuple(_lacks(rows, people, kinds)),
-        by_kind(faults),
+        by_kind(one for one in faults if one.code != _COUNTS),
         tuple(told),
     )
 
@@ -162,15 +169,19 @@ def _people(
 def _lacks(
     rows: Sequence[StreamRow], people: Mapping[str, Mapping[Person, set[str]]], kinds: Sequence[str]
 ) -> Iterator[Lack]:
+    """Yield what people of each split lack; kinds that the same people lack together, labels apart."""
     several = len({row.participant for row in rows}) > 1
     for split, own in people.items():
-        gone = [one for one, held in own.items() if not held]
-        if gone:
-            yield Lack(split, ANYTHING, _named(gone, several), len(own))
+        held = {one: there for one, there in own.items() if there}
+        if gone := [one for one in own if one not in held]:
+            yield Lack(split, (ANYTHING,), _named(gone, several), len(own))
+        alike: dict[tuple[bool, tuple[str, ...]], list[str]] = defaultdict(list)
         for kind in kinds:
-            without = [one for one, held in own.items() if held and kind not in held]
-            if without:
-                yield Lack(split, kind, _named(without, several), len(own) - len(gone))
+            without = _named((one for one, there in held.items() if kind not in there), several)
+            if without and (kind != FRAME_LIST or split.startswith("test")):
+                alike[kind in LABEL_KINDS, without].append(kind)
+        for (_, without), lacking in alike.items():
+            yield Lack(split, tuple(lacking), without, len(held))
 
 
 def _named(people: Iterable[Person], several: bool) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def _of_corpora(checked: Checked) -> Iterator[Reason]:
 
 
 def _of_corpus(corpus: str, found: Found) -> Iterator[Reason]:
-    gaps = [one for one in found.lacks if not one.withheld and len(one.people) < one.of]
+    gaps = [one for one in found.lacks if not one.nobody]
     if gaps:
         people = {who for one in gaps for who in one.people}
         yield Reason(
@@ -80,7 +80,7 @@ def _of_tables(checked: Checked) -> Iterator[Reason]:
         held = set(checked.plan.places.all)
         if table.needs and not held & set(table.needs):
             yield Reason(Light.RED, f"{table.table}: none of {', '.join(table.needs)} is held")
-        elif table.cells and not table.filled:
+        elif not table.filled and not table.measured and table.error is None:
             yield Reason(Light.RED, f"{table.table}: no cell can be filled")
         elif table.filled < len(table.cells):
             yield Reason(

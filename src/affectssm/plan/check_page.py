@@ -85,18 +85,15 @@ def _found(found: Found) -> Iterator[str]:
 
 
 def _lacks(lacks: Sequence[Lack]) -> Iterator[str]:
-    nobody = defaultdict[str, list[str]](list)
     for one in lacks:
         if one.withheld:
             yield f"{one.split}: labels withheld"
-        elif len(one.people) == one.of:
-            nobody[one.split].append(one.kind)
+        elif one.nobody:
+            yield f"{one.split}: nobody has {', '.join(one.kinds)}"
         else:
-            what = "file that can be used" if one.kind == ANYTHING else one.kind
+            what = "file that can be used" if ANYTHING in one.kinds else f"{', '.join(one.kinds)}"
             some = listed(list(one.people), EXAMPLES)
             yield f"{one.split}: {len(one.people)} of {one.of} without {what}: {some}"
-    for split, kinds in nobody.items():
-        yield f"{split}: nobody has {', '.join(kinds)}"
 
 
 def _fault_lines(kind: FaultKind) -> Iterator[str]:
@@ -132,8 +129,8 @@ def _tables(checked: Checked) -> Iterator[str]:
 def _table(one: TableFound) -> Iterator[str]:
     if one.error is not None:
         yield f"{one.table}: the run stops: {one.error.found}"
-    elif not one.cells:
-        yield f"{one.table}: {'measured here, without corpora' if not one.needs else 'no cell'}"
+    elif one.measured:
+        yield f"{one.table}: measured here, without corpora"
     else:
         yield f"{one.table}: {one.filled} of {len(one.cells)} cells can be filled"
     whys = defaultdict[str, list[str]](list)

@@ -21,7 +21,8 @@ class TableFound:
         table: its name.
         corpora: that it rests on.
         needs: of these, one at least has to be held; empty where it needs none.
-        cells: that are measured here.
+        measured: whether it is made of measurements of this machine, without cells or corpora.
+        cells: with what is to be scored.
         missing: units that the tables of its family will miss; they stop the run unless ``tables.allow_incomplete``.
         error: why the run will stop before anything is extracted.
     """
@@ -29,6 +30,7 @@ class TableFound:
     table: str
     corpora: tuple[str, ...]
     needs: tuple[str, ...]
+    measured: bool = False
     cells: tuple[Cell, ...] = ()
     missing: tuple[str, ...] = ()
     error: AffectError | None = None
@@ -37,11 +39,6 @@ class TableFound:
     def filled(self) -> int:
         """How many cells will have a number."""
         return sum(not cell.empty for cell in self.cells)
-
-    @property
-    def whole(self) -> bool:
-        """Whether it needs no corpus, or each of its cells will have a number and nothing is missing."""
-        return not self.error and not self.missing and self.filled == len(self.cells)
 
 
 def tables_found(plan: Plan, tables: Sequence[str], folders: Mapping[str, Path]) -> list[TableFound]:
@@ -65,7 +62,8 @@ def tables_found(plan: Plan, tables: Sequence[str], folders: Mapping[str, Path])
             cells = tuple(family.cells_of(table, own))
         except AffectError as wrong:
             cells, error = (), error or wrong
-        found.append(TableFound(table, corpora, needs, cells, missing, error))
+        measured = not family.experiments_of(table) and (not needs or bool(plan.places.held(needs)))
+        found.append(TableFound(table, corpora, needs, measured, cells, missing, error))
     return found
 
 
