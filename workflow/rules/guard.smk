@@ -2,6 +2,7 @@
 from snakemake.exceptions import WorkflowError
 
 from affectssm.plan.last_words import said_last, say_last
+from affectssm.plan.preflight import ahead
 from affectssm.runs.guard import Guard
 
 guard = Guard("results")
@@ -19,3 +20,23 @@ def keep_others_out(log):
             next(iter(log), ""),
             knowing=not workflow.execution_settings.lock,
         )
+
+
+def say_what_is_ahead():
+    """To be called when a run starts: how long it takes, whether it has room, what is not there."""
+    if workflow.touch:
+        return
+    local = workflow.resource_settings.nodes is None
+    jobs = [
+        (job.rule.name, dict(job.wildcards.items()))
+        for job in workflow.dag.needrun_jobs()
+    ]
+    with said_last(WorkflowError):
+        for said in ahead(
+            plan,
+            jobs,
+            lambda: Plan(config, elsewhere=not local),
+            workflow.resource_settings.cores or 0 if local else 0,
+            [str(file) for file in workflow.configfiles[1:]],
+        ):
+            print(said, file=sys.stderr)

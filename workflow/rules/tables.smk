@@ -88,6 +88,7 @@ rule no_such_table:
 onstart:
     keep_others_out(log)
     hold_out()
+    say_what_is_ahead()
     if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:
         print(said_of_times(len(newer)), file=sys.stderr)
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():

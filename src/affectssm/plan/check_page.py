@@ -11,8 +11,9 @@ from affectssm.plan.check import Checked
 from affectssm.plan.check_corpora import Looked
 from affectssm.plan.check_found import ANYTHING, FaultKind, Found, Lack
 from affectssm.plan.check_light import Light, Reason, light
-from affectssm.plan.check_room import HOUR, clock_h
+from affectssm.plan.check_room import clock_h
 from affectssm.plan.check_tables import TableFound
+from affectssm.plan.text import number, took
 from affectssm.store.faults import Fault
 from affectssm.vocabulary.corpora import CORPORA, NO_CORPUS
 from affectssm.vocabulary.licences import CORPORA_TERMS, MADE_HERE, PACKAGES, SEE_OWNER
@@ -235,22 +236,6 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
             for at, (text, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join(cells).rstrip()
-
-
-def number(value: float) -> str:
-    """Return a number as somebody says it: 12, 3.4, 0.02."""
-    if value >= 10:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 1 or value == 0 else f"{value:.2g}"
-
-
-def took(hours: float) -> str:
-    """Return hours as somebody says them: 40 s, 12 min, 3.5 h, 4.2 days."""
-    if hours < 100 / HOUR:
-        return f"{hours * HOUR:.0f} s"
-    if hours < 1.7:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.1f} h" if hours < 72 else f"{hours / 24:.1f} days"
 
 
 def _licences(checked: Checked) -> Iterator[str]:
