@@ -29,7 +29,7 @@ def add_check_command(command: Command) -> None:
     add("asked", nargs="*", metavar="FILE|TABLE", help="YAML files of a configuration, and names of tables")
     add("--cores", type=int, help="that compute at a time; those of this machine where not given")
     add("--gpus", type=int, choices=(0, 1), help="that compute at a time; those of this machine where not given")
-    add("--hours", type=float, help="the longest a job may take, in place of cluster.hours")
+    add("--hours", type=float, help="the longest a job may take; cluster.hours where it is set, else no limit")
     add("--memory-gb", type=float, help="that there is; that of this machine where not given")
     add("--strict", action="store_true", help="status 1 for amber, too")
 
@@ -55,7 +55,9 @@ def check(given: Namespace) -> None:
     plan = asked.plan_of(asked.as_snakemake(files), {"cluster": over})
     here = this_machine(gpus)
     machine = Machine(given.cores or here.cores, gpus, given.memory_gb or here.memory_gb)
-    found = look(plan, tables, machine)
+    allowed = plan.config.cluster.hours
+    hours = None if allowed == type(plan.config.cluster).model_fields["hours"].default else allowed
+    found = look(plan, tables, machine, hours)
     why = reasons(found)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     print(page(found, why, colour), end="")

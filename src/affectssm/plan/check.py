@@ -83,13 +83,14 @@ class Checked:
         return {corpus for table in self.tables for corpus in table.corpora}
 
 
-def check(plan: Plan, tables: Sequence[str], machine: Machine) -> Checked:
+def check(plan: Plan, tables: Sequence[str], machine: Machine, hours: float | None = None) -> Checked:
     """Look at everything that tables rest on.
 
     Args:
         plan: of the configuration.
         tables: their names; all of the configuration where none is given.
         machine: that computes.
+        hours: that a job may take at most; None where nothing limits it.
 
     Raises:
         ConfigError: for a table that there is not.
@@ -108,8 +109,7 @@ def check(plan: Plan, tables: Sequence[str], machine: Machine) -> Checked:
     }
     planned = [table for table in names if _can_be_planned(plan, table)]
     notes = _describe(plan, planned, folders)
-    allowed = plan.config.cluster
-    limits = Limits(allowed.hours, machine.memory_gb, machine.cores, _free_gb(plan.results))
+    limits = Limits(hours, machine.memory_gb, disk_gb=_free_gb(plan.results))
     estimate = Estimate(plan, planned) if planned else None
     return Checked(
         plan,

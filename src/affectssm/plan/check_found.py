@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ ANYTHING = "anything"
 """Stands for every kind: of who belongs to a recording and of whom no file can be used."""
 GRAVITY = ("quarantined", "truncated", "masked", "decided", "ignored")
 """What was done about a fault, the worst first: what is lost as a whole, what in part, what nothing is lost by."""
+_MEDIA = ("video", "audio")
 _COUNTS = "counts_differ"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 Person = tuple[str, str]
@@ -89,12 +91,14 @@ class Found:
         lacks: what people lack of what is wanted.
         faults: by code, the worst first.
         counts: where a release holds other numbers, in words.
+        short: video and sound of less than half of what their recordings last, in words; a still picture is one.
     """
 
     recordings: Mapping[str, int] = field(default_factory=dict)
     lacks: tuple[Lack, ...] = ()
     faults: tuple[FaultKind, ...] = ()
     counts: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
 
 
 def found_in(corpus: str, folder: Path, kinds: Sequence[str], compare: bool) -> Found:
@@ -123,6 +127,7 @@ def found_in(corpus: str, folder: Path, kinds: Sequence[str], compare: bool) -> 
         tuple(_lacks(rows, people, kinds)),
         by_kind(one for one in faults if one.code != _COUNTS),
         tuple(told),
+        tuple(_short(rows)),
     )
 
 
@@ -182,6 +187,19 @@ def _lacks(
                 alike[kind in LABEL_KINDS, without].append(kind)
         for (_, without), lacking in alike.items():
             yield Lack(split, tuple(lacking), without, len(held))
+
+
+def _short(rows: Sequence[StreamRow]) -> Iterator[str]:
+    """Yield media of less than half of what most of what belongs to their recording lasts."""
+    lasts: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.kind in (*_MEDIA, "annotation"):
+            lasts[row.recording].append(row.duration_s)
+    for row in rows:
+        usual = statistics.median_high(lasts[row.recording]) if row.kind in _MEDIA else 0.0
+        if row.duration_s < usual / 2:
+            picture = ", a still picture" if row.kind == "video" and row.frames == 1 else ""
+            yield f"{row.recording}/{row.participant} {row.kind}: {row.duration_s:.2g} of {usual:.3g} s{picture}"
 
 
 def _named(people: Iterable[Person], several: bool) -> tuple[str, ...]:

@@ -70,6 +70,11 @@ def _of_corpus(corpus: str, found: Found) -> Iterator[Reason]:
         )
         codes = listed([one.code for one in harmful], 4)
         yield Reason(Light.AMBER, f"{corpus}: {count} faults by which something is lost ({codes})")
+    if found.short:
+        yield Reason(
+            Light.AMBER,
+            f"{corpus}: media far shorter than their recordings, {len(found.short)} of them: {listed(list(found.short), 3)}",
+        )
     if found.counts:
         yield Reason(Light.AMBER, f"{corpus}: other counts than the release's ({found.counts[0]})")
 
@@ -98,10 +103,14 @@ def _of_tables(checked: Checked) -> Iterator[Reason]:
 
 
 def _of_weights(checked: Checked) -> Iterator[Reason]:
-    for one in checked.weights:
-        if not one.state.usable:
+    for state in ("missing", "changed"):
+        models = [one.wanted.model for one in checked.weights if one.state.state == state]
+        if models:
+            several = f"{len(models)} pretrained models are" if len(models) > 1 else "a pretrained model is"
+            remedy = "affectssm weights fetch brings them, on a machine with network"
             yield Reason(
-                Light.RED, f"weights {one.wanted.model}: {one.state.state}. {one.state.remedy}".rstrip(". ")
+                Light.RED,
+                f"{several} {state}: {listed(models, 4)}. {remedy}",
             )
 
 

@@ -82,6 +82,8 @@ def _found(found: Found) -> Iterator[str]:
     yield f"recordings: {splits or 'none'}"
     yield from found.counts
     yield from _lacks(found.lacks)
+    if found.short:
+        yield f"far shorter than their recordings: {listed(list(found.short), EXAMPLES)}"
     yield from (line for one in found.faults for line in _fault_lines(one))
 
 
