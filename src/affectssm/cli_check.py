@@ -6,7 +6,6 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 Add = Callable[..., Any]
@@ -22,14 +21,21 @@ def add_check_command(command: Command) -> None:
     add = command(
         "check",
         check,
-        "say what a configuration's tables will have, lack and take, before anything runs; ends with a light and status "
-        "0 (green: everything can be filled; amber: it runs, with gaps or limits) or 1 (red: it would stop, or a table "
-        "would be empty). Corpora are discovered for it; nothing is written outside results/",
+        "say what a configuration's tables will have, lack and take, before anything runs; ends with a light and "
+        "status 0 (green: everything can be filled; amber: it runs, with gaps or limits) or 1 (red: it would stop, or "
+        "a table would be empty). Corpora are discovered for it; nothing is written outside results/",
     )
     add("asked", nargs="*", metavar="FILE|TABLE", help="YAML files of a configuration, and names of tables")
     add("--cores", type=int, help="that compute at a time; those of this machine where not given")
-    add("--gpus", type=int, choices=(0, 1), help="that compute at a time; those of this machine where not given")
-    add("--hours", type=float, help="the longest a job may take; cluster.hours where it is set, else no limit")
+    add(
+        "--gpus",
+        type=int,
+        choices=(0, 1),
+        help="that compute at a time; those of this machine where not given",
+    )
+    add(
+        "--hours", type=float, help="the longest a job may take; cluster.hours where it is set, else no limit"
+    )
     add("--memory-gb", type=float, help="that there is; that of this machine where not given")
     add("--strict", action="store_true", help="status 1 for amber, too")
 
@@ -51,7 +57,9 @@ def check(given: Namespace) -> None:
     files, tables = asked.parted(given.asked)
     gpus = local_gpus() if given.gpus is None else given.gpus
     over: dict[str, Any] = {"gpus": gpus}
-    over |= {name: getattr(given, name) for name in ("hours", "memory_gb") if getattr(given, name) is not None}
+    over |= {
+        name: getattr(given, name) for name in ("hours", "memory_gb") if getattr(given, name) is not None
+    }
     plan = asked.plan_of(asked.as_snakemake(files), {"cluster": over})
     here = this_machine(gpus)
     machine = Machine(given.cores or here.cores, gpus, given.memory_gb or here.memory_gb)

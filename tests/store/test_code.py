@@ -50,6 +50,7 @@ def test_what_the_package_holds_is_a_room_or_left_out_on_purpose():
     assert beside == {
         "__init__",
         "cli",
+        "cli_check",
         "commands",
         "step_commands",
         "device",

@@ -115,8 +115,8 @@ def describe(
         if _of(recordings, corpus) is None and (folder / "manifest.parquet").is_file():
             plan.places.extents[corpus] = extents.of_manifest(folder, pixels)
             continue
-        known, is_known = _known(plan, corpus)
-        told = _told(known, corpus, given)
+        holds, is_known = _known(plan, corpus)
+        told = _told(holds, corpus, given)
         if corpus in behind and told.recordings is None:
             notes.append(
                 f"{corpus}: nobody has said how much there is; it is left out (--recordings {corpus}=N)"

@@ -1,4 +1,4 @@
-"""A look at everything that asked tables rest on, before anything runs: what is there, what it will take, what is wrong."""
+"""A look at all that asked tables rest on, before anything runs: what is there, what it takes, what is wrong."""
 
 from __future__ import annotations
 

@@ -108,9 +108,7 @@ class _Look:
         places = self._plan.places
         place = {name: Path(path) for name, path in places.place(self._corpus).items()}
         edition = place.get("edition")
-        root, truth = (
-            layout.places(edition) if edition else (place["root"], place.get("ground_truth"))
-        )
+        root, truth = layout.places(edition) if edition else (place["root"], place.get("ground_truth"))
         given = json.loads(places.discover_settings(self._corpus))
         settings = validate(settings_class(self._corpus), given, f"corpora.{self._corpus}")
         if lacks is not None:

@@ -73,7 +73,8 @@ def _of_corpus(corpus: str, found: Found) -> Iterator[Reason]:
     if found.short:
         yield Reason(
             Light.AMBER,
-            f"{corpus}: media far shorter than their recordings, {len(found.short)} of them: {listed(list(found.short), 3)}",
+            f"{corpus}: {len(found.short)} of its media are far shorter than their recordings: "
+            f"{listed(list(found.short), 3)}",
         )
     if found.counts:
         yield Reason(Light.AMBER, f"{corpus}: other counts than the release's ({found.counts[0]})")
@@ -89,7 +90,8 @@ def _of_tables(checked: Checked) -> Iterator[Reason]:
             yield Reason(Light.RED, f"{table.table}: no cell can be filled")
         elif table.filled < len(table.cells):
             yield Reason(
-                Light.AMBER, f"{table.table}: {len(table.cells) - table.filled} of {len(table.cells)} cells empty"
+                Light.AMBER,
+                f"{table.table}: {len(table.cells) - table.filled} of {len(table.cells)} cells empty",
             )
         if table.error is not None:
             yield Reason(Light.RED, f"{table.error.found}. {table.error.remedy}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 
 from affectssm.errors import listed
 from affectssm.plan.check import Checked
@@ -171,7 +171,11 @@ def _weights(checked: Checked) -> Iterator[str]:
     yield f"looked for in {features.weights_dir}"
     for one in checked.weights:
         state = one.state
-        held = f"{state.bytes / 1e6:,.0f} MB" if state.usable else state.found or f"not there: {', '.join(state.files)}"
+        held = (
+            f"{state.bytes / 1e6:,.0f} MB"
+            if state.usable
+            else state.found or f"not there: {', '.join(state.files)}"
+        )
         yield f"{one.wanted.model}: {state.state}, {held}; wanted by {listed(list(one.who), EXAMPLES)}"
         if state.remedy and not state.usable:
             yield f"  {state.remedy}"
@@ -250,7 +254,9 @@ def _licences(checked: Checked) -> Iterator[str]:
     for model, licence in dict.fromkeys((one.wanted.model, one.wanted.licence) for one in checked.weights):
         yield f"weights {model}: {licence}"
     yield "libraries: " + "; ".join(_libraries(PACKAGES))
-    bound = [one.corpus for one in checked.corpora if one.how != "not held" and one.corpus not in places.demo_data]
+    bound = [
+        one.corpus for one in checked.corpora if one.how != "not held" and one.corpus not in places.demo_data
+    ]
     if bound:
         yield f"what is trained here is bound by the terms of its corpora ({', '.join(bound)}) and weights"
 
@@ -266,11 +272,15 @@ def _libraries(names: Iterable[str]) -> Iterator[str]:
             said = metadata(name)
         except PackageNotFoundError:
             continue
-        licence = said.get("License-Expression") or (said.get("License") or "").partition("\n")[0]
+        licence = _field(said, "License-Expression") or _field(said, "License").partition("\n")[0]
         if not licence:
             kinds = [one for one in said.get_all("Classifier") or [] if one.startswith("License")]
             licence = kinds[0].rpartition(":: ")[2] if kinds else "see its files"
         yield f"{name} {licence}" + (f" ({PACKAGES[name]})" if PACKAGES[name] else "")
+
+
+def _field(said: PackageMetadata, name: str) -> str:
+    return said[name] if name in said else ""  # noqa: SIM401 (its type has no get)
 
 
 # -- the light ---------------------------------------------------------------------------------------------------
@@ -281,5 +291,7 @@ def _light(reasons: Sequence[Reason], colour: bool) -> Iterator[str]:
     word = f"\033[1;{_ANSI[shown]}m{shown.name}\033[0m" if colour else shown.name
     yield f"{word}: {_WORDS[shown]}"
     for one in reasons:
-        name = f"\033[{_ANSI[one.light]}m{one.light.name.lower()}\033[0m" if colour else one.light.name.lower()
+        name = (
+            f"\033[{_ANSI[one.light]}m{one.light.name.lower()}\033[0m" if colour else one.light.name.lower()
+        )
         yield f"  {name}: {one.text}"

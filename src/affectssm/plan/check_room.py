@@ -1,4 +1,4 @@
-"""Room, memory and hours of asked tables in short: an estimate by stages of the road, and how long it takes by the clock."""
+"""Room, memory and hours of asked tables in short: an estimate by stages of the road, and the time by the clock."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ def legs(estimate: Estimate, cores: int, gpus: int, memory_gb: float | None = No
     for stage in estimate.stages:
         groups.setdefault(_leg_of(stage.kind), []).append((stage.kind, stage.costs))
     order = [name for name, _ in _STAGES] + [OTHER]
-    return [
-        _leg(name, groups[name], cores, gpus, memory_gb) for name in sorted(groups, key=order.index)
-    ]
+    return [_leg(name, groups[name], cores, gpus, memory_gb) for name in sorted(groups, key=order.index)]
 
 
 def clock_h(found: Sequence[Leg]) -> float:
@@ -100,7 +98,9 @@ def _leg(
     )
 
 
-def _side_by_side(costs: Sequence[Cost], places: int, memory_gb: float | None, of_gpus: bool = False) -> float:
+def _side_by_side(
+    costs: Sequence[Cost], places: int, memory_gb: float | None, of_gpus: bool = False
+) -> float:
     """Hours by the clock: no less than the longest job, nor than the work divided by how much is done at a time."""
     if not costs:
         return 0.0

@@ -29,9 +29,13 @@ CORPORA_TERMS: Mapping[str, Terms] = {
     "deap": Terms(f"{_EULA} (Queen Mary University of London)"),
     "mahnob": Terms(f"{_EULA} (MAHNOB, Imperial College London)"),
     "affwild2": Terms(f"{_EULA}; no commercial use; pictures of people are not passed on (iBUG, ABAW)"),
-    "mosei": Terms("research; videos are their authors', and may be withdrawn (CMU MultiComp; see the owner)"),
+    "mosei": Terms(
+        "research; videos are their authors', and may be withdrawn (CMU MultiComp; see the owner)"
+    ),
     "sims": Terms("research; clips of films and shows are their owners' (THUIAR; see the owner)"),
-    "simsv2": Terms("no licence is published; clips of films and shows are their owners' (THUIAR; see the owner)"),
+    "simsv2": Terms(
+        "no licence is published; clips of films and shows are their owners' (THUIAR; see the owner)"
+    ),
 }
 """Corpus -> the owner's terms. Of one that is not here: :data:`SEE_OWNER`."""
 MADE_HERE = Terms("made here; free", free=True)

@@ -271,7 +271,9 @@ class Biosignals(Family[TrialExperiment]):
         """Return the cells of a table: one an experiment, of a corpus and a dimension."""
         from affectssm.families.biosignals.cells import cells
 
-        return cells([self.experiment(name) for name in self.experiments_of(table)], self.expected(), manifests)
+        return cells(
+            [self.experiment(name) for name in self.experiments_of(table)], self.expected(), manifests
+        )
 
     def seeds_of(self, table: str) -> tuple[int, ...]:
         """Return the seeds whose runs a table averages."""
