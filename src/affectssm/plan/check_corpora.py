@@ -153,7 +153,7 @@ class _Look:
         said = record.get("params") if isinstance(record, dict) else None
         if not isinstance(said, list):
             return False  # it does not remember, and makes none again for that
-        return any(not any(value in str(param) for param in said) for value in self._state().values())
+        return not {repr(value) for value in self._state().values()} <= set(map(str, said))
 
 
 _NAME_MAX = 254
