@@ -85,7 +85,9 @@ def test_clips_need_labels_in_every_split_of_a_source(plan, tmp_path):
 
 
 def people(split: str, number: int, *kinds: str) -> list[StreamRow]:
-    return [row("affwild2", split, f"{split}{n}", f"{split}{n}", kind) for n in range(number) for kind in kinds]
+    return [
+        row("affwild2", split, f"{split}{n}", f"{split}{n}", kind) for n in range(number) for kind in kinds
+    ]
 
 
 def test_the_official_fold_of_video_needs_both_labelled_parts_and_the_others_enough_videos(plan, tmp_path):

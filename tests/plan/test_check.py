@@ -1,4 +1,4 @@
-"""A look before a run: each deliberate gap is named, with the cells that will be empty and the weights that are missing."""
+"""A look before a run: each deliberate gap is named, with the cells that will be empty and the weights missing."""
 
 from __future__ import annotations
 
@@ -107,7 +107,10 @@ def test_each_gap_the_empty_cells_and_the_missing_weights_are_named_in_half_a_mi
 def test_of_a_corpus_that_the_workflow_refuses_what_is_there_is_told_all_the_same(place, capsys):
     gapped_noxi.write(place.parent / "NoXi", test=False)
     status, page = said(capsys, lab(), "noxi_ccc")
-    assert status == 1 and "refused: train: 7 sessions, val: 1 sessions, labels: 13 files; without test-base" in page
+    assert (
+        status == 1
+        and "refused: train: 7 sessions, val: 1 sessions, labels: 13 files; without test-base" in page
+    )
     assert "003/expert, 003/novice" in page and "red: noxi: " in page and "lacks: [test-base]" in page
     assert re.search(r"empty: noxi has no test-base part\n +da_mamba-extracted noxi_base", page)
     page = said(capsys, lab(lacks=["test-base"]), "noxi_ccc")[1]
@@ -176,7 +179,9 @@ def test_a_demo_is_written_looked_at_and_estimated(capsys):
 
 
 def test_a_table_of_a_corpus_that_is_not_held_is_red_and_one_that_needs_none_green(capsys):
-    Path("lab.yaml").write_text("families: [clips]\ncorpora: {sims: {root: none}, mosei: {root: demo-tiny}}\n")
+    Path("lab.yaml").write_text(
+        "families: [clips]\ncorpora: {sims: {root: none}, mosei: {root: demo-tiny}}\n"
+    )
     status, page = said(capsys, "lab.yaml", "sims_regression")
     assert status == 1 and "red: sims_regression: none of sims is held" in page
     status, page = said(capsys, "lab.yaml", "coupled_efficiency")

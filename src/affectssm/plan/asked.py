@@ -76,7 +76,7 @@ def number(text: str, option: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise ConfigError(
-            option, repr(text), "a number above 0", f"say {option} 150, or {option} noxi=150 of one corpus"
+            option, repr(text), "a number above 0", f"say {option} 150, or {option} CORPUS=150 of one corpus"
         )
     return value
 

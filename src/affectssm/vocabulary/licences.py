@@ -36,6 +36,7 @@ CORPORA_TERMS: Mapping[str, Terms] = {
     "simsv2": Terms(
         "no licence is published; clips of films and shows are their owners' (THUIAR; see the owner)"
     ),
+    "folder": Terms("your own recordings: what their people have agreed to counts"),
 }
 """Corpus -> the owner's terms. Of one that is not here: :data:`SEE_OWNER`."""
 MADE_HERE = Terms("made here; free", free=True)

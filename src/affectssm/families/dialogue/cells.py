@@ -19,19 +19,17 @@ def cells(experiments: Sequence[Experiment], settings: Mapping[str, Any], manife
         settings: ``clock_hz`` and ``kinds`` by source.
         manifests: of the corpora of dialogues.
     """
-    known = {source: _Source(kinds, settings["clock_hz"], manifests) for source, kinds in _sources(settings)}
+    known = {
+        source: _Source(settings["kinds"][source], settings["clock_hz"], manifests)
+        for source in dict.fromkeys(one.source for one in experiments)
+    }
     found: list[Cell] = []
     for one in experiments:
         own = list(known[one.source].cells(one))
-        empty = [cell.column for cell in own if cell.empty]
-        absent = [name for name in known[one.source].columns if name not in {cell.column for cell in own}]
-        needs = f"global needs {', '.join([*empty, *absent])}" if empty or absent else ""
-        found += [*own, Cell(one.name, GLOBAL, needs)]
+        filled = {cell.column for cell in own if not cell.empty}
+        absent = [name for name in known[one.source].columns if name not in filled]
+        found += [*own, Cell(one.name, GLOBAL, f"global needs {', '.join(absent)}" if absent else "")]
     return found
-
-
-def _sources(settings: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
-    yield from settings["kinds"].items()
 
 
 class _Source:
