@@ -23,6 +23,7 @@ from affectssm import commands
 from affectssm.cli_features import add_features_command
 from affectssm.cli_serving import add_serving_commands
 from affectssm.cli_weights import add_weights_commands
+from affectssm.cli_check import add_check_command
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
@@ -125,6 +126,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         "--check", action="store_true", help="show how those files differ from the model, and fail if they do"
     )
     _add_estimate(command)
+    add_check_command(command)
     _add_run_commands(command)
     add_weights_commands(command)
     add_serving_commands(command, argv)

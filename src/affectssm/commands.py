@@ -156,11 +156,10 @@ def estimate(given: Namespace) -> None:
     from affectssm.plan.estimate import Estimate, Limits
     from affectssm.plan.estimate_page import page
 
-    files = [Path(word) for word in given.asked if word.endswith((".yaml", ".yml"))]
+    files, tables = asked.parted(given.asked)
     cluster = {name: getattr(given, name) for name in ("gpus", "hours", "memory_gb")}
     over = {"cluster": {name: value for name, value in cluster.items() if value is not None}}
     plan = asked.plan_of(files, over | ({"scale": given.scale} if given.scale else {}))
-    tables = [word.removesuffix(".csv").rpartition("/")[2] for word in given.asked if Path(word) not in files]
     tables = tables or plan.tables.there
     told = (
         asked.by_corpus(getattr(given, name), f"--{name}")

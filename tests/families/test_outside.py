@@ -15,6 +15,8 @@ from affectssm.errors import ConfigError
 from affectssm.families.configuration import load_config
 from affectssm.families.registry import find
 from affectssm.plan import asked
+from affectssm.plan.check import Machine, check
+from affectssm.plan.check_page import page
 from affectssm.plan.costs import START_S
 from affectssm.plan.estimate import Estimate
 from affectssm.plan.plan import Plan
@@ -129,6 +131,21 @@ def test_a_family_of_a_module_is_estimated_by_its_own_numbers():
     assert found["train_mini"].sure.startswith("scaled")
     job = next(one for one in plan.jobs if one.rule == "train_mini")
     assert [job.resources["mem_mb"]({}, attempt) for attempt in (1, 2)] == [2000, 4000]
+
+
+def test_a_family_of_a_module_is_looked_at_before_a_run(lab, monkeypatch):
+    monkeypatch.chdir(lab)
+    plan = asked.plan_of([], {"families": ["minilab"], "mini": {"ridges": [1, 10]}})
+    found = check(plan, ["mini_mae"], Machine(2, 0, None))
+    (table,) = found.tables
+    assert [(one.row, one.column, one.empty) for one in table.cells] == [
+        ("ridge1", "mini", ""),
+        ("ridge10", "mini", ""),
+    ]
+    assert found.found["mini"].recordings and {one.code for one in found.found["mini"].faults} <= set(
+        faults.CODES
+    )
+    assert "see the owner" in page(found, []) or "made here" in page(found, [])
 
 
 def test_a_family_of_an_installed_package_comes_by_itself(lab):

@@ -54,6 +54,7 @@ def test_what_the_package_holds_is_a_room_or_left_out_on_purpose():
         "cli_features",
         "cli_serving",
         "cli_weights",
+        "cli_check",
         "commands",
         "step_commands",
         "device",

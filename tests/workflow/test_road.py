@@ -14,7 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import yaml
 
+from affectssm.plan.plan import Plan
+from affectssm.settings.load import overlay
 from affectssm.store.parquet import read_parquet
 from affectssm.store.shards import ShardReader
 from docs.draw_jobs import PAGE, edges_of
@@ -45,6 +48,23 @@ def test_the_table_has_published_and_measured_rows(road):
                 assert row[metric] == "" and f"{metric}:" in row["note"]
     assert {row["n_units"] for row in measured} == {"1", "3"}
     assert {row["n_expected"] for row in measured} == {"3"}
+
+
+def test_the_cells_that_are_foreseen_are_those_that_the_evaluation_found(road):
+    config = [yaml.safe_load(road.read(name)) for name in ("config.yaml", "tiny.yaml")]
+    plan = Plan(overlay(*config), str(road.folder / "results"))
+    family = plan.tables.owners["noxi_ccc"]
+    manifests = {corpus: Path(plan.places.manifest(corpus)) for corpus in family.held}
+    scored = [row for path in family.metrics_of("noxi_ccc") for row in read_parquet(Path(path)).to_pylist()]
+    found = {(row["experiment"], row["cell"]): row["reason"] for row in scored}
+    assert {(one.row, one.column): one.empty for one in family.cells_of("noxi_ccc", manifests)} == found
+
+
+def test_a_look_at_what_the_workflow_has_made_makes_nothing_run_again(copy):
+    run = copy.cli("check", "tiny.yaml", "noxi_ccc")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("; discovered by the workflow\n") == 3 and "measured here" in run.stdout
+    assert copy.executed(TABLE, "-n") == []
 
 
 def test_what_lies_beside_the_table(road):

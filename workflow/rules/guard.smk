@@ -4,6 +4,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from affectssm.plan.last_words import said_last, say_last
+from affectssm.plan.preflight import ahead
 from affectssm.plan.weights import require_weights
 from affectssm.runs.guard import Guard
 from affectssm.runs.jobs_seen import Looker
@@ -29,15 +30,24 @@ def keep_others_out(log, expecting=nothing_expected):
         Telling(Path("results"), noted.file, Looker(workflow), expecting).start()
 
 
-def want_weights():
-    """To be called when a run starts: one whose jobs would not find their weights does not begin."""
+def look_ahead():
+    """To be called when a run starts: one whose jobs would not find their weights does not begin, a long one says how
+    long it takes, whether it has room, and what is not there."""
     if workflow.touch:
         return
+    local = workflow.resource_settings.nodes is None
+    files = [str(file) for file in workflow.overwrite_configfiles]
     jobs = [
         (job.rule.name, dict(job.wildcards.items()))
         for job in workflow.dag.needrun_jobs()
     ]
     with said_last(WorkflowError):
-        require_weights(
-            plan, jobs, lambda: Plan(config), map(str, workflow.overwrite_configfiles)
-        )
+        require_weights(plan, jobs, lambda: Plan(config), files)
+        for said in ahead(
+            plan,
+            jobs,
+            lambda: Plan(config, elsewhere=not local),
+            workflow.resource_settings.cores or 0 if local else 0,
+            files,
+        ):
+            print(said, file=sys.stderr)

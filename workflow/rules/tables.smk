@@ -88,7 +88,7 @@ rule no_such_table:
 onstart:
     keep_others_out(log, Expecting(plan))
     hold_out()
-    want_weights()
+    look_ahead()
     if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:
         print(said_of_times(len(newer)), file=sys.stderr)
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from affectssm.errors import ConfigError, listed
 from affectssm.families.answering import Answering
+from affectssm.families.cells import Cell, Manifests
 from affectssm.families.step import Step
 from affectssm.plan.corpora import CorpusPlan
 from affectssm.plan.features import FeaturePlan
@@ -51,7 +52,8 @@ class Family(ABC, Generic[E]):
         word: how the configuration and command lines name it: its name or, of one from outside, its module.
         settings: the section of the configuration of its name, if it has one.
         presets: scale -> what the scale decides, of the whole configuration.
-        described: what an estimate takes a corpus to hold, as long as nobody says otherwise.
+        described: what an estimate takes a corpus to hold, as long as nobody says otherwise; of a demo by
+            ``{corpus}-{edition}``.
         extractors, demos, faults: of one from outside, the features that it brings, edition -> ``module:function`` that
             writes the demo, and code of a fault -> what it is.
         answering: how its runs answer for media that are handed over, an entry a kind of run; () where they do not.
@@ -191,6 +193,25 @@ class Family(ABC, Generic[E]):
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside a table."""
         return []
+
+    def cells_of(self, table: str, manifests: Manifests) -> list[Cell]:
+        """Return the cells of a table that are measured here; asked before anything runs.
+
+        What a family that does not answer this is taken to have: a cell an experiment, with a number where there is a
+        manifest of each corpus behind it.
+
+        Args:
+            table: one that is made of experiments; of others there are no cells.
+            manifests: of the corpora of this family.
+        """
+        corpus_of = getattr(self, "corpus_of", None)
+        cells = []
+        for name in self.experiments_of(table):
+            wanted = self.corpora_behind(table) if corpus_of is None else (corpus_of(name),)
+            lacking = [corpus for corpus in wanted if corpus not in manifests]
+            empty = f"nothing of {', '.join(lacking)} can be read" if lacking else ""
+            cells.append(Cell(name.removesuffix(f"-{self.edition}"), ", ".join(wanted), empty))
+        return cells
 
     # -- files of a run ----------------------------------------------------------------------------------------
 

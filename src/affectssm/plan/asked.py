@@ -34,6 +34,20 @@ def plan_of(files: Sequence[Path], given: Mapping[str, Any], results: str = "res
     return Plan(overlay(read_all(list(files))[0], given), results, elsewhere=True)
 
 
+def parted(words: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """Return the YAML files and the tables among words; a table also by the name of its file."""
+    given = list(words)
+    files = [word for word in given if word.endswith((".yaml", ".yml"))]
+    tables = [word.removesuffix(".csv").rpartition("/")[2] for word in given if word not in files]
+    return [Path(word) for word in files], tables
+
+
+def as_snakemake(files: Iterable[Path]) -> list[Path]:
+    """Return the files of a configuration as Snakemake reads them: ``config.yaml`` of this folder comes first."""
+    given, first = list(files), Path("config.yaml")
+    return given if first in given or not first.is_file() else [first, *given]
+
+
 def by_corpus(texts: Iterable[str], option: str) -> dict[str, str]:
     """Return corpus -> value of ``corpus=150``, and :data:`ALL` -> value of ``150``."""
     found = {}
@@ -61,7 +75,9 @@ def number(text: str, option: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise ConfigError(option, repr(text), "a number above 0", "mend it")
+        raise ConfigError(
+            option, repr(text), "a number above 0", f"say {option} 150, or {option} CORPUS=150 of one corpus"
+        )
     return value
 
 
@@ -99,12 +115,13 @@ def describe(
         if _of(recordings, corpus) is None and (folder / "manifest.parquet").is_file():
             plan.places.extents[corpus] = extents.of_manifest(folder, pixels)
             continue
-        told = _told(plan.owners[corpus].described.get(corpus, Described()), corpus, given)
+        holds, is_known = _known(plan, corpus)
+        told = _told(holds, corpus, given)
         if corpus in behind and told.recordings is None:
             notes.append(
                 f"{corpus}: nobody has said how much there is; it is left out (--recordings {corpus}=N)"
             )
-        elif corpus in behind and plan.places.is_demo(corpus) and _of(recordings, corpus) is None:
+        elif corpus in behind and not is_known and _of(recordings, corpus) is None:
             notes.append(f"{corpus}: counted as its owner's; a demo that is made here holds far less")
         extent = extents.described(
             replace(told, hz=hz) if hz else told, plan.places.settings_of(corpus).shards, pixels
@@ -113,6 +130,15 @@ def describe(
         kinds = {spec.kind: "described" for spec in FEATURES.values()}
         plan.places.imagined[corpus] = {"shards": dict.fromkeys(extent.counts, kinds), "splits": {}}
     return notes
+
+
+def _known(plan: Plan, corpus: str) -> tuple[Described, bool]:
+    """What its family takes a corpus to hold, and whether that is of this edition and not of the owner's for a demo."""
+    described = plan.owners[corpus].described
+    if not plan.places.is_demo(corpus):
+        return described.get(corpus, Described()), True
+    of_demo = described.get(plan.places.name(corpus).removesuffix("-withheld"))
+    return (described.get(corpus, Described()), False) if of_demo is None else (of_demo, True)
 
 
 def _told(known: Described, corpus: str, given: Mapping[str, Mapping[str, str]]) -> Described:

@@ -173,7 +173,7 @@ class CorpusPlan:
     def discover_arguments(self, corpus: str) -> str:
         """Return the arguments of ``affectssm discover``."""
         family = brought_by("corpus", corpus)
-        place, settings = self.place_arguments(corpus), self._discover_settings(corpus)
+        place, settings = self.place_arguments(corpus), self.discover_settings(corpus)
         return shell_words(corpus, *family, *place, "--settings", settings)
 
     def discovery_code(self, corpus: str) -> str:
@@ -196,7 +196,7 @@ class CorpusPlan:
         truth = self.ground_truth(corpus) if with_truth else None
         return {"root": self.root(corpus)} | ({"ground_truth": truth} if truth else {})
 
-    def _discover_settings(self, corpus: str) -> str:
+    def discover_settings(self, corpus: str) -> str:
         """Return what a discovery is told, as JSON: what does not decide is left out, and runs nothing again."""
         settings = self.settings_of(corpus)
         without = {"edition"} if getattr(settings, "lacks", ()) else {"edition", "lacks"}

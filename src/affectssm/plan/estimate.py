@@ -22,13 +22,13 @@ class Limits:
     """What a partition allows; None for what nobody has said.
 
     Attributes:
-        hours: of a job.
+        hours: of a job; None where nothing limits it, as on one machine.
         memory_gb: of a node.
         cores: of a node.
         disk_gb: that are free.
     """
 
-    hours: float
+    hours: float | None
     memory_gb: float | None = None
     cores: int | None = None
     disk_gb: float | None = None
@@ -171,6 +171,8 @@ def _stage(kind: str, costs: Sequence[Cost]) -> Stage:
 
 def _too_long(stage: Stage, limits: Limits, shards: int) -> Iterator[str]:
     longest = stage.longest
+    if limits.hours is None:
+        return
     allowed = min(longest.limit_h, limits.hours)
     if longest.worst <= allowed:
         return

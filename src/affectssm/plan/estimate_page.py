@@ -20,7 +20,8 @@ def page(estimate: Estimate, limits: Limits) -> str:
 def _lines(estimate: Estimate, limits: Limits) -> Iterator[str]:
     config = estimate.plan.config
     gpus = "a GPU where one helps" if config.cluster.gpus else "no GPU"
-    yield f"{', '.join(estimate.tables)}: scale {config.scale}, {gpus}, jobs of {limits.hours:g} h at most"
+    hours = f", jobs of {limits.hours:g} h at most" if limits.hours is not None else ""
+    yield f"{', '.join(estimate.tables)}: scale {config.scale}, {gpus}{hours}"
     for corpus in dict.fromkeys(one.job.corpus for stage in estimate.stages for one in stage.costs):
         if corpus is not None and (extent := estimate.plan.places.extent(corpus)).counts:
             yield f"{corpus}: {_held(extent)}"

@@ -17,7 +17,11 @@ Asked = Callable[[Any, int], int]
 """What Snakemake calls with a job's wildcards and the number of its attempt, by these names."""
 
 SHARED: Mapping[str, Needs] = {
-    "demo_corpora": everywhere(Need(2000, 10, cpu_s=30, kb=400_000, source="demo run")),
+    "demo_corpora": by_scale(
+        Need(2000, 10, cpu_s=30, kb=400_000, source="demo run"),
+        Need(2000, 10, cpu_s=30, kb=400_000, source="demo run"),
+        Need(2000, 10, cpu_s=2, kb=40_000, source="tiny run"),
+    ),
     "manifest": by_scale(
         Need(2000, 120, "recording", cpu_s=0.04, source="benchmark of discovery"),
         Need(1000, 20, cpu_s=2, source="demo run"),

@@ -20,6 +20,7 @@ from affectssm.families.biosignals.run_settings import (
 from affectssm.families.biosignals.settings import PRESETS, BiosignalsSettings, own
 from affectssm.families.biosignals.stages.dimensions import DIMENSIONS
 from affectssm.families.biosignals.steps import STEPS
+from affectssm.families.cells import Cell, Manifests
 from affectssm.vocabulary import stages
 from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.features import in_shard
@@ -266,6 +267,14 @@ class Biosignals(Family[TrialExperiment]):
     def experiments_of(self, table: str) -> list[str]:
         """Return the full names of the experiments a table is made of."""
         return [self._full(one) for one in catalogue.experiments_of(table, self.config)]
+
+    def cells_of(self, table: str, manifests: Manifests) -> list[Cell]:
+        """Return the cells of a table: one an experiment, of a corpus and a dimension."""
+        from affectssm.families.biosignals.cells import cells
+
+        return cells(
+            [self.experiment(name) for name in self.experiments_of(table)], self.expected(), manifests
+        )
 
     def seeds_of(self, table: str) -> tuple[int, ...]:
         """Return the seeds whose runs a table averages."""

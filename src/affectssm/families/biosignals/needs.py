@@ -51,4 +51,8 @@ STREAM_S = 0.0095
 CORPORA = {
     "deap": Described(32 * 40, 1.0, source=_PAGE),
     "mahnob": Described(27 * 20, 81 / 60, source=_PAGE),
+    "deap-physio": Described(40, 1.05, source="the demo"),
+    "mahnob-physio": Described(42, 1.25, source="the demo"),
+    "deap-physio-tiny": Described(8, 1.05, source="the demo"),
+    "mahnob-physio-tiny": Described(8, 0.63, source="the demo"),
 }

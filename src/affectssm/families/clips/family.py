@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from affectssm.families.base import Family
+from affectssm.families.cells import Cell, Manifests
 from affectssm.families.clips import catalogue, experiments, needs, served
 from affectssm.families.clips.experiments import CORPORA as NAMES
 from affectssm.families.clips.experiments import TOKEN_FEATURES, Experiment
@@ -197,6 +198,13 @@ class Clips(Family[Experiment]):
     def experiments_of(self, table: str) -> list[str]:
         """Return the full names of the experiments a table is made of."""
         return [self._full(one) for one in catalogue.experiments_of(table, self.config)]
+
+    def cells_of(self, table: str, manifests: Manifests) -> list[Cell]:
+        """Return the cells of a table: one an experiment."""
+        from affectssm.families.clips.cells import cells
+
+        named = [self.experiment(name) for name in self.experiments_of(table)]
+        return cells(named, {one.source: self._kinds(one.source) for one in named}, manifests)
 
     def seeds_of(self, table: str) -> tuple[int, ...]:
         """Return the seeds whose runs a table averages."""

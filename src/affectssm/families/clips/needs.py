@@ -42,4 +42,10 @@ CORPORA = {
     "mosei": Described(22_856, learnt=0.71, source=_PAGE),
     "sims": Described(2_281, learnt=0.6, source=_PAGE),
     "simsv2": Described(14_564, learnt=0.19, source=_PAGE),
+    "mosei-sentiment": Described(576, learnt=0.72, source="the demo"),
+    "sims-sentiment": Described(242, learnt=0.52, source="the demo"),
+    "simsv2-sentiment": Described(254, learnt=0.49, source="the demo"),
+    "mosei-sentiment-tiny": Described(56, learnt=0.52, source="the demo"),
+    "sims-sentiment-tiny": Described(48, learnt=0.52, source="the demo"),
+    "simsv2-sentiment-tiny": Described(53, learnt=0.49, source="the demo"),
 }

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from affectssm.families.base import Family
+from affectssm.families.cells import Cell, Manifests
 from affectssm.families.dialogue import catalogue, experiments, needs, served
 from affectssm.families.dialogue.experiments import Experiment
 from affectssm.families.dialogue.settings import PRESETS, DialogueSettings, own
@@ -288,6 +289,13 @@ class Dialogue(Family[Experiment]):
     def experiments_of(self, table: str) -> list[str]:
         """Return the full names of the experiments a table is made of."""
         return [self._full(one) for one in catalogue.experiments_of(table, self.config)]
+
+    def cells_of(self, table: str, manifests: Manifests) -> list[Cell]:
+        """Return the cells of a table: of every experiment, the parts of corpora that it answers, and all together."""
+        from affectssm.families.dialogue.cells import cells
+
+        named = [self.experiment(name) for name in self.experiments_of(table)]
+        return cells(named, self.expected(), manifests)
 
     def seeds_of(self, table: str) -> tuple[int, ...]:
         """Return the seeds whose runs a table averages."""

@@ -66,4 +66,10 @@ CORPORA = {
     ),
     "noxi_add": Described(people=2, learnt=0.0, source="its recordings are tested alone"),
     "mpiigi": Described(people=4, learnt=0.0, source="its recordings are tested alone"),
+    "noxi-demo": Described(16, 0.33, people=2, learnt=0.62, source="the demo"),
+    "noxi_add-demo": Described(2, 0.35, people=2, learnt=0.0, source="the demo"),
+    "mpiigi-demo": Described(4, 0.28, people=3, learnt=0.0, source="the demo"),
+    "noxi-demo-tiny": Described(4, 0.054, people=2, learnt=0.5, source="the demo"),
+    "noxi_add-demo-tiny": Described(1, 0.025, people=2, learnt=0.0, source="the demo"),
+    "mpiigi-demo-tiny": Described(3, 0.018, people=3, learnt=0.0, source="the demo"),
 }

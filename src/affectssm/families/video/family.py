@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
+from affectssm.families.cells import Cell, Manifests
 from affectssm.families.video import catalogue, experiments, needs, served
 from affectssm.families.video.experiments import MODEL, OFFICIAL, Experiment
 from affectssm.families.video.run_settings import SubmissionSettings
@@ -260,6 +261,13 @@ class Video(TunedEncoders):
     def experiments_of(self, table: str) -> list[str]:
         """Return the full names of the experiments a table is made of."""
         return [self._full(one) for one in catalogue.experiments_of(table, self.config)]
+
+    def cells_of(self, table: str, manifests: Manifests) -> list[Cell]:
+        """Return the cells of a table: the folds of every experiment."""
+        from affectssm.families.video.cells import cells
+
+        named = [self.experiment(name) for name in self.experiments_of(table)]
+        return cells(named, self.expected(), self.own.cross_folds, manifests)
 
     def seeds_of(self, table: str) -> tuple[int, ...]:
         """Return the seeds whose runs a table averages."""

@@ -52,7 +52,11 @@ ANSWER_S = 134.6 / 47000 / 2
 TUNING_S = 3 * 0.790
 """CPU seconds a picture of a tuning step: three forward passes of the large encoder, scaled."""
 
-CORPORA = {"affwild2": Described(594, 2_993_081 / 594 / 30 / 60, learnt=0.46, hz=30.0, source=_PAGE)}
+CORPORA = {
+    "affwild2": Described(594, 2_993_081 / 594 / 30 / 60, learnt=0.46, hz=30.0, source=_PAGE),
+    "affwild2-affwild2": Described(16, 0.7, learnt=0.49, hz=10.0, source="the demo"),
+    "affwild2-affwild2-tiny": Described(7, 0.22, learnt=0.64, hz=10.0, source="the demo"),
+}
 """The share that is learnt from follows from the windows of fold 0 there, 1,723 of 1000 frames, 800 apart."""
 CROSS_LEARNT = 0.456
 """The same of another fold: 6,827 windows, 200 frames apart."""
