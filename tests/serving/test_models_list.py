@@ -98,6 +98,6 @@ def test_what_looks_or_predicts_for_itself_is_no_stage_of_the_workflow():
     ],
 )
 def test_a_packed_model_is_told_from_a_family(words, ours):
-    from affectssm.cli_serving import is_serving
+    from affectssm.cli.serving import is_serving
 
     assert is_serving(words) is ours

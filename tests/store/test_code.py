@@ -51,10 +51,6 @@ def test_what_the_package_holds_is_a_room_or_left_out_on_purpose():
     assert beside == {
         "__init__",
         "cli",
-        "cli_features",
-        "cli_serving",
-        "cli_weights",
-        "cli_check",
         "commands",
         "step_commands",
         "device",
