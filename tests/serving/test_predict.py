@@ -108,7 +108,7 @@ def test_a_model_of_supplied_crops_is_refused_unless_other_crops_are_accepted(cr
 def test_streams_that_only_an_owner_distributes_are_named(place, tmp_path):
     groups = {"audio": ["egemapsv2"], "visual": ["clip"]}
     model = pack(dialogue_run(tmp_path / "results", groups), tmp_path / "m.zip")
-    with pytest.raises(ConfigError, match=r"(?s)features egemapsv2, clip.*source extracted"):
+    with pytest.raises(ConfigError, match=r"(?s)features egemapsv2, clip.*pack another run of DA-Mamba"):
         predict(model, tmp_path / "any.mp4")
 
 

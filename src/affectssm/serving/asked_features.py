@@ -2,7 +2,7 @@
 
 A feature is made of a media file with the very settings of training. What only a corpus's owner distributes cannot be.
 
-Crops are a case of their own: ``mae`` reads the crops that Aff-Wild2's owners cut, aligned by landmarks of their own
+Crops are a case of their own: ``mae`` reads the crops that a corpus's owners cut, aligned by landmarks of their own
 detector and cut tightly around the face. Of a new video the tracked face stands in for them, a square around the face
 that is not aligned; its features are others than those the model learnt from, and it is unknown by how much answers
 suffer. So that is done only for who asks for it, and the answers say so; a model of ``mae_video`` has no such gap.
@@ -98,19 +98,14 @@ def _refuse(told: Description, accept_other_crops: bool) -> None:
         f"feature{'s' * (len(lacking) > 1)} {', '.join(lacking)}",
         "what the owners of a corpus distribute, and no media file gives",
         "a model whose features are computed from media",
-        f"pack another run of {told.title}: {_another(told)}",
+        f"pack another run of {told.title}, of a source that is computed from sound, pictures or transcripts "
+        "(affectssm models lists what runs read)",
     )
 
 
 def _of_signals(told: Description) -> tuple[str, ...]:
     """Kinds of signals, of a family that reads them from files."""
     return tuple({spec(name).kind for name in told.features}) if "signals" in told.reads else ()
-
-
-def _another(told: Description) -> str:
-    if told.family == "dialogue":
-        return "one of the source extracted (dialogue.sources: [extracted]), which reads sound and pictures"
-    return "one of a source of audio, video and transcripts"
 
 
 def _kept(encoder: Path, work: Path) -> Path:

@@ -6,19 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from affectssm.vocabulary.corpora import CORPORA
-
-_RESEARCH = "non-commercial research, by an agreement with the owners"
-CORPUS_TERMS: dict[str, str] = {
-    "noxi": _RESEARCH,
-    "noxi_add": _RESEARCH,
-    "mpiigi": _RESEARCH,
-    "deap": _RESEARCH,
-    "mahnob": _RESEARCH,
-    "affwild2": _RESEARCH,
-    "folder": "your own recordings: what their owners and the people in them agreed to",
-}
-UNKNOWN = "the owners' own terms: ask them"
-NONE = "none: made here"
+from affectssm.vocabulary.licences import CORPORA_TERMS, MADE_HERE, SEE_OWNER
 
 
 def licences_of(
@@ -34,8 +22,9 @@ def licences_of(
     found = []
     for corpus in corpora:
         title = CORPORA[corpus].title if corpus in CORPORA else corpus
-        terms = NONE if demo else CORPUS_TERMS.get(corpus, UNKNOWN)
-        found.append(_entry(f"corpus {title}{' (demo)' if demo else ''}", terms))
+        known = MADE_HERE if demo else CORPORA_TERMS.get(corpus)
+        text = known.text if known is not None else SEE_OWNER
+        found.append(_entry(f"corpus {title}{' (demo)' if demo else ''}", text))
     for name, encoder in features.items():
         if "random_seed" in encoder:
             found.append(_entry(f"encoder of {name}", "none: random weights"))
@@ -51,4 +40,5 @@ def _entry(what: str, licence: str) -> dict[str, Any]:
 
 def is_non_commercial(licence: str) -> bool:
     """Whether a licence says that it forbids commercial use."""
-    return "non-commercial" in licence.lower() or "-NC" in licence.upper().replace(" NC", "-NC")
+    words = ("non-commercial", "no commercial", "research")  # to whom a corpus is given for research alone
+    return any(word in licence.lower() for word in words) or "-NC" in licence.upper().replace(" NC", "-NC")

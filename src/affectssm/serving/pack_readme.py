@@ -20,7 +20,7 @@ def _head(told: Description) -> list[str]:
     lines = [
         f"# {told.title}: {', '.join(told.quantities)}",
         "",
-        f"Answers {answers} {'for every clip or trial' if told.by_item else 'for every frame of a person'}. "
+        f"Answers {answers} for every {'item as a whole' if told.by_item else 'frame of a person'}. "
         f"Trained on {corpora or 'an unknown corpus'} (edition {told.edition}), experiment {told.experiment}"
         f"{', ' + told.part if told.part else ''}, seed {', '.join(map(str, told.seeds))}"
         f"{f', weights {told.set}' if told.set else ''}"

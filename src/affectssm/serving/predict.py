@@ -26,6 +26,7 @@ from affectssm.serving.notes import notes_of, provenance_of
 from affectssm.serving.packed import Packed, unpacked
 from affectssm.serving.run_facts import answering_of, families
 from affectssm.serving.tracks import extract, faults_of, source_kinds
+from affectssm.store.boundary import boundary
 from affectssm.store.faults import Fault
 from affectssm.vocabulary.targets import load
 
@@ -178,9 +179,10 @@ class _Serving:
         take_names(asked, features)
         _LOG.info("the model answers")
         settings = {**self.packed.config, **self.told.beside, "set": self.told.set}
-        table = load(self.answering.answer)(
-            self.run, settings, manifest, features, self.work, self.options.adapt
-        )
+        with boundary(self.packed.path):  # a stranger's configuration may still be one that nobody foresaw
+            table = load(self.answering.answer)(
+                self.run, settings, manifest, features, self.work, self.options.adapt
+            )
         table = checked(table, load(self.answering.quantities)(self.packed.config), str(self.packed.path))
         rows = read_manifest(manifest)
         if not self.answering.by_item:

@@ -86,7 +86,9 @@ class RunFacts:
     @property
     def made(self) -> dict[str, Mapping[str, Any]]:
         """Feature -> how it was made (code, settings, extra), without the labels."""
-        found = self.card["extra"].get("features") or {}
+        found = self.card["extra"].get("features")
+        if not isinstance(found, dict):  # a run on segments, whose card names the segments
+            return {}
         return {name: one for name, one in found.items() if _kind(name) not in LABEL_KINDS}
 
     @property
@@ -120,11 +122,7 @@ def families() -> dict[str, type[Family]]:
 
 def family_of(stage: str) -> type[Family] | None:
     """Return the family whose checkpoints a stage writes."""
-    owners = {"training/trials": "biosignals", "clips/train": "clips"}
-    for family in families().values():
-        if answering_of(family, stage) is not None:
-            return family
-    return families().get(owners.get(stage, ""))
+    return next((one for one in families().values() if answering_of(one, stage) is not None), None)
 
 
 def answering_of(family: type[Family] | None, stage: str) -> Answering | None:

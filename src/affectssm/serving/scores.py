@@ -11,6 +11,8 @@ from typing import Any
 from affectssm.errors import DataError
 from affectssm.serving.run_facts import RunFacts
 
+_SCORED = ("seeds-*.parquet", "items-*.parquet")
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -49,7 +51,7 @@ def scores_of(run: RunFacts, metrics: Mapping[str, list[dict[str, Any]]] | None 
     found = []
     for row in metrics_of(results, run.name) if rows is None else rows:
         fold = row.get("fold") or run.part
-        own_part = run.part in fold.split("+")
+        own_part = not run.part or run.part in fold.split("+")
         value = row.get("value")
         if row.get("seed") in run.seeds and own_part and value is not None and math.isfinite(value):
             cell, corpus, split, metric = (
@@ -77,7 +79,8 @@ def metrics_of(results: Path, name: str) -> list[dict[str, Any]]:
     from affectssm.store.parquet import read_parquet
 
     rows: list[dict[str, Any]] = []
-    for path in sorted((results / "metrics" / name).glob("seeds-*.parquet")):
+    folder = results / "metrics" / name
+    for path in sorted(path for pattern in _SCORED for path in folder.glob(pattern)):
         try:
             table = read_parquet(path)
         except DataError:

@@ -80,14 +80,18 @@ def answer_frames(
     names = [name for group in config["groups"].values() for name in group]
     files = files_of(features, names, targets)
     windows = WindowDataset(index, files, None, config["feature_dims"], CACHE_BYTES, held)
-    with scans_of({"scan_backend": _backend(config)}, section):
+    with scans_of({"scan_backend": backend_of(config["training"])}, section):
         predicted = predict_windows(model, scaler, windows, BATCH, 0, blend)
     return table_of(predicted, targets, frames, valid_frames(index, windows.files))
 
 
-def _backend(config: Mapping[str, Any]) -> str:
-    """The scans' backend: what is fastest here, whatever trained the run, unless that was the reference."""
-    return "reference" if config["training"].get("scan_backend") == "reference" else "auto"
+def backend_of(recipe: Mapping[str, Any]) -> str:
+    """Return the scans' backend that answers: what is fastest here, unless the reference trained the run.
+
+    Args:
+        recipe: of the run's training.
+    """
+    return "reference" if recipe.get("scan_backend") == "reference" else "auto"
 
 
 def _loaded(run: Path, prefix: str) -> tuple[nn.Module, Scaler, dict[str, Any]]:

@@ -21,6 +21,7 @@ from affectssm.models.build import clip_model
 from affectssm.settings.load import validate
 from affectssm.timeline.segments import ChannelScaler
 from affectssm.training.fold_runs import MEAN, MODEL, STD
+from affectssm.training.frame_answers import backend_of
 from affectssm.training.run_files import CHECKPOINT, below, read_tensors
 from affectssm.training.scans import scans_of
 
@@ -68,7 +69,7 @@ def answer(
     answers, there = [], []
     with (
         _Cuts(features, _Read(modalities), cut, dims, scaler) as cuts,  # type: ignore[arg-type]  # reads no more
-        scans_of({"scan_backend": "auto"}, "recordings.items.training"),
+        scans_of({"scan_backend": backend_of(settings["training"])}, "recordings.items.training"),
         torch.inference_mode(),
     ):
         for at in range(0, len(items), AT_ONCE):
