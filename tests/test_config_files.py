@@ -27,7 +27,7 @@ def leaves(tree: dict, above: tuple = ()) -> set[tuple]:
     """Return the keys of nested dicts that hold values."""
     found = set()
     for key, value in tree.items():
-        found |= leaves(value, (*above, key)) if isinstance(value, dict) else {(*above, key)}
+        found |= leaves(value, (*above, key)) if isinstance(value, dict) and value else {(*above, key)}
     return found
 
 

@@ -14,7 +14,7 @@ WORDS = {
     "dialogue": ("dialogue", "noxi", "mpiigi", "engagement"),
     "video": ("aff-?wild", "abaw"),  # rooms may cite the paper as a source
 }
-OWN = ("families/", "corpora/", "vocabulary/", "settings/")
+OWN = ("families/", "corpora/", "vocabulary/", "settings/", "interface/")  # its examples are about a demo
 ALSO = {
     "biosignals": (
         "features/biosignals.py",

@@ -65,18 +65,15 @@ def _list(folder: Path, models: list[Any], found: dict[Any, list[str]], remote: 
         one: [name for wanted, names in found.items() if wanted.model == one.model for name in names]
         for one in models
     }
-    sizes = {}
+    asked = {}
     if remote:
-        from affectssm.weights.hub import Hub, address
+        import logging
 
-        hub, endpoint = Hub(), address()
-        for one in models:
-            files = hub.listing(one.repository, one.revision).files
-            taken = (next((name for name in names.split("|") if name in files), None) for names in one.files)
-            sizes[one.model] = {name: files[name].size for name in taken if name is not None}
-    else:
-        endpoint = _endpoint()
-    for line in listed(folder, who, endpoint, sizes):
+        from affectssm.weights.hub import Hub
+
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
+        asked = {one.model: Hub().listing(one.repository, one.revision) for one in models}
+    for line in listed(folder, who, _endpoint(), asked):
         print(line)
 
 
@@ -88,10 +85,21 @@ def _endpoint() -> str:
 
 
 def _fetch(folder: Path, models: list[Any]) -> None:
+    import logging
+
     from affectssm.weights.fetch import fetch
     from affectssm.weights.hub import Hub
 
-    fetch(folder, models, Hub(), print)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request
+    try:
+        fetch(folder, models, Hub(), print)
+    except KeyboardInterrupt:
+        raise DataError(
+            folder,
+            "fetching was stopped",
+            "all files",
+            "run the same command again: it goes on where it stopped",
+        ) from None
     print(
         f"all there; copy {folder} whole, with its .lock.json files, and run affectssm weights verify over there"
     )

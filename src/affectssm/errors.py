@@ -15,6 +15,14 @@ class AffectError(Exception):
         found: what was there.
         expected: what should have been there.
         remedy: what to do about it.
+
+    Example:
+        >>> import affectssm
+        >>> try:
+        ...     affectssm.table("mistyped")
+        ... except affectssm.AffectError as error:
+        ...     print(error.found, "|", error.remedy)
+        no such table | make it: snakemake --cores 2 results/tables/mistyped.csv
     """
 
     def __init__(self, where: str | Path, found: str, expected: str, remedy: str) -> None:

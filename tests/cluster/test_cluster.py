@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -28,10 +29,14 @@ def test_a_job_runs_and_one_that_takes_too_much_memory_is_killed(either):
     )
     until(lambda: state(either, fine) == "COMPLETED", "the job ends")
     until(lambda: state(either, hungry) == "FAILED", "the job is killed")
-    kept = either.ask("sacct", "--noheader", "--parsable2", "-X", "--format=JobIDRaw,State")
-    if either.accounting:
-        assert f"{fine}|COMPLETED" in kept.stdout.splitlines()
+
+    def kept_of() -> CompletedProcess[str]:
+        return either.ask("sacct", "--noheader", "--parsable2", "-X", "--format=JobIDRaw,State")
+
+    if either.accounting:  # slurmdbd learns of a job some time after the controller
+        until(lambda: f"{fine}|COMPLETED" in kept_of().stdout.splitlines(), "accounting knows the job", 90)
     else:
+        kept = kept_of()
         assert kept.returncode and "accounting storage is disabled" in kept.stderr
 
 

@@ -19,6 +19,7 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.features.extract import Shard, extract_shard
 from affectssm.media.video import VideoReader
 from affectssm.settings.folder import FolderCorpusSettings
+from affectssm.settings.load import validate
 from affectssm.store.faults import read_faults
 from affectssm.store.shards import ShardReader, Track
 from tests.corpora.trees import codes, mp4, one, pick, wav
@@ -346,6 +347,23 @@ def test_a_pattern_is_no_regular_expression() -> None:
     for bad in ("{who}.mp4", "*.mp4", "{recording.mp4", "{recording}/**/x.mp4", "{recording}" + "*a" * 8):
         with pytest.raises(ConfigError):
             compiled(bad, "k")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"table": "../t.csv"},
+        {"table": "/data/t.csv"},
+        {"table": "t.csv", "pattern": "{recording}.*"},
+        {"labels": {"per": "item"}},
+        {"labels": {"range": [1, 0]}},
+        {"labels": {"tier": "a", "names": ["b", "c"]}},
+        {"labels": {"values": {True: 1, False: 0}}},
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        validate(FolderCorpusSettings, {"root": "/data/mine", **given}, "lab.yaml")
 
 
 # -- bad input -----------------------------------------------------------------------------------------------------

@@ -95,8 +95,10 @@ def test_what_cannot_be_told_is_an_error_that_names_what_there_is(tmp_path: Path
         series(tmp_path / "a.csv", "time,joy,calm\n0,1,2\n", names=("anger",))
     with pytest.raises(DataError, match="4 columns without names"):
         series(tmp_path / "a.csv", "0,1,2,3\n1,1,2,3\n")
-    with pytest.raises(DataError, match="empty"):
-        series(tmp_path / "a.csv", "\n\n")
+    for empty in ("", "\n\n", ",,\n"):
+        with pytest.raises(DataError, match="empty"):
+            series(tmp_path / "a.csv", empty)
+    assert flat(series(tmp_path / "a.csv", "time,x\n0,1e300\n1,1\n")) == [None, 1]
     assert codes(series(tmp_path / "a.csv", "time,x\n0,a\n1,b\n")) == ["label_not_a_number", "label_empty"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from affectssm.runs.controllers import SILENT_S, controllers, register
+from affectssm.runs.controllers import SILENT_S, broken_notes, controllers, register
 from affectssm.runs.folder import RunFolder
 
 
@@ -90,3 +90,12 @@ def test_a_damaged_note_or_one_of_another_version_is_no_hindrance(folder):
     for name, text in {"a": "", "b": "[]", "c": '{"unknown": 1}', "d": "\\x00"}.items():
         (home / f"{name}.json").write_text(text)
     assert controllers(folder) == []
+    found = {one.file.stem: one.found for one in broken_notes(folder)}
+    assert found.keys() == set("abcd") and "list" in found["b"] and "unknown" in found["c"]
+    register(folder, "snakemake", "local", "")
+    (noted,) = controllers(folder)
+    said = json.loads(noted.file.read_text())
+    for name, value in {"pid": "1", "locks": [], "begun": None, "host": True}.items():
+        (home / f"{name}.json").write_text(json.dumps(said | {name: value}))
+    (home / "less.json").write_text(json.dumps({"host": "x"}))
+    assert controllers(folder) == [noted] and len(broken_notes(folder)) == 4 + 5

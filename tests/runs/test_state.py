@@ -8,11 +8,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from affectssm.runs.controllers import register
+from affectssm.runs import progress
+from affectssm.runs.controllers import controllers, register
 from affectssm.runs.folder import RunFolder
 from affectssm.runs.report import report
 from affectssm.runs.state import look
@@ -103,6 +105,31 @@ def test_it_is_said_in_words(folder):
     assert "103 of me, extract pending, waits: Resources" in words and "affectssm cancel ends them" in words
     assert "affectssm extract: x.mp4\n      found:    nothing\n" in words and "/slurm/101.log" in words
     assert "extract over (SLURM job 104 is over; how it ended: sacct -j 104, /slurm/104.log)" in words
+
+
+def test_what_was_planned_and_a_note_that_is_broken_are_said(folder):
+    both(folder)
+    (noted,) = controllers(folder)
+    at = time.time()
+    stages = {"extract": progress.Count(6, 1, 2, 1), "train": progress.Count(3)}
+    progress.write(noted.file, progress.Progress(at, stages, 7500.0, sure=True))
+    noted.file.with_name("odd.json").write_text("{")
+    log = folder.results / "logs" / "extract" / "failed.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("".join(f"line {number}\n" for number in range(9)))
+    words = report(look(folder.results))
+    # planned, left, finished (of all runs), running, waiting, failed, again
+    assert re.search(r"^extract +6 +5 +2 +1 +1 +1 +1$", words, re.M) and re.search(
+        r"^train +3 +3 *$", words, re.M
+    )
+    assert "1 of 9 jobs (extract 1/6), 2 running, 1 failed, about 2 h 5 min left at" in words
+    assert "planned and left are of the last run's plan, at" in words and "not known here" not in words
+    assert re.search(r"odd\.json: .*\n.*delete them once", words)
+    assert "    extract ended with:\n      line 4\n" in words and "line 3" not in words
+    progress.write(noted.file, progress.Progress(at, fault="KeyError: x"))
+    assert "its controller could not tell (KeyError: x); snakemake -n" in report(look(folder.results))
+    progress.beside(noted.file).write_text('{"stages": {"a": {"planned": "x"}}, "at": 1}')
+    assert "not known here; snakemake -n" in report(look(folder.results))
 
 
 def test_where_slurm_does_not_answer_nothing_is_called_over(folder):

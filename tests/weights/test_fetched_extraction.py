@@ -122,4 +122,7 @@ def test_the_list_names_what_to_copy(
     said = capsys.readouterr().out
     size = (tmp_path / "saved" / "model.safetensors").stat().st_size
     assert f"model.safetensors            {size / 1000:>5.0f} kB  at the hub" in said
-    assert "not pinned" in said
+    assert f"not pinned: the newest, {COMMIT}," in said and "Apache-2.0 (its card at the hub: mit)" in said
+    assert _weights(tmp_path, "fetch") == 0
+    assert cli.main(["weights", "list", str(lab), "noxi_ccc", "--remote"]) == 0
+    assert "verified" in (said := capsys.readouterr().out) and "0 B to fetch in all" in said

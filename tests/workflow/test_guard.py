@@ -35,7 +35,10 @@ def test_a_killed_run_goes_on_once_what_it_left_is_ended(tmp_path):
         first.wait()
 
     strays = stages_at_work(run.folder)
-    assert len(strays) == 2 and re.search(r"^extract +2 *$", run.affectssm("status"), re.M)
+    words = run.affectssm("status")  # planned, left, running
+    assert len(strays) == 2 and re.search(r"^extract +2 +2 +2 *$", words, re.M), words
+    assert re.search(r"^  0 of 3 jobs.* counted last$", words, re.M)
+    assert "of the last run's plan" in words and re.search(r"^table +1 +1 *$", words, re.M)
     status, said = run.ended("snakemake", *HERE, TABLE)
     assert status == 1 and "affectssm cancel" in said.splitlines()[-2]
     assert all(f"process {stray.pid}: extract --out" in said for stray in strays)
@@ -49,5 +52,6 @@ def test_a_killed_run_goes_on_once_what_it_left_is_ended(tmp_path):
     run.let_go()
     status, said = run.ended("snakemake", *HERE, TABLE)
     assert status == 0 and run.table == WHOLE, said
-    assert re.search(r"^extract +2 *$", run.affectssm("status"), re.M)
+    words = run.affectssm("status")  # planned, finished
+    assert re.search(r"^extract +2 +2 *$", words, re.M) and "  3 of 3 jobs\n" in words, words
     assert [one.state(time.time()) for one in controllers(run.folder)] == ["dead", "ended"]

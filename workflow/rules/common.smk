@@ -5,6 +5,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
+from affectssm.plan.expected import Expecting
 from affectssm.plan.last_words import said_last, say_last
 from affectssm.plan.plan import Plan
 from affectssm.plan.tables import said_of_times

@@ -1,9 +1,14 @@
 # Nothing is computed where something else is at work: another controller, or the jobs of one that was killed.
+from pathlib import Path
+
 from snakemake.exceptions import WorkflowError
 
 from affectssm.plan.last_words import said_last, say_last
 from affectssm.plan.weights import require_weights
 from affectssm.runs.guard import Guard
+from affectssm.runs.jobs_seen import Looker
+from affectssm.runs.telling import Telling
+from affectssm.runs.time_left import nothing_expected
 
 guard = Guard("results")
 
@@ -12,14 +17,16 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
         say_last(said)
 
 
-def keep_others_out(log):
-    """To be called when a run starts, before anything is submitted."""
+def keep_others_out(log, expecting=nothing_expected):
+    """To be called when a run starts, before anything is submitted; from then on it tells how far it is."""
     with said_last(WorkflowError):
-        guard.before_jobs(
+        noted = guard.before_jobs(
             workflow.executor_plugin.name,
             next(iter(log), ""),
             knowing=not workflow.execution_settings.lock,
         )
+    if not workflow.touch:
+        Telling(Path("results"), noted.file, Looker(workflow), expecting).start()
 
 
 def want_weights():

@@ -86,7 +86,7 @@ rule no_such_table:
 # Before anything is submitted or taken away. A table that is to be made anew does not stand while it is made, nor
 # after a run that was broken off.
 onstart:
-    keep_others_out(log)
+    keep_others_out(log, Expecting(plan))
     hold_out()
     want_weights()
     if newer := [job for job in workflow.dag.needrun_jobs() if runs_for_times(job)]:

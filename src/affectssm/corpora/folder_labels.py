@@ -22,6 +22,7 @@ from affectssm.store.faults import Action
 
 HZ = 25.0
 DAY_S = 86400.0
+LARGEST = 1e30  # what float32 can hold, and be squared in float64
 REGULAR = 0.2  # share of a step that times may be off a regular clock: they may be written with few digits
 LABEL_ACTIONS: dict[str, Action] = {
     "label_not_a_number": "masked",
@@ -205,6 +206,8 @@ def judge(text: str, words: dict[str, float], limits: tuple[float, float] | None
     found = number(text) if known is None else known
     if found is None:
         return 0.0, "nan" if _NAN.fullmatch(text) else "not a number"
+    if abs(found) > LARGEST:
+        return 0.0, "not a number"
     if limits is not None and not limits[0] <= found <= limits[1]:
         return 0.0, "outside the range"
     return found, ""

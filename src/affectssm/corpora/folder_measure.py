@@ -28,6 +28,7 @@ from affectssm.vocabulary.kinds import ITEM_LABEL, TEXT
 
 SLACK_S, SLACK_SHARE = 1.0, 0.02  # what a label's end may be off its media's
 LITTLE = 0.5  # share of the media below which a label is told to be short
+_BOXES = (b"ftypheic", b"ftypavif", b"ftypmif1")  # pictures in the container of MP4
 _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 
 
@@ -219,6 +220,6 @@ def check_moving(path: Path) -> bool:
     """
     with open_regular(path) as file:
         head = file.read(16)
-    if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+    if head.startswith(_PICTURES) or head[4:12] in _BOXES or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         raise StillError(path, "a still picture", "a video", "give the video, or leave it out")
     return True

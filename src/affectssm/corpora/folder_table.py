@@ -123,6 +123,10 @@ def read_csv(
         raise DataError(
             path, f"no table: {error}", "a quote that ends for each that begins", "save it again"
         ) from error
+    if not records:
+        raise DataError(
+            path, "an empty file", "a first line of names and lines below it", "save the table again"
+        )
     return records[0][1], records[1:], text.problems
 
 

@@ -159,7 +159,9 @@ def state_of(weights_dir: Path | str, wanted: Wanted, hashes: Hashes = sha256) -
     folder = Path(weights_dir) / wanted.model
     there, missing = _files(folder, wanted)
     size = sum((folder / name).stat().st_size for name in there)
-    remedy = fetching(folder, wanted, wanted.revision)
+    remedy = (
+        f"affectssm weights fetch with your configuration; or {fetching(folder, wanted, wanted.revision)}"
+    )
     if missing:
         found = f"without {', '.join(missing)}" if folder.is_dir() else "no such folder"
         return WeightsState("missing", folder, tuple(missing), size, remedy, found)

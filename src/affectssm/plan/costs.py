@@ -68,14 +68,22 @@ class Costs:
             (START_S + usual) / HOUR,
             (START_S + worst) / HOUR,
             job.need.cpu_s is not None,
-            self._cores(job),
-            self._cores(job) if job.feature else 1,
+            self.cores(job),
+            self.cores(job) if job.feature else 1,
             gpus,
             mem_mb,
             self._asked.minutes(self._minutes(job), 1) / 60,
             job.need.kb * self._amount(job),
             measured(Path(self._plan.results, "benchmarks", f"{job.place}.tsv")),
         )
+
+    def seconds(self, job: Planned) -> float:
+        """Return the seconds that a job takes as a rule, after its start; 0 where nobody has measured.
+
+        Raises:
+            KeyError: while it is not known how much there is of its corpus.
+        """
+        return self._seconds(job)[0]
 
     def _seconds(self, job: Planned) -> tuple[float, float]:
         """The seconds of a job as a rule and at worst; none where nobody has measured."""
@@ -106,7 +114,8 @@ class Costs:
         known = self._asked.extraction_limit(job.feature, seconds) if job.feature else None
         return known or job.need.minutes
 
-    def _cores(self, job: Planned) -> int:
+    def cores(self, job: Planned) -> int:
+        """Return the CPUs that a job asks for."""
         if job.step is not None:
             return job.step.threads
         if job.feature:

@@ -15,12 +15,14 @@ import platform
 import re
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from affectssm.errors import DataError
+from affectssm.runs import progress
 from affectssm.runs.folder import RunFolder
 from affectssm.runs.processes import PROC, process
 from affectssm.store.atomic import write_json
@@ -31,6 +33,12 @@ KEPT = 20  # notes of those that live no more
 _RUN_ID = re.compile(r"^SLURM run ID: (\S+)$", re.MULTILINE)
 
 State = Literal["alive", "silent", "dead", "ended"]
+
+# Annotation of a note's field -> what JSON has for it.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "int": (int,), "float": (int, float), "float | None": (int, float, type(None)),
+    "dict[str, int]": (dict,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,19 @@ class Controller:
         return f"{self.host}, process {self.pid} of {self.user}, since {begun}: {self.command}"
 
 
+@dataclass(frozen=True)
+class BrokenNote:
+    """A note that cannot be read.
+
+    Attributes:
+        file: where it lies.
+        found: what was found in it.
+    """
+
+    file: Path
+    found: str
+
+
 def this_boot() -> str:
     """Return what only processes share that see each other: of this start of the machine, in this container."""
     with suppress(OSError):
@@ -109,13 +130,45 @@ def this_boot() -> str:
 
 
 def controllers(folder: RunFolder) -> list[Controller]:
-    """Return every note there is, the latest last."""
-    found = []
+    """Return every note there is that can be read, the latest last."""
+    return sorted((one for one in _notes(folder) if isinstance(one, Controller)), key=lambda one: one.begun)
+
+
+def broken_notes(folder: RunFolder) -> list[BrokenNote]:
+    """Return the notes that cannot be read: damaged, or of another version of affectssm."""
+    return [one for one in _notes(folder) if isinstance(one, BrokenNote)]
+
+
+def _notes(folder: RunFolder) -> Iterator[Controller | BrokenNote]:
     for path in sorted(_home(folder).glob("*.json")):
-        with suppress(OSError, ValueError, TypeError):  # removed just now, or of another version
-            said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Controller(**said, file=path, seen=path.stat().st_mtime))
-    return sorted(found, key=lambda one: one.begun)
+        try:
+            yield _read(path)
+        except FileNotFoundError:  # removed just now
+            continue
+        except (OSError, ValueError, TypeError) as error:
+            yield BrokenNote(path, " ".join(str(getattr(error, "strerror", "") or error).split()))
+
+
+def _read(path: Path) -> Controller:
+    """Read a note.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is not one.
+    """
+    said = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(said, dict):
+        raise ValueError(f"{type(said).__name__} and not an object with what a note says")
+    names = {one.name: one for one in dataclasses.fields(Controller) if one.name not in ("file", "seen")}
+    wanted = {
+        name for name, one in names.items() if one.default is one.default_factory is dataclasses.MISSING
+    }
+    if (odd := sorted(said.keys() - names.keys())) or (lacks := sorted(wanted - said.keys())):
+        raise ValueError(f"with an unknown {odd[0]}" if odd else f"without {lacks[0]}")
+    for name, value in said.items():
+        if not isinstance(value, _KINDS[str(names[name].type)]) or isinstance(value, bool):
+            raise ValueError(f"{name} is {str(value)[:40]!r}")
+    return Controller(**said, file=path, seen=path.stat().st_mtime)
 
 
 def _home(folder: RunFolder) -> Path:
@@ -175,6 +228,7 @@ def keep(folder: RunFolder, noted: Controller) -> None:
     """Renew a note of this process for as long as it lives, say in it when it ends, and drop the oldest ones."""
     for old in [one for one in controllers(folder) if one.state(noted.seen) in ("dead", "ended")][:-KEPT]:
         old.file.unlink(missing_ok=True)
+        progress.beside(old.file).unlink(missing_ok=True)
     stopped = threading.Event()
 
     def pulse() -> None:

@@ -131,8 +131,8 @@ class Guard:
             print(f"Killed before its end, its lock is taken away: snakemake on {notes[-1]}", file=sys.stderr)
         return None
 
-    def before_jobs(self, executor: str, log: str, knowing: bool) -> None:
-        """Leave a note that this process computes here, unless something else does.
+    def before_jobs(self, executor: str, log: str, knowing: bool) -> Controller:
+        """Leave a note that this process computes here, unless something else does; return the note.
 
         Args:
             executor: Snakemake's word for where jobs run.
@@ -157,6 +157,7 @@ class Guard:
             own.file.unlink(missing_ok=True)
             raise
         keep(self._folder, own)
+        return own
 
     def _look(self, own: Controller, executor: str) -> AtWork:
         """Look at who works here; wait for jobs that are only being cleared away."""

@@ -14,25 +14,28 @@ _OF_SLURM = re.compile(r"^((?:slurmstepd(?:-\S+)?|srun): (?:error|fatal): .*)$",
 _OWN = re.compile(r"^affectssm [a-z-]+: ", re.MULTILINE)
 
 
-def words_of_job(rule: str, logs: Iterable[str], told: LoggedJob | None = None) -> str:
-    """Return what a failed job says itself: its error as we write them, else the last line of its log.
+def words_of_job(rule: str, logs: Iterable[str], told: LoggedJob | None = None, lines: int = 1) -> str:
+    """Return what a failed job says itself: its error as we write them, else the last lines of its log.
 
     Args:
         rule: the rule's name.
         logs: the job's log files.
         told: what Snakemake's log tells of it, for what SLURM knows and the job could not say.
+        lines: how many of a log that ends otherwise.
     """
-    said = _own_words(rule, logs) or f"{rule} ended without a word of its own{_where(told)}"
+    said = _own_words(rule, logs, lines) or f"{rule} ended without a word of its own{_where(told)}"
     return "\n".join([said, *_of_slurm(told)])
 
 
-def _own_words(rule: str, logs: Iterable[str]) -> str:
+def _own_words(rule: str, logs: Iterable[str], lines: int) -> str:
     for log in logs:
         text = _end_of(Path(log)).strip()
         if begins := [found.start() for found in _OWN.finditer(text)]:
             return f"{text[begins[-1] :]}\n  log:      {log}"
         if text:
-            return f"{rule} ended with: {text.splitlines()[-1]}\n  log:      {log}"
+            last = text.splitlines()[-lines:]
+            said = last[0] if len(last) == 1 else "".join(f"\n  {line}" for line in last)
+            return f"{rule} ended with:{'' if last[1:] else ' '}{said}\n  log:      {log}"
     return ""
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from affectssm.runs.controllers import Controller, State
 from affectssm.runs.job_words import words_of_job
+from affectssm.runs.progress import Count
 from affectssm.runs.snakemake_log import LoggedJob
 from affectssm.runs.state import STANDINGS, RunState, over
 
 NAMED = 12  # of jobs of one kind
+LAST_LINES = 5  # of the log of a job that failed without an error of ours
+COUNTS = "snakemake -n with your targets and configuration counts them"
 
 
 def report(state: RunState) -> str:
     """Return what ``affectssm status`` says."""
     parts = [
-        _controllers(state), _slurm(state), _strays(state), _stages(state), _failed(state.of("failed")),
-        _again(state), _not_known(state),
+        _controllers(state), _broken(state), _slurm(state), _strays(state), _stages(state), _of_plan(state),
+        _failed(state.of("failed")), _again(state),
     ]  # fmt: skip
     return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part)))
 
@@ -38,8 +41,24 @@ def _controllers(state: RunState) -> Iterator[str]:
     for one, how in state.controllers:
         yield f"snakemake on {one}"
         yield f"  {_how(one, how)}"
-    if state.log.total is not None:
+    if state.progress is not None and state.progress.stages:
+        known = state.controllers[-1][1] in ("alive", "ended")
+        when = "" if known else f" at {_at(state.progress.at)}, when they were counted last"
+        yield f"  {state.progress.line}{when}"
+    elif state.log.total is not None:
         yield f"  {state.log.done} of {state.log.total} steps done; more become known as corpora are discovered"
+
+
+def _lives(state: RunState) -> bool:
+    return bool(state.controllers) and state.controllers[-1][1] == "alive"
+
+
+def _broken(state: RunState) -> Iterator[str]:
+    """Notes that cannot be read: who wrote them may be at work."""
+    if state.broken:
+        yield "Notes of a controller that cannot be read, and count for nothing:"
+        yield from _named([f"{one.file}: {one.found}" for one in state.broken])
+        yield "Damaged, or of another version: delete them once no snakemake runs here that wrote them."
 
 
 def _how(one: Controller, how: State) -> str:
@@ -76,9 +95,13 @@ def _stages(state: RunState) -> Iterator[str]:
     if not stages:
         return
     width = max(map(len, [*stages, "stage"]))
-    yield f"{'stage':<{width}}" + "".join(f"{name:>10}" for name in STANDINGS)
+    planned = state.progress.stages if state.progress is not None else {}
+    names = [*(("planned", "left") if planned else ()), *STANDINGS]
+    yield f"{'stage':<{width}}" + "".join(f"{name:>10}" for name in names)
     for stage, counts in stages.items():
-        yield f"{stage:<{width}}" + "".join(f"{counts[name] or '':>10}" for name in STANDINGS)
+        own = planned.get(stage, Count())
+        numbers = [*((own.planned, own.left) if planned else ()), *(counts[name] for name in STANDINGS)]
+        yield f"{stage:<{width}}" + "".join(f"{number or '':>10}" for number in numbers)
 
 
 def _failed(jobs: Sequence[LoggedJob]) -> Iterator[str]:
@@ -86,7 +109,8 @@ def _failed(jobs: Sequence[LoggedJob]) -> Iterator[str]:
         yield "Failed, and done again at the next call:"
         for job in jobs[:NAMED]:
             yield f"  {job.name}"
-            yield from ("    " + line for line in words_of_job(job.rule, job.logs, job).splitlines())
+            words = words_of_job(job.rule, job.logs, job, LAST_LINES)
+            yield from ("    " + line for line in words.splitlines())
         if len(jobs) > NAMED:
             yield f"  ... and {len(jobs) - NAMED} more"
 
@@ -107,5 +131,14 @@ def _begun(job: LoggedJob, state: RunState) -> str:
     return job.name
 
 
-def _not_known(_: RunState) -> Iterable[str]:
-    yield "How many jobs are left is not known here: snakemake -n with your targets and configuration counts them."
+def _of_plan(state: RunState) -> Iterator[str]:
+    """What the numbers of planned jobs are of."""
+    told = state.progress
+    if told is None or not told.stages:
+        why = f": its controller could not tell ({told.fault})" if told is not None and told.fault else ""
+        yield f"How many jobs are left is not known here{why}; {COUNTS}."
+    elif _lives(state):
+        yield f"planned and left are of this run, as of {_at(told.at)}; finished are all that there are."
+    else:
+        anew = f", at {_at(told.at)}; {COUNTS} anew" if told.whole.left else ""
+        yield f"planned and left are of the last run's plan{anew}."

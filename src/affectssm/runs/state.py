@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from affectssm.runs.controllers import Controller, State, controllers
+from affectssm.runs import progress
+from affectssm.runs.controllers import BrokenNote, Controller, State, broken_notes, controllers
 from affectssm.runs.folder import RunFolder
 from affectssm.runs.guard import AtWork, at_work, may_have_slurm_jobs
 from affectssm.runs.processes import Process
@@ -36,6 +37,8 @@ class RunState:
         jobs: the jobs that are begun and not finished, or that failed, and how it stands with each.
         finished: how many were, by stage.
         strangers: unfinished outputs of which no log tells whose they are.
+        progress: how far the last of the controllers was when it told so last; None where it did not.
+        broken: notes of controllers that cannot be read.
     """
 
     folder: RunFolder
@@ -45,11 +48,15 @@ class RunState:
     jobs: Sequence[tuple[LoggedJob, Standing]]
     finished: Counter[str]
     strangers: Sequence[str]
+    progress: progress.Progress | None = None
+    broken: Sequence[BrokenNote] = ()
 
     @property
     def stages(self) -> dict[str, Counter[Standing]]:
-        """Stage -> how many of its jobs stand how."""
+        """Stage -> how many of its jobs stand how; of those of the last plan, too, that are not begun."""
         found: dict[str, Counter[Standing]] = {}
+        for stage in self.progress.stages if self.progress is not None else ():
+            found[stage] = Counter()
         for stage, count in self.finished.items():
             found.setdefault(stage, Counter())["finished"] += count
         for job, standing in self.jobs:
@@ -83,6 +90,7 @@ def look(results: Path) -> RunState:
         folder, shown, last, found, standings,
         _finished(folder, {job.place for job, _ in standings}),
         sorted(output for output in unfinished if output not in named),
+        progress.read(shown[-1][0].file) if shown else None, broken_notes(folder),
     )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ def readme(told: Description) -> str:
 
 def _head(told: Description) -> list[str]:
     corpora = ", ".join(CORPORA[one].title if one in CORPORA else one for one in told.corpora)
-    answers = ", ".join(f"{name} ({low:g} to {high:g})" for name, (low, high) in told.quantities.items())
+    answers = ", ".join(
+        name + (f" ({span[0]:g} to {span[1]:g})" if span else "") for name, span in told.quantities.items()
+    )
     lines = [
         f"# {told.title}: {', '.join(told.quantities)}",
         "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -59,6 +59,18 @@ class LabelSettings(Strict):
         None, gt=0,
         description="how long a value holds that is followed by none, in seconds; null: three times the usual step",
     )  # fmt: skip
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        for word in value:
+            if isinstance(word, bool):  # YAML reads yes, no, on and off so
+                raise ValueError(
+                    f"words in quotes; {word!r}, as YAML reads yes, no, on and off; write 'yes' in quotes"
+                )
+        return {str(word) if isinstance(word, int) else word: known for word, known in value.items()}
 
     @field_validator("range")
     @classmethod

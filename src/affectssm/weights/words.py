@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affectssm.features.wanted import lock_of, read_lock, state_of
 from affectssm.features.weights import Wanted
 from affectssm.store.card import sha256
 from affectssm.weights.choice import offered, present
+
+if TYPE_CHECKING:
+    from affectssm.weights.hub import Listing
 
 
 def readable(size: float) -> str:
@@ -34,10 +38,7 @@ def by_hand(weights_dir: Path, wanted: Iterable[Wanted], endpoint: str) -> str:
 
 
 def listed(
-    weights_dir: Path,
-    wanted: Mapping[Wanted, list[str]],
-    endpoint: str,
-    remote: Mapping[str, Mapping[str, int | None]],
+    weights_dir: Path, wanted: Mapping[Wanted, list[str]], endpoint: str, asked: Mapping[str, Listing]
 ) -> Iterator[str]:
     """Yield the lines of a list of what is wanted.
 
@@ -45,36 +46,39 @@ def listed(
         weights_dir: the folder with all weights.
         wanted: model -> who wants it.
         endpoint: address of the hub.
-        remote: model -> name of a file -> its size at the hub, of those that were asked for.
+        asked: model -> what the hub has of it, where it was asked.
     """
     total = 0
     for one, who in wanted.items():
-        state = state_of(weights_dir, one)
-        sizes = remote.get(one.model, {})
+        state, listing = state_of(weights_dir, one), asked.get(one.model)
+        newest = f"the newest, {listing.commit}," if listing else "the newest"
+        card = f" (its card at the hub: {listing.licence or 'says nothing'})" if listing else ""
         yield one.model
         yield f"  wanted by   {', '.join(who[:3])}" + (f" and {len(who) - 3} more" if len(who) > 3 else "")
         yield f"  repository  {endpoint}/{one.repository}"
-        yield f"  revision    {one.revision or 'not pinned: the newest, which fetch writes into the lock'}"
-        yield f"  licence     {one.licence}"
+        yield f"  revision    {one.revision or f'not pinned: {newest} is what fetch takes and locks'}"
+        yield f"  licence     {one.licence}{card}"
         yield f"  folder      {state.where}"
         for number, alternatives in enumerate(one.files):
-            yield f"  {'files' if not number else '':<10}  {_file(state.where, alternatives, sizes)}"
-        total += sum(size or 0 for size in sizes.values())
+            text, size = _file(state.where, alternatives, listing)
+            yield f"  {'files' if not number else '':<10}  {text}"
+            total += size
         yield f"  state       {state.state}" + (f": {state.found}" if state.found else "")
         yield ""
-    if total:
-        yield f"{readable(total)} at the hub in all"
+    if asked:
+        yield f"{readable(total)} to fetch in all"
 
 
-def _file(folder: Path, alternatives: str, sizes: Mapping[str, int | None]) -> str:
+def _file(folder: Path, alternatives: str, listing: Listing | None) -> tuple[str, int]:
+    """Return what to say of a wanted file, and the bytes that are still to be fetched of it."""
     own = present(folder, alternatives)
     if own is not None:
-        return f"{own:<28} {readable((folder / own).stat().st_size):>8}  here"
-    known = offered(sizes, alternatives)
-    if known is not None:
-        size = sizes[known]
-        return f"{known:<28} {readable(size) if size is not None else '?':>8}  at the hub"
-    return alternatives.replace("|", " or else ")
+        return f"{own:<28} {readable((folder / own).stat().st_size):>8}  here", 0
+    known = offered(listing.files, alternatives) if listing else None
+    if listing and known:
+        size = listing.files[known].size
+        return f"{known:<28} {readable(size) if size is not None else '?':>8}  at the hub", size or 0
+    return alternatives.replace("|", " or else ") + (", which the hub does not have" if listing else ""), 0
 
 
 def verified(weights_dir: Path, wanted: Iterable[Wanted]) -> Iterator[tuple[str, bool]]:

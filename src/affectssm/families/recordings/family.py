@@ -41,7 +41,7 @@ class Recordings(Family[Experiment]):
     described: ClassVar = needs.CORPORA
     foresees = "affectssm.families.recordings.stages.foreseen:missing"
     word = name
-    answering = (served.ANSWERING,)
+    answering = served.ANSWERING
 
     @staticmethod
     def check(config: Config) -> None:

@@ -1,4 +1,7 @@
-"""Labels over time of people in media that were handed over, each with the others of the recording as partners."""
+"""Labels per frame of people in media that were handed over, each with the others of the recording as partners.
+
+Own recordings have rates of their own; answers come at the median one of those that were learnt from.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from affectssm.families.recordings.stages.frames import LABELS
 from affectssm.timeline.frames import Frames
 from affectssm.training.frame_answers import answer_frames
 
@@ -20,24 +22,21 @@ def answer(
 
     Args:
         run: a run's folder.
-        settings: its configuration: labels, their rate, clock and windows are those of its recordings.
+        settings: its configuration.
         manifest: rows of the participants.
         features: folder with ``{name}/{shard}.h5``.
         work: not used.
         adapt: not used, there is no adaptation at test time.
     """
-    windows = settings["windows"]
-    told = windows["frames"]
-    # answers come as often as the labels did that were learnt from
-    frames = Frames(
-        LABELS[0], tuple(settings["columns"]), settings["label_hz"], told["context"], told["centre"]
-    )
+    told = settings["windows"]
+    frames = Frames(**{**told["frames"], "columns": tuple(settings["columns"])})
     return answer_frames(
         run,
         manifest,
         features,
         frames,
-        per_label=windows["per_label"],
+        label_hz=settings["label_hz"],
+        per_label=told["per_label"],
         partners=True,
         section="recordings.training",
     )
