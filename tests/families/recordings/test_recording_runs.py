@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from affectssm.corpora.manifest import write_manifest
 from affectssm.errors import DataError
 from affectssm.families.recordings import served
-from affectssm.families.recordings.run_settings import FinishedRun
+from affectssm.families.recordings.packed_settings import PackedFrames
 from affectssm.families.recordings.stages.answer import answer
 from affectssm.families.recordings.stages.evaluate import evaluate
 from affectssm.families.recordings.stages.people import read_division
@@ -32,6 +32,18 @@ from tests.families.recordings.small_recordings import (
     write_world,
 )
 
+WINDOWS = {
+    "per_label": 3,
+    "length": 24,
+    "frames": {
+        "label": "x",
+        "columns": list(COLUMNS),
+        "label_hz": None,
+        "context": 4,
+        "centre": 16,
+        "stride": 0,
+    },
+}
 LEARNING = {
     "steps": 30,
     "steps_per_epoch": 10,
@@ -187,7 +199,7 @@ def test_labels_that_never_change_are_refused_by_name(own, tmp_path, monkeypatch
 
 def test_a_finished_run_answers_for_media_without_labels(own, runs, tmp_path):
     config = yaml.safe_load((runs / "fold1/1/config.yaml").read_text())
-    told = FinishedRun.model_validate({name: config[name] for name in FinishedRun.model_fields})
+    told = PackedFrames.model_validate({name: config[name] for name in PackedFrames.model_fields})
     assert told.windows.per_label == 2 and served.features(config) == ["wav2vec2", "optical_flow"]
     assert list(served.quantities(config)) == list(COLUMNS)
     rows = [row for row in manifest_rows() if row.recording == "talk" and row.kind != "annotation"]
@@ -206,11 +218,11 @@ def test_a_finished_run_answers_for_media_without_labels(own, runs, tmp_path):
     [
         ({"columns": ["one"]}, "a range for each of 1 labels"),
         ({"label_hz": 0.0}, "label_hz"),
-        ({"windows": {"per_label": 3, "frames": {"context": 4, "centre": 16}}}, "a centre of whole labels"),
-        ({"model": "da_mamba"}, "model"),
+        ({"windows": WINDOWS}, "a centre of whole labels"),
+        ({"model": "da_mamba"}, "the settings of one of labelled_da_mamba"),
     ],
 )
 def test_what_a_run_could_not_have_written_is_refused(runs, changed, said):
     config = yaml.safe_load((runs / "fold1/1/config.yaml").read_text()) | changed
     with pytest.raises(ValidationError, match=said):
-        FinishedRun.model_validate({name: config[name] for name in FinishedRun.model_fields})
+        PackedFrames.model_validate({name: config[name] for name in PackedFrames.model_fields})
