@@ -70,8 +70,7 @@ def test_config_yaml_is_the_default_with_every_key_explained():
         assert set(given[family].pop("groups")) == set(getattr(MODEL(), family).groups)
     assert set(given["recordings"]["items"].pop("groups")) == set(MODEL().recordings.items.groups)
     groups = {(family, "groups") for family in families} | {("recordings", "items", "groups")}
-    words = {("corpora", "folder", "labels", "values")}  # there are none
-    assert leaves(given) == VALUES - groups - words
+    assert leaves(given) == VALUES - groups
     body = [line for line in config_yaml(MODEL).splitlines() if not line.startswith("#")]
     assert all(len(line.split("  # ")[1]) > 1 for line in body)
 

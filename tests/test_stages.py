@@ -167,6 +167,7 @@ MADE_BY = {
     "families.recordings.stages.tables.rows": ["table recordings_*"],
     "families.dialogue.stages.answer": [],
     "families.video.stages.answer": [],
+    "families.recordings.stages.answer": [],
     "training.frame_answers": [],
     "vocabulary.kinds": [],
     "settings.config": [],

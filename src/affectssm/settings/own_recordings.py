@@ -43,11 +43,3 @@ class RangedMambaVA(Ranged, MambaVASettings):
     @classmethod
     def _alike(cls, value: Any) -> Any:
         return value
-
-
-RANGED: dict[str, type[Ranged]] = {
-    "labelled_da_mamba": RangedDAMamba,
-    "labelled_dat": RangedDAT,
-    "labelled_mamba_va": RangedMambaVA,
-}
-"""A model of the vocabulary -> its settings."""

@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 
+from affectssm.corpora.manifest import write_manifest
 from affectssm.errors import DataError
+from affectssm.families.recordings import served
+from affectssm.families.recordings.packed_settings import PackedFrames
+from affectssm.families.recordings.stages.answer import answer
 from affectssm.families.recordings.stages.evaluate import evaluate
 from affectssm.families.recordings.stages.people import read_division
 from affectssm.families.recordings.stages.predict import answers, predict
 from affectssm.families.recordings.stages.train import train
+from affectssm.store.card import make_card
 from affectssm.store.parquet import read_parquet
 from affectssm.timeline.index import read_windows
 from affectssm.training.frame_models import load_model
@@ -20,11 +26,24 @@ from tests.families.recordings.small_recordings import (
     World,
     agreement,
     evaluation_settings,
+    manifest_rows,
     run_settings,
     truth,
     write_world,
 )
 
+WINDOWS = {
+    "per_label": 3,
+    "length": 24,
+    "frames": {
+        "label": "x",
+        "columns": list(COLUMNS),
+        "label_hz": None,
+        "context": 4,
+        "centre": 16,
+        "stride": 0,
+    },
+}
 LEARNING = {
     "steps": 30,
     "steps_per_epoch": 10,
@@ -176,3 +195,34 @@ def test_labels_that_never_change_are_refused_by_name(own, tmp_path, monkeypatch
     world = write_world(tmp_path)
     with pytest.raises(DataError, match="valence, effort without two different values"):
         train(run_settings("fold1"), world.windows, world.features, tmp_path / "1", {})
+
+
+def test_a_finished_run_answers_for_media_without_labels(own, runs, tmp_path):
+    config = yaml.safe_load((runs / "fold1/1/config.yaml").read_text())
+    told = PackedFrames.model_validate({name: config[name] for name in PackedFrames.model_fields})
+    assert told.windows.per_label == 2 and served.features(config) == ["wav2vec2", "optical_flow"]
+    assert list(served.quantities(config)) == list(COLUMNS)
+    rows = [row for row in manifest_rows() if row.recording == "talk" and row.kind != "annotation"]
+    write_manifest(tmp_path / "manifest.parquet", rows, make_card("x", ["affectssm.errors"], {}))
+    table = answer(runs / "fold1/1", config, tmp_path / "manifest.parquet", own.features[0], tmp_path, "")
+    found = table.to_pandas()
+    assert found.groupby("participant").size().to_dict() == {"anna": 80, "ben": 80}
+    assert found["time_s"].iloc[0] == pytest.approx(0.05) and found["stop_s"].max() == pytest.approx(8.0)
+    anna = found[found.participant == "anna"][list(COLUMNS)].to_numpy()
+    for at in range(2):
+        assert agreement(anna[:, at].astype(float), truth(PEOPLE[0])[:, at]) > 0.5  # the features hold it
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"columns": ["one"]}, "a range for each of 1 labels"),
+        ({"label_hz": 0.0}, "label_hz"),
+        ({"windows": WINDOWS}, "a centre of whole labels"),
+        ({"model": "da_mamba"}, "the settings of one of labelled_da_mamba"),
+    ],
+)
+def test_what_a_run_could_not_have_written_is_refused(runs, changed, said):
+    config = yaml.safe_load((runs / "fold1/1/config.yaml").read_text()) | changed
+    with pytest.raises(ValidationError, match=said):
+        PackedFrames.model_validate({name: config[name] for name in PackedFrames.model_fields})

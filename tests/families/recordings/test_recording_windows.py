@@ -86,7 +86,7 @@ def test_too_few_recordings_and_a_part_without_media_stop_before_anything_runs(t
     few = write_world(tmp_path / "some")
     alone = tmp_path / "alone" / "manifest.parquet"
     for people, said in (
-        ([One("a"), One("b")], "2 recordings"),
+        ([One("a"), One("b")], "with labels: 2 \\(a, b\\)"),
         (
             [One("a"), One("b", lacks=("audio", "video")), One("c", lacks=("audio", "video"))],
             "none of the recordings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from affectssm.families.recordings.run_settings import ItemRunSettings
 from affectssm.settings.base import JobSettings, Strict
@@ -67,6 +67,17 @@ class PackedFrames(JobSettings):
         if (model := info.data.get("model")) not in RANGED:
             raise ValueError(f"the settings of one of {', '.join(RANGED)}; {model!r} is none")
         return RANGED[model].model_validate(given)
+
+    @model_validator(mode="after")
+    def _of_one_cut(self) -> PackedFrames:
+        ranges = vars(self.model_settings)["ranges"]
+        if not len(ranges) == len(self.columns) == len(self.windows.frames.columns):
+            raise ValueError(f"a range for each of {len(self.columns)} labels; {len(ranges)}")
+        if self.windows.frames.centre % self.windows.per_label:
+            raise ValueError(
+                f"a centre of whole labels; {self.windows.frames.centre} frames, {self.windows.per_label} a label"
+            )
+        return self
 
 
 class PackedItems(ItemRunSettings):

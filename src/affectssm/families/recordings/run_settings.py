@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+from pydantic import SerializeAsAny, ValidationInfo, field_validator
 
 from affectssm.families.clips.stages.modalities import MODALITIES
 from affectssm.families.recordings.settings import ItemSettings, RecordingsSettings
@@ -13,7 +13,6 @@ from affectssm.settings.base import JobSettings, Strict, settings_of_model
 from affectssm.settings.clips import ClipTraining, Task
 from affectssm.settings.dialogues import TrainingSettings
 from affectssm.settings.groups import features_of
-from affectssm.settings.own_recordings import RANGED, Ranged
 from affectssm.vocabulary.models import CLIP_MODELS, LABELLED_MODELS
 
 
@@ -61,54 +60,6 @@ class RunSettings(JobSettings):
         """Return them with how the run is computed: processes that read batches."""
         training = self.training.model_copy(update={"workers": computing.get("workers", 0)})
         return self.model_copy(update={"training": training})
-
-
-class Windows(Strict):
-    """The windows that a run has learnt from: clock frames a label, of context on either side, and of the centre."""
-
-    class Geometry(Strict):
-        """Of a window, in clock frames; the rest of what a window index tells counts for nothing."""
-
-        model_config = ConfigDict(extra="ignore", frozen=True)
-        context: int = Field(ge=0, le=100_000)
-        centre: int = Field(ge=1, le=100_000)
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    per_label: int = Field(ge=1, le=10_000)
-    frames: Geometry
-
-    @model_validator(mode="after")
-    def _whole_labels(self) -> Windows:
-        if self.frames.centre % self.per_label:
-            raise ValueError(
-                f"a centre of whole labels; {self.frames.centre} frames, {self.per_label} a label"
-            )
-        return self
-
-
-class FinishedRun(Strict):
-    """What stands in a finished run's config.yaml, as far as answers for new media follow from it."""
-
-    model: Literal["labelled_da_mamba", "labelled_mamba_va", "labelled_dat"]
-    groups: dict[str, tuple[str, ...]]
-    model_settings: SerializeAsAny[Ranged]
-    training: TrainingSettings
-    columns: tuple[str, ...] = Field(min_length=1)
-    windows: Windows
-    label_hz: float = Field(gt=0, le=1000)
-
-    @field_validator("model_settings", mode="before")
-    @classmethod
-    def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:
-        return RANGED[info.data["model"]].model_validate(given) if "model" in info.data else given
-
-    @model_validator(mode="after")
-    def _a_range_each(self) -> FinishedRun:
-        if len(self.model_settings.ranges) != len(self.columns):
-            raise ValueError(
-                f"a range for each of {len(self.columns)} labels; {len(self.model_settings.ranges)}"
-            )
-        return self
 
 
 class ItemLabels(JobSettings):

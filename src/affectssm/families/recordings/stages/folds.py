@@ -145,7 +145,7 @@ def _too_few(groups: Mapping[str, Sequence[str]], where: str) -> DataError:
     names = ", ".join(groups) or "none"
     return DataError(
         where,
-        f"{len(groups)} recordings (or groups of them) with labels: {names}",
+        f"recordings (or groups of them) with labels: {len(groups)} ({names})",
         f"{LEAST} at least: one to learn from, one that selects the epoch, one that is reported",
         "add recordings with labels (faults.parquet beside the manifest says which were left out and why), or cut a "
         "long recording into parts that share nothing",
