@@ -43,4 +43,6 @@ def write_video(path: Path, frames: Iterable[np.ndarray], codec: str = "libx264"
 
 def side_by_side(count: int) -> list[np.ndarray]:
     """Two people in every picture: one on the left, a larger face on the right."""
-    return [np.concatenate(both, 1) for both in zip(pictures(ONE, count), pictures(OTHER, count), strict=True)]
+    return [
+        np.concatenate(both, 1) for both in zip(pictures(ONE, count), pictures(OTHER, count), strict=True)
+    ]

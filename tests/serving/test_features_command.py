@@ -11,13 +11,15 @@ import pytest
 
 from affectssm.cli import main
 from affectssm.errors import ConfigError
+from affectssm.serving.features import Asked, _card, features_section
 from affectssm.serving.words import told_apart
-from affectssm.store.card import read_card
+from affectssm.settings.features import settings_of
+from affectssm.store.card import make_card, read_card
 from affectssm.store.parquet import read_parquet
-from affectssm.store.shards import ShardReader
+from affectssm.store.shards import ResumableShard, ShardReader, Track
 from tests.serving.made_media import MEDIA, ONE, pictures, real, write_video
 
-FEATURES = ("wav2vec2", "landmark_flow")
+FEATURES = ("optical_flow", "landmark_flow")
 LAB = "scale: tiny\nfamilies: [dialogue]\n"
 
 
@@ -26,7 +28,14 @@ def made(tmp_path_factory) -> Path:
     """A folder in which features of one clip were made, with what was computed kept."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "lab.yaml").write_text(LAB)
-    words = [str(MEDIA / ONE), *FEATURES, "--config", str(folder / "lab.yaml"), "--work", str(folder / "work")]
+    words = [
+        str(MEDIA / ONE),
+        *FEATURES,
+        "--config",
+        str(folder / "lab.yaml"),
+        "--work",
+        str(folder / "work"),
+    ]
     assert main(["features", *words, "--out", str(folder / "long.parquet")]) == 0
     for name in ("wide.parquet", "wide.csv", "wide.h5"):
         assert main(["features", *words, "--hz", "10", "--out", str(folder / name)]) == 0
@@ -48,28 +57,44 @@ def test_a_long_table_has_every_row_of_every_track(made):
         assert np.array_equal(own.valid, kept.valid)
         assert np.array_equal(np.stack(own.value), kept.value.astype(np.float32))
     card = read_card(made / "long.parquet")
-    assert card["extra"]["weights"] == {"wav2vec2": "random"}
+    assert card["extra"]["weights"] == {}
     assert card["settings"]["face_track"]["zoom"] == 1
-    assert "random_seed" in card["extra"]["made"]["wav2vec2"]["encoder"]
+
+
+def test_a_card_says_that_weights_were_random(tmp_path):
+    settings = settings_of("wav2vec2", features_section([], "random"))
+    made = make_card("features/wav2vec2", ["affectssm.errors"], settings, encoder={"random_seed": 7})
+    shard = ResumableShard(tmp_path / "wav2vec2" / "s00.h5", made)
+    shard.write("a", "c", {"p1": Track(np.zeros((1, 2), np.float32), np.zeros(1), np.ones(1, bool), 1.0)})
+    shard.finish()
+    card = _card(Asked([Path("a.wav")], ["wav2vec2"]), ["wav2vec2"], {"wav2vec2": settings}, tmp_path)
+    assert card["extra"]["weights"] == {"wav2vec2": "random"}
+    assert card["extra"]["made"]["wav2vec2"] == {"encoder": {"random_seed": 7}}
 
 
 @real
 def test_a_wide_table_is_on_one_clock_from_beginning_to_end(made):
     table = read_parquet(made / "wide.parquet").to_pandas()
     assert np.allclose(table.time_s, (np.arange(24) + 0.5) / 10)  # 2.42 s
-    kept = track(made, "wav2vec2")
+    kept = track(made, "optical_flow")
     expected = [np.interp(table.time_s, kept.time, column) for column in kept.value.T.astype(np.float64)]
-    there = table.wav2vec2_valid.to_numpy()
+    there = table.optical_flow_valid.to_numpy()
     assert there.sum() >= 23
-    assert np.allclose(np.stack(table.wav2vec2)[there], np.stack(expected, 1)[there], atol=1e-3)
+    assert np.allclose(np.stack(table.optical_flow)[there], np.stack(expected, 1)[there], atol=1e-3)
     with (made / "wide.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["wav2vec2_5"]) for row in rows] == pytest.approx([v[5] for v in table.wav2vec2], abs=1e-4)
+    assert [float(row["optical_flow_5"]) for row in rows] == pytest.approx(
+        [v[5] for v in table.optical_flow], abs=1e-4
+    )
     with h5py.File(made / "wide.h5") as file:
         assert np.array_equal(file["landmark_flow/value"][:], np.stack(table.landmark_flow))
         assert file["recording"].asstr()[:].tolist() == ["single_face"] * 24
         assert np.array_equal(file["landmark_flow/valid"][:].astype(bool), table.landmark_flow_valid)
-    assert read_card(made / "wide.h5")["stage"] == read_card(made / "wide.card.json")["stage"] == "given/features"
+    assert (
+        read_card(made / "wide.h5")["stage"]
+        == read_card(made / "wide.card.json")["stage"]
+        == "given/features"
+    )
 
 
 @real
@@ -77,10 +102,16 @@ def test_what_was_computed_is_not_computed_again(made, monkeypatch):
     def computed(*_: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("affectssm.features.flow.Flow.extract", computed, raising=False)
     monkeypatch.setattr("affectssm.features.landmark_flow.LandmarkFlow.extract", computed)
     monkeypatch.setattr("affectssm.features.faces.FaceTrack.extract", computed)
-    words = [str(MEDIA / ONE), "landmark_flow", "--config", str(made / "lab.yaml"), "--work", str(made / "work")]
+    words = [
+        str(MEDIA / ONE),
+        "landmark_flow",
+        "--config",
+        str(made / "lab.yaml"),
+        "--work",
+        str(made / "work"),
+    ]
     assert main(["features", *words, "--out", str(made / "again.parquet")]) == 0
 
 
@@ -89,7 +120,15 @@ def test_a_video_without_sound_has_its_pictures_features(tmp_path, capsys):
     path = write_video(tmp_path / "mute.mkv", pictures(ONE, 10), "mpeg4")
     (tmp_path / "lab.yaml").write_text(LAB)
     out = tmp_path / "a.csv"
-    words = [str(path), "wav2vec2", "landmark_flow", "--config", str(tmp_path / "lab.yaml"), "--out", str(out)]
+    words = [
+        str(path),
+        "wav2vec2",
+        "landmark_flow",
+        "--config",
+        str(tmp_path / "lab.yaml"),
+        "--out",
+        str(out),
+    ]
     assert main(["features", *words]) == 0
     said = capsys.readouterr().out
     assert "wav2vec2: absent" in said
@@ -114,7 +153,10 @@ def test_words_are_files_or_features(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("wav2vec2", "clip.mp4"):
         Path(name).write_text("")
-    assert told_apart(["clip.mp4", "wav2vec2", "clip_face"]) == ([Path("clip.mp4"), Path("wav2vec2")], ["clip_face"])
+    assert told_apart(["clip.mp4", "wav2vec2", "clip_face"]) == (
+        [Path("clip.mp4"), Path("wav2vec2")],
+        ["clip_face"],
+    )
     for words, said in (
         (["clip.mp4", "clip_fac"], "did you mean clip_face"),
         (["clp.mp4", "clip_face"], "did you mean clip.mp4"),

@@ -51,7 +51,8 @@ def test_a_file_is_what_it_holds_and_not_what_it_is_called(tmp_path, silent):
     shutil.copy(WAV, sound)
     manifest = given([MEDIA / ONE, sound, silent], [], "one", tmp_path / "work")
     assert kinds(manifest) == [
-        ("single_face", "p1", "audio"), ("single_face", "p1", "video"), ("talk", "p1", "audio"), ("mute", "p1", "video"),
+        ("single_face", "p1", "audio"), ("single_face", "p1", "video"), ("talk", "p1", "audio"),
+        ("mute", "p1", "video"),
     ]  # fmt: skip
     assert codes(tmp_path / "work") == [("mute", "no_audio_stream")]
     by_kind = {(row.recording, row.kind): row for row in read_manifest(manifest)}

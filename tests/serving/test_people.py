@@ -35,7 +35,10 @@ def lines(work):
 
 def test_each_person_is_a_participant_with_a_track(both, tmp_path):
     manifest = given([both], [], "all", tmp_path, faces=FACES)
-    assert [(row.participant, row.kind) for row in read_manifest(manifest)] == [("p1", "video"), ("p2", "video")]
+    assert [(row.participant, row.kind) for row in read_manifest(manifest)] == [
+        ("p1", "video"),
+        ("p2", "video"),
+    ]
     with ShardReader(tmp_path / "features" / "face_track" / "s00.h5") as reader:
         for name, low, high in (("p1", 0, SIZE[0]), ("p2", SIZE[0], 2 * SIZE[0])):
             track = reader.track("both", name)
@@ -91,7 +94,10 @@ def test_a_video_without_a_face_has_one_participant_whose_track_is_not_valid(tmp
 
 def test_a_face_that_is_seen_briefly_is_nobodys(tmp_path):
     one, other = pictures(ONE, 40), pictures(OTHER, 40)
-    scenes = [np.concatenate([a, b if at < 6 else DARK], 1) for at, (a, b) in enumerate(zip(one, other, strict=True))]
+    scenes = [
+        np.concatenate([a, b if at < 6 else DARK], 1)
+        for at, (a, b) in enumerate(zip(one, other, strict=True))
+    ]
     with closing(Watched(write_video(tmp_path / "brief.mp4", scenes), FACES)) as watched:
         assert [len(one.pictures) for one in watched.people] == [40]
         assert [note.code for note in watched.notes] == ["brief_face"]

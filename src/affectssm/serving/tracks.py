@@ -104,7 +104,8 @@ def check_weights(names: Sequence[str], settings: Mapping[str, Mapping[str, Any]
             if not found.usable:
                 raise ConfigError(
                     f"feature {name}, {found.where}", found.found or f"weights that are {found.state}",
-                    f"the pretrained weights of {wanted.repository}", f"{found.remedy}; or say --weights random, for trials",
+                    f"the pretrained weights of {wanted.repository}",
+                    f"affectssm weights fetch, on a network ({found.remedy}); or --weights random, for trials",
                 )  # fmt: skip
 
 
