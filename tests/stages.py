@@ -32,7 +32,10 @@ def stages() -> dict[str, tuple[str, ...]]:
     with ExitStack() as kept:
         for module in ASKING:  # a plan that says modules where the plan says their hash
             kept.enter_context(patch(f"{module}.code_hash", lambda *modules: modules))
-        return _asked(Plan({"dialogue": {"adapt_mpiigi": True}}))  # all variants of training
+        own = {"root": "/own", "table": "own.csv"}
+        given = {"dialogue": {"adapt_mpiigi": True}, "corpora": {"folder": own}}  # all variants of training
+        items = {"families": ["recordings"], "corpora": {"folder": own | {"labels": {"per": "item"}}}}
+        return _asked(Plan(given)) | _of_jobs(Plan(items))  # labels are of frames or of items
 
 
 def _asked(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -48,12 +51,19 @@ def _asked(plan: Plan) -> dict[str, tuple[str, ...]]:
         name for one in asking for name in dir(one) if name.endswith("_code")
     }
     found = {f"{stage} {what}".strip(): code for stage, own in asked.items() for what, code in own.items()}
-    return found | {name: code for job in plan.jobs for name, code in _of_job(job)}
+    return found | _of_jobs(plan)
+
+
+def _of_jobs(plan: Plan) -> dict[str, tuple[str, ...]]:
+    return {name: code for job in plan.jobs for name, code in _of_job(job)}
 
 
 def _of_job(job: Job):
     """The stages of a step: one a model, where its code follows the model of an experiment."""
     for name, experiment in job.family.experiments.items():
+        of_items = "item" in job.step.name or job.rule == "cut_recordings"
+        if getattr(experiment, "per", None) not in (None, "item" if of_items else "frame"):
+            continue
         variant = "+adapt_mpiigi" if experiment.variant == "adapt_mpiigi" else ""
         model = f" {experiment.model}{variant}" if "experiment" in job.wildcards else ""
         yield f"{job.rule}{model}", job.code({"experiment": name})

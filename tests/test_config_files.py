@@ -65,9 +65,12 @@ def test_generated_files_are_written_into_the_repository_only(tmp_path):
 def test_config_yaml_is_the_default_with_every_key_explained():
     given = yaml.safe_load(config_yaml(MODEL))
     assert load_config(given) == MODEL()
-    for family in ("dialogue", "video", "clips"):
+    families = ("dialogue", "video", "clips", "recordings")
+    for family in families:
         assert set(given[family].pop("groups")) == set(getattr(MODEL(), family).groups)
-    assert leaves(given) == VALUES - {(family, "groups") for family in ("dialogue", "video", "clips")}
+    assert set(given["recordings"]["items"].pop("groups")) == set(MODEL().recordings.items.groups)
+    groups = {(family, "groups") for family in families} | {("recordings", "items", "groups")}
+    assert leaves(given) == VALUES - groups
     body = [line for line in config_yaml(MODEL).splitlines() if not line.startswith("#")]
     assert all(len(line.split("  # ")[1]) > 1 for line in body)
 

@@ -95,13 +95,13 @@ MADE_BY = {
     "features.transcripts": ["feature bert*"],
     "timeline.windows": [
         f"{stage}{name}{models}"
-        for name in ("dialogue", "video")
-        for stage, models in (("*_windows_", ""), ("check ", ""), ("train_", " *"), ("predict_", " *"))
-    ] + ["evaluate_video *", "tune_video"],
+        for name in ("dialogue", "video", "recordings")
+        for stage, models in (("*windows_", ""), ("check ", ""), ("train_", " *"), ("predict_", " *"))
+    ] + ["evaluate_video *", "tune_video", "evaluate_recordings *", "*_items_recordings *"],
     "families.dialogue.stages.windows": ["*_windows_dialogue"],
     "families.dialogue.stages.frames": [
         "*_windows_dialogue", "check dialogue", "train_dialogue *", "predict_dialogue *", "memory_dialogue",
-        "evaluate_dialogue *",
+        "evaluate_dialogue *", "train_recordings *",
     ],
     "families.video.stages.windows": ["*_windows_video"],
     "families.video.stages.train": ["train_video mamba_va"],
@@ -119,14 +119,14 @@ MADE_BY = {
     "features.mae": ["feature mae*", "tune_video", "encode_video"],
     "features.mae_tuning": ["feature mae*", "tune_video", "encode_video"],
     "features.seen": ["train_video *", "predict_video *", "evaluate_video *"],
-    "families.clips.stages.cut": ["segments_clips"],
-    "families.clips.stages.train": ["train_clips *"],
+    "families.clips.stages.cut": ["segments_clips", "cut_recordings"],
+    "families.clips.stages.train": ["train_clips *", "train_items_recordings *"],
     "families.clips.stages.models.mult": ["train_clips mult"],
     "families.clips.stages.evaluate": ["evaluate_clips *"],
     "families.clips.stages.foreseen": ["check clips"],
     "families.clips.stages.efficiency": ["measure_clips"],
     "training.step_server": ["memory_dialogue", "measure_clips"],
-    "timeline.segment_writer": ["segments_clips", "segments_biosignals"],
+    "timeline.segment_writer": ["segments_clips", "segments_biosignals", "cut_recordings"],
     "families.clips.stages.tables.pages": [
         f"table {name}" for name in (*(f"{corpus}_*" for corpus in ("mosei", "sims", "simsv2")), "coupled_[!e]*")
     ],
@@ -156,6 +156,15 @@ MADE_BY = {
     "families.dialogue.stages.answer": [],
     "families.video.stages.answer": [],
     "training.frame_answers": [],
+    "families.recordings.stages.windows": ["windows_recordings"],
+    "families.recordings.stages.train": ["train_recordings *"],
+    "families.recordings.stages.predict": ["predict_recordings *"],
+    "families.recordings.stages.evaluate": ["evaluate_recordings *"],
+    "families.recordings.stages.foreseen": ["check recordings"],
+    "families.recordings.stages.items_cut": ["cut_recordings"],
+    "families.recordings.stages.items_train": ["train_items_recordings *"],
+    "families.recordings.stages.items_evaluate": ["evaluate_items_recordings *"],
+    "families.recordings.stages.tables.rows": ["table recordings_*"],
     "vocabulary.kinds": [],
     "settings.config": [],
     "store.parquet": [],

@@ -21,6 +21,7 @@ TARGETS = [
     *corpora.DEMOS.values(),
     *models.DIALOGUE_MODELS.values(),
     *models.VIDEO_MODELS.values(),
+    *models.RECORDING_MODELS.values(),
     *models.SEGMENT_MODELS.values(),
     *models.CLIP_MODELS.values(),
     *methods.METHODS.values(),
@@ -50,6 +51,8 @@ def test_a_corpus_is_found_and_says_what_it_is_made_of(corpus):
         stages.training_modules,
         stages.prediction_modules,
         stages.segment_training_modules,
+        stages.recording_training_modules,
+        stages.item_training_modules,
         stages.table_modules,
         lambda name: stages.memory_modules([name]),
         lambda name: stages.adaptation_modules("bimamba_tta", [name]),
@@ -67,6 +70,8 @@ def test_the_modules_of_something_unknown_are_refused_with_what_there_is(modules
         (corpora.DEMOS, "physio", stages.demo_modules),
         (models.DIALOGUE_MODELS, "dat", stages.training_modules),
         (models.DIALOGUE_MODELS, "dat", stages.prediction_modules),
+        (models.RECORDING_MODELS, "labelled_dat", lambda name: stages.recording_training_modules("dat")),
+        (models.CLIP_MODELS, "coupled_mamba", stages.item_training_modules),
         (models.SEGMENT_MODELS, "lggnet", stages.segment_training_modules),
         (methods.METHODS, "tent", lambda name: stages.adaptation_modules("lggnet", [name])),
         (tables.PAGES, "noxi_ccc", stages.table_modules),
@@ -107,7 +112,9 @@ def test_the_settings_offer_what_there_is():
 
 
 def test_all_that_a_table_names_has_a_title():
-    families = (models.DIALOGUE_MODELS, models.VIDEO_MODELS, models.SEGMENT_MODELS, models.CLIP_MODELS)
+    families = (
+        models.DIALOGUE_MODELS, models.VIDEO_MODELS, models.RECORDING_MODELS, models.SEGMENT_MODELS, models.CLIP_MODELS,
+    )  # fmt: skip
     assert set(models.TITLES) == {name for own in families for name in own}
     assert set(models.SIZES) == set(models.SEGMENT_MODELS)
     assert set(methods.TITLES) == set(methods.METHODS)

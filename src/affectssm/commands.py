@@ -161,7 +161,7 @@ def estimate(given: Namespace) -> None:
     over = {"cluster": {name: value for name, value in cluster.items() if value is not None}}
     plan = asked.plan_of(files, over | ({"scale": given.scale} if given.scale else {}))
     tables = [word.removesuffix(".csv").rpartition("/")[2] for word in given.asked if Path(word) not in files]
-    tables = tables or list(plan.tables.owners)
+    tables = tables or plan.tables.there
     told = (
         asked.by_corpus(getattr(given, name), f"--{name}")
         for name in ("recordings", "minutes", "people", "video")

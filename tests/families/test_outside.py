@@ -24,7 +24,7 @@ from tests import stages
 from tests.killed import killed_at
 
 TESTS = Path(__file__).parents[1]
-LAB = {"families": ["dialogue", "biosignals", "video", "clips", "minilab"]}
+LAB = {"families": ["dialogue", "biosignals", "video", "clips", "recordings", "minilab"]}
 KNOWN = (
     corpora.CORPORA, corpora.DEMOS, features.FEATURES, tables.PAGES, faults.CODES, outside._BROUGHT,
 )  # fmt: skip

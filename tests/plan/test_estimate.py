@@ -225,14 +225,18 @@ def test_the_command_prints_all_of_it(tmp_path, capsys, monkeypatch):
     ids=["paper", "demo", "tiny", "all switches"],
 )
 def test_every_table_at_every_scale_has_an_estimate(given):
-    shards = {name: {"shards": 2} for name in CORPORA}
+    shards = {name: {"shards": 2} for name in CORPORA} | {"folder": {"shards": 2, "root": "/data/mine"}}
     plan = asked.plan_of([], {"corpora": shards} | given)
-    tables = list(plan.tables.owners)
+    tables = plan.tables.there
+    assert set(plan.tables.owners) - set(tables) == {"recordings_items"}  # labels are of frames or of items
     asked.describe(plan, tables, {asked.ALL: "40"}, {asked.ALL: "1"}, {}, {})
     estimate = Estimate(plan, tables)
     for stage in estimate.stages:
         assert stage.longest.known and stage.sure != "not said", stage.kind
         assert stage.core_hours + stage.gpu_hours > 0
     found = {job.kind for job in Walk(plan, tables)}
-    assert {job.rule for job in plan.jobs} - found <= {"tune_video", "encode_video", "submission_dialogue"}
+    assert {job.rule for job in plan.jobs} - found <= {
+        "tune_video", "encode_video", "submission_dialogue", "cut_recordings", "train_items_recordings",
+        "evaluate_items_recordings",
+    }  # fmt: skip
     assert estimate.jobs == sum(len(stage.costs) for stage in estimate.stages) > 200

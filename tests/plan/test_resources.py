@@ -75,7 +75,8 @@ def test_one_switch_takes_the_gpu_of_every_rule(monkeypatch):
     with_gpu, without = gpus(elsewhere()), gpus(elsewhere(cluster={"gpus": "0"}))
     assert {rule for rule, count in with_gpu.items() if count} == {
         "extract", "train_dialogue", "predict_dialogue", "memory_dialogue", "train_video", "tune_video",
-        "encode_video", "predict_video", "train_clips", "measure_clips",
+        "encode_video", "predict_video", "train_clips", "measure_clips", "train_recordings", "predict_recordings",
+        "train_items_recordings",
     }  # fmt: skip
     assert set(without.values()) == {0}
     # on one machine the switch counts for nothing: the card that is there is used, also by demos

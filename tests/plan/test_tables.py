@@ -22,7 +22,8 @@ def test_a_mistyped_table_is_told_the_nearest(plan):
 
 def test_a_table_is_told_its_corpora_features_edition_and_settings(plan):
     published = {}
-    for table, owner in plan.tables.owners.items():
+    for table in plan.tables.there:
+        owner = plan.tables.owners[table]
         words = shlex.split(plan.tables.table_arguments(table))
         settings = json.loads(words[words.index("--settings") + 1])
         assert settings["table"] == table and settings["edition"].startswith("demo")

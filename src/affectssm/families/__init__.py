@@ -9,5 +9,6 @@ OWN: dict[str, str] = {
     "biosignals": "affectssm.families.biosignals.family:Biosignals",
     "video": "affectssm.families.video.family:Video",
     "clips": "affectssm.families.clips.family:Clips",
+    "recordings": "affectssm.families.recordings.family:Recordings",
 }
 """Word of the configuration and of command lines -> ``module:Class`` of the families of this package."""

@@ -30,7 +30,8 @@ class Answering:
             and ``work`` one for what may be kept. The table has the columns ``recording``, ``participant``,
             ``start_s``, ``stop_s`` (the span that a row speaks for), ``time_s`` (its centre), a float column of each
             quantity, and ``valid`` (bool).
-        quantities: ``(configuration) -> {name: (lowest, highest)}``, the columns it answers, with their range.
+        quantities: ``(configuration) -> {name: (lowest, highest)}``, the columns it answers, with their range; None in
+            place of a range that nobody knows.
         corpora: ``(configuration) -> keys`` of the corpora whose labels a run was trained on.
         sets: ``(configuration) -> names`` of the sets of weights that a checkpoint holds (folds, seeds); none or one
             where there is one.
@@ -38,6 +39,7 @@ class Answering:
             packed with it; "" for nothing.
         beside_model: ``module:Class`` of the pydantic model of it.
         partners: whether other people of a recording are looked at.
+        alone: what answers for somebody without partners are to say; "" where that is nothing special.
         adapts: names of the methods of adaptation at test time.
         by_item: whether a row is a whole item (a clip, a trial) and not a frame.
     """
@@ -53,5 +55,6 @@ class Answering:
     beside: str = ""
     beside_model: str = ""
     partners: bool = False
+    alone: str = ""
     adapts: tuple[str, ...] = ()
     by_item: bool = False

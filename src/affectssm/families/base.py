@@ -181,6 +181,13 @@ class Family(ABC, Generic[E]):
         """Return the corpora of which a table needs one at least; none where it needs none."""
         return tuple(self.corpora)
 
+    def require(self, table: str) -> None:
+        """Refuse a table that this configuration cannot have.
+
+        Raises:
+            ConfigError: with what to write.
+        """
+
     def submissions_of(self, table: str) -> list[str]:
         """Return the submissions to write beside a table."""
         return []

@@ -54,11 +54,12 @@ class TablePlan:
         return standing.edition_text(self.edition(table), corpora, demo)
 
     def require_corpus(self, table: str) -> None:
-        """Refuse a table none of whose corpora is held.
+        """Refuse a table none of whose corpora is held, or that its family refuses.
 
         Raises:
             ConfigError: naming them.
         """
+        self.owners[table].require(table)
         needed = self.owners[table].needed_by(table)
         if needed and not self.places.held(needed):
             roots = " or ".join(f"corpora.{corpus}.root" for corpus in needed)
@@ -68,6 +69,18 @@ class TablePlan:
                 f"{roots}: a folder or a demo",
                 "give a folder, or ask for another table",
             )
+
+    @property
+    def there(self) -> list[str]:
+        """The tables that this configuration can have."""
+        return [table for table in self.owners if self._refusal(table) is None]
+
+    def _refusal(self, table: str) -> ConfigError | None:
+        try:
+            self.require_corpus(table)
+        except ConfigError as error:
+            return error
+        return None
 
     def require_no_lab_table(self, table: str) -> None:
         """Refuse to put a demo's table over one of somebody's own corpora.

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from affectssm import __version__
 from affectssm.serving.asked_features import OTHER_CROPS, Asked
 from affectssm.serving.packed import Packed
@@ -13,12 +15,13 @@ from affectssm.store.card import make_card
 from affectssm.store.shards import ShardReader
 
 LITTLE = 0.5  # of a feature's rows: where fewer are valid, answers rest on others
-_NAMED = 6
+LONG_S = 1.0  # what is absent for longer is named
+_NAMED, _SPANS = 6, 4
 Person = tuple[str, str]
 
 
 def notes_of(
-    packed: Packed, asked: Sequence[Asked], features: Path, people: Sequence[Person], files: int
+    packed: Packed, asked: Sequence[Asked], features: Path, people: Sequence[Person], files: int, alone: str
 ) -> list[str]:
     """Return notes on answers.
 
@@ -28,6 +31,7 @@ def notes_of(
         features: the folder that holds them.
         people: who is answered, recording and participant.
         files: media that were handed over.
+        alone: what is to be said of somebody without partners.
     """
     told, found = packed.description, []
     if told.demo:
@@ -36,8 +40,8 @@ def notes_of(
         found.append(f"a demo model, which {' and '.join(why)}: its answers say nothing about people")
     if any(one.made_as != one.name for one in asked):
         found.append(OTHER_CROPS)
-    if told.partners and len(people) == 1:
-        found.append("a model of conversations, which was given nobody but the person it answers for")
+    if alone and len(people) == 1:
+        found.append(alone)
     if "audio" in told.reads and len(people) > files:
         found.append("several people of one file share its sound, which counts as that of each")
     found += _little(asked, features, people)
@@ -47,27 +51,36 @@ def notes_of(
 
 
 def _little(asked: Sequence[Asked], features: Path, people: Sequence[Person]) -> list[str]:
-    """Of whom a feature is mostly absent: the answers rest on the others."""
-    found = []
+    """Where features are absent: the answers rest on the others there."""
+    named: dict[str, list[str]] = {}
     for one in asked:
-        lacking = []
         for path in sorted((features / one.made_as).glob("s*.h5")):
             with ShardReader(path) as reader:
-                lacking += [_share(reader, person) for person in people]
-        if texts := [text for text in lacking if text]:
-            more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
-            found.append(f"{one.made_as} is valid in {', '.join(texts[:_NAMED])}{more}")
-    return found
+                for person in people:
+                    if text := _absent(reader, person):
+                        named.setdefault(text, []).append(one.made_as)
+    found = [f"{', '.join(names)}: {text}" for text, names in named.items()]
+    more = [f"and {len(found) - _NAMED} more such notes"] if len(found) > _NAMED else []
+    return found[:_NAMED] + more
 
 
-def _share(reader: ShardReader, person: Person) -> str:
-    """How much of a person's rows is valid, in words; "" where that is most."""
+def _absent(reader: ShardReader, person: Person) -> str:
+    """Where a person's rows are not valid, in words; "" where that is nowhere for long."""
     name = "/".join(person)
     there = person[0] in reader.contents and person in reader
     if not there or not reader.info(*person).rows:
-        return f"no row of {name}"
-    share = float(reader.times(*person)[1].mean())
-    return f"{share:.0%} of the rows of {name}" if share < LITTLE else ""
+        return f"absent in {name}"
+    time, valid = reader.times(*person)
+    if (share := float(valid.mean())) < LITTLE:
+        return f"valid in {share:.0%} of the rows of {name}"
+    half = 0.5 / reader.info(*person).rate
+    change = np.flatnonzero(np.diff(np.r_[False, ~valid, False].astype(int))).reshape(-1, 2)
+    spans = [(time[begin] - half, time[end - 1] + half) for begin, end in change]
+    wide = np.flatnonzero(np.diff(time) > LONG_S)
+    spans += [(time[at] + half, time[at + 1] - half) for at in wide]
+    long = sorted((begin, end) for begin, end in spans if end - begin > LONG_S)
+    texts = [f"{begin:.1f} to {end:.1f} s" for begin, end in long[:_SPANS]]
+    return f"absent in {name} from {', '.join(texts)}{' ...' * (len(long) > _SPANS)}" if texts else ""
 
 
 def provenance_of(

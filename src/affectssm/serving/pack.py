@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -97,7 +97,7 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
         title=TITLES.get(facts.config["model"], facts.config["model"]),
         corpora=facts.corpora,
         data=facts.data,
-        weights=facts.weights,
+        weights=_weights(encoders.values()) or facts.weights,
         features=features,
         tracks=face_settings(facts, names, files),
         reads=answering.reads,
@@ -112,6 +112,12 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
         licences=licences_of(facts.corpora, facts.data == "demo", encoders),
         run=facts.card["id"],
     )
+
+
+def _weights(encoders: Iterable[Mapping[str, Any]]) -> str:
+    """``random`` where one of some encoders has random weights, else ``pretrained``, or "" where there is none."""
+    found = [one for one in encoders if one]
+    return "random" if any("random_seed" in one for one in found) else "pretrained" * bool(found)
 
 
 def able(facts: RunFacts) -> Answering:

@@ -21,6 +21,7 @@ from affectssm.vocabulary.targets import load
 
 _MODELS = {**FRAME_MODELS, **SEGMENT_MODELS, **CLIP_MODELS}
 _DEEPEST, _LONGEST, _MOST, _MOST_LAYERS = 6, 400, 10_000, 256
+_COLUMNS = ("recording", "participant", "start_s", "stop_s", "time_s", "valid")
 _EXPECTED = "what affectssm pack writes"
 _REMEDY = "get the file again from whoever packed it, or pack the run again with this version"
 
@@ -49,14 +50,7 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
     if told.model not in _MODELS:
         raise _error(where, form.MODEL, f"a model called {told.model!a}", f"one of {', '.join(_MODELS)}")
     for name in told.quantities:
-        if not name.isidentifier() or name in (
-            "recording",
-            "participant",
-            "start_s",
-            "stop_s",
-            "time_s",
-            "valid",
-        ):
+        if not is_id(name) or name in _COLUMNS:
             raise _error(where, form.MODEL, f"an answer called {name!a}", "a column's name")
     for name, settings in {**{n: one.settings for n, one in told.features.items()}, **told.tracks}.items():
         try:

@@ -94,7 +94,7 @@ class Description(Strict):
     tracks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     reads: tuple[str, ...]
     partners: bool
-    quantities: dict[str, tuple[float, float]]
+    quantities: dict[str, tuple[float, float] | None]
     adapts: tuple[str, ...] = ()
     by_item: bool = False
     beside: dict[str, Any] = Field(default_factory=dict)

@@ -14,11 +14,13 @@ def readme(told: Description) -> str:
 
 def _head(told: Description) -> list[str]:
     corpora = ", ".join(CORPORA[one].title if one in CORPORA else one for one in told.corpora)
-    answers = ", ".join(f"{name} ({low:g} to {high:g})" for name, (low, high) in told.quantities.items())
+    answers = ", ".join(
+        name + (f" ({span[0]:g} to {span[1]:g})" if span else "") for name, span in told.quantities.items()
+    )
     lines = [
         f"# {told.title}: {', '.join(told.quantities)}",
         "",
-        f"Answers {answers} {'for every clip or trial' if told.by_item else 'for every frame of a person'}. "
+        f"Answers {answers} for every {'item as a whole' if told.by_item else 'frame of a person'}. "
         f"Trained on {corpora or 'an unknown corpus'} (edition {told.edition}), experiment {told.experiment}"
         f"{', ' + told.part if told.part else ''}, seed {', '.join(map(str, told.seeds))}"
         f"{f', weights {told.set}' if told.set else ''}"

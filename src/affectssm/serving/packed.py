@@ -43,8 +43,8 @@ class Model:
         return [dict(one) for one in self.packed.description.scores]
 
     @property
-    def quantities(self) -> dict[str, tuple[float, float]]:
-        """What it answers -> its range."""
+    def quantities(self) -> dict[str, tuple[float, float] | None]:
+        """What it answers -> its range; None where nobody knows it."""
         return dict(self.packed.description.quantities)
 
     @property

@@ -86,6 +86,15 @@ def lines_of(table: pa.Table, quantities: Sequence[str]) -> Iterator[Line]:
         yield Line(*key, start, stop, time, valid.astype(bool), values)
 
 
+def _span_of(values: Sequence[np.ndarray]) -> tuple[float, float]:
+    """The range of values that come without one."""
+    there = np.concatenate([own[np.isfinite(own)] for own in values])
+    if not len(there):
+        return 0.0, 1.0
+    low, high = float(there.min()), float(there.max())
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
 def _bars(group: Sequence[Line]) -> float:
     return 0.25 + _BAR * len(group)
 
@@ -94,8 +103,8 @@ def _recording(axes: Sequence[Axes], group: Sequence[Line], told: Description, t
     """Draw a recording: a panel a quantity, and the bars."""
     begin = min(float(line.start[0]) for line in group)
     end = max(float(line.stop[-1]) for line in group)
-    for axis, (name, (low, high)) in zip(axes, told.quantities.items(), strict=False):
-        _panel(axis, name, low, high)
+    for axis, (name, span) in zip(axes, told.quantities.items(), strict=False):
+        _panel(axis, name, *(span or _span_of([line.values[name] for line in group])))
         for number, line in enumerate(group):
             colour = COLOURS[number % len(COLOURS)]
             if told.by_item:

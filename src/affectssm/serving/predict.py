@@ -191,7 +191,7 @@ class _Serving:
             table,
             self.packed,
             faults_of(self.work, names),
-            notes_of(self.packed, asked, features, seen, len(media)),
+            notes_of(self.packed, asked, features, seen, len(media), self.answering.alone),
             self._provenance(media, asked),
             people.read_text(encoding="utf-8") if people.is_file() else "",
         )

@@ -86,7 +86,9 @@ class RunFacts:
     @property
     def made(self) -> dict[str, Mapping[str, Any]]:
         """Feature -> how it was made (code, settings, extra), without the labels."""
-        found = self.card["extra"].get("features") or {}
+        found = self.card["extra"].get("features")
+        if not isinstance(found, dict):  # a run on segments, whose card names the segments
+            return {}
         return {name: one for name, one in found.items() if _kind(name) not in LABEL_KINDS}
 
     @property

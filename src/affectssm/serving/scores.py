@@ -11,6 +11,8 @@ from typing import Any
 from affectssm.errors import DataError
 from affectssm.serving.run_facts import RunFacts
 
+_SCORED = ("seeds-*.parquet", "items-*.parquet")
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -23,6 +25,7 @@ class HeldOut:
         value: the score.
         n, of: units that were scored, of how many.
         seed: of the run.
+        parts: the parts whose runs it is over, where they are more than the run's own.
     """
 
     cell: str
@@ -33,6 +36,7 @@ class HeldOut:
     n: int
     of: int
     seed: int
+    parts: str = ""
 
 
 def scores_of(run: RunFacts, metrics: Mapping[str, list[dict[str, Any]]] | None = None) -> list[HeldOut]:
@@ -46,14 +50,27 @@ def scores_of(run: RunFacts, metrics: Mapping[str, list[dict[str, Any]]] | None 
     rows = (metrics or {}).get(run.name)
     found = []
     for row in metrics_of(results, run.name) if rows is None else rows:
-        own_part = row.get("fold") in (None, "", run.part)
+        fold = row.get("fold") or run.part
+        own_part = not run.part or run.part in fold.split("+")
         value = row.get("value")
         if row.get("seed") in run.seeds and own_part and value is not None and math.isfinite(value):
             cell, corpus, split, metric = (
                 str(row.get(name) or "") for name in ("cell", "corpus", "split", "metric")
             )
             n, of = (int(row.get(name) or 0) for name in ("n_used", "n_expected"))
-            found.append(HeldOut(cell, corpus, split, metric, float(value), n, of, int(row["seed"])))
+            found.append(
+                HeldOut(
+                    cell,
+                    corpus,
+                    split,
+                    metric,
+                    float(value),
+                    n,
+                    of,
+                    int(row["seed"]),
+                    fold * (fold != run.part),
+                )
+            )
     return list(dict.fromkeys(found))
 
 
@@ -62,7 +79,8 @@ def metrics_of(results: Path, name: str) -> list[dict[str, Any]]:
     from affectssm.store.parquet import read_parquet
 
     rows: list[dict[str, Any]] = []
-    for path in sorted((results / "metrics" / name).glob("seeds-*.parquet")):
+    folder = results / "metrics" / name
+    for path in sorted(path for pattern in _SCORED for path in folder.glob(pattern)):
         try:
             table = read_parquet(path)
         except DataError:

@@ -40,7 +40,7 @@ class Config(Strict):
         "demo", description="demo (small, learns what was planted), paper, or tiny (seconds)"
     )
     families: tuple[str, ...] = Field(
-        ("dialogue", "biosignals", "video", "clips"),
+        ("dialogue", "biosignals", "video", "clips", "recordings"),
         description="kinds of tasks: those of affectssm, and modules that hold others (mylab.tasks); those of "
         "installed packages come by themselves",
     )

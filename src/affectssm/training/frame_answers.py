@@ -43,6 +43,7 @@ def answer_frames(
     features: Path,
     frames: Frames,
     *,
+    label_hz: float | None = None,
     per_label: int = 1,
     partners: bool = False,
     held: Collection[str] = (),
@@ -56,7 +57,8 @@ def answer_frames(
         run: its folder.
         manifest: rows of the participants, of the kinds :data:`MEDIA`.
         features: folder with ``{name}/{shard}.h5`` of every feature of the run.
-        frames: the windows; where it has no rate, every participant is answered at that of their own video.
+        frames: the windows.
+        label_hz: answers a second; None for the rate of the windows and, where they have none, that of each video.
         per_label: clock frames in a label frame.
         partners: whether the others of a recording are looked at.
         held: features whose rows count even where they are not valid, as in training.
@@ -67,9 +69,8 @@ def answer_frames(
     Raises:
         DataError: when nobody is there to be answered, or features have other dimensions than in training.
     """
-    targets = targets_of(
-        read_manifest(manifest), layout.corpus_of(features), frames.label_hz, per_label, partners
-    )
+    rows, rate = read_manifest(manifest), label_hz or frames.label_hz
+    targets = targets_of(rows, layout.corpus_of(features), rate, per_label, partners)
     if not targets:
         raise DataError(
             manifest, "nobody to answer for", "a video or a sound of one person at least", "give another file"
@@ -79,14 +80,18 @@ def answer_frames(
     names = [name for group in config["groups"].values() for name in group]
     files = files_of(features, names, targets)
     windows = WindowDataset(index, files, None, config["feature_dims"], CACHE_BYTES, held)
-    with scans_of({"scan_backend": _backend(config)}, section):
+    with scans_of({"scan_backend": backend_of(config["training"])}, section):
         predicted = predict_windows(model, scaler, windows, BATCH, 0, blend)
     return table_of(predicted, targets, frames, valid_frames(index, windows.files))
 
 
-def _backend(config: Mapping[str, Any]) -> str:
-    """The scans' backend: what is fastest here, whatever trained the run, unless that was the reference."""
-    return "reference" if config["training"].get("scan_backend") == "reference" else "auto"
+def backend_of(recipe: Mapping[str, Any]) -> str:
+    """Return the scans' backend that answers: what is fastest here, unless the reference trained the run.
+
+    Args:
+        recipe: of the run's training.
+    """
+    return "reference" if recipe.get("scan_backend") == "reference" else "auto"
 
 
 def _loaded(run: Path, prefix: str) -> tuple[nn.Module, Scaler, dict[str, Any]]:

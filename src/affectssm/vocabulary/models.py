@@ -1,6 +1,7 @@
 """The models, by the name they have in the configuration: ``module:Class``."""
 
 _CLIPS = "affectssm.families.clips.stages.models"
+_RECORDINGS = "affectssm.families.recordings.stages.models"
 
 DIALOGUE_MODELS: dict[str, str] = {
     "da_mamba": "affectssm.families.dialogue.stages.models.da_mamba:DAMamba",
@@ -9,7 +10,18 @@ DIALOGUE_MODELS: dict[str, str] = {
 VIDEO_MODELS: dict[str, str] = {
     "mamba_va": "affectssm.families.video.stages.models.mamba_va:MambaVA",
 }
-FRAME_MODELS: dict[str, str] = DIALOGUE_MODELS | VIDEO_MODELS
+LABELLED_MODELS: dict[str, str] = {
+    "da_mamba": "labelled_da_mamba",
+    "mamba_va": "labelled_mamba_va",
+    "dat": "labelled_dat",
+}
+"""A model of dialogues or video -> that with any number of labels, each in a range of its own."""
+RECORDING_MODELS: dict[str, str] = {
+    "labelled_da_mamba": f"{_RECORDINGS}.da_mamba:LabelledDAMamba",
+    "labelled_mamba_va": f"{_RECORDINGS}.mamba_va:LabelledMambaVA",
+    "labelled_dat": f"{_RECORDINGS}.dat:LabelledDAT",
+}
+FRAME_MODELS: dict[str, str] = DIALOGUE_MODELS | VIDEO_MODELS | RECORDING_MODELS
 """Those with an answer per frame."""
 SEGMENT_MODELS: dict[str, str] = {
     "bimamba_tta": "affectssm.models.bimamba_tta:BiMambaTTA",
@@ -32,6 +44,9 @@ TITLES: dict[str, str] = {
     "da_mamba": "DA-Mamba",
     "dat": "DAT",
     "mamba_va": "Mamba-VA",
+    "labelled_da_mamba": "DA-Mamba",
+    "labelled_dat": "DAT",
+    "labelled_mamba_va": "Mamba-VA",
     "bimamba_tta": "BiMamba-TTA",
     "tsception": "TSception",
     "lggnet": "LGGNet",

@@ -12,12 +12,20 @@ from collections.abc import Iterable
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
 from affectssm.vocabulary.features import spec
 from affectssm.vocabulary.methods import METHODS
-from affectssm.vocabulary.models import CLIP_MODELS, DIALOGUE_MODELS, FRAME_MODELS, SEGMENT_MODELS
+from affectssm.vocabulary.models import (
+    CLIP_MODELS,
+    DIALOGUE_MODELS,
+    FRAME_MODELS,
+    LABELLED_MODELS,
+    RECORDING_MODELS,
+    SEGMENT_MODELS,
+)
 from affectssm.vocabulary.tables import PAGES
 from affectssm.vocabulary.targets import named
 
 _CLIPS = "affectssm.families.clips.stages"
 _DIALOGUE = "affectssm.families.dialogue.stages"
+_RECORDINGS = "affectssm.families.recordings.stages"
 _VIDEO = "affectssm.families.video.stages"
 FINE_TUNING = f"{_DIALOGUE}.fine_tune:fine_tune"
 
@@ -64,6 +72,21 @@ def video_training_modules(model: str) -> tuple[str, ...]:
 def video_prediction_modules(model: str) -> tuple[str, ...]:
     """Of what a trained run on video predicts."""
     return f"{_VIDEO}.predict", named(FRAME_MODELS, model, "model")
+
+
+def recording_training_modules(model: str) -> tuple[str, ...]:
+    """Of what a run on one's own recordings learns, by a model's name in their section of the configuration."""
+    return f"{_RECORDINGS}.train", named(RECORDING_MODELS, named(LABELLED_MODELS, model, "model"), "model")
+
+
+def recording_prediction_modules(model: str) -> tuple[str, ...]:
+    """Of what a trained run on one's own recordings predicts."""
+    return f"{_RECORDINGS}.predict", named(RECORDING_MODELS, named(LABELLED_MODELS, model, "model"), "model")
+
+
+def item_training_modules(model: str) -> tuple[str, ...]:
+    """Of what a run on one's own recordings as a whole learns and answers."""
+    return f"{_RECORDINGS}.items_train", named(CLIP_MODELS, model, "model")
 
 
 def encoding_modules(feature: str) -> tuple[str, ...]:

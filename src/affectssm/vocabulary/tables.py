@@ -21,4 +21,6 @@ PAGES: dict[str, str] = {
     "coupled_fusion": "affectssm.families.clips.stages.tables.pages:coupled_fusion",
     "coupled_controls": "affectssm.families.clips.stages.tables.pages:coupled_controls",
     "coupled_efficiency": "affectssm.families.clips.stages.tables.coupled_efficiency:page",
+    "recordings_items": "affectssm.families.recordings.stages.tables.recordings_items:page",
+    "recordings_ccc": "affectssm.families.recordings.stages.tables.recordings_ccc:page",
 }

@@ -18,6 +18,7 @@ ANSWERING = Answering(
     corpora=f"{__name__}:corpora",
     sets=f"{__name__}:sets",
     partners=True,
+    alone="a model of conversations, which was given nobody but the person it answers for",
 )
 
 

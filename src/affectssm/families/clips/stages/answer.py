@@ -27,6 +27,7 @@ from affectssm.store.shards import ShardReader
 from affectssm.timeline.segments import ChannelScaler
 from affectssm.timeline.steps import to_steps
 from affectssm.training.fold_runs import MEAN, MODEL, STD
+from affectssm.training.frame_answers import backend_of
 from affectssm.training.run_files import CHECKPOINT, below, read_tensors
 from affectssm.training.scans import scans_of
 
@@ -70,7 +71,7 @@ def answer(
     answers, there = [], []
     with (
         _Cuts(features, told, cut, settings["dims"], scaler) as cuts,
-        scans_of({"scan_backend": "auto"}, "clips.training"),
+        scans_of({"scan_backend": backend_of(settings["training"])}, "clips.training"),
         torch.inference_mode(),
     ):
         for at in range(0, len(clips), AT_ONCE):

@@ -1,0 +1,1 @@
+"""Models that answer as many labels as a corpus has, in their own range."""

@@ -1,0 +1,1 @@
+"""The pages of the tables of recordings of one's own."""

@@ -1,0 +1,88 @@
+"""Which recordings each part is made of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from affectssm.errors import DataError
+from affectssm.families.recordings.stages.folds import divide, groups_of, parts_of
+from tests.families.recordings.small_recordings import One, manifest_rows
+
+
+def groups(*people: One):
+    return groups_of(manifest_rows(people), "annotation")
+
+
+def pooled(count: int):
+    return groups(*(One(f"r{number}") for number in range(count)))
+
+
+@given(st.integers(3, 40), st.integers(2, 50))
+def test_every_recording_is_reported_once_by_a_part_that_has_not_seen_it(count, folds):
+    parts = divide(pooled(count), folds, "manifest")
+    assert list(parts) == parts_of(pooled(count), folds)
+    assert sorted(name for part in parts.values() for name in part.report) == sorted(
+        f"r{number}" for number in range(count)
+    )
+    for part in parts.values():
+        sides = [set(part.learn), set(part.select), set(part.report)]
+        assert all(sides) and len(set.union(*sides)) == sum(map(len, sides)) == count
+
+
+def test_as_many_folds_as_are_asked_for_or_as_there_are_groups():
+    assert len(parts_of(pooled(20), 5)) == 5
+    assert len(parts_of(pooled(4), 5)) == 4
+    assert len(parts_of(pooled(4), 2)) == 2
+    assert len(parts_of(pooled(3), 2)) == 3  # of two of them nobody would be left to select
+
+
+def test_a_group_is_never_divided():
+    people = [One(f"{person}{number}", group=person) for person in "abcd" for number in range(3)]
+    for part in divide(groups(*people), 4, "manifest").values():
+        for side in (part.learn, part.select, part.report):
+            assert len(side) == 3 * len({name[0] for name in side})
+
+
+def test_the_division_follows_from_the_names_alone():
+    people = [One(f"r{number}") for number in range(9)]
+    assert divide(groups(*people), 3, "") == divide(groups(*people[::-1]), 3, "")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_too_few_recordings_are_refused_by_what_is_needed(count):
+    with pytest.raises(DataError, match=r"3 at least: one to learn from(.|\n)*add recordings"):
+        divide(pooled(count), 5, "manifest.parquet")
+
+
+def test_the_corpus_may_say_what_is_reported():
+    train = [One(f"t{number}", split="train") for number in range(6)]
+    val, test = [One("v", split="val")], [One("x", split="test"), One("y", split="test")]
+    (part,) = divide(groups(*train, *val, *test), 5, "").values()
+    assert (len(part.learn), part.select, part.report) == (6, ("v",), ("x", "y"))
+    (part,) = divide(groups(*train, *test), 5, "").values()  # a part of training selects
+    assert (len(part.learn), len(part.select), part.report) == (5, 1, ("x", "y"))
+    (part,) = divide(groups(*train, *val), 5, "").values()  # what is reported must not select
+    assert (len(part.learn), len(part.select), part.report) == (5, 1, ("v",))
+    assert parts_of(groups(*train, *val), 5) == ["main"]
+    assert set(divide(groups(*train), 3, "")) == {"fold1", "fold2", "fold3"}
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        ([One("x", split="test"), One("t", split="train")], "one group to learn from and one that selects"),
+        (
+            [One("x", split="test"), One("v", split="val")],
+            "0 groups of recordings with labels in the split train",
+        ),
+        (
+            [One("a", split="train", group="p"), One("b", split="train"), One("c", split="test", group="p")],
+            "1 groups on both sides of the split: p",
+        ),
+    ],
+)
+def test_a_split_that_cannot_be_used_is_refused(people, said):
+    with pytest.raises(DataError, match=said):
+        divide(groups(*people), 5, "manifest.parquet")
