@@ -101,3 +101,24 @@ def test_a_face_that_is_seen_briefly_is_nobodys(tmp_path):
     with closing(Watched(write_video(tmp_path / "brief.mp4", scenes), FACES)) as watched:
         assert [len(one.pictures) for one in watched.people] == [40]
         assert [note.code for note in watched.notes] == ["brief_face"]
+
+
+def test_a_killed_call_goes_on_with_the_next_recording(both, tmp_path, monkeypatch):
+    second = write_video(tmp_path / "second.mp4", [DARK] * 5)
+    watched: list[str] = []
+
+    class Killed(Watched):
+        def __init__(self, path, settings):
+            watched.append(path.stem)
+            if path.stem == "second" and len(watched) == 2:
+                raise KeyboardInterrupt
+            super().__init__(path, settings)
+
+    monkeypatch.setattr("affectssm.serving.people_tracks.Watched", Killed)
+    with pytest.raises(KeyboardInterrupt):
+        given([both, second], [], "all", tmp_path / "work", faces=FACES)
+    manifest = given([both, second], [], "all", tmp_path / "work", faces=FACES)
+    assert watched == ["both", "second", "second"]
+    assert [(row.recording, row.participant) for row in read_manifest(manifest)] == [
+        ("both", "p1"), ("both", "p2"), ("second", "p1"),
+    ]  # fmt: skip
