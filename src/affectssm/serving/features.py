@@ -12,10 +12,19 @@ from typing import Any
 
 from affectssm.corpora.manifest import read_manifest
 from affectssm.errors import ConfigError, DataError
+from affectssm.features.wanted import in_languages
 from affectssm.serving.feature_files import check_name, write
 from affectssm.serving.feature_rows import Features as Rows
 from affectssm.serving.given import GIVEN, People, given
-from affectssm.serving.tracks import FACES, extract, faults_of, feature_file, needed, source_kinds
+from affectssm.serving.tracks import (
+    FACES,
+    check_weights,
+    extract,
+    faults_of,
+    feature_file,
+    needed,
+    source_kinds,
+)
 from affectssm.settings.features import Features, decisive, settings_of
 from affectssm.store.atomic import staged
 from affectssm.store.card import make_card, read_card
@@ -75,6 +84,9 @@ def write_features(asked: Asked, features: Features, out: Path, work: Path | Non
         raise ConfigError("--hz", f"{asked.hz:g}", "above 0, 1000 at most", "name frames a second")
     wanted = needed(asked.names)
     settings = {name: settings_of(name, features) for name in {*wanted, FACES}}
+    # a BERT is wanted of the language alone; whether there is a text at all is not yet known
+    told = {name: in_languages(own, [asked.language]) for name, own in settings.items()}
+    check_weights([name for name in wanted if name != "bert" or asked.transcripts], told)
     folder = work if work is not None else out.with_name(f".{out.name}.work")
     manifest = given(
         asked.media, (), asked.people, folder, asked.audio, transcripts=asked.transcripts,

@@ -182,6 +182,10 @@ def _nothing(log: FaultLog, path: Path) -> DataError:
     if not bad:
         return DataError(path, "nothing that can be used", "a media file", "give a video or a sound file")
     more = "" if len(bad) == 1 else f"; and {len(bad) - 1} more faults"
-    return DataError(
-        path, bad[0].found + more, bad[0].expected, "give a whole media file that FFmpeg can open"
+    channels = any(fault.code == "channel_missing" for fault in bad)
+    remedy = (
+        "a recording whose channels have the recorder's names"
+        if channels
+        else "a whole file that can be read"
     )
+    return DataError(path, bad[0].found + more, bad[0].expected, f"give {remedy}")

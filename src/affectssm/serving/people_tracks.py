@@ -83,6 +83,7 @@ def watch(
             with result.recording(one.recording, content) as part:
                 lines = _Recording(one, mode, settings, root, part).watch()
                 write_json(_kept(work, one.recording), {"content": content, "people": lines})
+            result.commit()  # the next one may take an hour
     write_faults(out.with_name("s00.faults.parquet"), result.faults(), card)
     result.finish()
     found = _known(work, contents)

@@ -86,6 +86,29 @@ def extract(
     return out
 
 
+def check_weights(names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse features whose pretrained weights are not there, before anything is computed.
+
+    Args:
+        names: of the features.
+        settings: of each.
+
+    Raises:
+        ConfigError: for the first that cannot be loaded.
+    """
+    from affectssm.features.wanted import state_of, wanted_by
+
+    for name in names:
+        for wanted in wanted_by(name, settings[name]):
+            found = state_of(Path(settings[name]["weights_dir"]), wanted)
+            if not found.usable:
+                raise ConfigError(
+                    f"feature {name}, {found.where}", found.found or f"weights that are {found.state}",
+                    f"the pretrained weights of {wanted.repository}",
+                    f"affectssm weights fetch, on a network ({found.remedy}); or --weights random, for trials",
+                )  # fmt: skip
+
+
 def people_of(manifest: Path) -> str:
     """Return whom the maker of a manifest meant: one, largest or all."""
     card = read_parquet_card(manifest) or {}

@@ -145,11 +145,9 @@ class _Cuts:
                 counts |= valid
         if not counts.any():
             return np.zeros((self.dims[modality], steps), np.float32), counts
-        if len(parts) < len(names):
-            lacking = ", ".join(name for name in names if name not in parts)
-            raise DataError(
-                "/".join(key), f"no {lacking}", f"all of {', '.join(names)}", "give media that have it"
-            )
+        for name in names:
+            if name not in parts:  # zeros, as in training
+                parts[name] = np.zeros((steps, self._columns(name, modality)), np.float32)
         value = np.concatenate([parts[name] for name in names], axis=1)
         if value.shape[1] != self.dims[modality]:
             raise DataError(
@@ -157,6 +155,28 @@ class _Cuts:
                 "extract them with the settings of training",
             )  # fmt: skip
         return value.T, counts
+
+    def _columns(self, name: str, modality: str) -> int:
+        """Columns of a feature that a clip lacks: as others have it, or what the others of its modality leave.
+
+        Raises:
+            DataError: where neither tells.
+        """
+        names = self.cut.groups[modality]
+        known = {one: dim for one in names if (dim := self._dim(one)) is not None}
+        if name not in known and len(known) < len(names) - 1:
+            lacking = ", ".join(one for one in names if one not in known)
+            raise DataError(
+                f"features of {modality}", f"nothing of {lacking}", "media that have all but one of them",
+                "give media that have them",
+            )  # fmt: skip
+        return known.get(name, max(0, self.dims[modality] - sum(known.values())))
+
+    def _dim(self, name: str) -> int | None:
+        reader = self.readers.get(name)
+        keys = reader.keys() if reader is not None else ()
+        found = (reader.info(*key) for key in keys if reader is not None)
+        return next((info.dim for info in found if info.rows), None)
 
 
 def _table(clips: Sequence[tuple[Key, float]], answers: np.ndarray, there: np.ndarray, task: str) -> pa.Table:
