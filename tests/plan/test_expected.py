@@ -16,7 +16,9 @@ def test_it_expects_what_the_estimate_adds_up():
     plan = asked.plan_of([], {"scale": "paper", "families": ["dialogue"], "corpora": HOLDS}, "results")
     expecting = Expecting(plan)
     with pytest.raises(KeyError):  # before the corpus is discovered or described
-        expecting("extract", {"corpus_edition": plan.places.name("noxi"), "feature": "wav2vec2", "shard": "s00"})
+        expecting(
+            "extract", {"corpus_edition": plan.places.name("noxi"), "feature": "wav2vec2", "shard": "s00"}
+        )
     asked.describe(plan, ["noxi_ccc"], {asked.ALL: "150"}, {asked.ALL: "20"}, {}, {asked.ALL: "1920x1080@25"})
     costs = Costs(plan)
     for job in Walk(plan, ["noxi_ccc"]):

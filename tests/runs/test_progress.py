@@ -117,6 +117,15 @@ def test_the_time_left_is_that_of_the_cores_or_of_the_longest_chain():
     assert later.left(seen(job("train/1", "running")), 80.0) == (70.0, True)
     assert later.left(seen(job("train/1")), 90.0) == (100.0, True)  # begun anew after a failure
     assert later.left(seen(job("train/1", "running")), 990.0) == (100.0, True)
+    # two jobs of 30 s, three times what is expected, end after 33 s on two cores: 3 s more for each
+    slow, both = TimeLeft(expecting, {"extract/1": 30.0, "extract/2": 30.0}.get), waiting[1:3]
+    assert slow.left(seen(*both), 0.0) == (10.0, True)
+    done = [job("extract/1", "finished"), job("extract/2", "finished")]
+    assert slow.left(seen(*done, *waiting[3:5]), 33.0) == (33.0, True)
+    assert slow.left(seen(*done, *waiting[3:5]), 99.0) == (
+        35.0,
+        True,
+    )  # a cluster's queue, or a disk that was away
 
 
 def test_a_run_is_said_in_a_line():

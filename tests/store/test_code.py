@@ -45,7 +45,17 @@ def test_reaches_lazy_and_indirect_imports_within_the_rooms(root):
 
 def test_what_the_package_holds_is_a_room_or_left_out_on_purpose():
     folders = {path.parent.name for path in ROOT.glob("*/*.py")}
-    beside_rooms = {"vocabulary", "settings", "families", "plan", "runs", "store", "weights", "interface", "serving"}
+    beside_rooms = {
+        "vocabulary",
+        "settings",
+        "families",
+        "plan",
+        "runs",
+        "store",
+        "weights",
+        "interface",
+        "serving",
+    }
     assert folders == {*ROOMS, *beside_rooms}
     beside = {path.stem for path in ROOT.glob("*.py")}
     assert beside == {

@@ -48,9 +48,9 @@ def features(
         language: of the transcripts, ``english`` or ``chinese``.
         work: a folder that keeps what is computed: the same call later, or after a kill, computes only what is new.
             None: what is computed is removed at the end.
-        scale: whose settings of the encoders count.
+        scale: whose settings of the encoders count; ``demo`` and ``tiny`` are for trials, with small random encoders.
         settings: what else the section ``features`` of the configuration has, as ``weights_dir="/data/weights"``,
-            ``threads=4``, ``clip_face={"fps": 5}``, or ``weights="random", size="small"`` for trials.
+            ``threads=4``, ``clip_face={"fps": 5}``.
 
     Returns:
         A row a time of a participant of a recording: ``recording``, ``participant``, ``time_s``, the centre of what the

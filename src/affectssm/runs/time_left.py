@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from affectssm.errors import AffectError
 from affectssm.runs.jobs_seen import Seen, SeenJob
 
+BETWEEN_S = 5.0  # at most, that a core is without work between two jobs: more is not Snakemake's doing
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -49,6 +51,7 @@ class TimeLeft:
         self._expecting, self._taking = expecting, taking
         self._took: dict[str, float | None] = {}
         self._since: dict[str, float] = {}
+        self._begun: float | None = None
 
     def left(self, seen: Seen, now: float) -> tuple[float | None, bool]:
         """Return the seconds that are left at least, None where of no job it is known, and whether it is of all.
@@ -68,11 +71,13 @@ class TimeLeft:
         )
         rest: dict[str, float] = {}
         unknown = False
+        between = self._between(seen, expected, now)
         open_jobs = [job for job in seen.jobs if job.fate in ("running", "waiting")]
         for job in open_jobs:
             seconds = factors.seconds(expected[job.place])
             unknown |= seconds is None
-            rest[job.place] = max(0.0, (seconds or 0.0) - (now - self._since.get(job.place, now)))
+            whole = seconds + between if seconds is not None and job.fate == "waiting" else seconds or 0.0
+            rest[job.place] = max(0.0, whole - (now - self._since.get(job.place, now)))
         if open_jobs and not any(rest.values()):
             return None if unknown else 0.0, not unknown
         return max(_shares(rest, expected, seen.limits), _longest(open_jobs, rest)), not unknown
@@ -84,6 +89,8 @@ class TimeLeft:
             jobs: all of the run.
             now: any clock that goes on evenly.
         """
+        if self._begun is None:
+            self._begun = now
         since: dict[str, float] = {}
         for job in jobs:
             if job.fate == "running":
@@ -91,6 +98,20 @@ class TimeLeft:
             elif job.fate == "finished" and job.place not in self._took:
                 self._took[job.place] = self._taking(job.place)
         self._since = since
+
+    def _between(self, seen: Seen, expected: Mapping[str, Expected], now: float) -> float:
+        """The seconds that a core was without work for each job that has ended: Snakemake's own, above all."""
+        cores, done = seen.limits.get("cores"), 0
+        if cores is None:
+            return 0.0
+        busy = 0.0
+        for job in seen.jobs:
+            if job.fate in ("finished", "running"):
+                took = self._took[job.place] if job.fate == "finished" else now - self._since[job.place]
+                busy += (took or 0.0) * min(cores, expected[job.place].cores)
+                done += job.fate == "finished"
+        idle = (now - (now if self._begun is None else self._begun)) * cores - busy
+        return min(BETWEEN_S, max(0.0, idle / done)) if done else 0.0
 
     def _expected(self, job: SeenJob) -> Expected:
         try:
