@@ -60,7 +60,6 @@ def test_what_the_package_holds_is_a_room_or_left_out_on_purpose():
     beside = {path.stem for path in ROOT.glob("*.py")}
     assert beside == {
         "__init__",
-        "cli",
         "commands",
         "step_commands",
         "device",

@@ -20,10 +20,10 @@ from typing import Any
 
 from affectssm import __doc__ as summary_of_the_package
 from affectssm import commands
+from affectssm.cli.check import add_check_command
 from affectssm.cli.features import add_features_command
 from affectssm.cli.serving import add_serving_commands
 from affectssm.cli.weights import add_weights_commands
-from affectssm.cli.check import add_check_command
 from affectssm.errors import AffectError, ConfigError
 from affectssm.step_commands import add_step_commands
 from affectssm.vocabulary.corpora import CORPORA, DEMOS
@@ -294,4 +294,3 @@ def _json_file(path: str) -> dict[str, Any]:
         return _json(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from error
-

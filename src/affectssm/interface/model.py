@@ -57,8 +57,8 @@ class Model:
         return tuple(self._packed.description.features)
 
     @property
-    def quantities(self) -> dict[str, tuple[float, float]]:
-        """What it answers -> the lowest and the highest value."""
+    def quantities(self) -> dict[str, tuple[float, float] | None]:
+        """What it answers -> the lowest and the highest value; None where nobody says them."""
         return dict(self._packed.description.quantities)
 
     @property

@@ -16,8 +16,9 @@ from affectssm.plan.check_found import Found, found_in
 from affectssm.plan.check_room import Leg, legs
 from affectssm.plan.check_tables import TableFound, tables_found
 from affectssm.plan.estimate import Estimate, Limits
+from affectssm.plan.hashes import RememberedHashes
 from affectssm.plan.plan import Plan
-from affectssm.plan.weights import Remembered, wanted_of
+from affectssm.plan.weights import wanted_of
 from affectssm.store import layout
 from affectssm.vocabulary.features import kinds_of
 
@@ -95,7 +96,7 @@ def check(plan: Plan, tables: Sequence[str], machine: Machine, hours: float | No
     Raises:
         ConfigError: for a table that there is not.
     """
-    names = list(tables) or list(plan.tables.owners)
+    names = list(tables) or list(plan.tables.there)
     for table in names:
         if table not in plan.tables.owners:
             raise plan.tables.no_such_table(table)
@@ -176,7 +177,7 @@ def _describe(plan: Plan, tables: Sequence[str], folders: Mapping[str, Path]) ->
 def _weights(plan: Plan, tables: Sequence[str]) -> list[Weights]:
     if not tables:
         return []
-    hashes = Remembered(Path(plan.results, "weights.json"))
+    hashes = RememberedHashes(Path(plan.results, "weights.json"))
     folder = plan.config.features.weights_dir
     found = [
         Weights(one, tuple(who), state_of(folder, one, hashes))

@@ -15,7 +15,19 @@ from affectssm.runs.folder import RunFolder
 PROC = Path("/proc")
 # Subcommands that no rule calls: they look, or write elsewhere.
 LOOKING = frozenset(
-    {"cancel", "check", "config", "device", "estimate", "export", "features", "models", "pack", "status", "weights"}
+    {
+        "cancel",
+        "check",
+        "config",
+        "device",
+        "estimate",
+        "export",
+        "features",
+        "models",
+        "pack",
+        "status",
+        "weights",
+    }
 )
 PACKED = ".zip"  # of a packed model, which `affectssm predict` names in place of a family
 PATIENCE_S = 10  # between asking a process to end and ending it
