@@ -238,7 +238,7 @@ def test_values_out_of_range_and_words(root: Path) -> None:
     assert "9 of 20" in fault.found and fault.action == "masked" and "[0, 1]" in fault.expected
     track = tracks(root, "folder_labels", range=(0, 1))[0]["s1", "anna"]
     assert track.valid.sum() == 11 and not track.value[11:].any()
-    np.testing.assert_allclose(track.time, np.arange(20) / 10)
+    np.testing.assert_allclose(track.time, (np.arange(20) + 0.5) / 10)
 
 
 def test_labels_of_test_parts_are_opened_by_nobody_but_their_own_feature(root: Path) -> None:

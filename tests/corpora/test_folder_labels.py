@@ -51,9 +51,14 @@ REGULAR = [(0.0, 0.1), (0.2, 0.2), (0.4, 0.3), (0.6, 0.4)]
 def test_regular_times_keep_their_own_rate(tmp_path: Path, text: str | bytes, told: dict[str, Any]) -> None:
     found = series(tmp_path / "a.csv", text, **told)
     assert found.rate == pytest.approx(5.0)
-    np.testing.assert_allclose(found.time, [time for time, _ in REGULAR], atol=1e-9)
+    np.testing.assert_allclose(found.time, [time + 0.1 for time, _ in REGULAR], atol=1e-9)  # the middle
     np.testing.assert_allclose(found.value[:, 0], [value for _, value in REGULAR], rtol=1e-6)
     assert found.valid.all() and set(codes(found)) <= {"wide_text"}
+
+
+def test_times_of_the_middle_stay(tmp_path: Path) -> None:
+    found = series(tmp_path / "a.csv", "time,x\n0.1,1\n0.3,2\n0.5,3\n")
+    np.testing.assert_allclose(found.time, [0.1, 0.3, 0.5], atol=1e-9)
 
 
 def test_times_of_few_digits_are_regular_and_a_hole_is_a_gap(tmp_path: Path) -> None:

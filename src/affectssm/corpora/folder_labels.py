@@ -24,6 +24,7 @@ HZ = 25.0
 DAY_S = 86400.0
 LARGEST = 1e30  # what float32 can hold, and be squared in float64
 REGULAR = 0.2  # share of a step that times may be off a regular clock: they may be written with few digits
+BEGINS = 0.25  # share of a step that a time may be off where a label begins, to count as that and not as the middle
 LABEL_ACTIONS: dict[str, Action] = {
     "label_not_a_number": "masked",
     "label_out_of_range": "masked",
@@ -116,10 +117,15 @@ def placement(marks: Marks, settings: LabelSettings, rate: float = 0.0) -> Place
         slots, step = regular
         index = np.full(slots[-1] + 1, -1)
         index[slots] = kept
-        return Placed(index, starts[0] + np.arange(len(index)) * step, 1 / step, problems)
+        return Placed(index, _middle(starts[0], step) + np.arange(len(index)) * step, 1 / step, problems)
     hold = settings.hold_s or 3 * (step or 1 / hz)
     stops = np.minimum(np.append(starts[1:], np.inf), starts + hold)
     return _sampled(np.array(kept, int), starts, stops, hz, problems)
+
+
+def _middle(start: float, step: float) -> float:
+    """Return the middle of the first label's span where its time is, to a quarter of a step, when a span begins."""
+    return start + step / 2 if abs(start / step - round(start / step)) <= BEGINS else start
 
 
 def _regular(starts: np.ndarray, usual: float) -> tuple[np.ndarray, float] | None:

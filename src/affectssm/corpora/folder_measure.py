@@ -74,7 +74,9 @@ def look_at_labels(path: Path, told: str, rate: float, tests: bool) -> Look:
 
 
 def _span(time: np.ndarray, rate: float) -> tuple[float, float]:
-    return (float(time[0]), float(time[-1]) + 1 / rate) if len(time) else (0.0, 0.0)
+    """Where the span of the first row begins and that of the last ends: times are their middles."""
+    half = 0.5 / rate
+    return (max(0.0, float(time[0]) - half), float(time[-1]) + half) if len(time) else (0.0, 0.0)
 
 
 class Measurer:
