@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable
 from typing import Any
 
-Add = Callable[..., Any]
-Command = Callable[[str, Callable[[Namespace], None], str], Add]
+from affectssm.cli.options import Command
 
 
 def add_check_command(command: Command) -> None:

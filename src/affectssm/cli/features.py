@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from affectssm.cli.options import Command
 
 SHOWN = 12  # faults that are printed
 
 
-def add_features_command(command: Callable[..., Any]) -> None:
+def add_features_command(command: Command) -> None:
     """Add it to the parser."""
     add = command("features", features, "extract features of media files into one table, without a corpus")
     add("words", nargs="+", metavar="FILE|FEATURE", help="media files, and names of features")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from affectssm.cli.options import Add, Command
 from affectssm.families import OWN
-
-Handler = Callable[[Namespace], None]
-Command = Callable[[str, Handler, str], Callable[..., Any]]
 
 
 def add_serving_commands(command: Command, words: Sequence[str]) -> None:
@@ -88,7 +85,7 @@ def _add_predict(command: Command) -> None:
     )
 
 
-def _results(add: Callable[..., Any]) -> None:
+def _results(add: Add) -> None:
     add("--results", type=Path, default=Path("results"), help="the folder that everything is computed into")
 
 

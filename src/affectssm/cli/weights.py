@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from affectssm.cli.options import Command
 from affectssm.errors import DataError
 
 ACTIONS = ("list", "fetch", "verify")
 
 
-def add_weights_commands(command: Callable[..., Callable[..., Any]]) -> None:
+def add_weights_commands(command: Command) -> None:
     """Add the subcommand to the command line."""
     add = command("weights", weights, "list, fetch or verify the pretrained weights that tables need")
     add("action", choices=ACTIONS, help="fetch wants a network; verify compares what is there with the locks")
