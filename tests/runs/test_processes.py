@@ -16,7 +16,15 @@ from affectssm.plan.plan import Plan
 from affectssm.runs.cancel import cancel_jobs
 from affectssm.runs.folder import RunFolder
 from affectssm.runs.guard import BusyError
-from affectssm.runs.processes import LOOKING, controllers_of, end, is_stage, process, stages_at_work
+from affectssm.runs.processes import (
+    LOOKING,
+    all_processes,
+    controllers_of,
+    end,
+    is_stage,
+    process,
+    stages_at_work,
+)
 from tests.runs.stray import orphan, program
 
 RULES = Path(__file__).resolve().parents[2] / "workflow" / "rules"
@@ -35,6 +43,13 @@ def until_begun(pid: int) -> None:
         time.sleep(0.02)
 
 
+def until_forked(pid: int) -> None:
+    for _ in range(500):
+        if any(one.parent == pid for one in all_processes()):
+            return
+        time.sleep(0.02)
+
+
 def test_a_stray_stage_of_this_folder_alone_is_found_and_ended(run, tmp_path):
     stage = program(tmp_path / "bin", "import os, time\nos.fork()\ntime.sleep(60)\n")
     (tmp_path / "other" / "results").mkdir(parents=True)
@@ -49,6 +64,7 @@ def test_a_stray_stage_of_this_folder_alone_is_found_and_ended(run, tmp_path):
     child = subprocess.Popen([stage, "extract", "clip"], cwd=run)  # a job of this process itself
     try:
         until_begun(stray)
+        until_forked(stray)
         found = stages_at_work(RunFolder(link / "results"))
         assert [one.pid for one in found] == [stray]  # and not the fork that works for it
         assert found[0].command == "extract clip --out results/x.h5"

@@ -36,7 +36,7 @@ def add_features_command(command: Command) -> None:
         help="text files of what is said, in the media's order",
     )
     add("--language", choices=("english", "chinese"), default="english", help="of the transcripts")
-    add("--channels", choices=("deap", "mahnob"), help="whose channels a BDF or EDF file has")
+    add("--channels", metavar="CORPUS", help="whose channels a BDF or EDF file has")
     add(
         "--config", type=Path, nargs="+", default=[], help="YAML files; the paper's scale where none is given"
     )

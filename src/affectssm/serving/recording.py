@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from affectssm.corpora.channels import LEADS, electrodes
+from affectssm.corpora.handed_signals import subject_in, unit_is_decided
 from affectssm.corpora.listing import Entry
 from affectssm.corpora.manifest import StreamRow
 from affectssm.corpora.measure_media import MediaMeasurer
@@ -21,8 +21,6 @@ from affectssm.store.faults import FaultLog
 
 ROOT = Path("/")
 SHARD, SPLIT = "s00", "all"
-_SUBJECT = re.compile(r"s[0-9]{2}", re.IGNORECASE)  # as DEAP calls its subjects, and their files
-NOBODY = "s00"
 
 
 class Recording:
@@ -145,8 +143,7 @@ class Recording:
                 str(path), f"signals, of {self.corpus}", f"the channels of {' or '.join(LEADS)}",
                 "say whose channels are meant (--channels)",
             )  # fmt: skip
-        found = _SUBJECT.match(path.stem)
-        subject = found[0].lower() if found and self.corpus == "deap" else NOBODY
+        subject = subject_in(path.stem, self.corpus)
         notes = self.log.about(self.name, subject)
         self.people[at] = [subject]
         try:
@@ -165,9 +162,9 @@ class Recording:
             frames = round(file.duration_s * rate)
             held = Measured(source_of(path), rate, frames, len(leads), file.duration_s)
             self.rows.append((at, replace(self._row(kind, held), participant=subject, fold_group=subject)))
-            if kind == "gsr" and self.corpus == "deap" and subject == NOBODY:
+            if unit_is_decided(kind, self.corpus, subject):
                 notes.add(
-                    "unit_decided", "gsr", "GSR of no subject of the corpus", "Ohm, as in Geneva", "decided"
+                    "unit_decided", kind, "GSR of no subject of the corpus", "Ohm, as in Geneva", "decided"
                 )
 
 
