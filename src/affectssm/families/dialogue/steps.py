@@ -1,12 +1,11 @@
 """The jobs of dialogues: windows, runs, predictions, scores, submissions, and what a training step takes."""
 
 from affectssm.families.dialogue import needs
-from affectssm.families.step import Input, Step, lighter_training
+from affectssm.families.frame_steps import predict_step, train_step
+from affectssm.families.step import Input, Step
 
 _STAGES = "affectssm.families.dialogue.stages"
 _SETTINGS = "affectssm.families.dialogue.run_settings"
-_RUN = "results/runs/{experiment}/{part}/{seed}"
-_LIGHTER = lighter_training("dialogue.training", "dialogue.training.batch")
 _WINDOWS = Step(
     "training_windows",
     "write the window indexes of a task",
@@ -44,51 +43,24 @@ STEPS = (
         content="all_content",
         needs=needs.WINDOWS,
     ),
-    Step(
-        "train",
-        "train one run; a killed run goes on from its last epoch",
-        run=f"{_STAGES}.train:train",
-        reads={
+    train_step(
+        "dialogue",
+        {
             # labels of a test part that arrive later change nothing here
             "windows": Input("training_windows", "results/windows/{task}", one=True, above=1, by_content=True),
             "features": Input("training_tracks", "results/features/{corpus}-{edition} of each corpus", above=2),
             "base": Input("base_checkpoint", given=False),
         },
-        writes={
-            "checkpoint": f"{_RUN}/checkpoint.safetensors",
-            "config": f"{_RUN}/config.yaml",
-            "history": f"{_RUN}/history.csv",
-        },
-        out=_RUN,
-        settings="run_settings",
-        model=f"{_SETTINGS}:RunSettings",
-        code="training_code",
-        content="training_content",
-        computing=True,
-        threads="threads",
-        gpu=True,
-        lighter=_LIGHTER,
-        needs=needs.TRAIN,
-        resumes=True,
+        needs.TRAIN,
     ),
-    Step(
-        "predict",
+    predict_step(
+        "dialogue",
         "predict every window that is not trained on",
-        run=f"{_STAGES}.predict:predict",
-        reads={
-            "run": Input("checkpoint_of", "results/runs/{experiment}/{part}/{seed}", one=True, above=1),
+        {
             "windows": Input("prediction_windows", "results/windows/{task}", one=True, above=1),
             "features": Input("prediction_tracks", "results/features/{corpus}-{edition} of each corpus", above=2),
         },
-        writes={"out": f"{_RUN}/predictions.parquet"},
-        settings="run_settings",
-        model=f"{_SETTINGS}:RunSettings",
-        code="prediction_code",
-        computing=True,
-        threads="threads",
-        gpu=True,
-        lighter=_LIGHTER[-1:],
-        needs=needs.PREDICT,
+        needs.PREDICT,
     ),
     Step(
         "evaluate",

@@ -1,17 +1,16 @@
 """The jobs of one's own recordings: windows, runs, predictions, scores."""
 
+from affectssm.families.frame_steps import predict_step, train_step
 from affectssm.families.recordings import needs
 from affectssm.families.step import Input, Step, lighter_training
 
 _STAGES = "affectssm.families.recordings.stages"
 _SETTINGS = "affectssm.families.recordings.run_settings"
-_RUN = "results/runs/{experiment}/{part}/{seed}"
 _FEATURES = "results/features/{corpus}-{edition} of the corpus"
 _WINDOWS = "results/windows/{task}"
 _CUT = "results/segments/{corpus_edition}/{task}/{shard}"
 _SEGMENTS = "results/segments/{corpus}-{edition}/{source}/{shard}.h5 of all shards"
 _ITEMS = "results/runs/{experiment}/seeds-{seeds}"
-_LIGHTER = lighter_training("recordings.training", "recordings.training.batch")
 
 STEPS = (
     Step(
@@ -32,49 +31,22 @@ STEPS = (
         content="all_content",
         needs=needs.WINDOWS,
     ),
-    Step(
-        "train",
-        "train one run; a killed run goes on from its last epoch",
-        run=f"{_STAGES}.train:train",
-        reads={
+    train_step(
+        "recordings",
+        {
             "windows": Input("windows", _WINDOWS, one=True, above=1, by_content=True),
             "features": Input("labelled_tracks", _FEATURES, above=2),
         },
-        writes={
-            "checkpoint": f"{_RUN}/checkpoint.safetensors",
-            "config": f"{_RUN}/config.yaml",
-            "history": f"{_RUN}/history.csv",
-        },
-        out=_RUN,
-        settings="run_settings",
-        model=f"{_SETTINGS}:RunSettings",
-        code="training_code",
-        content="training_content",
-        computing=True,
-        threads="threads",
-        gpu=True,
-        lighter=_LIGHTER,
-        needs=needs.TRAIN,
-        resumes=True,
+        needs.TRAIN,
     ),
-    Step(
-        "predict",
+    predict_step(
+        "recordings",
         "predict the recordings that a run reports",
-        run=f"{_STAGES}.predict:predict",
-        reads={
-            "run": Input("checkpoint_of", _RUN, one=True, above=1),
+        {
             "windows": Input("windows", _WINDOWS, one=True, above=1),
             "features": Input("labelled_tracks", _FEATURES, above=2),
         },
-        writes={"out": f"{_RUN}/predictions.parquet"},
-        settings="run_settings",
-        model=f"{_SETTINGS}:RunSettings",
-        code="prediction_code",
-        computing=True,
-        threads="threads",
-        gpu=True,
-        lighter=_LIGHTER[-1:],
-        needs=needs.PREDICT,
+        needs.PREDICT,
     ),
     Step(
         "evaluate",

@@ -1,14 +1,13 @@
 """The jobs of video: windows, tuned encoders and their features, runs, predictions, scores, submissions."""
 
-from affectssm.families.step import Input, Step, lighter_training
+from affectssm.families.frame_steps import predict_step, train_step
+from affectssm.families.step import Input, Step
 from affectssm.families.video import needs
 
 _STAGES = "affectssm.families.video.stages"
 _SETTINGS = "affectssm.families.video.run_settings"
-_RUN = "results/runs/{experiment}/{part}/{seed}"
 _FEATURES = "results/features/{corpus}-{edition} of the corpus"
 _TUNED = "results/features/{corpus_edition}/mae_tuned-{part}/{shard}"
-_LIGHTER = lighter_training("video.training", "video.training.batch")
 _WINDOWS = Step(
     "training_windows",
     "write the window indexes of a task",
@@ -89,49 +88,22 @@ STEPS = (
         needs=needs.ENCODE,
         resumes=True,
     ),
-    Step(
-        "train",
-        "train one run; a killed run goes on from its last epoch",
-        run=f"{_STAGES}.train:train",
-        reads={
+    train_step(
+        "video",
+        {
             "windows": Input("training_windows", "results/windows/{task}", one=True, above=1, by_content=True),
             "features": Input("labelled_tracks", _FEATURES, above=2),
         },
-        writes={
-            "checkpoint": f"{_RUN}/checkpoint.safetensors",
-            "config": f"{_RUN}/config.yaml",
-            "history": f"{_RUN}/history.csv",
-        },
-        out=_RUN,
-        settings="run_settings",
-        model=f"{_SETTINGS}:RunSettings",
-        code="training_code",
-        content="training_content",
-        computing=True,
-        threads="threads",
-        gpu=True,
-        lighter=_LIGHTER,
-        needs=needs.TRAIN,
-        resumes=True,
+        needs.TRAIN,
     ),
-    Step(
-        "predict",
+    predict_step(
+        "video",
         "predict the videos that a run reports, and test videos",
-        run=f"{_STAGES}.predict:predict",
-        reads={
-            "run": Input("checkpoint_of", _RUN, one=True, above=1),
+        {
             "windows": Input("prediction_windows", "results/windows/{task}", one=True, above=1),
             "features": Input("labelled_tracks", _FEATURES, above=2),
         },
-        writes={"out": f"{_RUN}/predictions.parquet"},
-        settings="run_settings",
-        model=f"{_SETTINGS}:RunSettings",
-        code="prediction_code",
-        computing=True,
-        threads="threads",
-        gpu=True,
-        lighter=_LIGHTER[-1:],
-        needs=needs.PREDICT,
+        needs.PREDICT,
     ),
     Step(
         "evaluate",
