@@ -14,6 +14,7 @@ from affectssm.plan import asked
 from affectssm.plan.costs import START_S
 from affectssm.plan.estimate import Estimate, Limits
 from affectssm.plan.extents import Extent
+from affectssm.plan.scales import Scales
 from affectssm.plan.walk import Walk
 from affectssm.vocabulary.corpora import CORPORA
 
@@ -138,6 +139,9 @@ def test_what_was_measured_here_refines_the_rest(tmp_path):
     assert refined.sure == "measured here (1 of 16 jobs)"
     (said,) = (text for text in warnings(plan) if "9,000 MB here" in text)
     assert "--set-resources extract:mem_mb=13501" in said
+    Scales(tmp_path).keep("tiny")  # a run of another scale
+    (folder / f"{longest.job.wildcards['shard']}.tsv").touch()
+    assert stages(plan_of(tmp_path, gpus=0))["extract clip_face"].sure == shipped.sure
 
 
 def test_a_manifest_tells_what_there_is(tmp_path):

@@ -5,6 +5,7 @@ from snakemake.exceptions import WorkflowError
 
 from affectssm.plan.last_words import said_last, say_last
 from affectssm.plan.preflight import ahead
+from affectssm.plan.scales import Scales
 from affectssm.plan.weights import require_weights
 from affectssm.runs.guard import Guard
 from affectssm.runs.jobs_seen import Looker
@@ -35,6 +36,7 @@ def look_ahead():
     long it takes, whether it has room, and what is not there."""
     if workflow.touch:
         return
+    Scales(Path("results")).keep(plan.config.scale)
     local = workflow.resource_settings.nodes is None
     files = [str(file) for file in workflow.overwrite_configfiles]
     jobs = [

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from affectssm.plan.plan import Plan
+from affectssm.plan.scales import Scales
 from affectssm.plan.walk import Planned
 from affectssm.vocabulary.feature_needs import FULL_PIXELS
 from affectssm.vocabulary.needs import Need
@@ -31,7 +32,8 @@ class Cost:
         mem_mb: MB of memory that it asks for, whatever nodes have.
         limit_h: hours that its first attempt asks for.
         kb: KB that it writes.
-        ran: what Snakemake measured of it, ``s``, ``cpu_time`` and ``max_rss``, if it has run.
+        ran: what Snakemake measured of it, ``s``, ``cpu_time`` and ``max_rss``, if it has run at
+            this scale.
     """
 
     job: Planned
@@ -56,6 +58,7 @@ class Costs:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._asked = plan, plan.resources
+        self._scales = Scales(Path(plan.results))
 
     def of(self, job: Planned) -> Cost:
         """Return what a job takes."""
@@ -74,8 +77,16 @@ class Costs:
             mem_mb,
             self._asked.minutes(self._minutes(job), 1) / 60,
             job.need.kb * self._amount(job),
-            measured(Path(self._plan.results, "benchmarks", f"{job.place}.tsv")),
+            self._ran(job),
         )
+
+    def _ran(self, job: Planned) -> dict[str, float]:
+        """What was measured of a job, if it ran at the scale of the plan, as far as that is known."""
+        path = Path(self._plan.results, "benchmarks", f"{job.place}.tsv")
+        found = measured(path)
+        if found and self._scales.at(path.stat().st_mtime) not in (None, self._plan.config.scale):
+            return {}
+        return found
 
     def seconds(self, job: Planned) -> float:
         """Return the seconds that a job takes as a rule, after its start; 0 where nobody has measured.
