@@ -90,6 +90,8 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
         given([WAV, MEDIA / ONE], [MEDIA / "face" / "no_face.mp4"], "one", tmp_path)
     with pytest.raises(ConfigError, match="2 sound files for 1"):
         given([MEDIA / ONE], [], "one", tmp_path, audio=[WAV, WAV])
+    with pytest.raises(ConfigError, match="no such file"):
+        given([MEDIA / ONE], [], "one", tmp_path, audio=[tmp_path / "nowhere.wav"])
     with pytest.raises(ConfigError, match="one of one, largest, all"):
         given([MEDIA / ONE], [], "some", tmp_path)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="--channels"):

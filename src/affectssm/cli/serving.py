@@ -61,7 +61,7 @@ def _add_predict(command: Command) -> None:
         "track follows, the one whose face is largest, or everybody")  # fmt: skip
     add("--audio", type=Path, nargs="+", default=[], metavar="FILE", help="sound in place of the videos' own, in the "
         "order of the videos")  # fmt: skip
-    add("--transcripts", type=Path, nargs="+", default=[], metavar="FILE", help="text files of what is said")
+    add("--transcript", type=Path, nargs="+", default=[], metavar="FILE", help="text files of what is said")
     add("--language", choices=("english", "chinese"), default="english", help="of the transcripts")
     add(
         "--adapt",
@@ -119,7 +119,7 @@ def predict(given: Namespace) -> None:
     options = Options(
         given.people,
         tuple(given.audio),
-        tuple(given.transcripts),
+        tuple(given.transcript),
         given.language,
         given.adapt,
         given.weights_dir,

@@ -38,7 +38,7 @@ def wanted_of(plan: Plan, tables: Iterable[str] = ()) -> Found:
         ConfigError: for a table that there is not.
     """
     found: Found = {}
-    asked = list(tables) or _with_corpora(plan)
+    asked = list(tables) or plan.tables.there
     for table in asked:
         if table not in plan.tables.owners:
             raise plan.tables.no_such_table(table)
@@ -49,12 +49,6 @@ def wanted_of(plan: Plan, tables: Iterable[str] = ()) -> Found:
     for job, wildcards in _steps(plan, asked):
         _add(found, job.ask(job.step.weights, wildcards), _words(job, wildcards))
     return found
-
-
-def _with_corpora(plan: Plan) -> list[str]:
-    """The tables that the configuration has a corpus for."""
-    needed = {table: owner.needed_by(table) for table, owner in plan.tables.owners.items()}
-    return [table for table, corpora in needed.items() if not corpora or plan.places.held(corpora)]
 
 
 def of_feature(plan: Plan, corpus: str, feature: str) -> tuple[Wanted, ...]:

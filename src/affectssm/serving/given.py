@@ -119,6 +119,8 @@ def _asked(
         if len(files) > most:
             found = f"{len(files)} {what} for {most} media files"
             raise ConfigError(str(files[most]), found, "one for each at most", "leave some out")
+        if absent := [path for path in files if not path.exists()]:  # who names it means it
+            raise ConfigError(str(absent[0]), "no such file", f"one of the {what}", "mend its name")
     check_once([*paths, *partners])
     if len(paths) == 1:
         return [_Asked(names_of(paths)[0], [*paths, *partners], list(audio), list(texts))]
