@@ -66,6 +66,8 @@ class CorpusPlan:
         }
         if settings.exclude:  # why something is left out decides nothing
             identity["exclude"] = [one.model_dump(exclude={"reason"}) for one in settings.exclude]
+        if settings.by_scale and self.config.scale != "paper":
+            identity["scale"] = self.config.scale
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
     def edition_folder(self, corpus: str) -> Path | None:

@@ -41,6 +41,16 @@ def test_a_table_without_recordings_is_refused_with_the_six_lines(tmp_path):
     assert plan.families["recordings"].experiments == {} and not plan.families["recordings"].held
 
 
+def test_to_try_at_one_scale_replaces_nothing_of_another(tmp_path):
+    folder = {"root": "/data/mine", "table": "recordings.csv"}
+    plans = [
+        Plan(LINES | {"scale": scale, "corpora": {"folder": folder}}, str(tmp_path))
+        for scale in ("paper", "demo", "tiny")
+    ]
+    assert len({plan.places.edition("folder") for plan in plans}) == 3
+    assert len({name for plan in plans for name in plan.families["recordings"].experiments}) == 3
+
+
 def test_labels_are_of_frames_or_of_items(tmp_path):
     frames, items = plan_of(tmp_path), plan_of(tmp_path, {"per": "item"})
     assert (frames.tables.there, items.tables.there) == (["recordings_ccc"], ["recordings_items"])
