@@ -118,7 +118,7 @@ def load_model(
 
     Example:
         >>> import affectssm
-        >>> model = affectssm.load_model("da_mamba-extracted")
+        >>> model = affectssm.load_model("da_mamba-extracted-demo-tiny")
         >>> model.corpora, list(model.scores.columns)[:3]
         (('noxi',), ['cell', 'corpus', 'split'])
         >>> affectssm.load_model("results/tables/noxi_ccc.csv")

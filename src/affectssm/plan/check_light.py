@@ -51,6 +51,14 @@ def _of_corpora(checked: Checked) -> Iterator[Reason]:
             yield Reason(Light.AMBER, f"{one.corpus}: not held")
     for corpus, found in checked.found.items():
         yield from _of_corpus(corpus, found)
+    places = checked.plan.places
+    demos = [one.corpus for one in checked.corpora if one.how != "not held" and places.is_demo(one.corpus)]
+    if demos and any(not places.is_demo(corpus) for corpus in checked.rested_on & set(places.all)):
+        names = ", ".join(demos)
+        yield Reason(
+            Light.AMBER,
+            f"{names}: made here, as the configuration names no root; of what you do not hold say root: none",
+        )
 
 
 def _of_corpus(corpus: str, found: Found) -> Iterator[Reason]:

@@ -40,6 +40,11 @@ def notes_of(
         found.append(f"a demo model, which {' and '.join(why)}: its answers say nothing about people")
     if any(one.made_as != one.name for one in asked):
         found.append(OTHER_CROPS)
+    if told.partners and len({name for name, _ in people}) == 1 and files > 1:
+        found.append(
+            f"{files} files are taken as one conversation, each person as a partner of the others; of those who did not "
+            "meet ask one by one"
+        )
     if alone and len(people) == 1:
         found.append(alone)
     if "audio" in told.reads and len(people) > files:
@@ -79,7 +84,7 @@ def _absent(reader: ShardReader, person: Person) -> str:
     wide = np.flatnonzero(np.diff(time) > LONG_S)
     spans += [(time[at] + half, time[at + 1] - half) for at in wide]
     long = sorted((begin, end) for begin, end in spans if end - begin > LONG_S)
-    texts = [f"{begin:.1f} to {end:.1f} s" for begin, end in long[:_SPANS]]
+    texts = [f"{max(0.0, begin):.1f} to {end:.1f} s" for begin, end in long[:_SPANS]]
     return f"absent in {name} from {', '.join(texts)}{' ...' * (len(long) > _SPANS)}" if texts else ""
 
 

@@ -53,7 +53,7 @@ def find_run(word: str, results: Path, part: str | None = None, seed: int | None
         f"{len(fits)} runs{f' of {asked}' if asked else ''}"
         + (f": {found}" if fits else f"; there are {found}"),
         "one run",
-        "name the folder of one, or say --part and --seed",
+        "name the folder of one, or say which part and which seed (--part, --seed)",
     )
 
 
