@@ -42,7 +42,7 @@ def notes_of(
         found.append(OTHER_CROPS)
     if told.partners and len({name for name, _ in people}) == 1 and files > 1:
         found.append(
-            f"{files} files are taken as one conversation, each person as a partner of the others; of those who did not "
+            f"{files} files are one conversation, each person as a partner of the others; of people who did not "
             "meet ask one by one"
         )
     if alone and len(people) == 1:
