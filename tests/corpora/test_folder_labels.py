@@ -236,3 +236,12 @@ def test_nova(tmp_path: Path) -> None:
     path.with_name(path.name + "~").unlink()
     with pytest.raises(DataError):
         read_series(nova(path, CLASSES, b"").with_name("b.annotation~"), settings)
+
+
+def test_numbers_stay_numbers_beside_words_unless_numbers_are_among_the_words(tmp_path: Path) -> None:
+    text = "time,x\n0,low\n0.2,0.3\n0.4,high\n"
+    assert flat(series(tmp_path / "a.csv", text, values={"low": 0.0, "high": 1.0})) == pytest.approx(
+        [0.0, 0.3, 1.0]
+    )
+    found = series(tmp_path / "b.csv", "time,x\n0,1\n0.2,2\n0.4,3\n", values={"1": 0.0, "2": 1.0})
+    assert flat(found) == [0.0, 1.0, None] and "label_word_unknown" in codes(found)

@@ -207,9 +207,15 @@ def judge(text: str, words: dict[str, float], limits: tuple[float, float] | None
     if not text:
         return 0.0, "blank"
     known = words.get(text.lower())
-    if known is None and words and not _NAN.fullmatch(text):
-        return 0.0, "unknown word"
     found = number(text) if known is None else known
+    # where words stand for numbers a number is one, too, unless numbers are among the words
+    if (
+        known is None
+        and words
+        and not _NAN.fullmatch(text)
+        and (found is None or any(map(_is_number, words)))
+    ):
+        return 0.0, "unknown word"
     if found is None:
         return 0.0, "nan" if _NAN.fullmatch(text) else "not a number"
     if abs(found) > LARGEST:
@@ -217,6 +223,10 @@ def judge(text: str, words: dict[str, float], limits: tuple[float, float] | None
     if limits is not None and not limits[0] <= found <= limits[1]:
         return 0.0, "outside the range"
     return found, ""
+
+
+def _is_number(word: str) -> bool:
+    return number(word) is not None
 
 
 _CODES = {
@@ -243,5 +253,6 @@ def _count(places: list[int], marks: Marks) -> str:
 def expected_of(settings: LabelSettings) -> str:
     """Return what a value should be, in words."""
     if settings.values:
-        return f"one of {', '.join(settings.values)}"
-    return f"numbers in [{settings.range[0]:g}, {settings.range[1]:g}]" if settings.range else "numbers"
+        return f"a number, or one of {', '.join(settings.values)}"
+    numbers = f"numbers in [{settings.range[0]:g}, {settings.range[1]:g}]" if settings.range else "numbers"
+    return f"{numbers}; of words labels.values says which they are"
