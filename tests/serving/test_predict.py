@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.io import wavfile
 
@@ -15,7 +16,7 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.serving.asked_features import asked_of, check_encoders
 from affectssm.serving.pack import pack
 from affectssm.serving.packed import load_model, unpacked
-from affectssm.serving.plot import MOST_POINTS, thinned
+from affectssm.serving.plot import MOST_POINTS, draw, thinned
 from affectssm.serving.predict import predict
 from tests.serving.small_models import changed, dialogue_run, video_run
 from tests.serving.test_packs import edited
@@ -141,3 +142,11 @@ def test_a_long_line_is_drawn_of_few_points_and_keeps_its_gap():
     assert len(time) <= MOST_POINTS and np.isnan(drawn).sum() in range(57, 60)
     assert time[np.isnan(drawn)].min() == pytest.approx(800, abs=1)
     np.testing.assert_allclose(drawn[:100], np.sin((time[:100] / 0.04) / 500), atol=1e-3)
+
+
+def test_a_name_with_dollars_is_drawn_as_it_is(voice, tmp_path):
+    times = {"start_s": [0.0, 0.0], "stop_s": [0.04, 0.04], "time_s": [0.02, 0.02]}
+    who = {"recording": [r"5$ \frac 6$", "b"], "participant": ["p1", r"$\x$"]}
+    table = pa.table({**who, **times, "engagement": [0.5, 0.6], "valid": [True, True]})
+    draw(table, load_model(voice).packed.description, [r"absent in 5$ \frac 6$"], tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
