@@ -184,12 +184,22 @@ HOSTILE = {
     "a path for a model": (
         "model.json", edited(features__mae__settings__model="../../secret"), "letters, digits and one / at most",
     ),
+    "a path for the model of a language": (
+        "model.json", edited(features__mae__settings__english={"model": "../../secret"}), "english.model: letters",
+    ),
+    "a file for an encoder": (
+        "model.json", edited(features__mae__settings__tuned="other"), "tuned: none; a tuned encoder is a member",
+    ),
     "a setting that is none": ("model.json", edited(features__mae__settings__shell="ls"), "settings of mae: shell"),
     "another feature": ("config.json", edited(groups={"visual": ["wav2vec2"]}), "features mae"),
     "a setting of another kind": ("config.json", edited(forward_fill="rm"), "config.json: forward_fill"),
     "a network beyond all sizes": (
-        "config.json", edited(model_settings__hidden=10**9), "feature_dims or model_settings that are none",
+        "config.json", edited(model_settings__hidden=10**9), "feature_dims.* or model_settings that are none",
     ),
+    "a network beyond all sizes, deeper": (
+        "config.json", edited(model_settings__own={"hidden": 10**9}), "config.json",
+    ),
+    "columns beyond all sizes": ("config.json", edited(dims={"audio": 1 << 39}), "dims.* that are none"),
     "windows beyond all sizes": ("model.json", edited(beside={"windows": {"length": 10**9, "stride": 1}}), "beside"),
     "deep values": ("config.json", lambda _: b'{"a":' * 40 + b"1" + b"}" * 40, "values deeper than"),
     "endless nesting": ("config.json", lambda _: b"[" * 100_000, "config.json.*no JSON"),

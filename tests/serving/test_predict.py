@@ -7,16 +7,21 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.io import wavfile
 
 from affectssm import cli
+from affectssm.corpora.manifest import StreamRow
 from affectssm.errors import ConfigError, DataError
-from affectssm.serving.asked_features import asked_of, check_encoders
+from affectssm.serving.asked_features import Asked, asked_of, check_encoders
+from affectssm.serving.notes import without_text
 from affectssm.serving.pack import pack
+from affectssm.serving.pack_format import Wanted
 from affectssm.serving.packed import load_model, unpacked
-from affectssm.serving.plot import MOST_POINTS, thinned
+from affectssm.serving.plot import MOST_POINTS, draw, thinned
 from affectssm.serving.predict import predict
+from affectssm.serving.training_features import encoder_told
 from tests.serving.small_models import changed, dialogue_run, video_run
 from tests.serving.test_packs import edited
 
@@ -124,6 +129,44 @@ def test_an_encoder_of_other_weights_than_in_training_is_refused(voice, tmp_path
         check_encoders(asked, tmp_path)
 
 
+def test_encoders_of_texts_are_compared_by_their_language(tmp_path):
+    from affectssm.store.card import make_card
+    from affectssm.store.shards import ResumableShard
+
+    def lock(seed: str) -> dict:
+        return {"repository": f"r{seed}", "licence": "free", "sha256": {"a.bin": seed * 64}}
+
+    def check(trained: dict, found: dict) -> None:
+        wanted = Wanted(settings={}, encoder=encoder_told({"encoders": trained}))
+        card = make_card("features/bert_text", ["affectssm.timeline.clock"], {}, encoders=found)
+        path = tmp_path / "bert" / "s00.h5"
+        path.unlink(missing_ok=True)
+        ResumableShard(path, card).finish()
+        check_encoders([Asked("bert", "bert", {}, wanted)], tmp_path)
+
+    one, two = {"english": lock("1")}, {"chinese": lock("2"), "english": lock("1")}
+    assert encoder_told({"encoders": one})["repository"] == "r1"
+    assert encoder_told({"encoders": two})["repository"] == "r2; r1"
+    check(one, one)
+    check(two, one)  # of two languages, texts in one
+    check(one, {})  # no text, no encoder
+    for trained, found in ((one, {"chinese": lock("2")}), (one, two), (one, {"english": {"random_seed": 1}})):
+        with pytest.raises(DataError, match=r"(?s)feature bert.*the language of training"):
+            check(trained, found)
+
+
+def test_who_has_no_text_is_a_fault_where_what_is_said_is_read():
+    def row(who: str, kind: str) -> StreamRow:
+        return StreamRow(
+            "given", "all", "a", who, kind, f"{who}.x", "root", 1.0, 1, 0, 1.0, 1, "", "a", "", "s00"
+        )
+
+    rows = [row("p1", "video"), row("p1", "text"), row("p2", "video")]
+    (fault,) = without_text(rows, ["clip_face", "bert"])
+    assert (fault.participant, fault.code, fault.action) == ("p2", "empty_transcript", "masked")
+    assert not without_text(rows, ["clip_face", "wav2vec2"])
+
+
 def test_options_that_the_model_does_not_have_are_refused(voice, crops, tmp_path, capsys):
     with pytest.raises(ConfigError, match="a model without adaptation"):
         predict(voice, tmp_path / "any.mp4", adapt="tent")
@@ -141,3 +184,11 @@ def test_a_long_line_is_drawn_of_few_points_and_keeps_its_gap():
     assert len(time) <= MOST_POINTS and np.isnan(drawn).sum() in range(57, 60)
     assert time[np.isnan(drawn)].min() == pytest.approx(800, abs=1)
     np.testing.assert_allclose(drawn[:100], np.sin((time[:100] / 0.04) / 500), atol=1e-3)
+
+
+def test_a_name_with_dollars_is_drawn_as_it_is(voice, tmp_path):
+    times = {"start_s": [0.0, 0.0], "stop_s": [0.04, 0.04], "time_s": [0.02, 0.02]}
+    who = {"recording": [r"5$ \frac 6$", "b"], "participant": ["p1", r"$\x$"]}
+    table = pa.table({**who, **times, "engagement": [0.5, 0.6], "valid": [True, True]})
+    draw(table, load_model(voice).packed.description, [r"absent in 5$ \frac 6$"], tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"

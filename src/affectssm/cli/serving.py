@@ -62,7 +62,8 @@ def _add_predict(command: Command) -> None:
     add("--audio", type=Path, nargs="+", default=[], metavar="FILE", help="sound in place of the videos' own, in the "
         "order of the videos")  # fmt: skip
     add("--transcript", type=Path, nargs="+", default=[], metavar="FILE", help="text files of what is said")
-    add("--language", choices=("english", "chinese"), default="english", help="of the transcripts")
+    add("--language", choices=("english", "chinese"), default="", help="of the transcripts; without it that of the "
+        "corpus that the model learnt from, else english")  # fmt: skip
     add(
         "--adapt",
         default="",

@@ -84,10 +84,11 @@ class Model:
     @property
     def scores(self) -> pd.DataFrame:
         """A row a score on held-out data: ``cell`` of the table, ``corpus``, ``split``, ``metric``, ``value``, ``n``
-        units that were scored ``of`` so many, ``seed``. Empty where nobody has evaluated the run."""
+        units that were scored ``of`` so many, ``seed``, and ``parts`` where the value is pooled over the test parts of
+        several runs. Empty where nobody has evaluated the run."""
         import pandas as pd
 
-        columns = ["cell", "corpus", "split", "metric", "value", "n", "of", "seed"]
+        columns = ["cell", "corpus", "split", "metric", "value", "n", "of", "seed", "parts"]
         return pd.DataFrame(list(self._packed.description.scores), columns=columns)
 
     @property
@@ -147,7 +148,7 @@ def predict(
     people: Literal["one", "largest", "all"] = "one",
     audio: Sequence[str | Path] = (),
     transcripts: Sequence[str | Path] = (),
-    language: str = "english",
+    language: str = "",
     adapt: str = "",
     work: str | Path | None = None,
     weights_dir: str | Path = "weights",
@@ -163,7 +164,7 @@ def predict(
             the pictures; ``all``, everybody, a participant each.
         audio: sound files in place of the videos' own sound, in the order of ``media``.
         transcripts: text files of what is said, in the same order.
-        language: of the transcripts, ``english`` or ``chinese``.
+        language: of the transcripts, ``english`` or ``chinese``; "" for that of the corpus that the model learnt from.
         adapt: a method of ``model.adapts``, by which it adapts to the recording while it answers; "" for none.
         work: a folder that keeps what is computed, with which a later call goes on; None: removed at the end.
         weights_dir: folder with the encoders' pretrained weights.

@@ -19,6 +19,7 @@ from typing import Any
 
 from affectssm.errors import ConfigError, DataError
 from affectssm.serving.pack_format import ENCODER, Description, Wanted
+from affectssm.serving.training_features import encoder_told
 from affectssm.settings.base import at_scale
 from affectssm.settings.features import SCALES, Features, completed, settings_of
 from affectssm.store.atomic import staged
@@ -141,26 +142,35 @@ def take_names(asked: Sequence[Asked], features: Path) -> None:
 def check_encoders(asked: Sequence[Asked], features: Path) -> None:
     """Refuse features of other weights than those of training.
 
+    Of a model that read texts in several languages, those that were handed over may be in one of them. Where there is
+    no text, no encoder was opened.
+
     Raises:
         DataError: naming the feature and both.
     """
     for one in asked:
         for path in sorted((features / one.made_as).glob("s*.h5")):
-            card = read_card(path) or {}
-            found = json.loads(json.dumps(card.get("extra", {}).get("encoder") or {}))
+            extra = json.loads(json.dumps((read_card(path) or {}).get("extra", {})))
+            found = encoder_told(extra)
+            if "encoders" in extra and (not found or _identity(found) < _identity(one.wanted.encoder)):
+                continue
             if _identity(found) != _identity(one.wanted.encoder):
                 raise DataError(
                     f"feature {one.name}", f"an encoder of other weights ({_worded(found)})",
                     f"those of training ({_worded(one.wanted.encoder)})",
-                    "give --weights-dir the folder that has them",
+                    "give --weights-dir the folder that has them"
+                    + (", and the texts in the language of training" if "encoders" in extra else ""),
                 )  # fmt: skip
 
 
-def _identity(encoder: Mapping[str, Any]) -> Any:
+def _identity(encoder: Mapping[str, Any]) -> frozenset[Any]:
+    hashes, seed = encoder.get("sha256"), encoder.get("random_seed")
+    if isinstance(hashes, dict):
+        return frozenset(map(str, hashes.values()))
     return (
-        sorted(encoder["sha256"].values())
-        if isinstance(encoder.get("sha256"), dict)
-        else encoder.get("random_seed")
+        frozenset(map(str, seed if isinstance(seed, list) else [seed]))
+        if "random_seed" in encoder
+        else frozenset()
     )
 
 

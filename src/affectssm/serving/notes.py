@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from affectssm import __version__
+from affectssm.corpora.manifest import StreamRow
 from affectssm.serving.asked_features import OTHER_CROPS, Asked
 from affectssm.serving.packed import Packed
+from affectssm.serving.tracks import source_kinds
 from affectssm.store.card import make_card
+from affectssm.store.faults import Fault, FaultLog
 from affectssm.store.shards import ShardReader
+from affectssm.vocabulary.kinds import TEXT
 
 LITTLE = 0.5  # of a feature's rows: where fewer are valid, answers rest on others
 LONG_S = 1.0  # what is absent for longer is named
@@ -86,6 +90,23 @@ def _absent(reader: ShardReader, person: Person) -> str:
     long = sorted((begin, end) for begin, end in spans if end - begin > LONG_S)
     texts = [f"{max(0.0, begin):.1f} to {end:.1f} s" for begin, end in long[:_SPANS]]
     return f"absent in {name} from {', '.join(texts)}{' ...' * (len(long) > _SPANS)}" if texts else ""
+
+
+def without_text(rows: Sequence[StreamRow], names: Sequence[str]) -> list[Fault]:
+    """Return the faults of those of whom features read what they say, and there is no text."""
+    if not any(TEXT in source_kinds(name) for name in names):
+        return []
+    held: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        held.setdefault((row.recording, row.participant), set()).add(row.kind)
+    log = FaultLog(rows[0].corpus)
+    for (recording, participant), kinds in sorted(held.items()):
+        if TEXT not in kinds:
+            log.add(
+                "empty_transcript", action="masked", recording=recording, participant=participant, stream=TEXT,
+                found="no text file", expected="what is said, as a text file (--transcripts)",
+            )  # fmt: skip
+    return log.rows
 
 
 def provenance_of(

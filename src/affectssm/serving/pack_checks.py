@@ -22,6 +22,11 @@ from affectssm.vocabulary.targets import load
 _MODELS = {**FRAME_MODELS, **SEGMENT_MODELS, **CLIP_MODELS}
 _DEEPEST, _LONGEST, _MOST, _MOST_LAYERS = 6, 400, 10_000, 256
 _COLUMNS = ("recording", "participant", "start_s", "stop_s", "time_s", "valid")
+_DIMS = (
+    "feature_dims",
+    "dims",
+    "channels",
+)  # sizes of a network beside its settings; of signals "samples", too
 _EXPECTED = "what affectssm pack writes"
 _REMEDY = "get the file again from whoever packed it, or pack the run again with this version"
 
@@ -132,18 +137,25 @@ def _check_agreement(
 
 
 def _check_dims(config: Mapping[str, Any], where: Path) -> None:
-    dims = config.get("feature_dims", {})
-    fine = isinstance(dims, dict) and all(
-        type(dim) is int and 0 < dim <= form.LARGEST_NUMBER for dim in dims.values()
-    )
+    counts = [config.get(name, {}) for name in _DIMS]
+    fine = all(isinstance(one, dict) and all(map(_is_count, one.values())) for one in counts)
+    fine = fine and _is_count(config.get("samples", 1))
     sizes = config.get("model_settings", {})
-    fine = fine and isinstance(sizes, dict) and all(map(_moderate, sizes.values()))
+    fine = fine and isinstance(sizes, dict) and _moderate(sizes)
     if not fine:
-        raise _error(where, form.CONFIG, "feature_dims or model_settings that are none", "sizes of a network")
+        raise _error(
+            where, form.CONFIG, f"{', '.join(_DIMS)} or model_settings that are none", "sizes of a network"
+        )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 < value <= form.LARGEST_NUMBER
 
 
 def _moderate(size: Any) -> bool:
     """Whether a setting of a model can be built in moderate time and memory."""
+    if isinstance(size, dict):
+        return all(map(_moderate, size.values()))
     if isinstance(size, list):
         return len(size) <= _MOST_LAYERS and all(map(_moderate, size))
     return not isinstance(size, int) or abs(size) <= form.LARGEST_SIZE

@@ -49,6 +49,13 @@ def draw(table: pa.Table, told: Description, notes: Sequence[str], path: Path) -
         notes: that stand below.
         path: of the picture.
     """
+    import matplotlib as mpl
+
+    with mpl.rc_context({"text.parse_math": False}):  # a dollar in a file's name is no formula
+        _draw(table, told, notes, path)
+
+
+def _draw(table: pa.Table, told: Description, notes: Sequence[str], path: Path) -> None:
     lines = list(lines_of(table, list(told.quantities)))
     recordings = list(dict.fromkeys(line.recording for line in lines))
     shown = recordings[:MOST_RECORDINGS]

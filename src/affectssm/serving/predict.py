@@ -22,12 +22,13 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.serving.answers import checked, spans_of, within
 from affectssm.serving.asked_features import FACES, Asked, asked_of, check_encoders, take_names
 from affectssm.serving.given import GIVEN, ROOT, given
-from affectssm.serving.notes import notes_of, provenance_of
+from affectssm.serving.notes import notes_of, provenance_of, without_text
 from affectssm.serving.packed import Packed, unpacked
 from affectssm.serving.run_facts import answering_of, families
 from affectssm.serving.tracks import extract, faults_of, source_kinds
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import Fault
+from affectssm.vocabulary.corpora import CORPORA
 from affectssm.vocabulary.targets import load
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Options:
         people: who of those in a video is meant: one, largest or all (:func:`affectssm.serving.given.given`).
         audio: sound files in place of the videos' own sound, in the order of the media.
         transcripts: text files of what is said, in the same order.
-        language: of the transcripts.
+        language: of the transcripts; "" for that of the corpus that the model learnt from.
         adapt: method of adaptation at test time; "" for none.
         weights_dir: folder with pretrained weights of encoders.
         accept_other_crops: let the tracked face stand in for supplied crops.
@@ -55,7 +56,7 @@ class Options:
     people: Any = "one"
     audio: tuple[Path, ...] = ()
     transcripts: tuple[Path, ...] = ()
-    language: str = "english"
+    language: str = ""
     adapt: str = ""
     weights_dir: Path = Path("weights")
     accept_other_crops: bool = False
@@ -89,7 +90,7 @@ def predict(
     people: str = "one",
     audio: Paths = (),
     transcripts: Paths = (),
-    language: str = "english",
+    language: str = "",
     adapt: str = "",
     work: Path | str | None = None,
     weights_dir: Path | str = "weights",
@@ -164,6 +165,8 @@ class _Serving:
         found = answering_of(families()[self.told.family], self.told.stage)
         assert found is not None
         self.answering = found
+        known = (CORPORA[one].language for one in self.told.corpora if one in CORPORA)
+        self.language = options.language or next(filter(None, known), "english")
 
     def answers(self, media: list[Path]) -> Answers:
         self._check_adaptation()
@@ -192,14 +195,14 @@ class _Serving:
         return Answers(
             table,
             self.packed,
-            faults_of(self.work, names),
+            [*faults_of(self.work, names), *without_text(rows, names)],
             notes_of(self.packed, asked, features, seen, len(media), self.answering.alone),
             self._provenance(media, asked),
             people.read_text(encoding="utf-8") if people.is_file() else "",
         )
 
     def _provenance(self, media: Sequence[Path], asked: Sequence[Asked]) -> dict[str, Any]:
-        told = {name: getattr(self.options, name) for name in ("people", "adapt", "language")}
+        told = {"people": self.options.people, "adapt": self.options.adapt, "language": self.language}
         files = [*media, *self.options.audio, *self.options.transcripts]
         return provenance_of(self.packed, asked, self.answering.answer, files, told)
 
@@ -221,7 +224,7 @@ class _Serving:
             self.work,
             self.options.audio,
             transcripts=self.options.transcripts,
-            language=self.options.language,
+            language=self.language,
             corpus=self.told.corpora[0] if signals and self.told.corpora else GIVEN,
             faces=faces,
             progress=self.progress,

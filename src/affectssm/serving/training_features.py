@@ -34,10 +34,33 @@ def wanted_of(facts: RunFacts, names: Sequence[str]) -> dict[str, Wanted]:
             )  # fmt: skip
         settings = {key: value for key, value in made["settings"].items() if key != "tuned"}
         extra = made.get("extra", {})
-        found[name] = Wanted(
-            settings=settings, encoder=dict(extra.get("encoder") or {}), tuned=extra.get("tuned")
-        )
+        found[name] = Wanted(settings=settings, encoder=encoder_told(extra), tuned=extra.get("tuned"))
     return found
+
+
+def encoder_told(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a feature's card says of its weights; of texts in several languages, of all as one.
+
+    Args:
+        extra: of the card: ``encoder``, or of texts ``encoders``, language -> encoder.
+    """
+    if one := extra.get("encoder"):
+        return dict(one)
+    several = dict(sorted((extra.get("encoders") or {}).items()))
+    if len(several) < 2:
+        return next((dict(one) for one in several.values()), {})
+    if seeds := [one["random_seed"] for one in several.values() if "random_seed" in one]:
+        return {"random_seed": seeds}
+    told: dict[str, Any] = {
+        name: "; ".join(dict.fromkeys(str(one.get(name) or "not stated") for one in several.values()))
+        for name in ("repository", "licence", "revision")
+    }
+    hashes = {
+        f"{language} {file}": digest
+        for language, one in several.items()
+        for file, digest in one.get("sha256", {}).items()
+    }
+    return {**told, "sha256": hashes}
 
 
 def face_settings(facts: RunFacts, names: Sequence[str], files: Sequence[Path]) -> dict[str, dict[str, Any]]:

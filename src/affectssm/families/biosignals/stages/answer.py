@@ -30,6 +30,7 @@ from affectssm.store.shards import ShardReader
 from affectssm.timeline.segment_writer import Cut
 from affectssm.timeline.segments import ChannelScaler
 from affectssm.training.fold_runs import FoldRuns
+from affectssm.training.frame_answers import backend_of
 from affectssm.training.scans import scans_of
 
 AT_ONCE = 256  # epochs answered at a time
@@ -70,7 +71,7 @@ def answer(
     for key, rows in sorted(recordings.items()):
         cuts = _cut(key, rows, features, told.modalities, _without_baseline(beside.epochs))
         values, there = _standardised(cuts, runs.settings, told.modalities, scaler)
-        with scans_of({"scan_backend": "auto"}, "biosignals.training"):
+        with scans_of({"scan_backend": backend_of(settings["training"])}, "biosignals.training"):
             high = _answered(_model(runs, fold), values, beside, adapt)
         tables.append(_table(key, high, there, beside.epochs.length_s, told.dimension))
     return pa.concat_tables(tables)
