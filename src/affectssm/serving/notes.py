@@ -104,7 +104,7 @@ def without_text(rows: Sequence[StreamRow], names: Sequence[str]) -> list[Fault]
         if TEXT not in kinds:
             log.add(
                 "empty_transcript", action="masked", recording=recording, participant=participant, stream=TEXT,
-                found="no text file", expected="what is said, as a text file (--transcripts)",
+                found="no text file", expected="what is said, as a text file (--transcript)",
             )  # fmt: skip
     return log.rows
 
