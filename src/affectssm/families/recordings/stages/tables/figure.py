@@ -12,6 +12,8 @@ import pyarrow as pa
 from affectssm.store.arrow import numbers
 from affectssm.tables.figure import (
     CHANCE,
+    DEMO_INK,
+    DEMO_SHADE,
     GRID,
     INK,
     MEASURED,
@@ -63,7 +65,14 @@ def draw(
         handles += _lines(labels[0], traces["seed"][0].as_py())
     else:
         panels(figure, rows, labels, metrics, WORDS)
+    handles += warned(rows)
     finish(figure, title, path, handles, any(row["data"] == "demo" for row in rows))
+
+
+def warned(rows: Sequence[Row]) -> list[Line2D]:
+    """Return what the legend says of rows of random encoders: a figure is shown without its table's notes."""
+    random = any(row["weights"] == "random" for row in rows)
+    return [mark("s", DEMO_INK, DEMO_SHADE, "encoders with random weights: no result")] if random else []
 
 
 def _over_time(figure: SubFigure, traces: pa.Table, ranks: Sequence[str], of_row: str) -> None:

@@ -19,6 +19,7 @@ from affectssm.families.recordings.stages.scores import (
     RMSE,
     metrics_of,
 )
+from affectssm.families.recordings.stages.tables.figure import warned
 from affectssm.families.recordings.stages.tables.rows import KEYS, label_of, measured_row, read_experiments
 from affectssm.tables.figure import MEASURED, Words, finish, mark, measured_label, new_figure, panels, size_of
 from affectssm.tables.page import Inputs, Page, Row, score_columns
@@ -76,4 +77,5 @@ def _draw(rows: Sequence[Row], metrics: Mapping[str, str], words: Words, path: P
     panels(figure, rows, [label_of(row) for row in rows], metrics, words)
     split = rows[0]["split"] if rows else ""
     handles = [mark("s", MEASURED[0], MEASURED[0], measured_label(split, rows, words))]
+    handles += warned(rows)
     finish(figure, TITLE, path, handles, any(row["data"] == "demo" for row in rows))
