@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -11,7 +12,7 @@ from affectssm import cli
 from affectssm.runs.processes import is_stage
 from affectssm.serving import models as listing
 from affectssm.serving import scores
-from tests.serving.small_models import dialogue_run, video_run
+from tests.serving.small_models import dialogue_run, video_run, write_metrics
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,19 @@ def test_words_filter_and_people_read_heads_runs_and_broken_folders(results, cap
     assert "broken: " in text and "5 runs, 2 of them broken" in text
     assert cli.main(["models", "--results", str(results / "none")]) == 1
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_pooled_scores_say_so_and_the_last_evaluation_counts(tmp_path, capsys):
+    results = tmp_path / "results"
+    video_run(results)
+    folder = results / "metrics/mamba_va-mae-affwild2-tiny"
+    for at, (name, value) in enumerate((("seeds-1-2", 0.5), ("seeds-1", 0.75))):
+        write_metrics(folder / f"{name}.parquet", "fold0+fold1", 1, ("valence",), value)
+        os.utime(folder / f"{name}.parquet", (at, at))
+    ((score,),) = [one["scores"] for one in told(results, capsys)]
+    assert (score["value"], score["parts"]) == (0.75, "fold0+fold1")
+    assert cli.main(["models", "--results", str(results)]) == 0
+    assert "valence 0.750 (n 3 of 4, pooled over the runs of fold0+fold1)" in capsys.readouterr().out
 
 
 def test_metrics_of_an_experiment_are_read_once_for_all_its_runs(results, tmp_path, monkeypatch):
