@@ -106,6 +106,7 @@ def test_what_looks_or_predicts_for_itself_is_no_stage_of_the_workflow():
         (["predict", "model.zip", "a.mp4"], True),
         (["predict", "--help"], True),
         (["predict"], True),
+        (["predict", "models/mine", "a.mp4"], True),
         (["predict", "video", "--run", "x"], False),
         (["predict", "mylab.tasks", "--run", "x"], False),
         (["models"], False),

@@ -22,6 +22,7 @@ from affectssm.serving.packed import load_model, unpacked
 from affectssm.serving.plot import MOST_POINTS, draw, thinned
 from affectssm.serving.predict import predict
 from affectssm.serving.training_features import encoder_told
+from affectssm.store.atomic import write_text
 from tests.serving.small_models import changed, dialogue_run, video_run
 from tests.serving.test_packs import edited
 
@@ -175,6 +176,17 @@ def test_options_that_the_model_does_not_have_are_refused(voice, crops, tmp_path
     bad = changed(voice, tmp_path / "bad.zip", "index.json", edited(format=2))
     assert cli.main(["predict", str(bad), "a.mp4", "--out", str(tmp_path / "out.csv")]) == 1
     assert "update affectssm" in capsys.readouterr().err
+
+
+def test_places_that_cannot_be_written_are_told(voice, tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    words = ["predict", str(voice), "a.mp4"]
+    assert cli.main([*words, "--out", str(tmp_path)]) == 1
+    assert "found:    a folder" in capsys.readouterr().err
+    assert cli.main([*words, "--out", str(tmp_path / "a.csv"), "--work", str(tmp_path / "file")]) == 1
+    assert f"{tmp_path / 'file'}\n  found:    writing failed" in capsys.readouterr().err
+    with pytest.raises(DataError, match="writing failed"):
+        write_text(tmp_path / "file" / "a.csv", "x")
 
 
 def test_a_long_line_is_drawn_of_few_points_and_keeps_its_gap():

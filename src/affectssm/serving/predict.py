@@ -28,6 +28,7 @@ from affectssm.serving.notes import notes_of, provenance_of, without_text
 from affectssm.serving.packed import Packed, unpacked
 from affectssm.serving.run_facts import answering_of, families
 from affectssm.serving.tracks import extract, faults_of, source_kinds
+from affectssm.store.atomic import writing
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import Fault
 from affectssm.vocabulary.corpora import CORPORA
@@ -147,7 +148,8 @@ def answers_of(
 @contextmanager
 def _folder(work: Path | None) -> Iterator[Path]:
     if work is not None:
-        work.mkdir(parents=True, exist_ok=True)
+        with writing(work):
+            work.mkdir(parents=True, exist_ok=True)
         yield work.resolve()
         return
     with tempfile.TemporaryDirectory(prefix="affectssm-") as folder:
