@@ -187,6 +187,10 @@ HOSTILE = {
     "a path for the model of a language": (
         "model.json", edited(features__mae__settings__english={"model": "../../secret"}), "english.model: letters",
     ),
+    "weights that are none": ("model.json", edited(features__mae__settings__weights=None), "weights: None"),
+    "a terminal's words": ("model.json", edited(title="\x1b[31m"), "title with characters that cannot be printed"),
+    "another corpus": ("model.json", edited(corpora=["noxi"]), "corpora noxi.*those of config.json"),
+    "counts beyond all sizes": ("model.json", edited(beside={"windows": {"length": 1 << 30}}), "beyond 1048576"),
     "a file for an encoder": (
         "model.json", edited(features__mae__settings__tuned="other"), "tuned: none; a tuned encoder is a member",
     ),
