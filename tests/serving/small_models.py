@@ -41,7 +41,7 @@ def video_run(results: Path, source: str = "mae", seed: int = 1, tuned: dict | N
         card,
     )
     run = _write(results / "runs" / name / "fold0" / str(seed), told, "video/train", config, tuned=tuned)
-    _metrics(results / "metrics" / name / f"seeds-{seed}.parquet", "fold0", seed, ("valence", "arousal"))
+    write_metrics(results / "metrics" / name / f"seeds-{seed}.parquet", "fold0", seed, ("valence", "arousal"))
     return run
 
 
@@ -78,11 +78,12 @@ def _write(run: Path, told: dict, stage: str, config, sets: tuple[str, ...] = ()
     return run
 
 
-def _metrics(path: Path, fold: str, seed: int, metrics: tuple[str, ...]) -> None:
+def write_metrics(path: Path, fold: str, seed: int, metrics: tuple[str, ...], value: float = 0.125) -> None:
+    """Write what an evaluation of a run says of each of some metrics."""
     blank = dict.fromkeys(SCHEMA.names)
     rows = [
         blank | {"level": level, "fold": fold, "seed": number, "cell": fold, "corpus": "affwild2", "split": fold,
-                 "metric": metric, "value": 0.125, "n_used": 3, "n_expected": 4, "missing": [], "reason": ""}
+                 "metric": metric, "value": value, "n_used": 3, "n_expected": 4, "missing": [], "reason": ""}
         for metric in metrics
         for level, number in (("run", seed), ("run", seed + 7), ("summary", -1))
     ]  # fmt: skip

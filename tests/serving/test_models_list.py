@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -11,7 +12,7 @@ from affectssm import cli
 from affectssm.runs.processes import is_stage
 from affectssm.serving import models as listing
 from affectssm.serving import scores
-from tests.serving.small_models import dialogue_run, video_run
+from tests.serving.small_models import dialogue_run, video_run, write_metrics
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,19 @@ def test_words_filter_and_people_read_heads_runs_and_broken_folders(results, cap
     assert "no such folder" in capsys.readouterr().err
 
 
+def test_pooled_scores_say_so_and_the_last_evaluation_counts(tmp_path, capsys):
+    results = tmp_path / "results"
+    video_run(results)
+    folder = results / "metrics/mamba_va-mae-affwild2-tiny"
+    for at, (name, value) in enumerate((("seeds-1-2", 0.5), ("seeds-1", 0.75))):
+        write_metrics(folder / f"{name}.parquet", "fold0+fold1", 1, ("valence",), value)
+        os.utime(folder / f"{name}.parquet", (at, at))
+    ((score,),) = [one["scores"] for one in told(results, capsys)]
+    assert (score["value"], score["parts"]) == (0.75, "fold0+fold1")
+    assert cli.main(["models", "--results", str(results)]) == 0
+    assert "valence 0.750 (n 3 of 4, pooled over the runs of fold0+fold1)" in capsys.readouterr().out
+
+
 def test_metrics_of_an_experiment_are_read_once_for_all_its_runs(results, tmp_path, monkeypatch):
     shutil.copytree(results, tmp_path / "results")
     for seed in range(10, 40):
@@ -92,6 +106,7 @@ def test_what_looks_or_predicts_for_itself_is_no_stage_of_the_workflow():
         (["predict", "model.zip", "a.mp4"], True),
         (["predict", "--help"], True),
         (["predict"], True),
+        (["predict", "models/mine", "a.mp4"], True),
         (["predict", "video", "--run", "x"], False),
         (["predict", "mylab.tasks", "--run", "x"], False),
         (["models"], False),

@@ -17,7 +17,7 @@ from safetensors.torch import save
 from affectssm.errors import ConfigError, DataError
 from affectssm.serving.asked_features import asked_of
 from affectssm.serving.pack import pack
-from affectssm.serving.packed import load_model, unpacked, verified
+from affectssm.serving.packed import unpacked, verified
 from affectssm.serving.which import find_run
 from affectssm.store.card import sha256
 from affectssm.training.run_files import write_tensors
@@ -51,16 +51,16 @@ def test_a_pack_holds_weights_configuration_features_licences_and_scores(model, 
         assert archive.read("checkpoint.safetensors") == (run / "checkpoint.safetensors").read_bytes()
         page = archive.read("README.md").decode()
         assert set(archive.namelist()) == {*index["members"], "index.json"}
-    told = load_model(model)
-    assert told.features["mae"]["model"] == "facebook/vit-mae-large"
-    assert told.quantities == {"valence": (-1, 1), "arousal": (-1, 1)}
+    told = verified(model)
+    assert told.description.features["mae"].settings["model"] == "facebook/vit-mae-large"
+    assert told.description.quantities == {"valence": (-1, 1), "arousal": (-1, 1)}
     # a row a metric, of this seed alone, never the summary over seeds
-    assert [(one["metric"], one["value"], one["n"], one["of"]) for one in told.scores] == [
+    assert [(one["metric"], one["value"], one["n"], one["of"]) for one in told.description.scores] == [
         ("valence", 0.125, 3, 4), ("arousal", 0.125, 3, 4),
     ]  # fmt: skip
     assert "A demo model" in page and "corpus Aff-Wild2 (demo)" in page and "n 3 of 4" in page
-    assert told.packed.config["groups"] == {"visual": ["mae"]}
-    assert told.packed.description.beside == {"windows": {"length": 10, "stride": 8}}
+    assert told.config["groups"] == {"visual": ["mae"]}
+    assert told.description.beside == {"windows": {"length": 10, "stride": 8}}
 
 
 def test_packing_twice_gives_the_same_bytes_and_replaces_nothing_unasked(model, run, tmp_path):
@@ -86,8 +86,8 @@ def test_a_run_with_several_sets_of_weights_asks_which_one(tmp_path):
         pack(adapted, tmp_path / "m.zip")
     with pytest.raises(ConfigError, match="no set of weights of this run"):
         pack(adapted, tmp_path / "m.zip", weights_set="028")
-    told = load_model(pack(adapted, tmp_path / "m.zip", weights_set="027"))
-    assert told.packed.description.set == "027" and told.packed.description.corpora == ("noxi", "mpiigi")
+    told = verified(pack(adapted, tmp_path / "m.zip", weights_set="027"))
+    assert told.description.set == "027" and told.description.corpora == ("noxi", "mpiigi")
 
 
 def test_an_ambiguous_experiment_names_its_runs(run, place):
@@ -187,6 +187,10 @@ HOSTILE = {
     "a path for the model of a language": (
         "model.json", edited(features__mae__settings__english={"model": "../../secret"}), "english.model: letters",
     ),
+    "weights that are none": ("model.json", edited(features__mae__settings__weights=None), "weights: None"),
+    "a terminal's words": ("model.json", edited(title="\x1b[31m"), "title with characters that cannot be printed"),
+    "another corpus": ("model.json", edited(corpora=["noxi"]), "corpora noxi.*those of config.json"),
+    "counts beyond all sizes": ("model.json", edited(beside={"windows": {"length": 1 << 30}}), "beyond 1048576"),
     "a file for an encoder": (
         "model.json", edited(features__mae__settings__tuned="other"), "tuned: none; a tuned encoder is a member",
     ),
@@ -286,8 +290,8 @@ def test_what_is_no_pack_says_so(content, tmp_path):
     path = tmp_path / "model.zip"
     path.write_bytes(content)
     with pytest.raises(DataError, match="a packed model"):
-        load_model(path)
+        verified(path)
     with pytest.raises(DataError, match="a folder, no regular file"):
-        load_model(tmp_path)
+        verified(tmp_path)
     with pytest.raises(DataError, match="No such file"):
-        load_model(tmp_path / "absent.zip")
+        verified(tmp_path / "absent.zip")

@@ -18,10 +18,11 @@ from affectssm.serving.asked_features import Asked, asked_of, check_encoders
 from affectssm.serving.notes import without_text
 from affectssm.serving.pack import pack
 from affectssm.serving.pack_format import Wanted
-from affectssm.serving.packed import load_model, unpacked
+from affectssm.serving.packed import unpacked, verified
 from affectssm.serving.plot import MOST_POINTS, draw, thinned
 from affectssm.serving.predict import predict
 from affectssm.serving.training_features import encoder_told
+from affectssm.store.atomic import write_text
 from tests.serving.small_models import changed, dialogue_run, video_run
 from tests.serving.test_packs import edited
 
@@ -74,7 +75,7 @@ def test_a_video_is_answered_from_its_first_frame_to_its_last(voice, place):
     before = (work / "features/wav2vec2/s00.h5").stat().st_mtime_ns, out.read_bytes()
     assert cli.main(words) == 0  # what was computed is not computed again
     assert out.read_bytes() == before[1]
-    frame = load_model(voice).predict(FACES / "single_face.mp4", work=work)
+    frame = predict(voice, FACES / "single_face.mp4", work=work)
     assert len(frame) == 60 and frame.attrs["notes"] == told["notes"]
     written = [float(row["engagement"] or "nan") for row in rows]
     np.testing.assert_allclose(frame["engagement"], written, rtol=1e-5)
@@ -177,6 +178,17 @@ def test_options_that_the_model_does_not_have_are_refused(voice, crops, tmp_path
     assert "update affectssm" in capsys.readouterr().err
 
 
+def test_places_that_cannot_be_written_are_told(voice, tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    words = ["predict", str(voice), "a.mp4"]
+    assert cli.main([*words, "--out", str(tmp_path)]) == 1
+    assert "found:    a folder" in capsys.readouterr().err
+    assert cli.main([*words, "--out", str(tmp_path / "a.csv"), "--work", str(tmp_path / "file")]) == 1
+    assert f"{tmp_path / 'file'}\n  found:    writing failed" in capsys.readouterr().err
+    with pytest.raises(DataError, match="writing failed"):
+        write_text(tmp_path / "file" / "a.csv", "x")
+
+
 def test_a_long_line_is_drawn_of_few_points_and_keeps_its_gap():
     values = np.sin(np.arange(50_000) / 500)
     values[20_000:21_000] = np.nan
@@ -190,5 +202,5 @@ def test_a_name_with_dollars_is_drawn_as_it_is(voice, tmp_path):
     times = {"start_s": [0.0, 0.0], "stop_s": [0.04, 0.04], "time_s": [0.02, 0.02]}
     who = {"recording": [r"5$ \frac 6$", "b"], "participant": ["p1", r"$\x$"]}
     table = pa.table({**who, **times, "engagement": [0.5, 0.6], "valid": [True, True]})
-    draw(table, load_model(voice).packed.description, [r"absent in 5$ \frac 6$"], tmp_path / "a.png")
+    draw(table, verified(voice).description, [r"absent in 5$ \frac 6$"], tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"

@@ -40,7 +40,8 @@ def add_serving_commands(command: Command, words: Sequence[str]) -> None:
 def is_serving(words: Sequence[str]) -> bool:
     """Whether a command line is a packed model's ``predict`` and not that of a family's job."""
     return list(words[:1]) == ["predict"] and (
-        len(words) == 1 or words[1].startswith("-") or words[1].endswith(".zip") or Path(words[1]).exists()
+        len(words) == 1 or words[1].startswith("-") or words[1].endswith(".zip") or "/" in words[1]
+        or Path(words[1]).exists()
     ) and not set(words[1:2]) & set(OWN)  # fmt: skip
 
 

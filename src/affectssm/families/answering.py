@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NOTES = "notes"
+"""Key of the metadata of a table of answers: notes on them, a JSON list of texts."""
+
 
 @dataclass(frozen=True)
 class Answering:
@@ -29,7 +32,7 @@ class Answering:
             (:mod:`affectssm.corpora.manifest`), ``features`` is a folder with ``{name}/{shard}.h5`` of each feature,
             and ``work`` one for what may be kept. The table has the columns ``recording``, ``participant``,
             ``start_s``, ``stop_s`` (the span that a row speaks for), ``time_s`` (its centre), a float column of each
-            quantity, and ``valid`` (bool).
+            quantity, and ``valid`` (bool). What who reads it has to know may stand in its metadata (:data:`NOTES`).
         quantities: ``(configuration) -> {name: (lowest, highest)}``, the columns it answers, with their range; None in
             place of a range that nobody knows.
         corpora: ``(configuration) -> keys`` of the corpora whose labels a run was trained on.

@@ -124,7 +124,10 @@ def _section(scale: str, settings: dict[str, Any]) -> Any:
 @contextmanager
 def _folder(work: str | Path | None) -> Iterator[Path]:
     if work is not None:
-        Path(work).mkdir(parents=True, exist_ok=True)
+        from affectssm.store.atomic import writing
+
+        with writing(Path(work)):
+            Path(work).mkdir(parents=True, exist_ok=True)
         yield Path(work).absolute()
         return
     with TemporaryDirectory(prefix="affectssm-") as folder:

@@ -131,5 +131,5 @@ def score_text(score: HeldOut | Mapping[str, Any]) -> str:
     """Return a score with what it is of and of how many units."""
     own = score if isinstance(score, HeldOut) else HeldOut(**score)
     where = own.cell or " ".join(part for part in (own.corpus, own.split) if part)
-    over = f", over {own.parts}" if own.parts else ""
+    over = f", pooled over the runs of {own.parts}" if own.parts else ""
     return f"{where} {own.metric} {own.value:.3f} (n {own.n} of {own.of}{over})".strip()

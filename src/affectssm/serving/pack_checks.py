@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from affectssm.errors import AffectError, DataError
+from affectssm.errors import AffectError, ConfigError, DataError
 from affectssm.families.answering import Answering
 from affectssm.serving import pack_format as form
 from affectssm.serving.run_facts import answering_of, families
@@ -42,6 +42,7 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise _error(where, form.MODEL, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    _check_values(found, told, where)
     answering = answering_of(families().get(told.family), told.stage)
     if answering is None:
         known = [
@@ -69,6 +70,13 @@ def checked_description(found: Mapping[str, Any], where: Path) -> form.Descripti
     return told
 
 
+def _check_values(found: Mapping[str, Any], told: form.Description, where: Path) -> None:
+    if odd := [name for name, text in form.texts(dict(found)) if not text.isprintable()]:
+        raise _error(where, form.MODEL, f"{odd[0]} with characters that cannot be printed")
+    if not _counts_are_moderate(told.beside):
+        raise _error(where, form.MODEL, f"a number beyond {form.LARGEST_NUMBER} in beside")
+
+
 def check_settings(feature: str, settings: Mapping[str, Any]) -> None:
     """Refuse settings that a feature does not have, or values that these cannot have.
 
@@ -79,6 +87,12 @@ def check_settings(feature: str, settings: Mapping[str, Any]) -> None:
 
     given = {name: value for name, value in settings.items() if name != "tuned"}
     whole = completed(feature, given)
+    for name in ("weights", "size") if spec(feature).network else ():
+        known = get_args(Features.model_fields[name].annotation)
+        if whole[name] not in known:
+            raise ConfigError(
+                f"settings of {feature}, {name}", repr(whole[name]), f"one of {', '.join(known)}", _REMEDY
+            )
     section = spec(feature).section or feature
     field = Features.model_fields.get(section)
     if field is None:
@@ -120,7 +134,8 @@ def _check_agreement(
     try:
         wants = list(load(answering.features)({**config, **told.beside}))
         answers = dict(load(answering.quantities)(config))
-        sets = tuple(load(answering.sets)(config)) if answering.sets else ()
+        sets = tuple(map(str, load(answering.sets)(config))) if answering.sets else ()
+        corpora = tuple(load(answering.corpora)(config))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _error(where, form.CONFIG, f"without what its family reads: {error!r}") from error
     if set(wants) != set(told.features):
@@ -132,6 +147,8 @@ def _check_agreement(
         )
     if list(answers) != list(told.quantities):
         raise _error(where, form.MODEL, f"answers {', '.join(told.quantities)}", ", ".join(answers))
+    if corpora != told.corpora:
+        raise _error(where, form.MODEL, f"corpora {', '.join(told.corpora)}", f"those of {form.CONFIG}")
     if told.set not in (sets or ("",)):
         raise _error(where, form.MODEL, f"the set of weights {told.set!a}", f"one of {', '.join(sets)}")
 
@@ -146,6 +163,12 @@ def _check_dims(config: Mapping[str, Any], where: Path) -> None:
         raise _error(
             where, form.CONFIG, f"{', '.join(_DIMS)} or model_settings that are none", "sizes of a network"
         )
+
+
+def _counts_are_moderate(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return all(map(_counts_are_moderate, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, int) or abs(value) <= form.LARGEST_NUMBER
 
 
 def _is_count(value: Any) -> bool:

@@ -64,19 +64,19 @@ class Wanted(Strict):
     def _names_are_no_paths(cls, value: dict[str, Any]) -> dict[str, Any]:
         if value.get("tuned") is not None:
             raise ValueError("tuned: none; a tuned encoder is a member of the pack")
-        for name, text in _texts(value):
+        for name, text in texts(value):
             if text and not _PLAIN_NAME.fullmatch(text):
                 raise ValueError(f"{name}: letters, digits and one / at most; {text!r}")
         return value
 
 
-def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield the key and the text of every text in settings, at any depth."""
     if isinstance(value, str):
         yield name, value
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, one in inner:
-        yield from _texts(one, f"{name}.{key}" if name else str(key))
+        yield from texts(one, f"{name}.{key}" if name else str(key))
 
 
 class Licence(Strict):

@@ -6,6 +6,7 @@ folder ``work`` a killed call goes on where it was.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import tempfile
@@ -19,6 +20,7 @@ import pyarrow as pa
 
 from affectssm.corpora.manifest import read_manifest
 from affectssm.errors import ConfigError, DataError
+from affectssm.families.answering import NOTES
 from affectssm.serving.answers import checked, spans_of, within
 from affectssm.serving.asked_features import FACES, Asked, asked_of, check_encoders, take_names
 from affectssm.serving.given import GIVEN, ROOT, given
@@ -26,6 +28,7 @@ from affectssm.serving.notes import notes_of, provenance_of, without_text
 from affectssm.serving.packed import Packed, unpacked
 from affectssm.serving.run_facts import answering_of, families
 from affectssm.serving.tracks import extract, faults_of, source_kinds
+from affectssm.store.atomic import writing
 from affectssm.store.boundary import boundary
 from affectssm.store.faults import Fault
 from affectssm.vocabulary.corpora import CORPORA
@@ -145,7 +148,8 @@ def answers_of(
 @contextmanager
 def _folder(work: Path | None) -> Iterator[Path]:
     if work is not None:
-        work.mkdir(parents=True, exist_ok=True)
+        with writing(work):
+            work.mkdir(parents=True, exist_ok=True)
         yield work.resolve()
         return
     with tempfile.TemporaryDirectory(prefix="affectssm-") as folder:
@@ -186,6 +190,7 @@ class _Serving:
             table = load(self.answering.answer)(
                 self.run, settings, manifest, features, self.work, self.options.adapt
             )
+        own = json.loads((table.schema.metadata or {}).get(NOTES.encode(), b"[]"))
         table = checked(table, load(self.answering.quantities)(self.packed.config), str(self.packed.path))
         rows = read_manifest(manifest)
         if not self.answering.by_item:
@@ -196,7 +201,7 @@ class _Serving:
             table,
             self.packed,
             [*faults_of(self.work, names), *without_text(rows, names)],
-            notes_of(self.packed, asked, features, seen, len(media), self.answering.alone),
+            [*notes_of(self.packed, asked, features, seen, len(media), self.answering.alone), *own],
             self._provenance(media, asked),
             people.read_text(encoding="utf-8") if people.is_file() else "",
         )

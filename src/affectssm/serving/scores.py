@@ -25,7 +25,8 @@ class HeldOut:
         value: the score.
         n, of: units that were scored, of how many.
         seed: of the run.
-        parts: the parts whose runs it is over, where they are more than the run's own.
+        parts: the parts over whose test data, each answered by a run of its own, the value is pooled, where they are
+            more than the run's own.
     """
 
     cell: str
@@ -48,39 +49,35 @@ def scores_of(run: RunFacts, metrics: Mapping[str, list[dict[str, Any]]] | None 
     """
     results = run.path.parents[2 if not run.part else 3]
     rows = (metrics or {}).get(run.name)
-    found = []
+    found: dict[tuple[str, str, str, str, int, str], HeldOut] = {}
     for row in metrics_of(results, run.name) if rows is None else rows:
-        fold = row.get("fold") or run.part
-        own_part = not run.part or run.part in fold.split("+")
-        value = row.get("value")
-        if row.get("seed") in run.seeds and own_part and value is not None and math.isfinite(value):
-            cell, corpus, split, metric = (
-                str(row.get(name) or "") for name in ("cell", "corpus", "split", "metric")
-            )
-            n, of = (int(row.get(name) or 0) for name in ("n_used", "n_expected"))
-            found.append(
-                HeldOut(
-                    cell,
-                    corpus,
-                    split,
-                    metric,
-                    float(value),
-                    n,
-                    of,
-                    int(row["seed"]),
-                    fold * (fold != run.part),
-                )
-            )
-    return list(dict.fromkeys(found))
+        if (score := _of_run(row, run)) is not None:
+            # of a run that was trained again between two evaluations the last one's counts
+            found[score.cell, score.corpus, score.split, score.metric, score.seed, score.parts] = score
+    return list(found.values())
+
+
+def _of_run(row: Mapping[str, Any], run: RunFacts) -> HeldOut | None:
+    """A row of the metrics as a score of a run; None where it is another's, or no number."""
+    fold, value = row.get("fold") or run.part, row.get("value")
+    if row.get("seed") not in run.seeds or (run.part and run.part not in fold.split("+")):
+        return None
+    if value is None or not math.isfinite(value):
+        return None
+    cell, corpus, split, metric = (str(row.get(name) or "") for name in ("cell", "corpus", "split", "metric"))
+    n, of = (int(row.get(name) or 0) for name in ("n_used", "n_expected"))
+    parts = fold if fold != run.part else ""
+    return HeldOut(cell, corpus, split, metric, float(value), n, of, int(row["seed"]), parts)
 
 
 def metrics_of(results: Path, name: str) -> list[dict[str, Any]]:
-    """Return the rows of the seeds of an experiment, of all of its evaluations."""
+    """Return the rows of the seeds of an experiment, of all of its evaluations, the last one's last."""
     from affectssm.store.parquet import read_parquet
 
     rows: list[dict[str, Any]] = []
     folder = results / "metrics" / name
-    for path in sorted(path for pattern in _SCORED for path in folder.glob(pattern)):
+    files = [path for pattern in _SCORED for path in folder.glob(pattern)]
+    for path in sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name)):
         try:
             table = read_parquet(path)
         except DataError:

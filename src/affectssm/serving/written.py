@@ -39,6 +39,10 @@ def predict_files(
     """
     if out.resolve() in {path.resolve() for path in (*media, model)}:
         raise ConfigError(str(out), "a file that is read", "a file of its own", "name another one")
+    if out.is_dir():
+        raise ConfigError(
+            str(out), "a folder", "the CSV to write", f"name a file in it: {out / 'predictions.csv'}"
+        )
     write_answers(answers_of(model, media, options, work), out, plot)
 
 

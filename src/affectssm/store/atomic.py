@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,8 @@ def staged(path: Path | str, validate: Callable[[Path], None] | None = None) -> 
                 validate(temporary)
             os.replace(temporary, target)  # noqa: PTH105 - the one call whose atomicity everything leans on
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what keeps it from being removed kept it from being made
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,13 +93,17 @@ def test_answers_are_the_models_to_the_same_epochs(run, tmp_path, kinds):
 def test_adaptation_meets_the_epochs_in_their_order_in_batches(run, tmp_path):
     runs = FoldRuns(run)
     fold, where = runs.names[0], world(tmp_path)
-    found = answer(run, told(run, fold), *where, tmp_path, "tent")["valence_high"].to_numpy()
+    table = answer(run, told(run, fold), *where, tmp_path, "tent")
+    found = table["valence_high"].to_numpy()
     values = epochs(runs, fold)
     method = build_method("tent", runs.model(fold), AdaptationSettings.model_validate(LOOSE))
     batches = [{name: x[at : at + 4] for name, x in values.items()} for at in range(0, EPOCHS, 4)]
     assert np.allclose(found, run_stream(method, batches).probabilities[:, 1].detach().numpy(), atol=1e-3)
     plain = answer(run, told(run, fold), *where, tmp_path, "")["valence_high"].to_numpy()
-    assert np.abs(found - plain).max() > 1e-3
+    assert (most := np.abs(found - plain).max()) > 1e-3
+    (note,) = json.loads(table.schema.metadata[b"notes"])
+    assert note.startswith(f"adapted by tent: 3 updates with {EPOCHS} of {EPOCHS} epochs")
+    assert f"more than {most:.2g} from" in note
     again = answer(run, told(run, fold), *where, tmp_path, "tent")["valence_high"].to_numpy()
     assert np.array_equal(found, again)
 

@@ -6,6 +6,7 @@ epoch has a sample that is not valid, is zeros to the model, as a sensor is that
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from torch import Tensor, nn
 
 from affectssm.adaptation.build import build_method
 from affectssm.adaptation.fold_stream import tuned
-from affectssm.adaptation.stream import run_stream
+from affectssm.adaptation.stream import Streamed, run_stream
 from affectssm.corpora.manifest import StreamRow, read_manifest
 from affectssm.errors import DataError
+from affectssm.families.answering import NOTES
 from affectssm.families.biosignals.run_settings import Beside, RunSettings
 from affectssm.families.biosignals.stages.cut import cut
 from affectssm.media.probe import ShortFileError
@@ -67,14 +69,28 @@ def answer(
     recordings: dict[Key, dict[str, StreamRow]] = {}
     for row in read_manifest(manifest):
         recordings.setdefault((row.recording, row.participant), {})[row.kind] = row
-    scaler, tables = runs.scaler(fold), []
+    scaler, tables, adapted = runs.scaler(fold), [], []
     for key, rows in sorted(recordings.items()):
         cuts = _cut(key, rows, features, told.modalities, _without_baseline(beside.epochs))
         values, there = _standardised(cuts, runs.settings, told.modalities, scaler)
         with scans_of({"scan_backend": backend_of(settings["training"])}, "biosignals.training"):
-            high = _answered(_model(runs, fold), values, beside, adapt)
+            high = _plain(_model(runs, fold), values)
+            if adapt not in ("", NONE):
+                found = _adapted(_model(runs, fold), values, beside, adapt)
+                plain, high = high, found.probabilities[:, 1].detach().numpy()
+                adapted.append((found.updates, found.used, len(high), float(np.abs(high - plain).max())))
         tables.append(_table(key, high, there, beside.epochs.length_s, told.dimension))
-    return pa.concat_tables(tables)
+    table = pa.concat_tables(tables)
+    return table.replace_schema_metadata({NOTES: json.dumps([_told(adapt, adapted)])}) if adapted else table
+
+
+def _told(adapt: str, adapted: Sequence[tuple[int, int, int, float]]) -> str:
+    """What adaptation did: of each recording its updates, epochs used, epochs, and how far answers moved at most."""
+    updates, used, epochs, moved = zip(*adapted, strict=True)
+    return (
+        f"adapted by {adapt}: {sum(updates)} updates with {sum(used)} of {sum(epochs)} epochs, after which no "
+        f"probability differs by more than {max(moved):.2g} from that without"
+    )
 
 
 def _model(runs: FoldRuns, fold: str) -> nn.Module:
@@ -141,21 +157,28 @@ def _standardised(
     return values, there
 
 
-def _answered(model: nn.Module, values: Mapping[str, Tensor], beside: Beside, adapt: str) -> np.ndarray:
+def _plain(model: nn.Module, values: Mapping[str, Tensor]) -> np.ndarray:
     """Return the probability of a high rating (E,) of the epochs of a recording, in their order."""
-    count = len(next(iter(values.values())))
-    if adapt in ("", NONE):
-        with torch.inference_mode():
-            parts = [
-                model({name: x[at : at + AT_ONCE] for name, x in values.items()}).probabilities[:, 1]
-                for at in range(0, count, AT_ONCE)
-            ]
-        return torch.cat(parts).numpy()
+    with torch.inference_mode():
+        parts = [
+            model({name: x[at : at + AT_ONCE] for name, x in values.items()}).probabilities[:, 1]
+            for at in range(0, _count(values), AT_ONCE)
+        ]
+    return torch.cat(parts).numpy()
+
+
+def _adapted(model: nn.Module, values: Mapping[str, Tensor], beside: Beside, adapt: str) -> Streamed:
+    """Return what a method answers to the epochs of a recording, in their order, and what it did."""
     constants = tuned(beside.adaptation, adapt, beside.chosen.get(adapt))
-    method = build_method(adapt, model, constants)
-    size = constants.batch
-    batches = ({name: x[at : at + size] for name, x in values.items()} for at in range(0, count, size))
-    return run_stream(method, batches).probabilities[:, 1].detach().numpy()
+    method, size = build_method(adapt, model, constants), constants.batch
+    batches = (
+        {name: x[at : at + size] for name, x in values.items()} for at in range(0, _count(values), size)
+    )
+    return run_stream(method, batches)
+
+
+def _count(values: Mapping[str, Tensor]) -> int:
+    return len(next(iter(values.values())))
 
 
 def _table(key: Key, high: np.ndarray, there: np.ndarray, length_s: float, dimension: str) -> pa.Table:
