@@ -21,8 +21,10 @@ from affectssm.families.recordings.stages.scores import (
     metrics_of,
 )
 from affectssm.families.recordings.stages.tables import recordings_ccc, recordings_items
+from affectssm.families.recordings.stages.tables.rows import unusable
 from affectssm.families.video.stages.traces import SCHEMA
 from affectssm.store.card import make_card
+from affectssm.store.faults import Fault
 from affectssm.store.parquet import write_parquet
 from affectssm.tables.page import Inputs
 from affectssm.tables.render import as_markdown
@@ -104,3 +106,20 @@ def test_recordings_as_a_whole_have_a_table_of_their_own(tmp_path):
     assert [name for name in page.numbers if "average" in name] == ["average_ccc"]
     page.draw(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 8_000
+
+
+def test_whoever_has_a_file_that_cannot_be_used_is_named():
+    def fault(recording, action):
+        return Fault(
+            "folder", recording, "one", "video", "unreadable_media", "a still picture", "a video", action
+        )
+
+    faults = [
+        fault("e", "quarantined"),
+        fault("e", "quarantined"),
+        fault("a", "masked"),
+        fault("b", "quarantined"),
+    ]
+    (said,) = unusable(faults)
+    assert said.startswith("2 with a file that cannot be used: b/one, e/one;")
+    assert unusable(faults[2:3]) == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from affectssm.errors import DataError
+from affectssm.errors import DataError, listed
 from affectssm.evaluation.intervals import MIN_UNITS
+from affectssm.store.faults import Fault
 from affectssm.tables.frame_measured import Scores, read_scores
 from affectssm.tables.measured import in_order, require_complete
 from affectssm.tables.page import Inputs
@@ -65,8 +66,24 @@ def measured_row(
         )
     if unused := [name for name in told["features"] if name not in used]:
         notes.append(f"without {', '.join(unused)}: nobody who is learnt from has what it is made of")
-    notes += [*told["notes"], *method_notes("recording", asked), *gap_notes(first["missing"], inputs.faults)]
+    notes += [
+        *unusable(inputs.faults),
+        *told["notes"],
+        *method_notes("recording", asked),
+        *gap_notes(first["missing"], inputs.faults),
+    ]
     return row | counts_of([first]) | {"note": "; ".join(notes)}
+
+
+def unusable(faults: Sequence[Fault]) -> list[str]:
+    """Return who has a file that cannot be used, in words: whom nothing is left of is not counted among the units."""
+    who = sorted({f"{one.recording}/{one.participant}" for one in faults if one.action == "quarantined"})
+    if not who:
+        return []
+    return [
+        f"{len(who)} with a file that cannot be used: {listed(who, 4)}; whoever has no media or no labels left is not "
+        "counted"
+    ]
 
 
 def _scale(settings: Mapping[str, Any], weights: str) -> str:
