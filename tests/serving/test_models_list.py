@@ -73,7 +73,8 @@ def test_pooled_scores_say_so_and_the_last_evaluation_counts(tmp_path, capsys):
     ((score,),) = [one["scores"] for one in told(results, capsys)]
     assert (score["value"], score["parts"]) == (0.75, "fold0+fold1")
     assert cli.main(["models", "--results", str(results)]) == 0
-    assert "valence 0.750 (n 3 of 4, pooled over the runs of fold0+fold1)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "\n  pooled over fold0+fold1, seed 1: " in said and said.count("valence 0.750 (n 3 of 4)") == 1
 
 
 def test_metrics_of_an_experiment_are_read_once_for_all_its_runs(results, tmp_path, monkeypatch):

@@ -5,14 +5,15 @@ Of thousands of runs one experiment's are held at a time. A folder that is no fi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from affectssm.errors import DataError
-from affectssm.serving.run_facts import RunFacts, as_json, read_run, run_folders
+from affectssm.serving.run_facts import CHECKPOINT, RunFacts, as_json, read_run, run_folders
 from affectssm.serving.scores import HeldOut, metrics_of, scores_of
 from affectssm.vocabulary.models import TITLES
 
@@ -89,6 +90,7 @@ def _look(folder: Path, experiment: str, results: Path, metrics: dict[str, list[
 def lines(found: Iterator[Listed]) -> Iterator[str]:
     """Yield the list for people: a head an experiment, and below it a line a run."""
     head = ""
+    pooled: set[str] = set()
     count = broken = 0
     for one in found:
         count += 1
@@ -97,8 +99,11 @@ def lines(found: Iterator[Listed]) -> Iterator[str]:
             yield f"  broken: {one.path}: {one.trouble}"
             continue
         if (own := _head(one.run)) != head:
-            head = own
+            head, pooled = own, set()
             yield head
+        if (over := _pooled(one)) and over not in pooled:  # once: it is that of several runs
+            pooled.add(over)
+            yield f"  {over}"
         yield f"  {_line(one)}"
     runs = f"{count} run{'s' * (count != 1)}"
     yield f"{runs}{f', {broken} of them broken' if broken else ''}" if count else "no runs"
@@ -121,10 +126,24 @@ def _line(one: Listed) -> str:
         told.append(f"epoch {run.config['best_epoch']}")
     if run.validation:
         told.append(f"{run.validation[0]} {run.validation[1]:.3f}")
-    told += [score_text(score) for score in one.scores[:NAMED]]
-    if len(one.scores) > NAMED:
-        told.append(f"and {len(one.scores) - NAMED} more scores")
+    told += _named([score for score in one.scores if not score.parts])
+    trained = time.localtime((one.path / CHECKPOINT).stat().st_mtime)
+    told.append(f"trained {time.strftime('%Y-%m-%d %H:%M', trained)}")
     return "  ".join(told if one.scores else [*told, "no held-out score"])
+
+
+def _pooled(one: Listed) -> str:
+    """The scores that a run shares with those of other parts, in words; "" where it has none."""
+    over = [score for score in one.scores if score.parts]
+    if not over or one.run is None:
+        return ""
+    parts, seeds = over[0].parts, "-".join(map(str, one.run.seeds))
+    return f"pooled over {parts}, seed {seeds}: {', '.join(_named([replace(own, parts='') for own in over]))}"
+
+
+def _named(scores: Sequence[HeldOut]) -> list[str]:
+    more = [f"and {len(scores) - NAMED} more scores"] if len(scores) > NAMED else []
+    return [*(score_text(score) for score in scores[:NAMED]), *more]
 
 
 def score_text(score: HeldOut | Mapping[str, Any]) -> str:
