@@ -72,3 +72,13 @@ def test_a_module_of_our_own_that_is_not_there_is_not_hushed_up(monkeypatch):
     monkeypatch.setattr(commands, "config", broken)
     with pytest.raises(ModuleNotFoundError):
         cli.main(["config"])
+
+
+def test_names_may_stand_behind_options(capsys):
+    assert cli.main(["estimate", "--cores", "4", "noxi_ccc"]) == 0
+    before = capsys.readouterr().out
+    assert cli.main(["estimate", "noxi_ccc", "--cores", "4"]) == 0
+    assert capsys.readouterr().out == before
+    with pytest.raises(SystemExit):
+        cli.main(["device", "somewhere"])
+    assert "unrecognized arguments: somewhere" in capsys.readouterr().err

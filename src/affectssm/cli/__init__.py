@@ -70,7 +70,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
     )
     try:
         try:
-            arguments = _parser(words).parse_args(words)
+            arguments = _parsed(words)
             _know(getattr(arguments, "families", ()))
             arguments.handler(arguments)
         except ModuleNotFoundError as error:
@@ -79,6 +79,18 @@ def _run_command(argv: Sequence[str] | None) -> int:
         print(f"affectssm {words[0]}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """Return the arguments; names of files and tables may stand behind options, where argparse looks for none."""
+    parser = _parser(words)
+    arguments, behind = parser.parse_known_args(words)
+    if not behind:
+        return arguments
+    if not hasattr(arguments, "asked") or any(word.startswith("-") for word in behind):
+        parser.error(f"unrecognized arguments: {' '.join(behind)}")
+    arguments.asked = [*arguments.asked, *behind]
+    return arguments
 
 
 def _know(families: Sequence[str]) -> None:
