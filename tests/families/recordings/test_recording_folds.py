@@ -45,6 +45,34 @@ def test_a_group_is_never_divided():
             assert len(side) == 3 * len({name[0] for name in side})
 
 
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=3, max_size=30))
+def test_groups_with_a_recording_in_common_are_one(pairs):
+    people = [
+        One(f"r{number}", who, group=f"g{group}")
+        for number, pair in enumerate(pairs)
+        for who, group in zip("ab", pair, strict=True)
+    ]
+    own = {f"r{number}": {f"g{group}" for group in pair} for number, pair in enumerate(pairs)}
+    found = [set(held) for held in groups(*people)["all"].values()]
+    assert sorted(name for held in found for name in held) == sorted(own)  # each in one
+    seen = [set().union(*(own[name] for name in held)) for held in found]
+    assert len(set().union(*seen)) == sum(map(len, seen))  # no group in two
+    for held in found:  # and none larger than it must be
+        reached = {min(held)}
+        while more := {name for name in held - reached if any(own[name] & own[one] for one in reached)}:
+            reached |= more
+        assert reached == held
+
+
+def test_a_recording_of_people_of_several_groups_is_reported_once():
+    pairs = [("anna", "ben"), ("anna", "carl"), ("dora", "emil"), ("fay", "gil"), ("hans", "ida")]
+    people = [One(f"r{number}", who, group=who) for number, pair in enumerate(pairs) for who in pair]
+    parts = divide(groups(*people), 5, "manifest").values()
+    assert sorted(name for part in parts for name in part.report) == [f"r{number}" for number in range(5)]
+    for part in parts:
+        assert not set(part.report) & {*part.learn, *part.select}
+
+
 def test_the_division_follows_from_the_names_alone():
     people = [One(f"r{number}") for number in range(9)]
     assert divide(groups(*people), 3, "") == divide(groups(*people[::-1]), 3, "")

@@ -3,9 +3,9 @@
 Where the corpus says what is for training and what is not, there is one part, ``main``: it learns from ``train`` and
 reports ``test`` or, where there is none, ``val``; ``val`` selects unless it is reported. Elsewhere recordings are dealt
 to folds, ``fold1`` and so on, each of which is reported once by a model of the others. A *group* (the recordings of one
-person, or of one family) is never divided. What selects, where the corpus does not say it, is about a fifth of the
-groups to learn from. The division follows from the names of the labelled recordings and their groups alone, so that it
-is the same for every source of features.
+person, or of one family) is never divided; groups with a recording in common (its participants may have several) are
+one. What selects, where the corpus does not say it, is about a fifth of the groups to learn from. The division follows
+from the names of the labelled recordings and their groups alone, so that it is the same for every source of features.
 """
 
 from __future__ import annotations
@@ -35,15 +35,32 @@ class Part:
 
 
 def groups_of(rows: Iterable[StreamRow], kind: str) -> dict[str, dict[str, list[str]]]:
-    """Return the recordings that have a row of a kind of labels: split -> group -> recordings, all sorted."""
+    """Return the recordings that have a row of a kind of labels: split -> group -> recordings, all sorted.
+
+    Groups that have a recording in common are one, under the first of their names.
+    """
+    labelled = [row for row in rows if row.kind == kind]
+    one = _joined(labelled)
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for row in rows:
-        if row.kind == kind:
-            found[row.split][row.fold_group].add(row.recording)
+    for row in labelled:
+        found[row.split][one[row.fold_group]].add(row.recording)
     return {
         split: {group: sorted(own) for group, own in sorted(groups.items())}
         for split, groups in sorted(found.items())
     }
+
+
+def _joined(rows: Iterable[StreamRow]) -> dict[str, str]:
+    """Return what each group is called once those with a recording in common, over any others, are one."""
+    together: dict[str, set[str]] = {}  # group -> all that it is one with
+    first: dict[str, str] = {}  # recording -> a group of it
+    for row in rows:
+        own = together.setdefault(row.fold_group, {row.fold_group})
+        other = together[first.setdefault(row.recording, row.fold_group)]
+        if own is not other:
+            own |= other
+            together |= dict.fromkeys(own, own)
+    return {group: min(own) for group, own in together.items()}
 
 
 def parts_of(groups: Mapping[str, Mapping[str, Sequence[str]]], count: int) -> list[str]:
@@ -146,7 +163,8 @@ def _too_few(groups: Mapping[str, Sequence[str]], where: str) -> DataError:
     return DataError(
         where,
         f"recordings (or groups of them) with labels: {len(groups)} ({names})",
-        f"{LEAST} at least: one to learn from, one that selects the epoch, one that is reported",
+        f"{LEAST} at least: one to learn from, one that selects the epoch, one that is reported; groups with a "
+        "recording in common are one",
         "add recordings with labels (faults.parquet beside the manifest says which were left out and why), or cut a "
         "long recording into parts that share nothing",
     )
