@@ -15,7 +15,7 @@ from affectssm.families.configuration import load_config
 from affectssm.families.recordings import experiments
 from affectssm.families.recordings.run_settings import ItemEvaluationSettings, ItemRunSettings
 from affectssm.families.recordings.stages.folds import divide, groups_of
-from affectssm.families.recordings.stages.items import prediction_schema
+from affectssm.families.recordings.stages.items import prediction_schema, read_labels
 from affectssm.families.recordings.stages.items_cut import cut_shard
 from affectssm.families.recordings.stages.items_evaluate import evaluate, scores_of
 from affectssm.families.recordings.stages.items_train import train
@@ -25,14 +25,14 @@ from affectssm.store.shards import ResumableShard, Track
 
 MODULE = ["affectssm.evaluation.metrics"]
 NAMES = [f"r{number:02d}" for number in range(12)]
-WORDS = {"no": 0.0, "yes": 1.0}
+WORDS = {"no": 0.1, "yes": 0.7}  # neither is what float32 keeps of it
 
 
 def labels_of(task: str) -> np.ndarray:
     """(12, 2): two labels, or one class in the first column."""
     rng = np.random.default_rng(3)
     found = np.stack([rng.uniform(0, 100, 12), rng.uniform(-1, 1, 12)], axis=1)
-    return found if task == "regression" else (found[:, :1] > 50).astype(float)
+    return found if task == "regression" else np.where(found[:, :1] > 50, WORDS["yes"], WORDS["no"])
 
 
 def config(task: str):
@@ -123,11 +123,12 @@ def test_the_scores_are_those_of_all_answers_and_better_than_the_best_constant(l
     table = read_parquet(path).to_pandas().sort_values(["seed", "item"])
     label = labels_of(task)
     if task == "classification":
-        chosen = (table["probability.1"] > table["probability.0"]).to_numpy().reshape(2, 12)
-        right = (chosen == label[:, 0]).mean(axis=1)
+        chosen = (table["probability.0.7"] > table["probability.0.1"]).to_numpy().reshape(2, 12)
+        truth = label[:, 0] == WORDS["yes"]
+        right = (chosen == truth).mean(axis=1)
         assert found["effort_accuracy"]["value"] == pytest.approx(right.mean())
         assert found["effort_accuracy_constant"]["value"] == pytest.approx(
-            max(label.mean(), 1 - label.mean())
+            max(truth.mean(), 1 - truth.mean())
         )
         assert right.mean() > 0.6
         return
@@ -139,6 +140,21 @@ def test_the_scores_are_those_of_all_answers_and_better_than_the_best_constant(l
         assert found[f"{name}_mae"]["value"] < found[f"{name}_mae_constant"]["value"]
         assert found[f"{name}_ccc"]["low"] < found[f"{name}_ccc"]["value"]
     assert found["average_ccc"]["n_used"] == 12 and "average_mae" not in found
+
+
+def test_a_number_that_is_no_class_is_no_label(learnt):
+    task, world, _, _ = learnt
+    one = experiments.Experiment("coupled_mamba", "extracted")
+    told = ItemEvaluationSettings.model_validate(experiments.item_evaluation_settings(config(task), one, [1]))
+    told = told.model_copy(update={"classes": told.classes[:1]})
+    found = read_labels(told, [world["features"]], read_manifest(world["manifest"]), tests=True)
+    own = labels_of(task)[:, 0]
+    kept = [
+        f"{name}/one"
+        for name, value in zip(NAMES, own, strict=True)
+        if task == "regression" or value == WORDS["no"]
+    ]
+    assert sorted(found) == kept and kept
 
 
 def test_scores_without_a_recording_are_those_of_the_others():

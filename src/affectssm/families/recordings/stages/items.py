@@ -39,14 +39,23 @@ def labelled(rows: Iterable[StreamRow]) -> dict[str, StreamRow]:
     return {name_of(row.recording, row.participant): row for row in rows if row.kind == KIND}
 
 
-def read_labels(folders: Sequence[Path], rows: Iterable[StreamRow], tests: bool) -> dict[str, Array]:
+def classes_of(settings: ItemLabels) -> Array:
+    """Return the numbers of the classes, (K,) rising, as files of labels hold them: 0.1 is not what float32 keeps."""
+    return np.array(settings.classes, np.float32).astype(np.float64)
+
+
+def read_labels(
+    settings: ItemLabels, folders: Sequence[Path], rows: Iterable[StreamRow], tests: bool
+) -> dict[str, Array]:
     """Return the labels of items, (C,) by their names; none of those that have no valid one.
 
     Args:
+        settings: what is learnt; of classes no other number is valid.
         folders: ``results/features/{corpus}-{edition}`` of the corpus.
         rows: of the manifest.
         tests: whether to open those of test parts too.
     """
+    classes = classes_of(settings) if settings.task == "classification" else None
     found: dict[str, Array] = {}
     wanted = list(labelled(rows).values())
     for feature, of_tests in zip(LABELS, (False, True), strict=True):
@@ -58,8 +67,10 @@ def read_labels(folders: Sequence[Path], rows: Iterable[StreamRow], tests: bool)
                 with ShardReader(path) as reader:
                     for key in reader.keys():  # noqa: SIM118 - not a mapping
                         track = reader.track(*key)
-                        if len(track.valid) and track.valid[0]:
-                            found[name_of(*key)] = track.value[0].astype(np.float64)
+                        value = track.value[0].astype(np.float64) if len(track.value) else np.zeros(0)
+                        known = classes is None or np.isin(value, classes).all()
+                        if len(track.valid) and track.valid[0] and known:
+                            found[name_of(*key)] = value
     return found
 
 

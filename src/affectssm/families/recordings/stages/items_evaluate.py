@@ -23,7 +23,7 @@ from affectssm.families.clips.stages.metrics import _accuracy, _confusion, _weig
 from affectssm.families.recordings.run_settings import ItemEvaluationSettings
 from affectssm.families.recordings.stages.folds import divide, groups_of
 from affectssm.families.recordings.stages.frames import CORPUS
-from affectssm.families.recordings.stages.items import KIND, labelled, outputs_of, read_labels
+from affectssm.families.recordings.stages.items import KIND, classes_of, labelled, outputs_of, read_labels
 from affectssm.families.recordings.stages.scores import (
     ACCURACY,
     AVERAGE,
@@ -74,7 +74,7 @@ def evaluate(
     parts = divide(groups_of(rows, KIND), settings.folds, str(manifest))
     reported = {recording for part in parts.values() for recording in part.report}
     expected = {name: row.recording for name, row in labelled(rows).items() if row.recording in reported}
-    truth = read_labels(features, rows, tests=True)
+    truth = read_labels(settings, features, rows, tests=True)
     answers, diverged = read_answers(settings, predictions, out)
     gaps = {name: "no valid label" for name in expected if name not in truth}
     gaps |= {name: "no media that can be used" for name in expected if name in truth and name not in answers}
@@ -203,7 +203,7 @@ def _of_classes(
     settings: ItemEvaluationSettings, value: Array, label: Array, unit: NDArray[np.int64], units: int
 ) -> dict[str, Scored]:
     k = len(settings.classes)
-    truth = np.searchsorted(np.array(settings.classes), label[:, 0])
+    truth = np.searchsorted(classes_of(settings), label[:, 0])
     sound = np.isfinite(value).all(axis=(1, 2))
     chosen = np.argmax(np.nan_to_num(value), axis=-1)
     counted = _confusion((chosen, truth, np.ones(len(truth), bool), k), unit, units)  # (S, units, K, K)
@@ -219,7 +219,7 @@ def _of_classes(
 def constants_of(settings: ItemEvaluationSettings, label: Array) -> Mapping[str, float]:
     """Return what the best constant answers would score: the median's error, or the share of the largest class."""
     if settings.task == "classification":
-        share = max(np.mean(label[:, 0] == value) for value in settings.classes)
+        share = max(np.mean(label[:, 0] == value) for value in classes_of(settings))
         return {f"{settings.columns[0]}_{CONSTANT[ACCURACY]}": float(share)}
     return {
         f"{name}_{CONSTANT[MAE]}": float(np.abs(label[:, at] - np.median(label[:, at])).mean())

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from affectssm.families.clips.stages.data import ClipBatch
 from affectssm.families.recordings.run_settings import ItemLabels
+from affectssm.families.recordings.stages.items import classes_of
 
 Array = NDArray[np.float64]
 
@@ -85,5 +86,5 @@ class Whole:
 def targets_of(labels: Array, told: ItemLabels, units: Units) -> NDArray[np.float32] | NDArray[np.int64]:
     """Return what is learnt of labels (N, C): them standardised, (N, C) float32, or (N,) numbers of classes."""
     if told.task == "classification":
-        return np.searchsorted(np.array(told.classes), labels[:, 0]).astype(np.int64)
+        return np.searchsorted(classes_of(told), labels[:, 0]).astype(np.int64)
     return units.standardised(labels)

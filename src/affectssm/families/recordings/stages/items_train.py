@@ -96,7 +96,7 @@ def train(
     torch.set_num_threads(settings.training.threads)
     rows = read_manifest(manifest)
     parts = divide(groups_of(rows, KIND), settings.folds, str(manifest))
-    items = _items(settings, segments, read_labels(features, rows, tests=False))
+    items = _items(settings, segments, read_labels(settings, features, rows, tests=False))
     card = make_card(
         "recordings/train-items", item_training_modules(settings.model), settings.told(), inputs=segments,
         content=content_hash(rows), features=[
