@@ -93,6 +93,31 @@ def test_a_value_a_frame_goes_at_the_rate_of_the_video(tmp_path: Path) -> None:
     assert not found.value[~found.valid].any()
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbered_frames_that_are_left_out_are_gaps(tmp_path: Path, first: int) -> None:
+    lines = "".join(f"{frame + first},{frame}\n" for frame in (0, 1, 4, 6))
+    found = series(tmp_path / "a.csv", "frame,x\n" + lines, 10.0)
+    assert flat(found) == [0, 1, None, None, 4, None, 6] and found.rate == 10
+    assert found.time[4] == pytest.approx(0.45) and not found.problems
+    later = series(tmp_path / "a.csv", "frame;x\n3;5\n4;6\n", 10.0)
+    assert flat(later) == [None, None, None, 5, 6]
+    assert flat(series(tmp_path / "a.csv", "frame,x\na.jpg,1\nb.jpg,2\n")) == [1, 2]
+    timed = series(tmp_path / "a.csv", "frame,time,x\n9,0,1\n3,0.1,2\n")
+    assert flat(timed) == [1, 2] and timed.rate == pytest.approx(10)
+
+
+@pytest.mark.parametrize("frames", [(0, 2, 2), (5, 4), (-1, 0), (0, 10**12)])
+def test_frames_that_do_not_rise_are_refused(tmp_path: Path, frames: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match="frame '"):
+        series(tmp_path / "a.csv", "frame,x\n" + "".join(f"{one},1\n" for one in frames))
+
+
+@pytest.mark.parametrize("names", [("calm", "Calm"), ("a b", "a_b"), ("calm", "average")])
+def test_names_of_labels_are_apart(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="names"):
+        LabelSettings(names=names)
+
+
 def test_what_cannot_be_told_is_an_error_that_names_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="joy, calm"):
         series(tmp_path / "a.csv", "time,joy,calm\n0,1,2\n")
@@ -233,6 +258,8 @@ def test_nova(tmp_path: Path) -> None:
         read_series(nova(path, '<scheme name="t" type="POINT"/>', b""), LabelSettings())
     with pytest.raises(DataError, match="sr 'x'"):
         read_series(nova(path, SCORES.format("x"), b""), LabelSettings())
+    with pytest.raises(DataError, match="holds one label"):
+        read_series(scores, LabelSettings(names=("valence", "arousal")))
     path.with_name(path.name + "~").unlink()
     with pytest.raises(DataError):
         read_series(nova(path, CLASSES, b"").with_name("b.annotation~"), settings)

@@ -103,8 +103,11 @@ def placement(marks: Marks, settings: LabelSettings, rate: float = 0.0) -> Place
     """Return where marks lie, without a look at their values."""
     hz = marks.rate or settings.hz or rate or HZ
     if not marks.starts and not marks.stops:
-        count = len(marks.values)
-        return Placed(np.arange(count), (np.arange(count) + 0.5) / hz, hz, [])
+        index = np.arange(len(marks.values))
+        if marks.frames:
+            index = np.full(marks.frames[-1] + 1, -1)
+            index[marks.frames] = np.arange(len(marks.frames))
+        return Placed(index, (np.arange(len(index)) + 0.5) / hz, hz, [])
     hz = settings.hz or HZ
     kept, problems = _usable(marks)
     starts = np.array([marks.starts[at] for at in kept], float)

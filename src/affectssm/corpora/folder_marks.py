@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from affectssm.corpora.folder_anvil import read_anvil
@@ -40,6 +41,7 @@ _STOPS = ("stop", "end", "offset", "to", "stop_time", "end_time", "ending", "tim
 _FRAMES = ("frame", "frames", "frame_number", "frame_index", "index")
 _NO_VALUES = ("tier", "participant", "annotator", "duration", "confidence", "conf")
 _ANY = ("value", "label", "score", "rating", "annotation")
+MOST_FRAMES = 24 * 3600 * 120  # a day of a fast camera
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
 
@@ -67,7 +69,7 @@ def read_text_marks(path: Path, settings: LabelSettings) -> Marks:
     columns = _by_place(path, lines, settings) if headless else _by_name(path, head, settings)
     if columns.tier is not None:
         lines = _of_tier(path, lines, columns.tier, settings)
-    width = 1 + max(place or 0 for place in (*columns.values, columns.start, columns.stop))
+    width = 1 + max(place or 0 for place in (*columns.values, columns.start, columns.stop, columns.frame))
     lines = [[*row, *[""] * (width - len(row))] for row in lines]
     return Marks(
         [[row[place].strip() for place in columns.values] for row in lines],
@@ -75,12 +77,39 @@ def read_text_marks(path: Path, settings: LabelSettings) -> Marks:
         [_moment(row[columns.stop], columns.stop_scale) for row in lines] if columns.stop is not None else [],
         problems,
         [";".join(row) for row in lines],
+        frames=_frames(path, [row[columns.frame].strip() for row in lines])
+        if columns.frame is not None
+        else [],
     )
+
+
+def _frames(path: Path, texts: Sequence[str]) -> list[int]:
+    """Return which frame each line is, from 0; none where lines follow one another, or their frames are no numbers.
+
+    Raises:
+        DataError: for frames that do not rise.
+    """
+    numbers = [number(text) for text in texts]
+    known = [int(one) for one in numbers if one is not None and one == int(one)]
+    if len(known) < len(numbers) or not known:
+        return []
+    first = 1 if known[0] == 1 else 0  # of a file that counts from 1
+    if known == list(range(first, first + len(known))):
+        return []
+    bad = next((at for at, (one, other) in enumerate(pairwise([-1, *known])) if other <= one), None)
+    if bad is not None or known[-1] >= MOST_FRAMES:
+        at = len(known) - 1 if bad is None else bad
+        raise DataError(
+            path, f"frame {quoted(texts[at])} in the {at + 1}. line", "numbers of frames that rise, from 0 or 1",
+            "mend them, or give times in seconds",
+        )  # fmt: skip
+    return [one - first for one in known]
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where times and values stand, how many seconds a number of the times is, and where the name of a tier stands."""
+    """Where times and values stand, how many seconds a number of the times is, and where a tier's name and, of lines
+    without times, the number of a frame stand."""
 
     values: list[int]
     start: int | None = None
@@ -88,6 +117,7 @@ class _Columns:
     scale: float = 1.0
     stop_scale: float = 1.0
     tier: int | None = None
+    frame: int | None = None
 
 
 def _by_name(path: Path, head: Sequence[str], settings: LabelSettings) -> _Columns:
@@ -104,7 +134,8 @@ def _by_name(path: Path, head: Sequence[str], settings: LabelSettings) -> _Colum
     if start is None:  # a bare unit is a time, too
         start = next((at for at, name in enumerate(names) if name in _UNITS), place(_STARTS))
     stop = place(_STOPS) if start is not None else None
-    times = {start, stop, place(_FRAMES)}
+    frame = place(_FRAMES)
+    times = {start, stop, frame}
     rest = [
         at
         for at, root in enumerate(roots)
@@ -117,7 +148,7 @@ def _by_name(path: Path, head: Sequence[str], settings: LabelSettings) -> _Colum
         return {"auto": own, "ms": 0.001}.get(settings.unit, 1.0)
 
     values = rest if tier is not None else _values(path, names, rest, settings)
-    return _Columns(values, start, stop, scale(start), scale(stop), tier)
+    return _Columns(values, start, stop, scale(start), scale(stop), tier, frame if start is None else None)
 
 
 def _root_and_unit(name: str) -> tuple[str, float]:

@@ -30,9 +30,14 @@ def read_nova(path: Path, settings: LabelSettings) -> Marks:
     """Read an annotation of NOVA: scores at a rate, classes from a time to another, or free text.
 
     Raises:
-        DataError: if one of its files cannot be read, or its scheme is another.
+        DataError: if one of its files cannot be read, its scheme is another, or several labels are asked for.
     """
     header = header_of(path)
+    if len(settings.names) > 1:
+        raise DataError(
+            header, "an annotation of NOVA, which holds one label", f"{', '.join(settings.names)}",
+            "name one label in corpora.folder.labels.names, or export several as columns of one CSV",
+        )  # fmt: skip
     root = read_xml(header, "annotation")
     scheme, info = root.find("scheme"), root.find("info")
     kind = (scheme.get("type", "") if scheme is not None else "").upper()

@@ -31,6 +31,7 @@ class Marks:
         problems: (fault code, what was found).
         quotes: the marks as they are, to be quoted.
         rate: marks a second where mark i is frame i and the file says so, else 0.
+        frames: the frame of each mark, from 0 and rising, where the file numbers them and leaves some out.
     """
 
     values: list[list[str]]
@@ -39,6 +40,7 @@ class Marks:
     problems: list[tuple[str, str]] = field(default_factory=list)
     quotes: list[str] = field(default_factory=list)
     rate: float = 0.0
+    frames: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

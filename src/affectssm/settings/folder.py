@@ -56,7 +56,7 @@ class LabelSettings(Strict):
         "of a value a frame",
     )  # fmt: skip
     hold_s: float | None = Field(
-        None, gt=0,
+        None, gt=0, le=86400,
         description="how long a value holds that is followed by none, in seconds; null: three times the usual step",
     )  # fmt: skip
 
@@ -78,6 +78,16 @@ class LabelSettings(Strict):
         if value is not None and value[0] >= value[1]:
             raise ValueError(f"the least and the largest value; {list(value)}; exchange them")
         return value
+
+    @field_validator("names")
+    @classmethod
+    def _apart(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        small = ["_".join(name.lower().split()) for name in names]
+        if len(set(small)) < len(small):
+            raise ValueError(f"names that differ by more than letter case and spaces; {list(names)}")
+        if len(names) > 1 and "average" in small:
+            raise ValueError("other names than average, which is the mean over the labels; rename the label")
+        return names
 
     @model_validator(mode="after")
     def _one_tier(self) -> LabelSettings:
