@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from affectssm.plan.costs import Cost
-from affectssm.plan.estimate import Estimate, Limits
+from affectssm.plan.estimate import Estimate
 
 HOUR = 3600.0
 BETWEEN_S = 1.0
@@ -113,8 +113,3 @@ def _side_by_side(
             work, sum(hour * min(one.mem_mb, room) for hour, one in zip(hours, costs, strict=True)) / room
         )
     return max(work, max(hours))
-
-
-def limits_broken(estimate: Estimate, limits: Limits) -> Iterator[str]:
-    """Yield what will break a limit, and what to set."""
-    yield from estimate.warnings(limits)
