@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.runs import AGAIN, Run, same_tables
+from tests.cluster.slurm import Slurm, until
 from tests.workflow.workplace import TABLE, Workplace
 
 pytestmark = pytest.mark.timeout(900)
@@ -26,11 +28,25 @@ def test_a_job_killed_for_memory_is_submitted_with_more(cluster, copy, local):
     same_tables(copy, local, TABLE)
 
 
+def stop(cluster: Slurm, job: int) -> None:
+    """Stop the processes of a job, which has begun and may not have one yet, or start more while they are stopped."""
+    stopped: set[int] = set()
+
+    def all_stopped() -> bool:
+        new = set(cluster.processes_of(job)) - stopped
+        for process in new:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+        stopped.update(new)
+        return bool(stopped) and not new
+
+    until(all_stopped, f"job {job} has processes, and all are stopped")
+
+
 @pytest.mark.long
 def test_a_job_over_its_time_is_submitted_again(cluster, copy, local):
     run = Run(copy, cluster, *AGAIN, "--set-resources", "evaluate_dialogue:runtime=1 if attempt == 1 else 30")
-    for process in cluster.processes_of(run.running("evaluate_dialogue")):
-        os.kill(process, signal.SIGSTOP)
+    stop(cluster, run.running("evaluate_dialogue"))
     assert run.ends() == 0, run.said
     assert "SLURM status is: 'TIMEOUT'" in run.said
     same_tables(copy, local, TABLE)
