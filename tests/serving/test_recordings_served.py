@@ -86,7 +86,7 @@ def test_answers_as_a_whole_are_those_of_the_workflow(task, tmp_path, handed_ove
     features = shutil.copytree(world["features"], tmp_path / "features")
     found = answered(model, ITEMS, handed_over(world["manifest"]), features)
     own = [row for row in read_parquet(run / "predictions.parquet").to_pylist() if row["part"] == "fold2"]
-    names = {"class_0": "probability.0", "class_1": "probability.1"}
+    names = {f"class_{value:g}": f"probability.{value:g}" for value in told["classes"]}
     if task == "regression":
         names = {name: f"prediction.{name}" for name in ("effort", "valence")}
     assert own and len(found) == len(items.NAMES)
