@@ -27,7 +27,8 @@ from affectssm.tables.provenance import origins
 
 TITLE = "Labels over time in your own recordings"
 INTRO = (
-    "Measured here; mean over seeds ± sd over seeds [95 % interval over recordings, from six on]. `{label}_ccc`, "
+    "Measured here; mean over seeds ± sd over seeds [95 % interval over recordings, from six on]; of groups "
+    "with several recordings each it is too narrow. `{label}_ccc`, "
     "`_pearson` and `_rmse` are of all valid label frames of all reported recordings together, `_ccc_participant` (in "
     "the CSV) is the mean of each participant's own CCC. An answer that never changes has a CCC of 0, and at best an "
     "RMSE of `_spread`, the labels' deviation from their mean. `split`: `as given` reports the part that your "

@@ -27,7 +27,8 @@ from affectssm.tables.provenance import origins
 
 TITLE = "Labels of your own recordings as a whole"
 _SHARED = (
-    "Measured here; mean over seeds ± sd over seeds [95 % interval over recordings, from six on]. `split`: `as given` "
+    "Measured here; mean over seeds ± sd over seeds [95 % interval over recordings, from six on]; of groups "
+    "with several recordings each it is too narrow. `split`: `as given` "
     "reports the part that your recordings' table says; `k folds` of whole groups report each recording once, by a "
     "model that has not seen it. Epochs are selected on other recordings. "
 )
