@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 Key = tuple[str | int, ...]
+ALIKE = "alike"
+"""Marks (``Annotated``) a list whose values may be alike, unlike the names, seeds and lengths that others hold."""
 
 
 class Strict(BaseModel):
@@ -28,10 +30,21 @@ class Strict(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _each_once(cls, value: Any) -> Any:
-        if isinstance(value, tuple) and len(set(value)) < len(value):
+    def _each_once(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, tuple) or len(set(value)) == len(value) or info.field_name is None:
+            return value
+        field = cls.model_fields[info.field_name]
+        if ALIKE not in field.metadata and not _has_places(field.annotation):
             raise ValueError("a list that names each value once")
         return value
+
+
+def _has_places(annotation: Any) -> bool:
+    """Whether a list is of so many values, each with a meaning of its own, as the two ends of a range."""
+    own = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return Ellipsis not in own
+    return any(_has_places(one) for one in own)
 
 
 class JobSettings(Strict):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from affectssm.settings.base import Strict
+from affectssm.settings.base import ALIKE, Strict
 from affectssm.settings.dialogues import DAMambaSettings, DATSettings
 from affectssm.settings.video import MambaVASettings
 
@@ -16,12 +16,13 @@ Ranges = tuple[tuple[float, float], ...]
 class Ranged(Strict):
     """Settings of a model with an output a label, bounded by the label's range."""
 
-    ranges: Ranges = Field(min_length=1, description="lowest and highest value of each label")
+    ranges: Annotated[Ranges, ALIKE] = Field(
+        min_length=1, description="lowest and highest value of each label"
+    )
 
     @field_validator("ranges")
     @classmethod
-    def _each_once(cls, value: Any) -> Any:
-        """Labels may have the same range, unlike the names that other lists hold."""
+    def _rising(cls, value: Ranges) -> Ranges:
         for low, high in value:
             if not low < high:
                 raise ValueError(f"ranges that rise; {low:g} to {high:g}")
@@ -38,8 +39,3 @@ class RangedDAT(Ranged, DATSettings):
 
 class RangedMambaVA(Ranged, MambaVASettings):
     """Mamba-VA's."""
-
-    @field_validator("channels")
-    @classmethod
-    def _alike(cls, value: Any) -> Any:
-        return value

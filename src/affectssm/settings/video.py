@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from affectssm.settings.base import Strict
+from affectssm.settings.base import ALIKE, Strict
 from affectssm.settings.step import StepSettings
 
 Width = Annotated[int, Field(ge=2)]
@@ -15,7 +15,7 @@ Width = Annotated[int, Field(ge=2)]
 class MambaVASettings(Strict):
     """Mamba-VA's sizes and switches."""
 
-    channels: tuple[Width, ...] = Field(
+    channels: Annotated[tuple[Width, ...], ALIKE] = Field(
         min_length=1,
         description="channels of the TCN's levels; the last one is the width of the Mamba layers",
     )
@@ -42,12 +42,6 @@ class MambaVASettings(Strict):
     bidirectional: bool = Field(
         False, description="Mamba layers in both directions of time; off: the past only, as released"
     )
-
-    @field_validator("channels")
-    @classmethod
-    def _each_once(cls, value: Any) -> Any:
-        """Levels may be alike, unlike the names that other lists hold."""
-        return value
 
 
 class FoldRecipe(Strict):

@@ -55,12 +55,6 @@ class PackedFrames(JobSettings):
     windows: Windows
     label_hz: float = Field(gt=0, le=1000)
 
-    @field_validator("range")
-    @classmethod
-    def _each_once(cls, value: Any) -> Any:
-        """Its ends differ by what the section of the corpus asks."""
-        return value
-
     @field_validator("model_settings", mode="before")
     @classmethod
     def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:

@@ -40,12 +40,6 @@ class RunSettings(JobSettings):
     model_settings: SerializeAsAny[Strict]
     training: TrainingSettings
 
-    @field_validator("range")
-    @classmethod
-    def _each_once(cls, value: Any) -> Any:
-        """Its ends differ by what the section of the corpus asks."""
-        return value
-
     @field_validator("model_settings", mode="before")
     @classmethod
     def _of_the_model(cls, given: Any, info: ValidationInfo) -> Any:
@@ -88,12 +82,6 @@ class ItemRunSettings(ItemLabels):
     model_settings: SerializeAsAny[Strict]
     batch: int
     training: ClipTraining
-
-    @field_validator("range")
-    @classmethod
-    def _each_once(cls, value: Any) -> Any:
-        """Its ends differ by what the section of the corpus asks."""
-        return value
 
     @field_validator("model_settings", mode="before")
     @classmethod
