@@ -8,13 +8,13 @@ forward do not count.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from torch import nn
 
 from affectssm.corpora.manifest import StreamRow, read_manifest
 from affectssm.errors import DataError
@@ -24,7 +24,6 @@ from affectssm.timeline.clock import clock_times
 from affectssm.timeline.frames import Frames
 from affectssm.timeline.index import Target, WindowIndex
 from affectssm.timeline.loader import WindowDataset
-from affectssm.timeline.scaler import Scaler
 from affectssm.timeline.stitch import Blend
 from affectssm.timeline.tracks import TrackFiles
 from affectssm.training.frame_models import load_model
@@ -76,7 +75,8 @@ def answer_frames(
             manifest, "nobody to answer for", "a video or a sound of one person at least", "give another file"
         )
     index = index_of(targets, frames, per_label)
-    model, scaler, config = _loaded(run, prefix)
+    with fitting(run / CHECKPOINT):
+        model, scaler, config = load_model(run, prefix)
     names = [name for group in config["groups"].values() for name in group]
     files = files_of(features, names, targets)
     windows = WindowDataset(index, files, None, config["feature_dims"], CACHE_BYTES, held)
@@ -94,12 +94,18 @@ def backend_of(recipe: Mapping[str, Any]) -> str:
     return "reference" if recipe.get("scan_backend") == "reference" else "auto"
 
 
-def _loaded(run: Path, prefix: str) -> tuple[nn.Module, Scaler, dict[str, Any]]:
+@contextmanager
+def fitting(checkpoint: Path) -> Iterator[None]:
+    """Turn what torch raises over weights of other names or shapes into one clear error.
+
+    Raises:
+        DataError: for it.
+    """
     try:
-        return load_model(run, prefix)
-    except (RuntimeError, KeyError) as error:  # as torch words weights of other names or shapes
+        yield
+    except (RuntimeError, KeyError) as error:
         raise DataError(
-            run / CHECKPOINT,
+            checkpoint,
             f"weights that do not fit the model: {str(error).splitlines()[0]}",
             "those of the model that the configuration describes",
             "pack the run again",

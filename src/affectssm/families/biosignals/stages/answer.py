@@ -32,7 +32,7 @@ from affectssm.store.shards import ShardReader
 from affectssm.timeline.segment_writer import Cut
 from affectssm.timeline.segments import ChannelScaler
 from affectssm.training.fold_runs import FoldRuns
-from affectssm.training.frame_answers import backend_of
+from affectssm.training.frame_answers import backend_of, fitting
 from affectssm.training.scans import scans_of
 
 AT_ONCE = 256  # epochs answered at a time
@@ -70,13 +70,18 @@ def answer(
     for row in read_manifest(manifest):
         recordings.setdefault((row.recording, row.participant), {})[row.kind] = row
     scaler, tables, adapted = runs.scaler(fold), [], []
+
+    def model() -> nn.Module:
+        with fitting(runs.folder):
+            return runs.model(fold)
+
     for key, rows in sorted(recordings.items()):
         cuts = _cut(key, rows, features, told.modalities, _without_baseline(beside.epochs))
         values, there = _standardised(cuts, runs.settings, told.modalities, scaler)
         with scans_of({"scan_backend": backend_of(settings["training"])}, "biosignals.training"):
-            high = _plain(_model(runs, fold), values)
+            high = _plain(model(), values)
             if adapt not in ("", NONE):
-                found = _adapted(_model(runs, fold), values, beside, adapt)
+                found = _adapted(model(), values, beside, adapt)
                 plain, high = high, found.probabilities[:, 1].detach().numpy()
                 adapted.append((found.updates, found.used, len(high), float(np.abs(high - plain).max())))
         tables.append(_table(key, high, there, beside.epochs.length_s, told.dimension))
@@ -91,16 +96,6 @@ def _told(adapt: str, adapted: Sequence[tuple[int, int, int, float]]) -> str:
         f"adapted by {adapt}: {sum(updates)} updates with {sum(used)} of {sum(epochs)} epochs, after which no "
         f"probability differs by more than {max(moved):.2g} from that without"
     )
-
-
-def _model(runs: FoldRuns, fold: str) -> nn.Module:
-    try:
-        return runs.model(fold)
-    except RuntimeError as error:
-        raise DataError(
-            runs.folder, f"weights that do not fit the model: {str(error).splitlines()[0]}",
-            "those of the model that the configuration describes", "pack the run again",
-        ) from error  # fmt: skip
 
 
 def _without_baseline(epochs: EpochSettings) -> EpochSettings:
