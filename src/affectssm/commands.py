@@ -46,9 +46,8 @@ def _places(given: Namespace) -> tuple[Path, Path | None]:
 
 
 def extract(given: Namespace) -> None:
-    from affectssm import device
-    from affectssm.features.extract import Shard, extract_shard
-    from affectssm.gpu_memory import halving, out_of_memory
+    from affectssm.extraction import extract_on_device
+    from affectssm.features.extract import Shard
     from affectssm.settings.features import completed
     from affectssm.vocabulary.features import spec
 
@@ -61,21 +60,7 @@ def extract(given: Namespace) -> None:
     root, truth = _places(given)
     shard = Shard(given.manifest, given.shard, root, truth, named=given.edition is not None)
     settings = completed(given.feature, given.settings | given.computing.get(given.feature, {}))
-
-    def run(**changed: int) -> None:
-        extract_shard(given.feature, shard, settings | changed, given.out, given.faults, given.faces)
-
-    if not found.network:
-        run()
-        return
-    what = f"extract {given.feature}"
-    device.begin(what, threads=settings["threads"])
-    if "batch" in settings:
-        name = f"features.{found.section or given.feature}.batch"
-        halving(what, name, settings["batch"], lambda batch: run(batch=batch))
-    else:
-        with out_of_memory(what):
-            run()
+    extract_on_device(given.feature, shard, settings, given.out, given.faults, given.faces)
 
 
 def on_device(_: Namespace) -> None:

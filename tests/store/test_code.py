@@ -65,6 +65,7 @@ def test_what_the_package_holds_is_a_room_or_left_out_on_purpose():
         "step_commands",
         "device",
         "errors",
+        "extraction",
         "gpu_memory",
         "torchvision_ops",
     }

@@ -128,30 +128,15 @@ def _tell_people(manifest: Path, out: Path, work: Path) -> None:
 
 
 def _extract(name: str, manifest: Path, settings: Mapping[str, Any], out: Path) -> None:
-    from affectssm import device
-    from affectssm.features.extract import Shard, extract_shard
-    from affectssm.gpu_memory import halving, out_of_memory
+    from affectssm.extraction import extract_on_device
+    from affectssm.features.extract import Shard
 
     found = spec(_READ_FROM_FILES.get(name, name))
     shard = Shard(manifest, SHARD, ROOT, named=True)
     track, faults = feature_file(out, name), faults_file(out, name)
     faces = feature_file(out, FACES) if found.needs_faces else None
     _take_up(track)
-
-    def run(**changed: int) -> None:
-        extract_shard(found.name, shard, {**settings, **changed}, track, faults, faces)
-
-    if not found.network:
-        run()
-        return
-    what = f"extract {name}"
-    device.begin(what, threads=settings.get("threads", 1))
-    if "batch" in settings:
-        option = f"features.{found.section or name}.batch"
-        halving(what, option, settings["batch"], lambda batch: run(batch=batch))
-    else:
-        with out_of_memory(what):
-            run()
+    extract_on_device(found.name, shard, settings, track, faults, faces, name)
 
 
 def _take_up(track: Path) -> None:
