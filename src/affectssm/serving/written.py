@@ -65,7 +65,17 @@ def write_answers(found: Answers, out: Path, plot: bool) -> None:
     for note in found.notes:
         _LOG.warning("note: %s", note)
     valid = int(sum(found.table["valid"].to_pylist()))
-    _LOG.info("%s: %d rows, %d of them valid, %d faults", out, found.table.num_rows, valid, len(found.faults))
+    count = len(found.faults)
+    where = f", listed in {beside(out, '.faults.csv')}" if count else ""
+    _LOG.info(
+        "%s: %d rows, %d of them valid, %d fault%s%s",
+        out,
+        found.table.num_rows,
+        valid,
+        count,
+        "s" * (count != 1),
+        where,
+    )
 
 
 def beside(out: Path, ending: str) -> Path:
