@@ -85,7 +85,7 @@ def place(
     of = Plan(given).places.settings_of
     lay_out(folder, given, {corpus: rows_of(corpus, of(corpus).shards) for corpus in corpora})
     plan = Plan(given)
-    return plan, [f"results/tables/{name}.csv" for name in plan.tables.owners]
+    return plan, [f"results/tables/{name}.csv" for name in plan.tables.there]
 
 
 def planned(folder: Path, plan: Plan, tables: list[str], rounds: int) -> tuple[list[str], str]:

@@ -15,11 +15,13 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from affectssm.errors import DataError
 from affectssm.store.files import kind_of
-from affectssm.store.own import is_own
+from affectssm.store.own import MARKS, is_own
 
 SPLIT_FOLDER = re.compile(
     r"(?P<tree>engagement-annotations-|precomputed-features-|originalaudiovideo-)?"
@@ -27,10 +29,10 @@ SPLIT_FOLDER = re.compile(
     re.IGNORECASE,
 )
 MAX_DEPTH = 12
+_NAME = attrgetter("name")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A file: its path relative to the root in parts, bytes, and modification time in nanoseconds."""
 
     parts: tuple[str, ...]
@@ -98,7 +100,7 @@ def walk(
     """
     listing = Listing(root, names, split_folder, strays, picture_names(pictures))
     barred = {_identity(skip)} if skip is not None and skip.is_dir() else set()
-    _walk(listing, root, (), barred | {_identity(root)})
+    _walk(listing, os.fspath(root), (), barred | {_identity(root)})
     return listing
 
 
@@ -130,15 +132,23 @@ def _fingerprint_lines(listing: Listing) -> Iterator[str]:
     yield from (f"{entry.rel}\0{entry.mtime_ns}\0pictures\n" for entry in listing.folders)
 
 
-def _walk(listing: Listing, folder: Path, parts: tuple[str, ...], barred: set[tuple[int, int]]) -> None:
+def _walk(listing: Listing, folder: str, parts: tuple[str, ...], barred: set[tuple[int, int]]) -> None:
     """Add what lies in `folder`; `barred` are the folders not to enter: those above it, and `skip`."""
+    session, holds_files = is_session_folder(parts, listing), False
     try:
         with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+            entries = sorted(found, key=_NAME)
+        unread = ""
     except OSError as error:
-        listing.unreadable.append(("/".join(parts), error.strerror or str(error)))
+        entries, unread = [], error.strerror or str(error)
+    # looked for among the names that are read anyway: to ask for each mark in each folder takes as long as the walk
+    if parts and any(entry.name in MARKS for entry in entries) and is_own(folder):
+        listing.own.append("/".join(parts))
         return
-    session, holds_files = is_session_folder(parts, listing), False
+    if session:
+        listing.sessions.append(parts)
+    if unread:
+        listing.unreadable.append(("/".join(parts), unread))
     for entry in entries:
         if not entry.name.isprintable():  # control characters, bytes that are not UTF-8
             listing.unreadable.append(
@@ -189,12 +199,7 @@ def _enter(
     if is_picture_folder(inner, listing):
         listing.folders.append(Entry(inner, 0, entry.stat().st_mtime_ns))
         return
-    if is_own(entry.path):
-        listing.own.append("/".join(inner))
-        return
-    if is_session_folder(inner, listing):
-        listing.sessions.append(inner)
-    _walk(listing, Path(entry.path), inner, barred | {identity})
+    _walk(listing, entry.path, inner, barred | {identity})
 
 
 def is_named(name: str, names: tuple[str, ...]) -> bool:

@@ -16,6 +16,8 @@ from affectssm.store.files import read_whole
 
 MARK = "written-by-affectssm.txt"
 CARD = "card.json"
+MARKS = frozenset((MARK, CARD))
+"""Names of which one at least lies in each folder of this workflow's own."""
 _MARK_TEXT = (
     "affectssm writes into this folder. Discovery takes nothing below it for a corpus; keep this file.\n"
 )
