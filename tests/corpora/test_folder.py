@@ -228,6 +228,18 @@ def test_labels_of_other_times_than_the_media(root: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_labels_at_a_rate_that_nobody_labels_at(root: Path, split: str) -> None:
+    lines = [f"{row * 1e-9:.12f},0.5" for row in range(20)]
+    (root / "labels/s1_anna.csv").write_text("\n".join(["time,engagement", *lines]))
+    table(root, [line.replace("train", split) for line in LINES])
+    manifest = found(root)
+    (fault,) = of(manifest, "label_times_differ")
+    assert "1e+09 labels a second" in fault.found and "1000 a second at most" in fault.expected
+    assert fault.action == "quarantined" and "labels.unit" in fault.expected
+    assert not pick(manifest, recording="s1", participant="anna", kind="annotation")
+
+
 def test_values_out_of_range_and_words(root: Path) -> None:
     (root / "labels/s1_anna.csv").write_text(
         "time,engagement\n" + "".join(f"{row / 10},{row / 10}\n" for row in range(20))

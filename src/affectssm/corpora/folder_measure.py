@@ -27,6 +27,8 @@ from affectssm.store.files import open_regular
 from affectssm.vocabulary.kinds import ITEM_LABEL, TEXT
 
 SLACK_S, SLACK_SHARE = 1.0, 0.02  # what a label's end may be off its media's
+FASTEST = 1000.0  # labels a second: more are times in another unit
+UNITS = "; corpora.folder.labels.unit says what times are in"
 LITTLE = 0.5  # share of the media below which a label is told to be short
 _BOXES = (b"ftypheic", b"ftypavif", b"ftypmif1")  # pictures in the container of MP4
 _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
@@ -173,6 +175,10 @@ class Measurer:
         if not look.usable:
             if is_test_split(claim.split):
                 notes.add("label_empty", "annotation", "no line with a time", expected, "quarantined")
+            return None
+        if look.rate > FASTEST:
+            found, most = f"{look.rate:.6g} labels a second", f"{FASTEST:g} a second at most"
+            notes.add("label_times_differ", "annotation", found, f"{most}{UNITS}", "quarantined")
             return None
         frames = look.frames
         if seconds:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +73,28 @@ def test_a_recording_of_people_of_several_groups_is_reported_once():
     assert sorted(name for part in parts for name in part.report) == [f"r{number}" for number in range(5)]
     for part in parts:
         assert not set(part.report) & {*part.learn, *part.select}
+
+
+def test_a_partner_without_labels_is_on_one_side_too():
+    """Models of labels over time see partners: one who is in several recordings makes them one group."""
+    seen = [One(f"r{number}", "subject") for number in range(6)]
+    partner = [One(f"r{number}", "actor", group="actor", lacks=("annotation",)) for number in (0, 3, 5)]
+    for part in divide(groups(*seen, *partner), 3, "manifest").values():
+        for side in (part.learn, part.select, part.report):
+            assert len({"r0", "r3", "r5"} & set(side)) in (0, 3)
+    split = [One("t", split="train"), One("u", split="train"), One("x", split="test")]
+    beside = [
+        One("t", "actor", split="train", group="actor", lacks=("annotation",)),
+        One("x", "actor", split="test", group="actor", lacks=("annotation",)),
+    ]
+    with pytest.raises(DataError, match="1 groups on both sides of the split: actor"):
+        divide(groups(*split, *beside), 5, "manifest.parquet")
+    rows = [
+        replace(row, kind="item_label") if row.kind == "annotation" else row
+        for row in manifest_rows([*split, *beside])
+    ]
+    # of a label of a recording as a whole nobody else is seen
+    assert divide(groups_of(rows, "item_label"), 5, "")["main"].report == ("x",)
 
 
 def test_the_division_follows_from_the_names_alone():

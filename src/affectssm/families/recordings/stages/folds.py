@@ -4,8 +4,9 @@ Where the corpus says what is for training and what is not, there is one part, `
 reports ``test`` or, where there is none, ``val``; ``val`` selects unless it is reported. Elsewhere recordings are dealt
 to folds, ``fold1`` and so on, each of which is reported once by a model of the others. A *group* (the recordings of one
 person, or of one family) is never divided; groups with a recording in common (its participants may have several) are
-one. What selects, where the corpus does not say it, is about a fifth of the groups to learn from. The division follows
-from the names of the labelled recordings and their groups alone, so that it is the same for every source of features.
+one. Of labels over time those of partners count who have none themselves: models see them. What selects, where the
+corpus does not say it, is about a fifth of the groups to learn from. The division follows from the names of the
+labelled recordings and the groups of their participants alone, so that it is the same for every source of features.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from affectssm.training.folds import folds
 
 MAIN = "main"  # the part of a division that the corpus makes
 LEAST = 3  # groups: one to learn from, one that selects, one that is reported
+OVER_TIME = "annotation"  # the kind of labels that are answered from a participant and the partners
 DEALING = 0  # seed of the order in which groups are dealt to folds
 
 
@@ -39,8 +41,13 @@ def groups_of(rows: Iterable[StreamRow], kind: str) -> dict[str, dict[str, list[
 
     Groups that have a recording in common are one, under the first of their names.
     """
+    rows = list(rows)
     labelled = [row for row in rows if row.kind == kind]
-    one = _joined(labelled)
+    if kind == OVER_TIME:
+        recordings = {row.recording for row in labelled}
+        one = _joined(row for row in rows if row.recording in recordings)
+    else:
+        one = _joined(labelled)
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for row in labelled:
         found[row.split][one[row.fold_group]].add(row.recording)
@@ -143,7 +150,7 @@ def _official(groups: Mapping[str, Mapping[str, Sequence[str]]], where: str) -> 
         raise DataError(
             where,
             f"{len(both)} groups on both sides of the split: {', '.join(both[:5])}",
-            "all recordings of a group (a person, say) in one part",
+            "all recordings of a group (a person, say) in one part; groups with a recording in common are one",
             "mend the columns split and group of the table of recordings",
         )
     if len(train) < LEAST - 1 - bool(val):

@@ -18,14 +18,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from affectssm.corpora.manifest import content_hash, read_manifest
-from affectssm.errors import DataError
+from affectssm.corpora.manifest import StreamRow, content_hash, is_test_split, read_manifest
+from affectssm.errors import DataError, listed
 from affectssm.families.clips.stages.data import ClipDataset
 from affectssm.families.clips.stages.task import recipe_of
 from affectssm.families.clips.stages.train import AT_ONCE, DIVERGED
 from affectssm.families.recordings.run_settings import ItemRunSettings
 from affectssm.families.recordings.stages.folds import Part, divide, groups_of
-from affectssm.families.recordings.stages.items import ITEMS, KIND, outputs_of, prediction_schema, read_labels
+from affectssm.families.recordings.stages.items import (
+    ITEMS,
+    KIND,
+    labelled,
+    outputs_of,
+    prediction_schema,
+    read_labels,
+)
 from affectssm.families.recordings.stages.items_task import Units, Whole, targets_of
 from affectssm.models.build import clip_model, parameter_count
 from affectssm.ssm.overflow import ScanOverflowError
@@ -96,7 +103,9 @@ def train(
     torch.set_num_threads(settings.training.threads)
     rows = read_manifest(manifest)
     parts = divide(groups_of(rows, KIND), settings.folds, str(manifest))
-    items = _items(settings, segments, read_labels(settings, features, rows, tests=False))
+    labels = read_labels(settings, features, rows, tests=False)
+    _tell_of_lost(labels, labelled(rows), parts)
+    items = _items(settings, segments, labels)
     card = make_card(
         "recordings/train-items", item_training_modules(settings.model), settings.told(), inputs=segments,
         content=content_hash(rows), features=[
@@ -113,6 +122,20 @@ def train(
         log.info("%s seed %d (%d/%d) is finished", name, seed, number + 1, len(runs))
     _write(settings, items, parts, runs, trained, with_backends(card, kept.ran), out)
     kept.clear()
+
+
+def _tell_of_lost(
+    labels: Mapping[str, Array], wanted: Mapping[str, StreamRow], parts: Mapping[str, Part]
+) -> None:
+    """Log the items to learn from or to select on whose label does not count: no number, out of range or no class."""
+    used = {recording for part in parts.values() for recording in (*part.learn, *part.select)}
+    lost = [
+        name
+        for name, row in wanted.items()
+        if row.recording in used and not is_test_split(row.split) and name not in labels
+    ]
+    if lost:
+        log.warning("%d of %d items have no label to learn from: %s", len(lost), len(wanted), listed(lost, 8))
 
 
 def _items(settings: ItemRunSettings, segments: Sequence[Path], labels: Mapping[str, Array]) -> Items:

@@ -10,7 +10,7 @@ from pathlib import Path
 from affectssm.corpora.manifest import StreamRow, content_hash, read_manifest
 from affectssm.errors import DataError
 from affectssm.families.recordings.run_settings import WindowSettings
-from affectssm.families.recordings.stages.folds import divide, groups_of
+from affectssm.families.recordings.stages.folds import OVER_TIME, divide, groups_of
 from affectssm.families.recordings.stages.frames import LABELLED, MISSING, frames_of, length, per_label_of
 from affectssm.families.recordings.stages.people import Kinds, kinds_by_seat, write_division, write_people
 from affectssm.store.card import make_card
@@ -31,7 +31,7 @@ def write_windows(settings: WindowSettings, manifests: Sequence[Path], out: Path
     """
     rows = [row for path in manifests for row in read_manifest(path)]
     where = ", ".join(map(str, manifests))
-    parts = divide(groups_of(rows, "annotation"), settings.folds, where)
+    parts = divide(groups_of(rows, OVER_TIME), settings.folds, where)
     per_label = per_label_of(rows, settings.clock_hz)
     targets, missing = labelled_targets(rows, settings.kinds, per_label)
     if not targets:
@@ -60,7 +60,7 @@ def labelled_targets(
     What a participant lacks is masked; whoever has any of it is a partner to the others, with labels or without.
     """
     held = kinds_by_seat(rows, kinds)
-    labelled = {(row.recording, row.participant) for row in rows if row.kind == "annotation"}
+    labelled = {(row.recording, row.participant) for row in rows if row.kind == OVER_TIME}
     found, left_out = find_targets(rows, (), per_label, length)
     present = _present(held)
     targets, missing = [], [one for one in left_out if (one.recording, one.participant) in labelled]
