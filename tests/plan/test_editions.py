@@ -22,8 +22,8 @@ from tests.corpora.trees import dyad
 NAMED = {"root": "/data/NoXi", "shards": 4, "edition": "lab1"}
 
 
-def whole(results: Path | str = "results", **corpora) -> Plan:
-    return Plan({"corpora": corpora}, str(results))
+def whole(results: Path | str = "results", scale: str = "paper", **corpora) -> Plan:
+    return Plan({"scale": scale, "corpora": corpora}, str(results))
 
 
 def plan(results: Path | str = "results", **corpora) -> CorpusPlan:
@@ -46,6 +46,18 @@ def test_without_a_name_an_edition_is_the_fingerprint_that_it_was() -> None:
         expected = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
         assert plan(**{corpus: settings}).edition(corpus) == expected
         assert plan(**{corpus: settings | {"edition": None, "lacks": []}}).edition(corpus) == expected
+
+
+@pytest.mark.parametrize("own", [NAMED, {"root": "/data/NoXi", "shards": 4}])
+def test_every_scale_has_editions_of_its_own_that_replace_nothing(own: dict[str, object]) -> None:
+    scales = {scale: whole(scale=scale, noxi=own) for scale in ("paper", "demo", "tiny")}
+    assert len({made.places.name("noxi") for made in scales.values()}) == 3
+    for what in ("dialogue", "biosignals"):
+        assert len({edition(made, what) for made in scales.values()}) == (3 if what == "dialogue" else 1)
+    runs = {name for made in scales.values() for name in made.families["dialogue"].experiments}
+    assert len(runs) == sum(len(made.families["dialogue"].experiments) for made in scales.values())
+    named = scales["demo"].places.edition("noxi") if "edition" in own else ""
+    assert named in ("", "lab1-4-demo_scale")
 
 
 def test_without_a_name_a_discovery_is_told_what_it_was_told() -> None:
@@ -168,7 +180,9 @@ def test_a_lab_is_told_of_an_edition_that_is_new_beside_others(tmp_path: Path) -
     (moved,) = plan(tmp_path, noxi=lab | {"root": "/mnt/NoXi"}).notices()
     assert "a new edition" in moved and plan(noxi=lab).name("noxi") in moved and "copied" in moved
     (shards,) = plan(tmp_path, noxi=NAMED).notices()
-    assert "edition lab1 over 4 shards, so far noxi-lab1-2" in shards and "made again" in shards
+    assert (
+        "edition lab1 over 4 shards at scale paper, so far noxi-lab1-2" in shards and "made again" in shards
+    )
     (named,) = plan(tmp_path, noxi=NAMED | {"edition": "lab2"}).notices()
     assert "lab2 is new beside" in named
 

@@ -167,7 +167,7 @@ def test_a_new_session_reruns_its_shard_onward(lab):
     extracted = {
         Path(output).stem for rule, output in jobs if rule.startswith("extract") and "/noxi-" in output
     }
-    (assigned,) = place.folder.glob("results/corpora/noxi-lab1-3/assignment.json")
+    (assigned,) = place.folder.glob("results/corpora/noxi-lab1-3-tiny_scale/assignment.json")
     assert extracted == {json.loads(assigned.read_text())["recordings"]["099"]}
     assert not [output for rule, output in jobs if rule.startswith("extract") and "/mpiigi-" in output]
     assert {"train_dialogue", "predict_dialogue", "evaluate_dialogue", "edition_table", "table"} <= rules(

@@ -48,6 +48,7 @@ class CorpusPlan:
         """Return that of a demo, a lab's own name and its shards, or a fingerprint of root and settings.
 
         Another number of shards is another edition: its files lie beside the others, which it takes recordings from.
+        So is every scale but the paper's: to try something out replaces nothing that took weeks.
         It is the same for as long as the plan lives: to follow links to a root takes time, and every job asks.
         """
         if corpus not in self._editions:
@@ -57,7 +58,7 @@ class CorpusPlan:
     def _edition(self, corpus: str) -> str:
         settings = self.settings_of(corpus)
         if settings.edition is not None:
-            return f"{settings.edition}-{settings.shards}"
+            return "-".join([settings.edition, str(settings.shards), *self._scale])
         if self.is_demo(corpus):
             return settings.edition_made(CORPORA[corpus].demos)
         # the test labels may arrive later: they change what is scored, not what was extracted and trained
@@ -66,9 +67,14 @@ class CorpusPlan:
         }
         if settings.exclude:  # why something is left out decides nothing
             identity["exclude"] = [one.model_dump(exclude={"reason"}) for one in settings.exclude]
-        if settings.by_scale and self.config.scale != "paper":
+        if self._scale:
             identity["scale"] = self.config.scale
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def _scale(self) -> list[str]:
+        """What editions of owners' corpora are told apart by, but those of the paper's scale."""
+        return [f"{self.config.scale}_scale"] if self.config.scale != "paper" else []
 
     def edition_folder(self, corpus: str) -> Path | None:
         """Return the folder of a corpus's named edition, or None where the edition has no name."""
@@ -120,7 +126,8 @@ class CorpusPlan:
             }
             always = [shards[corpus] for corpus in family if CORPORA[corpus].demos]
             added = [f"{corpus}{shards[corpus]}" for corpus in held if not CORPORA[corpus].demos]
-            return "-".join([*map(str, names), *(always[:1] if len(set(always)) == 1 else always), *added])
+            shards_of_all = always[:1] if len(set(always)) == 1 else always
+            return "-".join([*map(str, names), *shards_of_all, *added, *self._scale])
         editions = [self.edition(corpus) for corpus in held]
         return editions[0] if len(set(editions)) == 1 else short_hash(editions)[:8]
 
@@ -280,15 +287,18 @@ class CorpusPlan:
         others = [name for name in others if name.partition("-")[2] not in DEMOS]
         if not others:
             return
-        same = [name for name in others if name.rpartition("-")[0] == f"{corpus}-{settings.edition}"]
+        same = [name for name in others if name.startswith(f"{corpus}-{settings.edition}-")]
         if same:
-            what = f"{corpus}: edition {settings.edition} over {settings.shards} shards, so far {', '.join(same)}"
+            what = (
+                f"{corpus}: edition {settings.edition} over {settings.shards} shards at scale {self.config.scale}, so "
+                f"far {', '.join(same)}"
+            )
         elif settings.edition is not None:
             what = f"{corpus}: edition {settings.edition} is new beside {', '.join(others)}"
         else:
             what = (
                 f"{corpus}: a new edition, {self.edition(corpus)}, beside {', '.join(others)}, as its root or its "
-                f"settings are others (corpora.{corpus}.edition names an edition wherever it lies)"
+                f"settings are others, or the scale (corpora.{corpus}.edition names an edition wherever it lies)"
             )
         yield (
             f"{what}. Features of the same files are copied from there, recording by recording; what is made of the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -63,14 +63,7 @@ class Exclusion(Strict):
 
 
 class PlaceSettings(Strict):
-    """Where a corpus lies: what the settings of all corpora have in common.
-
-    Attributes:
-        by_scale: whether every scale but the paper's has an edition of its own where none is named, so that trying out
-            replaces nothing.
-    """
-
-    by_scale: ClassVar[bool] = False
+    """Where a corpus lies: what the settings of all corpora have in common."""
 
     edition: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")] | None = Field(
         None,

@@ -110,8 +110,6 @@ class LabelSettings(Strict):
 class FolderCorpusSettings(PlaceSettings):
     """Where own recordings lie, and what says which there are."""
 
-    by_scale = True
-
     root: Folder = Field(NO_CORPUS, description=f"folder of the recordings, or {NO_CORPUS} (there are none)")
     table: Below | None = Field(
         None, description="CSV or Parquet below the root, a line for each participant of a recording"
