@@ -15,6 +15,7 @@ from affectssm.families.recordings.served import ANSWERING
 from affectssm.families.recordings.stages.items_train import train as train_items
 from affectssm.families.recordings.stages.predict import predict
 from affectssm.families.recordings.stages.train import train
+from affectssm.serving import models
 from affectssm.serving.pack import pack
 from affectssm.serving.packed import unpacked
 from affectssm.store.parquet import read_parquet
@@ -80,6 +81,10 @@ def test_answers_as_a_whole_are_those_of_the_workflow(task, tmp_path, handed_ove
     train_items(
         ItemRunSettings.model_validate(told), [world["segments"]], [world["features"]], world["manifest"], run
     )
+    (listed,) = models.listed(tmp_path / "results")
+    read = {"features": ["clip_face", "wav2vec2"], "weights": "random"}  # which its card does not say
+    assert listed.told().items() >= read.items()
+    assert "random weights; features" in next(models.lines(iter([listed])))
     lab = tmp_path / "lab.yaml"
     lab.write_text(yaml.safe_dump({"scale": "tiny", "families": ["recordings"]}))
     model = pack(run, tmp_path / "m.zip", weights_set="fold2-seed1", files=[lab])

@@ -15,6 +15,7 @@ from typing import Any
 from affectssm.errors import DataError
 from affectssm.serving.run_facts import CHECKPOINT, RunFacts, as_json, read_run, run_folders
 from affectssm.serving.scores import HeldOut, metrics_of, scores_of
+from affectssm.serving.training_features import read_by, weights_of
 from affectssm.vocabulary.models import TITLES
 
 NAMED = 6  # scores of a run that a line for people names
@@ -51,8 +52,8 @@ class Listed:
             "model": run.config.get("model", ""),
             "corpora": list(run.corpora),
             "data": run.data,
-            "features": sorted(run.made),
-            "weights": run.weights,
+            "features": read_by(run),
+            "weights": weights_of(run),
             "epoch": run.config.get("best_epoch"),
             "validation": dict([run.validation]) if run.validation else {},
             "scores": [asdict(score) for score in self.scores],
@@ -112,9 +113,9 @@ def lines(found: Iterator[Listed]) -> Iterator[str]:
 def _head(run: RunFacts) -> str:
     title = TITLES.get(run.config.get("model", ""), run.config.get("model", ""))
     told = [title, "+".join(run.corpora) or "?", f"{run.data or 'unknown'} data"]
-    if run.weights:
-        told.append(f"{run.weights} weights")
-    features = ", ".join(sorted(run.made))
+    if weights := weights_of(run):
+        told.append(f"{weights} weights")
+    features = ", ".join(read_by(run))
     return f"{run.name}: {', '.join(told)}{f'; features {features}' if features else ''}"
 
 

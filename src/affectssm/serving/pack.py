@@ -23,7 +23,7 @@ from affectssm.serving.pack_readme import readme
 from affectssm.serving.packed import verified
 from affectssm.serving.run_facts import RunFacts, families, read_run
 from affectssm.serving.scores import scores_of
-from affectssm.serving.training_features import encoder_of, face_settings, wanted_of
+from affectssm.serving.training_features import beside_of, encoder_of, face_settings, names_of, wanted_of
 from affectssm.store.atomic import staged
 from affectssm.store.card import sha256
 from affectssm.vocabulary.models import TITLES
@@ -78,8 +78,8 @@ def describe(facts: RunFacts, weights_set: str, files: Sequence[Path]) -> form.D
     """Return what ``model.json`` says of a run."""
     answering = able(facts)
     weights_set = _the_set(facts, answering, weights_set)
-    beside = load(answering.beside)(facts.path, facts.config) if answering.beside else {}
-    names = list(load(answering.features)({**facts.config, **beside}))
+    beside = beside_of(facts, answering)
+    names = names_of(facts, answering, beside)
     features = wanted_of(facts, names)
     encoders = {name: one.encoder for name, one in features.items()}
     seeds = tuple(seed for seed in facts.seeds if weights_set in ("", f"seed{seed}")) or facts.seeds

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from affectssm.errors import DataError
+from affectssm.families.answering import Answering
 from affectssm.serving.pack_format import Wanted
 from affectssm.serving.run_facts import RunFacts
 from affectssm.settings.features import settings_of
 from affectssm.store.card import read_card, sha256, without_contents
 from affectssm.vocabulary.features import spec
+from affectssm.vocabulary.targets import load
 
 FACES = "face_track"
 _MADE = ("code", "settings", "extra")
@@ -36,6 +39,41 @@ def wanted_of(facts: RunFacts, names: Sequence[str]) -> dict[str, Wanted]:
         extra = made.get("extra", {})
         found[name] = Wanted(settings=settings, encoder=encoder_told(extra), tuned=extra.get("tuned"))
     return found
+
+
+def beside_of(facts: RunFacts, answering: Answering) -> dict[str, Any]:
+    """Return what else the answers of a run need of the files beside it.
+
+    Raises:
+        DataError: where they are gone.
+    """
+    return dict(load(answering.beside)(facts.path, facts.config)) if answering.beside else {}
+
+
+def names_of(facts: RunFacts, answering: Answering, beside: Mapping[str, Any]) -> list[str]:
+    """Return the names of the features that the answers of a run need, given what :func:`beside_of` found."""
+    return list(load(answering.features)({**facts.config, **beside}))
+
+
+def read_by(facts: RunFacts) -> list[str]:
+    """Return the names of the features a run reads, without its labels; none where neither card nor family tells."""
+    if facts.made or facts.answering is None:
+        return sorted(facts.made)
+    with suppress(DataError):
+        return sorted(names_of(facts, facts.answering, beside_of(facts, facts.answering)))
+    return []
+
+
+def weights_of(facts: RunFacts) -> str:
+    """Return ``random`` where an encoder of a run's features has random weights, ``pretrained``, or "" for none.
+
+    The card of a run on segments does not say it; the feature files that lie beside it do.
+    """
+    if facts.made:
+        return facts.weights
+    made = [card for name in read_by(facts) for _, card in _cards(facts, name)]
+    told = {card["settings"].get("weights") for card in made} - {None}
+    return "random" if "random" in told else "".join(told)
 
 
 def encoder_told(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,8 @@ def write_world(root: Path, task: str) -> dict[str, Path]:
     unit = (label - label.mean(0)) / label.std(0)
     rng = np.random.default_rng(1)
     for feature, dim in (("wav2vec2", 3), ("clip_face", 4), ("folder_item", label.shape[1])):
-        shard = ResumableShard(folder / feature / "s00.h5", make_card(f"features/{feature}", MODULE, {}))
+        told = {"weights": "random"} if feature != "folder_item" else {}
+        shard = ResumableShard(folder / feature / "s00.h5", make_card(f"features/{feature}", MODULE, told))
         mixing = rng.standard_normal((label.shape[1], dim))
         for at, name in enumerate(NAMES):
             if (name, feature) == ("r03", "wav2vec2"):
