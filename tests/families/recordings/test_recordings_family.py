@@ -77,6 +77,25 @@ def test_the_parts_are_those_of_the_manifest_once_it_is_there(tmp_path):
         assert family.predictions_of(name, [1]) == wanted
 
 
+def test_the_cells_of_a_table_are_those_of_experiments_and_labels(tmp_path):
+    family = plan_of(tmp_path, {"names": ["effort", "valence"]}).families["recordings"]
+    nothing = ("audio", "video")
+
+    def cells(*people: One):
+        path = tmp_path / "manifest.parquet"
+        write_manifest(path, manifest_rows(people), make_card("corpora/manifest", ["affectssm.errors"], {}))
+        found = family.cells_of("recordings_ccc", {"folder": path})
+        assert [one.column for one in found] == ["effort", "valence"]
+        return {(one.empty, one.missing) for one in found}
+
+    assert cells(*(One(name) for name in "abcd")) == {("", ())}
+    assert cells(*(One(name) for name in "abc"), One("d", lacks=nothing)) == {("", ("d/one",))}
+    train, tests = [One("a", split="train"), One("b", split="train")], One("x", split="test", lacks=nothing)
+    assert cells(*train, tests) == {("nobody who is reported has audio or video", ())}
+    unread = family.cells_of("recordings_ccc", {})
+    assert {one.empty for one in unread} == {"nothing of folder can be read"}
+
+
 def test_a_run_is_told_what_decides_it(tmp_path):
     plan = plan_of(tmp_path, {"names": ["calm"], "range": [0, 5]}, models=["dat", "mamba_va"])
     family = plan.families["recordings"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from affectssm.errors import ConfigError
+from affectssm.families.cells import Cell, Manifests
 from affectssm.families.recordings import catalogue, experiments, needs, served
 from affectssm.families.recordings.as_whole import ITEM_LABELS, TEST_ITEM_LABELS, AsWhole
 from affectssm.families.recordings.experiments import Experiment
@@ -274,6 +275,14 @@ class Recordings(AsWhole):
     def experiments_of(self, table: str) -> list[str]:
         """Return the full names of the experiments a table is made of."""
         return [self._full(one) for one in catalogue.experiments_of(table, self.config)]
+
+    def cells_of(self, table: str, manifests: Manifests) -> list[Cell]:
+        """Return the cells of a table: one an experiment and label."""
+        from affectssm.families.recordings.cells import cells
+
+        told, named = self.expected(), catalogue.experiments_of(table, self.config)
+        columns = experiments.labels_of(self.config).columns
+        return cells(named, columns, told["kinds"], told["labels"], told["folds"], manifests.get(CORPUS))
 
     def seeds_of(self, table: str) -> tuple[int, ...]:
         """Return the seeds whose runs a table averages."""
