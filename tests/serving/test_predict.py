@@ -20,7 +20,7 @@ from affectssm.serving.pack import pack
 from affectssm.serving.pack_format import Wanted
 from affectssm.serving.packed import unpacked, verified
 from affectssm.serving.plot import MOST_POINTS, draw, thinned
-from affectssm.serving.predict import predict
+from affectssm.serving.predict import Options, predict
 from affectssm.serving.training_features import encoder_told
 from affectssm.store.atomic import write_text
 from tests.serving.small_models import changed, dialogue_run, video_run
@@ -75,7 +75,7 @@ def test_a_video_is_answered_from_its_first_frame_to_its_last(voice, place):
     before = (work / "features/wav2vec2/s00.h5").stat().st_mtime_ns, out.read_bytes()
     assert cli.main(words) == 0  # what was computed is not computed again
     assert out.read_bytes() == before[1]
-    frame = predict(voice, FACES / "single_face.mp4", work=work)
+    frame = predict(voice, [FACES / "single_face.mp4"], work=work)
     assert len(frame) == 60 and frame.attrs["notes"] == told["notes"]
     written = [float(row["engagement"] or "nan") for row in rows]
     np.testing.assert_allclose(frame["engagement"], written, rtol=1e-5)
@@ -99,12 +99,12 @@ def test_a_still_picture_and_a_text_are_one_clear_error(voice, tmp_path, capsys)
 def test_a_sound_file_has_no_face_to_answer_for(crops, tmp_path):
     wavfile.write(tmp_path / "sound.mp4", 8000, np.zeros(8000, np.int16))
     with pytest.raises(DataError, match=r"(?s)audio alone.*video, which Mamba-VA reads"):
-        predict(crops, tmp_path / "sound.mp4", accept_other_crops=True)
+        predict(crops, [tmp_path / "sound.mp4"], Options(accept_other_crops=True))
 
 
 def test_a_model_of_supplied_crops_is_refused_unless_other_crops_are_accepted(crops, tmp_path):
     with pytest.raises(ConfigError, match=r"(?s)feature mae.*--accept-other-crops"):
-        predict(crops, tmp_path / "any.mp4")
+        predict(crops, [tmp_path / "any.mp4"])
     with unpacked(crops) as (packed, run):
         (one,), faces = asked_of(packed.description, run, tmp_path, Path("w"), True)
     assert (one.name, one.made_as, one.settings["weights_dir"]) == ("mae", "mae_video", "w")
@@ -115,7 +115,7 @@ def test_streams_that_only_an_owner_distributes_are_named(place, tmp_path):
     groups = {"audio": ["egemapsv2"], "visual": ["clip"]}
     model = pack(dialogue_run(tmp_path / "results", groups), tmp_path / "m.zip")
     with pytest.raises(ConfigError, match=r"(?s)features egemapsv2, clip.*pack another run of DA-Mamba"):
-        predict(model, tmp_path / "any.mp4")
+        predict(model, [tmp_path / "any.mp4"])
 
 
 def test_an_encoder_of_other_weights_than_in_training_is_refused(voice, tmp_path):
@@ -170,7 +170,7 @@ def test_who_has_no_text_is_a_fault_where_what_is_said_is_read():
 
 def test_options_that_the_model_does_not_have_are_refused(voice, crops, tmp_path, capsys):
     with pytest.raises(ConfigError, match="a model without adaptation"):
-        predict(voice, tmp_path / "any.mp4", adapt="tent")
+        predict(voice, [tmp_path / "any.mp4"], Options(adapt="tent"))
     assert cli.main(["predict", str(voice), "a.mp4", "--out", str(voice)]) == 1
     assert "a file that is read" in capsys.readouterr().err
     bad = changed(voice, tmp_path / "bad.zip", "index.json", edited(format=2))

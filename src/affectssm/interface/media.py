@@ -36,32 +36,26 @@ def features(
     """Return features of media files, or of a corpus, as the workflow computes them.
 
     Args:
-        media: a corpus that :func:`affectssm.open_corpus` opened, or videos, sound files, BDF or EDF files: a recording
-            each.
-        names: of features, ``"wav2vec2"`` or ``["wav2vec2", "clip_face"]``.
-        hz: frames a second of one clock for all of them; None: one feature, at its own rate.
+        media: a corpus (:func:`affectssm.open_corpus`), or videos, sound files, BDF or EDF files: a recording each.
+        names: ``"wav2vec2"`` or ``["wav2vec2", "clip_face"]``.
+        hz: frames a second of one clock for all; None: one feature, at its own rate.
         recordings: of a corpus, those that are wanted; None: all.
-        people: of media files, who of those in a video: ``one``, whom the face track follows; ``largest``, whose face
-            covers most of the pictures; ``all``, everybody, a participant each.
+        people: of media files, who of those in a video, as :func:`affectssm.predict` has it.
         audio: sound files in place of the videos' own sound, in their order.
         transcripts: text files of what is said, in their order.
         language: of the transcripts, ``english`` or ``chinese``.
-        work: a folder that keeps what is computed: the same call later, or after a kill, computes only what is new.
-            None: what is computed is removed at the end.
+        work: a folder that keeps what is computed, with which a later call goes on; None: removed at the end.
         scale: whose settings of the encoders count; ``demo`` and ``tiny`` are for trials, with small random encoders.
-        settings: what else the section ``features`` of the configuration has, as ``weights_dir="/data/weights"``,
-            ``threads=4``, ``clip_face={"fps": 5}``.
+        settings: others of the section ``features`` of the configuration, as ``threads=4``, ``clip_face={"fps": 5}``.
 
     Returns:
         A row a time of a participant of a recording: ``recording``, ``participant``, ``time_s``, the centre of what the
-        row sums up, in seconds from the beginning; and of each feature ``{name}_valid`` and its D columns ``{name}_0``,
-        ``{name}_1``, ... in float32, NaN where it is not valid. All is held in memory: of a large corpus, ask for some
-        recordings at a time. ``attrs["faults"]`` lists what was wrong with the media, a mapping each;
-        ``attrs["rates"]`` has the rate in Hz of each feature (0 where nobody has one).
+        row sums up, in seconds; of each feature ``{name}_valid`` and its D columns ``{name}_0``, ``{name}_1``, ... in
+        float32, NaN where it is not valid. All is held in memory: of a large corpus, ask for some recordings at a time.
+        ``attrs`` holds ``faults``, what was wrong, a mapping each, and ``rates``, feature -> Hz (0: nobody has one).
 
     Raises:
-        ConfigError: for a name or a setting that there is not, several features without ``hz``, or weights that are
-            not there.
+        ConfigError: for a name, a setting or weights that there are not, or several features without ``hz``.
         DataError: if no file can be used.
 
     Example:
@@ -137,13 +131,14 @@ def _folder(work: str | Path | None) -> Iterator[Path]:
 def _of_files(
     files: Sequence[str | Path], people: Any, beside: tuple[Any, Any, str], section: Any, folder: Path
 ) -> Path:
-    from affectssm.serving.given import given
+    from affectssm.serving.given import Beside, given
     from affectssm.settings.features import settings_of
 
     audio, transcripts, language = beside
     return given(
-        [Path(one) for one in files], (), people, folder, [Path(one) for one in audio],
-        transcripts=[Path(one) for one in transcripts], language=language, faces=settings_of("face_track", section),
+        [Path(one) for one in files], (), people, folder,
+        Beside([Path(one) for one in audio], [Path(one) for one in transcripts], language),
+        faces=settings_of("face_track", section),
     )  # fmt: skip
 
 

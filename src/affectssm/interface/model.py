@@ -158,13 +158,11 @@ def predict(
 
     Args:
         model: one that :func:`affectssm.load_model` opened, or what that opens.
-        media: a video or sound file. Several are, of a model that looks at partners, those of one conversation, and
-            else a recording each.
-        people: who of those in a video: ``one``, whom the face track follows; ``largest``, whose face covers most of
-            the pictures; ``all``, everybody, a participant each.
+        media: a video or sound file; several are those of one conversation, or without partners a recording each.
+        people: in a video: ``one``, whom the face track follows; ``largest``, whose face covers most; ``all``, each.
         audio: sound files in place of the videos' own sound, in the order of ``media``.
         transcripts: text files of what is said, in the same order.
-        language: of the transcripts, ``english`` or ``chinese``; "" for that of the corpus that the model learnt from.
+        language: of the transcripts, ``english`` or ``chinese``; "" for that of what the model learnt from.
         adapt: a method of ``model.adapts``, by which it adapts to the recording while it answers; "" for none.
         work: a folder that keeps what is computed, with which a later call goes on; None: removed at the end.
         weights_dir: folder with the encoders' pretrained weights.
@@ -199,7 +197,11 @@ def predict(
     from affectssm.serving import predict as serving
 
     opened = model if isinstance(model, Model) else load_model(model)
-    return serving.predict(
-        opened.path, media, people=people, audio=audio, transcripts=transcripts, language=language, adapt=adapt,
-        work=work, weights_dir=weights_dir, accept_other_crops=accept_other_crops,
-    )  # fmt: skip
+    options = serving.Options(
+        people, _paths(audio), _paths(transcripts), language, adapt, Path(weights_dir), accept_other_crops
+    )
+    return serving.predict(opened.path, _paths(media), options, work=None if work is None else Path(work))
+
+
+def _paths(given: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+    return (Path(given),) if isinstance(given, str | Path) else tuple(Path(one) for one in given)

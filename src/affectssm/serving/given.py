@@ -40,15 +40,31 @@ class _Asked:
     transcripts: list[Path] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Files that belong to media, in the order of these.
+
+    Attributes:
+        audio: sound files in place of the videos' own sound.
+        transcripts: text files of what is said.
+        language: of the transcripts, ``english`` or ``chinese``.
+    """
+
+    audio: Sequence[Path] = ()
+    transcripts: Sequence[Path] = ()
+    language: str = "english"
+
+
+NOTHING = Beside()
+
+
 def given(
     paths: Sequence[Path],
     partners: Sequence[Path],
     people: People,
     work: Path,
-    audio: Sequence[Path] = (),
+    beside: Beside = NOTHING,
     *,
-    transcripts: Sequence[Path] = (),
-    language: str = "english",
     corpus: str = GIVEN,
     faces: Mapping[str, Any] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -62,9 +78,7 @@ def given(
             is seen three times as long); ``largest``, whose face covers most of all pictures together; ``all``,
             everybody who is seen for a second at least, in the order in which they appear.
         work: the folder for the manifest and what is computed; that of an earlier call goes on.
-        audio: sound files in place of the videos' own sound, in the order of ``paths``, then ``partners``.
-        transcripts: text files of what is said, in the same order.
-        language: of the transcripts, ``english`` or ``chinese``.
+        beside: what else was handed over, in the order of ``paths``, then ``partners``.
         corpus: the name that rows bear; of signals it decides which channels are wanted.
         faces: settings of the feature ``face_track``, where several people are told apart; the paper's where None.
         progress: told before each recording whose people are told apart.
@@ -76,9 +90,9 @@ def given(
         ConfigError: for files that do not belong together, or are given twice.
         DataError: if no file can be used.
     """
-    asked = _asked(paths, partners, people, audio, transcripts)
+    asked = _asked(paths, partners, people, beside)
     log = FaultLog(corpus)
-    recordings = [Recording(one.name, corpus, language, log) for one in asked]
+    recordings = [Recording(one.name, corpus, beside.language, log) for one in asked]
     for one, recording in zip(asked, recordings, strict=True):
         if one.name != one.media[0].stem:
             recording.rename(one.media[0])
@@ -97,9 +111,7 @@ def given(
     return work / "manifest.parquet"
 
 
-def _asked(
-    paths: Sequence[Path], partners: Sequence[Path], people: str, audio: Sequence[Path], texts: Sequence[Path]
-) -> list[_Asked]:
+def _asked(paths: Sequence[Path], partners: Sequence[Path], people: str, beside: Beside) -> list[_Asked]:
     """Return the files by recording.
 
     Raises:
@@ -114,7 +126,7 @@ def _asked(
             str(partners[0]), f"a partner of {len(paths)} recordings", "partners of one recording",
             "answer for one recording at a time",
         )  # fmt: skip
-    most = len(paths) + len(partners)
+    most, audio, texts = len(paths) + len(partners), beside.audio, beside.transcripts
     for what, files in (("sound files", audio), ("transcripts", texts)):
         if len(files) > most:
             found = f"{len(files)} {what} for {most} media files"

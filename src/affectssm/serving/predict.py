@@ -23,7 +23,7 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.families.answering import NOTES
 from affectssm.serving.answers import checked, spans_of, within
 from affectssm.serving.asked_features import FACES, Asked, asked_of, check_encoders, take_names
-from affectssm.serving.given import GIVEN, ROOT, given
+from affectssm.serving.given import GIVEN, ROOT, Beside, given
 from affectssm.serving.notes import notes_of, provenance_of, without_text
 from affectssm.serving.packed import Packed, unpacked
 from affectssm.serving.run_facts import answering_of, families
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
-Paths = Sequence[Path | str] | Path | str
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,9 @@ class Options:
     accept_other_crops: bool = False
 
 
+USUAL = Options()
+
+
 @dataclass(frozen=True)
 class Answers:
     """What a model answered.
@@ -87,24 +89,14 @@ class Answers:
 
 
 def predict(
-    model: Path | str,
-    media: Paths,
-    *,
-    people: str = "one",
-    audio: Paths = (),
-    transcripts: Paths = (),
-    language: str = "",
-    adapt: str = "",
-    work: Path | str | None = None,
-    weights_dir: Path | str = "weights",
-    accept_other_crops: bool = False,
+    model: Path, media: Sequence[Path], options: Options = USUAL, *, work: Path | None = None
 ) -> pd.DataFrame:
     """Answer for media with a packed model.
 
     Args:
         model: a file that ``affectssm pack`` wrote.
         media: a video, or several: of a model that looks at partners the others of one conversation, else recordings.
-        people, audio, transcripts, language, adapt, weights_dir, accept_other_crops: as of :class:`Options`.
+        options: how they are answered for.
         work: folder for what is computed, with which a later call goes on; a temporary one where None.
 
     Returns:
@@ -115,10 +107,7 @@ def predict(
         ConfigError: for features that media cannot give, weights that are not there, or an unknown option.
         DataError: for a model that is none, or media of which none can be used.
     """
-    options = Options(
-        people, _paths(audio), _paths(transcripts), language, adapt, Path(weights_dir), accept_other_crops
-    )
-    found = answers_of(Path(model), _paths(media), options, work=None if work is None else Path(work))
+    found = answers_of(model, media, options, work=work)
     frame = found.table.to_pandas()
     frame.attrs = {
         "notes": list(found.notes),
@@ -126,10 +115,6 @@ def predict(
         "provenance": found.provenance,
     }
     return frame
-
-
-def _paths(given_: Paths) -> tuple[Path, ...]:
-    return (Path(given_),) if isinstance(given_, str | Path) else tuple(Path(one) for one in given_)
 
 
 def answers_of(
@@ -227,9 +212,7 @@ class _Serving:
             others,
             self.options.people,
             self.work,
-            self.options.audio,
-            transcripts=self.options.transcripts,
-            language=self.language,
+            Beside(self.options.audio, self.options.transcripts, self.language),
             corpus=self.told.corpora[0] if signals and self.told.corpora else GIVEN,
             faces=faces,
             progress=self.progress,

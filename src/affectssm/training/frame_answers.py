@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,40 +37,45 @@ BATCH = 16  # windows at a time: what decides how much memory a model takes
 CACHE_BYTES = 64 << 20  # features of longer media are read window by window
 
 
-def answer_frames(
-    run: Path,
-    manifest: Path,
-    features: Path,
-    frames: Frames,
-    *,
-    label_hz: float | None = None,
-    per_label: int = 1,
-    partners: bool = False,
-    held: Collection[str] = (),
-    blend: Blend = "later",
-    prefix: str = "",
-    section: str = "training",
-) -> pa.Table:
+@dataclass(frozen=True)
+class Looking:
+    """How a model of a family looks at media.
+
+    Attributes:
+        frames: the windows.
+        section: of the configuration that its runs are from, for messages.
+        label_hz: answers a second; None for the rate of the windows and, where they have none, that of each video.
+        per_label: clock frames in a label frame.
+        partners: whether the others of a recording are looked at.
+        held: features whose rows count even where they are not valid, as in training.
+        blend: how predictions of windows that overlap become one.
+    """
+
+    frames: Frames
+    section: str
+    label_hz: float | None = None
+    per_label: int = 1
+    partners: bool = False
+    held: Collection[str] = ()
+    blend: Blend = "later"
+
+
+def answer_frames(run: Path, manifest: Path, features: Path, looking: Looking, prefix: str = "") -> pa.Table:
     """Return the table of answers of a run (:class:`affectssm.families.answering.Answering`).
 
     Args:
         run: its folder.
         manifest: rows of the participants, of the kinds :data:`MEDIA`.
         features: folder with ``{name}/{shard}.h5`` of every feature of the run.
-        frames: the windows.
-        label_hz: answers a second; None for the rate of the windows and, where they have none, that of each video.
-        per_label: clock frames in a label frame.
-        partners: whether the others of a recording are looked at.
-        held: features whose rows count even where they are not valid, as in training.
-        blend: how predictions of windows that overlap become one.
+        looking: how its model looks at them.
         prefix: of the weights to take, where a checkpoint holds several sets.
-        section: of the configuration that the run is from, for messages.
 
     Raises:
         DataError: when nobody is there to be answered, or features have other dimensions than in training.
     """
-    rows, rate = read_manifest(manifest), label_hz or frames.label_hz
-    targets = targets_of(rows, layout.corpus_of(features), rate, per_label, partners)
+    frames, per_label = looking.frames, looking.per_label
+    rows, rate = read_manifest(manifest), looking.label_hz or frames.label_hz
+    targets = targets_of(rows, layout.corpus_of(features), rate, per_label, looking.partners)
     if not targets:
         raise DataError(
             manifest, "nobody to answer for", "a video or a sound of one person at least", "give another file"
@@ -79,9 +85,9 @@ def answer_frames(
         model, scaler, config = load_model(run, prefix)
     names = [name for group in config["groups"].values() for name in group]
     files = files_of(features, names, targets)
-    windows = WindowDataset(index, files, None, config["feature_dims"], CACHE_BYTES, held)
-    with scans_of({"scan_backend": backend_of(config["training"])}, section):
-        predicted = predict_windows(model, scaler, windows, BATCH, 0, blend)
+    windows = WindowDataset(index, files, None, config["feature_dims"], CACHE_BYTES, looking.held)
+    with scans_of({"scan_backend": backend_of(config["training"])}, looking.section):
+        predicted = predict_windows(model, scaler, windows, BATCH, 0, looking.blend)
     return table_of(predicted, targets, frames, valid_frames(index, windows.files))
 
 

@@ -91,16 +91,8 @@ def evaluate(
     }
     runs = [Run("+".join(parts), seed, {}) for seed in sorted(settings.seeds)]
     why = "nothing to score" if not names else diverged
+    scores, constants = _scored(settings, names, answers, truth, expected)
     found: list[dict[str, Any]] = []
-    if names:
-        value = np.stack([answers[name] for name in names], axis=1)  # (seeds, items, outputs)
-        label = np.stack([truth[name] for name in names])
-        units, unit = np.unique([expected[name] for name in names], return_inverse=True)
-        scores = scores_of(settings, value, label, unit, len(units))
-        constants = constants_of(settings, label)
-    else:
-        scores = {f"{name}_{metric}": NOTHING for name in settings.columns for metric in _metrics(settings)}
-        constants = {}
     for metric, one in scores.items():
         found += metric_rows({**shared, "metric": metric}, one, runs, BOUNDS[metric.rpartition("_")[2]], why)
     for metric, constant in constants.items():
@@ -114,6 +106,23 @@ def evaluate(
         runs=[read_card(path) for path in predictions],
     )
     write_metrics(out, found, card)
+
+
+def _scored(
+    settings: ItemEvaluationSettings,
+    names: Sequence[str],
+    answers: Mapping[str, Array],
+    truth: Mapping[str, Array],
+    recordings: Mapping[str, str],
+) -> tuple[Mapping[str, Scored], Mapping[str, float]]:
+    """Return the scores of items by metric, and those of the best constant answers."""
+    if not names:
+        metrics = [f"{name}_{metric}" for name in settings.columns for metric in _metrics(settings)]
+        return dict.fromkeys(metrics, NOTHING), {}
+    value = np.stack([answers[name] for name in names], axis=1)  # (seeds, items, outputs)
+    label = np.stack([truth[name] for name in names])
+    units, unit = np.unique([recordings[name] for name in names], return_inverse=True)
+    return scores_of(settings, value, label, unit, len(units)), constants_of(settings, label)
 
 
 def _metrics(settings: ItemEvaluationSettings) -> tuple[str, ...]:
