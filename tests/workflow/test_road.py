@@ -183,7 +183,9 @@ def test_a_mistyped_table_is_answered_with_those_there_are(road):
 @pytest.mark.parametrize(("root", "says"), [("empty", "an empty folder"), ("nowhere", "no such folder")])
 def test_a_wrong_root_is_one_clear_error(copy, tmp_path, root, says):
     (tmp_path / "empty").mkdir()
-    (copy.folder / "wrong.yaml").write_text(f"scale: tiny\ncorpora: {{noxi: {{root: {tmp_path / root}}}}}\n")
+    beside = {name: {"root": "demo-tiny"} for name in ("noxi_add", "mpiigi")}
+    roots = {"noxi": {"root": str(tmp_path / root)}} | beside
+    (copy.folder / "wrong.yaml").write_text(yaml.safe_dump({"scale": "tiny", "corpora": roots}))
     said = copy.snakemake(TABLE, config="wrong.yaml", ok=False)
     last = said.strip().splitlines()
     assert says in said and "remedy" in "".join(last[-2:]), "our words come last"
