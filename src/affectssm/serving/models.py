@@ -90,7 +90,7 @@ def _look(folder: Path, experiment: str, results: Path, metrics: dict[str, list[
 
 def lines(found: Iterator[Listed]) -> Iterator[str]:
     """Yield the list for people: a head an experiment, and below it a line a run."""
-    head = ""
+    head: tuple[Any, ...] = ()
     pooled: set[str] = set()
     count = broken = 0
     for one in found:
@@ -99,15 +99,20 @@ def lines(found: Iterator[Listed]) -> Iterator[str]:
             broken += 1
             yield f"  broken: {one.path}: {one.trouble}"
             continue
-        if (own := _head(one.run)) != head:
+        if (own := _alike(one.run)) != head:
             head, pooled = own, set()
-            yield head
+            yield _head(one.run)
         if (over := _pooled(one)) and over not in pooled:  # once: it is that of several runs
             pooled.add(over)
             yield f"  {over}"
         yield f"  {_line(one)}"
     runs = f"{count} run{'s' * (count != 1)}"
     yield f"{runs}{f', {broken} of them broken' if broken else ''}" if count else "no runs"
+
+
+def _alike(run: RunFacts) -> tuple[Any, ...]:
+    """What runs under one head have in common, as far as their own files tell."""
+    return run.name, run.config.get("model", ""), run.corpora, run.data, run.weights, sorted(run.made)
 
 
 def _head(run: RunFacts) -> str:

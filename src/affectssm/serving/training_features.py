@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,16 @@ def _cards(facts: RunFacts, name: str) -> Iterator[tuple[Path, Mapping[str, Any]
         folders = [own] if own.is_dir() else sorted((results / "features").glob(f"{corpus}-*"))
         for folder in folders:
             for path in sorted((folder / name).glob("s*.h5"))[:1]:  # shards are made alike
-                card = _card_of(path)
-                if card is not None:
-                    yield path, {key: without_contents(card)[key] for key in _MADE}
+                stat = path.stat()
+                if (made := _made_in(path, (stat.st_mtime_ns, stat.st_size))) is not None:
+                    yield path, made
+
+
+@lru_cache(maxsize=256)
+def _made_in(path: Path, _: tuple[int, int]) -> Mapping[str, Any] | None:
+    """How a feature was made, by the card of its file; thousands of runs ask for the same."""
+    card = _card_of(path)
+    return None if card is None else {key: without_contents(card)[key] for key in _MADE}
 
 
 def _card_of(path: Path) -> Mapping[str, Any] | None:
