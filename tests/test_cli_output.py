@@ -82,3 +82,10 @@ def test_names_may_stand_behind_options(capsys):
     with pytest.raises(SystemExit):
         cli.main(["device", "somewhere"])
     assert "unrecognized arguments: somewhere" in capsys.readouterr().err
+
+
+def test_a_word_that_no_command_knows_is_answered_by_the_usage_of_its_command(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["pack", "run", "model.zip", "--out", "there"])
+    said = capsys.readouterr().err
+    assert said.startswith("usage: affectssm pack ") and "unrecognized arguments: --out there" in said

@@ -88,7 +88,8 @@ def _parsed(words: list[str]) -> argparse.Namespace:
     if not behind:
         return arguments
     if not hasattr(arguments, "asked") or any(word.startswith("-") for word in behind):
-        parser.error(f"unrecognized arguments: {' '.join(behind)}")
+        own = getattr(arguments, "parser", parser)  # whose usage helps, that of the subcommand
+        own.error(f"unrecognized arguments: {' '.join(behind)}")
     arguments.asked = [*arguments.asked, *behind]
     return arguments
 
@@ -118,7 +119,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
     def command(name: str, handler: Handler, summary: str) -> Add:
         sub = subparsers.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(handler=handler)
+        sub.set_defaults(handler=handler, parser=sub)
         return sub.add_argument
 
     # what people call, then what rules call

@@ -297,8 +297,8 @@ class CorpusPlan:
             what = f"{corpus}: edition {settings.edition} is new beside {', '.join(others)}"
         else:
             what = (
-                f"{corpus}: a new edition, {self.edition(corpus)}, beside {', '.join(others)}, as its root or its "
-                f"settings are others, or the scale (corpora.{corpus}.edition names an edition wherever it lies)"
+                f"{corpus}: a new edition, {self.edition(corpus)}, beside {', '.join(others)}, as its root, its "
+                f"settings or the scale are others (corpora.{corpus}.edition names an edition wherever it lies)"
             )
         yield (
             f"{what}. Features of the same files are copied from there, recording by recording; what is made of the "
