@@ -158,6 +158,23 @@ def test_a_number_that_is_no_class_is_no_label(learnt):
     assert sorted(found) == kept and kept
 
 
+def test_items_without_a_label_to_learn_from_are_named(tmp_path, caplog):
+    world = write_world(tmp_path, "classification")
+    one = experiments.Experiment("coupled_mamba", "extracted")
+    told = experiments.item_run_settings(config("classification"), one, (1,))
+    told |= {"classes": [WORDS["no"], 5.0], "training": told["training"] | {"epochs": 1}}
+    settings = ItemRunSettings.model_validate(told)
+    with caplog.at_level("WARNING"):
+        train(settings, [world["segments"]], [world["features"]], world["manifest"], tmp_path / "seeds-1")
+    lost = [
+        name
+        for name, value in zip(NAMES, labels_of("classification")[:, 0], strict=True)
+        if value == WORDS["yes"]
+    ]
+    (said,) = [line for line in caplog.messages if "no label to learn from" in line]
+    assert f"{len(lost)} of {len(NAMES)} items" in said and f"{lost[0]}/one" in said
+
+
 def test_scores_without_a_recording_are_those_of_the_others():
     rng = np.random.default_rng(0)
     one = experiments.Experiment("coupled_mamba", "extracted")
