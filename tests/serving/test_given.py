@@ -13,7 +13,7 @@ import pytest
 from affectssm.corpora.manifest import read_manifest
 from affectssm.errors import ConfigError, DataError
 from affectssm.serving.files import names_of
-from affectssm.serving.given import Beside, given
+from affectssm.serving.given import Extras, given
 from affectssm.store.faults import read_faults
 from affectssm.store.ids import is_id
 from tests.serving.made_media import MEDIA, ONE, pictures, real, write_video
@@ -89,9 +89,9 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="partner of 2"):
         given([WAV, MEDIA / ONE], [MEDIA / "face" / "no_face.mp4"], "one", tmp_path)
     with pytest.raises(ConfigError, match="2 sound files for 1"):
-        given([MEDIA / ONE], [], "one", tmp_path, Beside([WAV, WAV]))
+        given([MEDIA / ONE], [], "one", tmp_path, Extras([WAV, WAV]))
     with pytest.raises(ConfigError, match="no such file"):
-        given([MEDIA / ONE], [], "one", tmp_path, Beside([tmp_path / "nowhere.wav"]))
+        given([MEDIA / ONE], [], "one", tmp_path, Extras([tmp_path / "nowhere.wav"]))
     with pytest.raises(ConfigError, match="one of one, largest, all"):
         given([MEDIA / ONE], [], "some", tmp_path)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="--channels"):
@@ -104,7 +104,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
 def test_partners_their_sound_and_what_is_said(tmp_path, silent):
     said = tmp_path / "said.txt"
     said.write_text("ask not what your country can do for you")
-    manifest = given([silent], [MEDIA / ONE], "one", tmp_path / "work", Beside([WAV], [said]))
+    manifest = given([silent], [MEDIA / ONE], "one", tmp_path / "work", Extras([WAV], [said]))
     assert kinds(manifest) == [
         ("mute", "p1", "audio"), ("mute", "p1", "text"), ("mute", "p1", "video"), ("mute", "p2", "audio"),
         ("mute", "p2", "video"),

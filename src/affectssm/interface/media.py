@@ -46,7 +46,7 @@ def features(
         language: of the transcripts, ``english`` or ``chinese``.
         work: a folder that keeps what is computed, with which a later call goes on; None: removed at the end.
         scale: whose settings of the encoders count; ``demo`` and ``tiny`` are for trials, with small random encoders.
-        settings: others of the section ``features`` of the configuration, as ``threads=4``, ``clip_face={"fps": 5}``.
+        settings: others of the configuration's ``features``: ``weights_dir="/data/weights"``, ``clip_face={"fps": 5}``.
 
     Returns:
         A row a time of a participant of a recording: ``recording``, ``participant``, ``time_s``, the centre of what the
@@ -129,15 +129,15 @@ def _folder(work: str | Path | None) -> Iterator[Path]:
 
 
 def _of_files(
-    files: Sequence[str | Path], people: Any, beside: tuple[Any, Any, str], section: Any, folder: Path
+    files: Sequence[str | Path], people: Any, extras: tuple[Any, Any, str], section: Any, folder: Path
 ) -> Path:
-    from affectssm.serving.given import Beside, given
+    from affectssm.serving.given import Extras, given
     from affectssm.settings.features import settings_of
 
-    audio, transcripts, language = beside
+    audio, transcripts, language = extras
     return given(
         [Path(one) for one in files], (), people, folder,
-        Beside([Path(one) for one in audio], [Path(one) for one in transcripts], language),
+        Extras([Path(one) for one in audio], [Path(one) for one in transcripts], language),
         faces=settings_of("face_track", section),
     )  # fmt: skip
 

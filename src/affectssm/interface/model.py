@@ -159,7 +159,7 @@ def predict(
     Args:
         model: one that :func:`affectssm.load_model` opened, or what that opens.
         media: a video or sound file; several are those of one conversation, or without partners a recording each.
-        people: in a video: ``one``, whom the face track follows; ``largest``, whose face covers most; ``all``, each.
+        people: in a video: ``one``, whom the face track follows; ``largest``, whose face is; ``all``, everybody seen.
         audio: sound files in place of the videos' own sound, in the order of ``media``.
         transcripts: text files of what is said, in the same order.
         language: of the transcripts, ``english`` or ``chinese``; "" for that of what the model learnt from.

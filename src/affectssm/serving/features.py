@@ -15,7 +15,7 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.features.wanted import in_languages
 from affectssm.serving.feature_files import check_name, write
 from affectssm.serving.feature_rows import Features as Rows
-from affectssm.serving.given import GIVEN, Beside, People, given
+from affectssm.serving.given import GIVEN, Extras, People, given
 from affectssm.serving.tracks import (
     FACES,
     check_weights,
@@ -89,7 +89,7 @@ def write_features(asked: Asked, features: Features, out: Path, work: Path | Non
     check_weights([name for name in wanted if name != "bert" or asked.transcripts], told)
     folder = work if work is not None else out.with_name(f".{out.name}.work")
     manifest = given(
-        asked.media, (), asked.people, folder, Beside(asked.audio, asked.transcripts, asked.language),
+        asked.media, (), asked.people, folder, Extras(asked.audio, asked.transcripts, asked.language),
         corpus=asked.corpus, faces=settings[FACES], progress=_watching,
     )  # fmt: skip
     there = {row.kind for row in read_manifest(manifest)}

@@ -41,7 +41,7 @@ class _Asked:
 
 
 @dataclass(frozen=True)
-class Beside:
+class Extras:
     """Files that belong to media, in the order of these.
 
     Attributes:
@@ -55,7 +55,7 @@ class Beside:
     language: str = "english"
 
 
-NOTHING = Beside()
+NO_EXTRAS = Extras()
 
 
 def given(
@@ -63,7 +63,7 @@ def given(
     partners: Sequence[Path],
     people: People,
     work: Path,
-    beside: Beside = NOTHING,
+    extras: Extras = NO_EXTRAS,
     *,
     corpus: str = GIVEN,
     faces: Mapping[str, Any] | None = None,
@@ -78,7 +78,7 @@ def given(
             is seen three times as long); ``largest``, whose face covers most of all pictures together; ``all``,
             everybody who is seen for a second at least, in the order in which they appear.
         work: the folder for the manifest and what is computed; that of an earlier call goes on.
-        beside: what else was handed over, in the order of ``paths``, then ``partners``.
+        extras: what else was handed over, in the order of ``paths``, then ``partners``.
         corpus: the name that rows bear; of signals it decides which channels are wanted.
         faces: settings of the feature ``face_track``, where several people are told apart; the paper's where None.
         progress: told before each recording whose people are told apart.
@@ -90,9 +90,9 @@ def given(
         ConfigError: for files that do not belong together, or are given twice.
         DataError: if no file can be used.
     """
-    asked = _asked(paths, partners, people, beside)
+    asked = _asked(paths, partners, people, extras)
     log = FaultLog(corpus)
-    recordings = [Recording(one.name, corpus, beside.language, log) for one in asked]
+    recordings = [Recording(one.name, corpus, extras.language, log) for one in asked]
     for one, recording in zip(asked, recordings, strict=True):
         if one.name != one.media[0].stem:
             recording.rename(one.media[0])
@@ -111,7 +111,7 @@ def given(
     return work / "manifest.parquet"
 
 
-def _asked(paths: Sequence[Path], partners: Sequence[Path], people: str, beside: Beside) -> list[_Asked]:
+def _asked(paths: Sequence[Path], partners: Sequence[Path], people: str, extras: Extras) -> list[_Asked]:
     """Return the files by recording.
 
     Raises:
@@ -126,7 +126,7 @@ def _asked(paths: Sequence[Path], partners: Sequence[Path], people: str, beside:
             str(partners[0]), f"a partner of {len(paths)} recordings", "partners of one recording",
             "answer for one recording at a time",
         )  # fmt: skip
-    most, audio, texts = len(paths) + len(partners), beside.audio, beside.transcripts
+    most, audio, texts = len(paths) + len(partners), extras.audio, extras.transcripts
     for what, files in (("sound files", audio), ("transcripts", texts)):
         if len(files) > most:
             found = f"{len(files)} {what} for {most} media files"

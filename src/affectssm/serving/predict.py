@@ -23,7 +23,7 @@ from affectssm.errors import ConfigError, DataError
 from affectssm.families.answering import NOTES
 from affectssm.serving.answers import checked, spans_of, within
 from affectssm.serving.asked_features import FACES, Asked, asked_of, check_encoders, take_names
-from affectssm.serving.given import GIVEN, ROOT, Beside, given
+from affectssm.serving.given import GIVEN, ROOT, Extras, given
 from affectssm.serving.notes import notes_of, provenance_of, without_text
 from affectssm.serving.packed import Packed, unpacked
 from affectssm.serving.run_facts import answering_of, families
@@ -212,7 +212,7 @@ class _Serving:
             others,
             self.options.people,
             self.work,
-            Beside(self.options.audio, self.options.transcripts, self.language),
+            Extras(self.options.audio, self.options.transcripts, self.language),
             corpus=self.told.corpora[0] if signals and self.told.corpora else GIVEN,
             faces=faces,
             progress=self.progress,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -94,8 +94,13 @@ class RunFacts:
     @property
     def weights(self) -> str:
         """``random`` where an encoder of one of its features has random weights, ``pretrained``, or "" for none."""
-        told = {one["settings"].get("weights") for one in self.made.values()} - {None}
-        return "random" if "random" in told else "".join(told)
+        return weights_in(self.made.values())
+
+
+def weights_in(made: Iterable[Mapping[str, Any]]) -> str:
+    """Return ``random`` where a feature is of random weights, ``pretrained``, or "" for none, by how each was made."""
+    told = {one["settings"].get("weights") for one in made} - {None}
+    return "random" if "random" in told else "".join(told)
 
 
 def _kind(feature: str) -> str:

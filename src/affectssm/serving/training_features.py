@@ -12,7 +12,7 @@ from typing import Any
 from affectssm.errors import DataError
 from affectssm.families.answering import Answering
 from affectssm.serving.pack_format import Wanted
-from affectssm.serving.run_facts import RunFacts
+from affectssm.serving.run_facts import RunFacts, weights_in
 from affectssm.settings.features import settings_of
 from affectssm.store.card import read_card, sha256, without_contents
 from affectssm.vocabulary.features import spec
@@ -72,9 +72,7 @@ def weights_of(facts: RunFacts) -> str:
     """
     if facts.made:
         return facts.weights
-    made = [card for name in read_by(facts) for _, card in _cards(facts, name)]
-    told = {card["settings"].get("weights") for card in made} - {None}
-    return "random" if "random" in told else "".join(told)
+    return weights_in(made for name in read_by(facts) for _, made in _cards(facts, name))
 
 
 def encoder_told(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,8 +38,8 @@ CACHE_BYTES = 64 << 20  # features of longer media are read window by window
 
 
 @dataclass(frozen=True)
-class Looking:
-    """How a model of a family looks at media.
+class FrameAnswers:
+    """How models of a family answer frame by frame.
 
     Attributes:
         frames: the windows.
@@ -60,22 +60,22 @@ class Looking:
     blend: Blend = "later"
 
 
-def answer_frames(run: Path, manifest: Path, features: Path, looking: Looking, prefix: str = "") -> pa.Table:
+def answer_frames(run: Path, manifest: Path, features: Path, how: FrameAnswers, prefix: str = "") -> pa.Table:
     """Return the table of answers of a run (:class:`affectssm.families.answering.Answering`).
 
     Args:
         run: its folder.
         manifest: rows of the participants, of the kinds :data:`MEDIA`.
         features: folder with ``{name}/{shard}.h5`` of every feature of the run.
-        looking: how its model looks at them.
+        how: its family's models answer.
         prefix: of the weights to take, where a checkpoint holds several sets.
 
     Raises:
         DataError: when nobody is there to be answered, or features have other dimensions than in training.
     """
-    frames, per_label = looking.frames, looking.per_label
-    rows, rate = read_manifest(manifest), looking.label_hz or frames.label_hz
-    targets = targets_of(rows, layout.corpus_of(features), rate, per_label, looking.partners)
+    frames, per_label = how.frames, how.per_label
+    rows, rate = read_manifest(manifest), how.label_hz or frames.label_hz
+    targets = targets_of(rows, layout.corpus_of(features), rate, per_label, how.partners)
     if not targets:
         raise DataError(
             manifest, "nobody to answer for", "a video or a sound of one person at least", "give another file"
@@ -85,9 +85,9 @@ def answer_frames(run: Path, manifest: Path, features: Path, looking: Looking, p
         model, scaler, config = load_model(run, prefix)
     names = [name for group in config["groups"].values() for name in group]
     files = files_of(features, names, targets)
-    windows = WindowDataset(index, files, None, config["feature_dims"], CACHE_BYTES, looking.held)
-    with scans_of({"scan_backend": backend_of(config["training"])}, looking.section):
-        predicted = predict_windows(model, scaler, windows, BATCH, 0, looking.blend)
+    windows = WindowDataset(index, files, None, config["feature_dims"], CACHE_BYTES, how.held)
+    with scans_of({"scan_backend": backend_of(config["training"])}, how.section):
+        predicted = predict_windows(model, scaler, windows, BATCH, 0, how.blend)
     return table_of(predicted, targets, frames, valid_frames(index, windows.files))
 
 

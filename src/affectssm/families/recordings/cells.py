@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from affectssm.families.cells import Cell
 from affectssm.families.recordings.experiments import Experiment
@@ -12,9 +13,7 @@ from affectssm.families.recordings.experiments import Experiment
 def cells(
     experiments: Sequence[Experiment],
     columns: Sequence[str],
-    kinds: Mapping[str, Sequence[str]],
-    labels: str,
-    folds: int,
+    expected: Mapping[str, Any],
     manifest: Path | None,
 ) -> list[Cell]:
     """Return the cells of some experiments: one each and label.
@@ -22,9 +21,7 @@ def cells(
     Args:
         experiments: a row each.
         columns: what is labelled.
-        kinds: source -> the kinds of rows that it is made of.
-        labels: the kind of rows of labels.
-        folds: at most.
+        expected: of the corpus: ``kinds`` of rows by source, the kind of rows of ``labels``, and ``folds`` at most.
         manifest: of the corpus, where it can be read.
 
     Raises:
@@ -40,15 +37,15 @@ def cells(
             for one in experiments
             for column in columns
         ]
-    rows = read_manifest(manifest)
-    parts = divide(groups_of(rows, labels), folds, str(manifest))
+    rows, labels = read_manifest(manifest), expected["labels"]
+    parts = divide(groups_of(rows, labels), expected["folds"], str(manifest))
     reported = {recording for part in parts.values() for recording in part.report}
     wanted = {
         (row.recording, row.participant) for row in rows if row.kind == labels and row.recording in reported
     }
     found = []
     for one in experiments:
-        own = kinds[one.source]
+        own = expected["kinds"][one.source]
         lacking = sorted(wanted - set(kinds_by_seat(rows, own)))
         empty = "" if len(lacking) < len(wanted) else f"nobody who is reported has {' or '.join(own)}"
         missing = tuple(f"{recording}/{who}" for recording, who in lacking) if not empty else ()

@@ -280,9 +280,9 @@ class Recordings(AsWhole):
         """Return the cells of a table: one an experiment and label."""
         from affectssm.families.recordings.cells import cells
 
-        told, named = self.expected(), catalogue.experiments_of(table, self.config)
+        named = catalogue.experiments_of(table, self.config)
         columns = experiments.labels_of(self.config).columns
-        return cells(named, columns, told["kinds"], told["labels"], told["folds"], manifests.get(CORPUS))
+        return cells(named, columns, self.expected(), manifests.get(CORPUS))
 
     def seeds_of(self, table: str) -> tuple[int, ...]:
         """Return the seeds whose runs a table averages."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from affectssm.corpora.manifest import LABEL_HZ
 from affectssm.families.dialogue.stages.frames import FRAMES
 from affectssm.timeline.clock import ratio
-from affectssm.training.frame_answers import Looking, answer_frames
+from affectssm.training.frame_answers import FrameAnswers, answer_frames
 
 
 def answer(
@@ -28,5 +28,5 @@ def answer(
         adapt: not used, there is no adaptation at test time.
     """
     per_label = ratio(settings["clock_hz"], LABEL_HZ)
-    looking = Looking(FRAMES, "dialogue.training", per_label=per_label, partners=True)
-    return answer_frames(run, manifest, features, looking, f"{settings['set']}/" if settings["set"] else "")
+    how = FrameAnswers(FRAMES, "dialogue.training", per_label=per_label, partners=True)
+    return answer_frames(run, manifest, features, how, f"{settings['set']}/" if settings["set"] else "")

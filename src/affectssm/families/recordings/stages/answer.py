@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from affectssm.timeline.frames import Frames
-from affectssm.training.frame_answers import Looking, answer_frames
+from affectssm.training.frame_answers import FrameAnswers, answer_frames
 
 
 def answer(
@@ -30,5 +30,5 @@ def answer(
     """
     told = settings["windows"]
     frames = Frames(**{**told["frames"], "columns": tuple(settings["columns"])})
-    looking = Looking(frames, "recordings.training", settings["label_hz"], told["per_label"], partners=True)
-    return answer_frames(run, manifest, features, looking)
+    how = FrameAnswers(frames, "recordings.training", settings["label_hz"], told["per_label"], partners=True)
+    return answer_frames(run, manifest, features, how)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from affectssm.families.video.stages.frames import frames_of
-from affectssm.training.frame_answers import Looking, answer_frames
+from affectssm.training.frame_answers import FrameAnswers, answer_frames
 
 
 def answer(
@@ -29,5 +29,5 @@ def answer(
     held = (
         [name for group in settings["groups"].values() for name in group] if settings["forward_fill"] else []
     )
-    looking = Looking(frames, "video.training", held=held, blend=settings["blend"])
-    return answer_frames(run, manifest, features, looking)
+    how = FrameAnswers(frames, "video.training", held=held, blend=settings["blend"])
+    return answer_frames(run, manifest, features, how)
