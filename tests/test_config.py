@@ -173,6 +173,8 @@ def test_a_misspelt_scale_is_not_buried_under_the_keys_it_decides():
     error = refusal({"scale": "papr"})
     assert error.where == "configuration: scale"
     assert error.remedy == "did you mean paper?"
+    nulls = refusal({"scale": "papr", "corpora": {"noxi": {"shards": None}}})  # as config.yaml leaves them
+    assert nulls.remedy == error.remedy
 
 
 def test_several_mistakes_are_all_named():

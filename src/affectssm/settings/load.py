@@ -142,7 +142,8 @@ def validate(section: type[Section], given: Any, origin: str) -> Section:
 def _explain(section: type[Strict], error: ValidationError, origin: str) -> ConfigError:
     """Turn pydantic's findings into one ConfigError: the first in full, of the others some keys and how many there are.
 
-    A wrong ``scale`` leaves the keys it decides without a value, so missing keys are named last.
+    A wrong ``scale`` leaves the keys it decides without a value, so missing keys are named last, and of a wrong scale
+    those that are null are not named.
     """
     findings = sorted(error.errors(include_url=False), key=lambda item: item["type"] == "missing")
     first, others = findings[0], findings[1:]
@@ -156,7 +157,8 @@ def _explain(section: type[Strict], error: ValidationError, origin: str) -> Conf
     named = {
         dotted(item["loc"]): _meant(section, item["loc"]) if item["type"] == "extra_forbidden" else ""
         for item in others
-        if item["type"] != "missing" or first["type"] == "missing"
+        if (item["type"] != "missing" or first["type"] == "missing")
+        and not (first["loc"] == ("scale",) and item["input"] is None)
     }
     if named:
         meant = [f"{name} ({words})" if words else name for name, words in named.items()]
